@@ -1,0 +1,139 @@
+"""What a sandbox is asked to run and what it says afterwards; the interface that every backend keeps."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Protocol
+
+from pydantic import Field, field_validator
+
+from evolver.contracts import Record
+
+PYTHON = "python"
+"""As first word of a command: the backend's own interpreter."""
+
+
+class Limits(Record):
+    """What a job may use. Sizes are bytes, times are seconds."""
+
+    wall_seconds: Annotated[float, Field(gt=0)] = 60.0
+    cpus: Annotated[int, Field(ge=1)] = 1
+    memory: Annotated[int, Field(ge=16 << 20)] = 1 << 30
+    processes: Annotated[int, Field(ge=2)] = 64
+    """Processes and threads together."""
+    scratch: Annotated[int, Field(ge=1 << 20)] = 64 << 20
+    output: Annotated[int, Field(ge=1 << 10)] = 64 << 20
+    output_files: Annotated[int, Field(ge=1)] = 256
+    log: Annotated[int, Field(ge=1 << 10)] = 256 << 10
+
+
+class Mount(Record):
+    """A host file or folder, shown read-only inside at `target`."""
+
+    source: Path
+    target: PurePosixPath
+
+
+class Job(Record):
+    """One command in a fresh sandbox."""
+
+    id: str
+    """Unique among jobs that run at the same time; a backend labels what it starts with it."""
+    command: tuple[str, ...]
+    inputs: tuple[Mount, ...] = ()
+    output: Path
+    """Host folder that receives what the job left in /out; must not exist yet."""
+    limits: Limits = Limits()
+    environment: dict[str, str] = {}
+    """All that the program sees beside a fixed few (PATH, HOME, LANG, thread counts); never inherited."""
+    labels: dict[str, str] = {}
+
+    @field_validator("environment")
+    @classmethod
+    def _no_secret_names(cls, environment: dict[str, str]) -> dict[str, str]:
+        for name in environment:
+            if any(word in name.upper() for word in ("KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL")):
+                raise ValueError(f"environment variable {name} looks like a secret; none may enter a sandbox")
+        return environment
+
+
+class Ending(StrEnum):
+    """How a job ended."""
+
+    EXITED = "exited"
+    TIMEOUT = "timeout"
+    OUT_OF_MEMORY = "out_of_memory"
+    OUTPUT_REFUSED = "output_refused"
+    """The program ended but left links, pipes, sparse, oversized or too many files."""
+    CANCELLED = "cancelled"
+
+
+class Outcome(Record):
+    """What became of a job."""
+
+    ending: Ending
+    exit_code: int | None = None
+    """Exit status; negative is the signal that killed it."""
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    peak_memory: int = 0
+    log: str = ""
+    """Tail of standard output and error, bounded by `Limits.log`."""
+    reason: str = ""
+    """In words, when there is no usable result."""
+
+    @property
+    def succeeded(self) -> bool:
+        """Exited with status 0 and left acceptable output."""
+        return self.ending is Ending.EXITED and self.exit_code == 0
+
+
+class Protection(Record):
+    """One line of what a backend guards and how."""
+
+    what: str
+    how: str
+    enforced: bool
+
+
+class Handle(Protocol):
+    """A job that was started."""
+
+    @property
+    def job(self) -> Job: ...
+
+    def logs(self) -> AsyncIterator[str]:
+        """Standard output and error as they come, until the job ends."""
+        ...
+
+
+class Sandbox(Protocol):
+    """Runs jobs. A failing program is an `Outcome`; `SandboxError` means that the backend itself cannot work."""
+
+    name: str
+
+    async def start(self, job: Job) -> Handle:
+        """Start a job; waits for a free slot. Raises SandboxError."""
+        ...
+
+    async def wait(self, handle: Handle) -> Outcome:
+        """Wait until the job has ended, its processes are gone and its output is delivered."""
+        ...
+
+    async def attach(self, job_id: str) -> Handle | None:
+        """The handle of a job that an earlier process started and that still runs or left its result, if any."""
+        ...
+
+    async def stop(self, handle: Handle) -> None:
+        """End a job now; `wait` then says cancelled."""
+        ...
+
+    def protections(self) -> list[Protection]:
+        """What is guarded, and what is not, in words for the user."""
+        ...
+
+    async def close(self) -> None:
+        """End everything that still runs."""
+        ...
