@@ -1,1 +1,25 @@
+"""The LangGraph state machine: build it, run it from Python, or serve it (`langgraph.json`)."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from evolver.graph.campaign import build_graph
+    from evolver.graph.context import Context
+    from evolver.graph.session import arun, run
+    from evolver.graph.summary import Summary, summarise
+
+__all__ = ["Context", "Summary", "arun", "build_graph", "run", "summarise"]
+
+_HOMES = {"build_graph": "campaign", "Context": "context", "arun": "session", "run": "session",
+          "Summary": "summary", "summarise": "summary"}
+
+
+def __getattr__(name: str) -> Any:
+    """Load on first use: LangGraph takes a second to import."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

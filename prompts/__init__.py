@@ -1,1 +1,1 @@
-
+"""Prompt templates of the language-model team; the offline team needs none."""

@@ -183,7 +183,6 @@ class Standing(StrEnum):
 
     OPEN = "open"
     UNUSABLE = "unusable"
-    REJECTED = "rejected"
     PROMISING = "promising"
     """May be a parent."""
     CONFIRMED = "confirmed"
@@ -281,11 +280,14 @@ class Campaign(Record):
     sandbox: str
     recall: bool = True
     """Whether lessons of earlier campaigns on the same task are used."""
+    parents: Literal["ucb1", "greedy", "random", "islands"] = "ucb1"
+    """How a parent is chosen from the pool."""
     notes: tuple[str, ...] = ()
     """Extra note files or folders."""
     status: CampaignStatus = CampaignStatus.RUNNING
     noise: float | None = None
     """Standard deviation of the baseline's score over replicates; None until it is measured."""
+    noise_replicates: int = 0
     champion: str | None = None
     seconds: float = 0.0
     created: datetime = Field(default_factory=now)

@@ -1,0 +1,51 @@
+"""Before a campaign searches: run the task's baseline, measure its noise, make it the first champion."""
+
+from __future__ import annotations
+
+import asyncio
+
+from evolver.agents.evidence import interval_of_mean, measure_noise
+from evolver.agents.offline import skeleton
+from evolver.agents.runner import Runner
+from evolver.agents.workspace import Workspace
+from evolver.contracts import Operator, Proposal, Standing, Verdict, VerdictKind
+from evolver.errors import WorkFailed
+from evolver.memory import Conclusion
+
+NOISE_REPLICATES = 5
+LANE = -1
+"""Lane number of the baseline's lease."""
+
+
+async def establish_baseline(workspace: Workspace, runner: Runner) -> None:
+    """Run the baseline at every stage, on several seeds at the deciding one; done once per campaign.
+
+    Raises WorkFailed if the baseline gets no score: then there is nothing to improve on.
+    """
+    archive, campaign, task = workspace.archive, workspace.campaign, workspace.task
+    experiment = archive.lease(campaign.name, LANE, 0)
+    assert experiment is not None
+    if experiment.verdict is not None:
+        return
+    program = task.baseline()
+    archive.record_proposal(experiment.id, Proposal(
+        hypothesis="The task's own program, to be improved on.", plan="run the baseline", operator=Operator.BASELINE))
+    archive.record_program(experiment.id, program, skeleton(program))
+    for stage in task.stages:
+        replicates = min(stage.replicates, NOISE_REPLICATES) if stage.name == campaign.stage else 1
+        trials = await asyncio.gather(*(runner.trial(experiment.id, stage.name, seed) for seed in range(replicates)))
+        for trial in trials:
+            if not trial.metrics:
+                tail = f"\n{trial.log_tail.strip()}" if trial.log_tail.strip() else ""
+                raise WorkFailed(
+                    f"the baseline of {task.name} got no score at stage {stage.name}, seed {trial.seed}: "
+                    f"{trial.status}: {trial.reason}{tail}\nRun `evolver task check {campaign.task}`.")
+        if stage.name == campaign.stage:
+            break
+    scores = workspace.scores(experiment)
+    noise = measure_noise(list(scores.values()))
+    archive.update_campaign(campaign.name, noise=noise.deviation, noise_replicates=noise.replicates)
+    archive.conclude(Conclusion(
+        experiment=experiment.id, champion=True, standing=Standing.CONFIRMED,
+        verdict=Verdict(kind=VerdictKind.IMPROVED, seeds=tuple(scores), reason="the baseline is the first champion"),
+        score=sum(scores.values()) / len(scores), interval=interval_of_mean(list(scores.values()), noise)))

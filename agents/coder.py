@@ -1,0 +1,55 @@
+"""The coder: turns a proposal into a program."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from evolver.agents.workspace import Workspace
+from evolver.contracts import Operator, Program, Proposal
+
+
+class Coder(Protocol):
+    """Writes the program that a proposal asks for."""
+
+    async def code(self, experiment_id: str) -> Program | None:
+        """The program, recorded in the archive; None if the proposal cannot be carried out."""
+        ...
+
+
+class OfflineCoder:
+    """Carries out a recipe on syntax trees; the same proposal always gives the same program."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+
+    async def code(self, experiment_id: str) -> Program | None:
+        """Apply the proposal's recipe to its parents."""
+        workspace = self._workspace
+        proposal = workspace.archive.experiment(experiment_id).proposal
+        assert proposal is not None
+        program = self.attempt(proposal)
+        if program is not None:
+            from evolver.agents.offline import skeleton
+
+            workspace.archive.record_program(experiment_id, program, skeleton(program))
+        return program
+
+    def attempt(self, proposal: Proposal) -> Program | None:
+        """The program that a proposal leads to, or None where it does not apply or fails the cheap checks."""
+        from evolver.agents.offline import CannotApply
+
+        if proposal.operator is Operator.BASELINE:
+            return self._workspace.task.baseline()
+        if not proposal.recipe:
+            return None
+        archive, operators = self._workspace.archive, self._workspace.operators
+        programs = []
+        for parent in proposal.parents:
+            key = archive.experiment(parent).program
+            assert key is not None
+            programs.append(archive.program(key))
+        try:
+            program = operators.apply(proposal.recipe, programs[0], {other.id: other for other in programs[1:]})
+        except CannotApply:
+            return None
+        return None if operators.check(program) else program

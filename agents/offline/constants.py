@@ -1,0 +1,218 @@
+"""tune: numeric literals by an evolution strategy whose step size adapts itself."""
+
+from __future__ import annotations
+
+import ast
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from evolver.agents.offline.recipes import ConstantChange, Tune, file_of
+from evolver.agents.offline.source import CannotApply, Edit, Source, is_python, parse, splice
+from evolver.contracts import Program
+
+SIGMA = 0.3
+"""First step size: a float changes by about a third."""
+SIGMA_RANGE = (0.02, 1.5)
+TAU = 0.4
+"""How fast the step size itself changes from parent to child."""
+AT_ONCE = (0.5, 0.8, 0.95, 1.0)
+"""Chance that at most 1, 2, 3, 4 constants change at a time."""
+FLIP = 0.03
+"""Chance that a constant changes its sign."""
+STRUCTURAL = frozenset({"axis", "dim", "ndim", "ndmin", "dims", "keepdim", "indent", "ord"})
+SEEDS = frozenset({"seed", "random_state", "random_seed"})
+
+
+@dataclass(frozen=True)
+class Literal:
+    """A number in a program, with its sign."""
+
+    start: int
+    end: int
+    text: str
+    value: int | float
+    weight: float
+    """How likely it is to be changed, relative to others."""
+    name: str
+    """In words, e.g. `rounds of perturb()`."""
+
+    @property
+    def is_seed(self) -> bool:
+        """Whether it seeds a random generator: then any other value is as near."""
+        return self.name.split(" ")[0] in SEEDS and isinstance(self.value, int)
+
+
+@lru_cache(maxsize=512)
+def literals(text: str) -> tuple[Literal, ...]:
+    """The numbers of a Python file in source order. Raises CannotApply if it does not parse."""
+    source = parse(text)
+    collector = _Collector(source)
+    for node in source.tree.body:
+        collector.visit(node, _Context(where="", name="", weight=1.0))
+    return tuple(sorted(collector.found, key=lambda literal: literal.start))
+
+
+def draw_tune(program: Program, rng: random.Random, sigma: float | None) -> Tune | None:
+    """Mutate the step size, then one to four constants with it; None if the program has no constants."""
+    sites = [(path, index, literal) for path, text in program.files.items() if is_python(path)
+             for index, literal in enumerate(literals(text))]
+    if not sites:
+        return None
+    step = (SIGMA if sigma is None else sigma) * math.exp(TAU * rng.gauss(0.0, 1.0))
+    step = min(max(step, SIGMA_RANGE[0]), SIGMA_RANGE[1])
+    bar = rng.random()
+    wanted = min(next(k for k, chance in enumerate(AT_ONCE, 1) if bar < chance), len(sites))
+    # Weighted sampling without replacement: the largest u**(1/weight) win.
+    keyed = sorted(((rng.random() ** (1.0 / literal.weight), place) for place, (_, _, literal) in enumerate(sites)),
+                   reverse=True)
+    chosen = sorted(place for _, place in keyed[:wanted])
+    return Tune(sigma=float(f"{step:.6g}"), changes=tuple(
+        ConstantChange(file=path, index=index, name=literal.name, old=literal.text, new=mutate(literal, step, rng))
+        for path, index, literal in (sites[place] for place in chosen)))
+
+
+def mutate(literal: Literal, sigma: float, rng: random.Random) -> str:
+    """Text of another value near the old one: log-normal for floats and large ints, small steps for small ints."""
+    value = literal.value
+    sign = -1 if (value < 0) != (rng.random() < FLIP) else 1
+    if literal.is_seed:
+        return str(value + rng.randint(1, 9999))
+    if isinstance(value, int):
+        size = abs(value)
+        if size >= 10:
+            new = round(size * math.exp(min(sigma * rng.gauss(0.0, 1.0), 3.0)))
+        else:
+            # A geometric step of at least one, longer where sigma is large.
+            length = 1
+            while length < 5 and rng.random() < min(sigma, 0.9):
+                length += 1
+            new = size + (length if rng.random() < 0.5 else -length)
+            new = max(new, 1) if size > 1 else abs(new)
+        if new == size:
+            new = size + (1 if size <= 1 or rng.random() < 0.5 else -1)
+        return str(sign * new)
+    if value == 0.0:
+        return repr(float(f"{rng.gauss(0.0, 1.0) * sigma * 0.1 or sigma:.4g}"))
+    return _scaled(abs(value), sigma, rng, sign, value)
+
+
+def _scaled(size: float, sigma: float, rng: random.Random, sign: int, old: float) -> str:
+    for _ in range(8):
+        new = sign * float(f"{size * math.exp(sigma * rng.gauss(0.0, 1.0)):.6g}")
+        if new not in (old, 0.0) and math.isfinite(new):
+            return repr(new)
+    return repr(float(f"{size * 0.5:.6g}") or 1.0)
+
+
+def change_constants(program: Program, changes: Sequence[ConstantChange]) -> dict[str, str]:
+    """Texts of the files that change. Raises CannotApply where a literal is not what the recipe says."""
+    edits: dict[str, list[Edit]] = {}
+    for change in changes:
+        found = literals(file_of(program, change.file))
+        if not 0 <= change.index < len(found) or found[change.index].text != change.old:
+            raise CannotApply(f"{change.name} is not {change.old} any more")
+        literal = found[change.index]
+        edits.setdefault(change.file, []).append(Edit(literal.start, literal.end, change.new))
+    return {path: splice(program.files[path], some) for path, some in edits.items()}
+
+
+@dataclass(frozen=True)
+class _Context:
+    """What surrounds a node: the function, what the nearest named thing is called, and how much a constant weighs."""
+
+    where: str
+    name: str
+    """Of the parameter, variable or argument that a constant directly gives; empty deeper inside."""
+    weight: float
+    inside: str = ""
+    """Of the variable whose expression this is."""
+
+    def deeper(self, factor: float = 1.0) -> _Context:
+        return _Context(self.where, "", self.weight * factor, self.inside or self.name)
+
+    def named(self, name: str, weight: float) -> _Context:
+        return _Context(self.where, name, weight, name)
+
+
+class _Collector:
+    """Walks a tree once and weighs each number by where it stands."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self.found: list[Literal] = []
+
+    def visit(self, node: ast.AST, context: _Context) -> None:
+        """Collect the numbers below a node."""
+        if isinstance(node, ast.expr) and (value := number(node)) is not None:
+            self._add(node, value, context)
+            return
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                self._function(node, context)
+            case ast.ClassDef():
+                where = f"{context.where}{node.name}."
+                for inner in node.body:
+                    self.visit(inner, _Context(where, "", 1.0))
+            case ast.Assign(targets=[ast.Name(id=name)], value=value_node):
+                self.visit(value_node, context.named(name, 2.0 if context.where else 4.0))
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value_node):
+                self.visit(value_node, context.named(name, 2.0 if context.where else 4.0))
+            case ast.Call():
+                self._call(node, context)
+            case ast.Subscript():
+                self.visit(node.value, context.deeper())
+                self.visit(node.slice, context.deeper(0.05))
+            case ast.BinOp(op=ast.Pow()):
+                self.visit(node.left, context.deeper())
+                self.visit(node.right, context.deeper(0.15))
+            case ast.JoinedStr() | ast.MatchValue() | ast.arguments():
+                # Positions inside f-strings are wrong before Python 3.12; patterns are structure.
+                return
+            case _:
+                for child in ast.iter_child_nodes(node):
+                    self.visit(child, context if isinstance(node, ast.stmt) else context.deeper())
+
+    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, context: _Context) -> None:
+        inner = _Context(f"{context.where}{node.name}", "", 1.0)
+        args = node.args
+        positional = [*args.posonlyargs, *args.args]
+        given = positional[len(positional) - len(args.defaults):]
+        for arg, default in (*zip(given, args.defaults, strict=True), *zip(args.kwonlyargs, args.kw_defaults, strict=True)):
+            if default is not None:
+                self.visit(default, inner.named(arg.arg, 4.0))
+        for statement in node.body:
+            self.visit(statement, _Context(f"{inner.where}.", "", 1.0) if isinstance(
+                statement, ast.FunctionDef | ast.AsyncFunctionDef) else inner)
+
+    def _call(self, node: ast.Call, context: _Context) -> None:
+        called = ast.unparse(node.func)
+        self.visit(node.func, context.deeper())
+        for place, argument in enumerate(node.args, 1):
+            self.visit(argument, context.named(f"argument {place} of {called}()", 2.0 if called == "range" else 1.0))
+        for keyword in node.keywords:
+            weight = 0.05 if keyword.arg in STRUCTURAL else 2.0
+            self.visit(keyword.value, context.named(f"{keyword.arg or 'arguments'} of {called}()", weight))
+
+    def _add(self, node: ast.expr, value: int | float, context: _Context) -> None:
+        start, end = self._source.span(node)
+        weight = context.weight
+        if isinstance(value, int) and abs(value) <= 2 and (not context.name or context.name.startswith("argument")):
+            weight *= 0.25
+        name = context.name or (f"constant in {context.inside}" if context.inside else "constant")
+        scope = context.where.rstrip(".")
+        if scope:
+            name += f" {'in' if ' ' in name else 'of'} {scope}()"
+        self.found.append(Literal(start, end, self._source.text[start:end], value, weight, name))
+
+
+def number(node: ast.expr) -> int | float | None:
+    """The value of a real number written out, with its sign; None for anything else."""
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        value = number(node.operand)
+        return None if value is None else -value
+    if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
+        return node.value
+    return None

@@ -1,0 +1,43 @@
+"""What the researcher is told before it decides: notes, lessons and directives, with their ids."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+from evolver.contracts import Directive, Lesson, Record
+
+if TYPE_CHECKING:
+    from evolver.agents.workspace import Workspace
+
+NOTES, LESSONS = 3, 8
+HOLD_OUT = 0.2
+"""Share of proposals whose lessons are held out, so that the worth of lessons can be measured."""
+
+
+class Recall(Record):
+    """Retrieved knowledge, most relevant first."""
+
+    notes: tuple[str, ...] = ()
+    lessons: tuple[Lesson, ...] = ()
+    withheld: bool = False
+    """Whether lessons were found but kept from the researcher."""
+    directives: tuple[Directive, ...] = ()
+
+    def effects(self) -> dict[str, float]:
+        """Measured effect per component, weighted by confidence; the sum where several lessons name one component."""
+        effects: dict[str, float] = {}
+        for lesson in self.lessons:
+            effects[lesson.component] = effects.get(lesson.component, 0.0) + lesson.confidence * lesson.effect
+        return effects
+
+
+def recall(workspace: Workspace, query: str, rng: random.Random) -> Recall:
+    """Search notes and lessons for `query`, and read the directives in force."""
+    campaign, task = workspace.campaign, workspace.task.name
+    notes = tuple(hit.id for hit in workspace.memory.search_notes(query, task, NOTES))
+    within = None if campaign.recall else campaign.name
+    found = [workspace.archive.lesson(hit.id) for hit in workspace.memory.search_lessons(query, task, LESSONS, within)]
+    withheld = bool(found) and rng.random() < HOLD_OUT
+    return Recall(notes=notes, lessons=() if withheld else tuple(found), withheld=withheld,
+                  directives=tuple(workspace.archive.directives(campaign.name)))

@@ -1,0 +1,187 @@
+"""The researcher: proposes the next change from memory."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from evolver.agents.coder import OfflineCoder
+from evolver.agents.recall import Recall, recall
+from evolver.agents.workspace import Workspace
+from evolver.contracts import Experiment, Operator, Program, Proposal
+
+if TYPE_CHECKING:
+    from evolver.agents.offline import Recipe
+
+ATTEMPTS = 24
+"""Draws before the researcher says that it found nothing new."""
+SWEEP = (0.8, 0.4, 0.2)
+"""Chance to try an untried technique on the best, second and third best program skeleton before credit decides."""
+BANDIT = (Operator.TUNE, Operator.DRAFT, Operator.REWRITE, Operator.CROSSOVER, Operator.EDIT, Operator.ABLATE, Operator.REPAIR)
+
+
+class Researcher(Protocol):
+    """Decides what to try next."""
+
+    async def propose(self, experiment_id: str) -> Proposal:
+        """The proposal for a leased experiment, recorded in the archive."""
+        ...
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One way to go on: a recipe for a parent, with the other programs that it takes parts from."""
+
+    operator: Operator
+    parent: Experiment
+    recipe: Recipe
+    others: tuple[Experiment, ...] = ()
+
+
+class OfflineResearcher:
+    """Searches programs without a model.
+
+    Each technique of the notes is tried once on each good program skeleton, most promising by lessons first; then a
+    UCB1 bandit over operators decides by what each has earned. Draws depend on the campaign's seed, the experiment's
+    number and the archive alone.
+    """
+
+    def __init__(self, workspace: Workspace, coder: OfflineCoder) -> None:
+        self._workspace = workspace
+        self._coder = coder
+
+    async def propose(self, experiment_id: str) -> Proposal:
+        """Draw recipes until one gives a new program that passes the cheap checks."""
+        experiment = self._workspace.archive.experiment(experiment_id)
+        return await asyncio.to_thread(self._propose, experiment)
+
+    def _propose(self, experiment: Experiment) -> Proposal:
+        workspace = self._workspace
+        campaign, archive = workspace.campaign, workspace.archive
+        rng = random.Random(f"{campaign.seed}/{experiment.number}")
+        pool = archive.pool(campaign.name)
+        known = recall(workspace, self._query(pool), rng)
+        draws = self._draws(pool, known, rng)
+        for _ in range(ATTEMPTS):
+            draw = next(draws)
+            if draw is None:
+                continue
+            proposal = self._proposal(draw, known)
+            program = self._coder.attempt(proposal)
+            if program is not None and not archive.experiments_with_program(campaign.name, program.id):
+                return self._record(experiment, draw, proposal)
+        nothing = Proposal(hypothesis="no operator found a program that was not tried before", plan="nothing to run",
+                           operator=Operator.EDIT, notes=known.notes, lessons_withheld=known.withheld)
+        archive.record_proposal(experiment.id, nothing)
+        return nothing
+
+    def _record(self, experiment: Experiment, draw: Draw, proposal: Proposal) -> Proposal:
+        workspace = self._workspace
+        technique, skeleton = draw.recipe.get("technique"), draw.parent.skeleton
+        covered = [(skeleton, str(technique))] if technique and skeleton else []
+        workspace.archive.record_proposal(experiment.id, proposal, covered)
+        workspace.archive.mark_directives(proposal.directives, experiment.id)
+        workspace.memory.add_idea(experiment.id, workspace.name, f"{proposal.hypothesis} {proposal.plan}")
+        return proposal
+
+    def _query(self, pool: list[Experiment]) -> str:
+        last = pool[0].proposal.component if pool and pool[0].proposal else ""
+        return f"{self._workspace.task.spec.summary} what improves {self._workspace.task.metric.name} {last}".strip()
+
+    def _draws(self, pool: list[Experiment], known: Recall, rng: random.Random) -> Iterator[Draw | None]:
+        """Endless draws: sweeps over untried techniques first, then whatever operator the bandit names."""
+        seen: set[tuple[str, str]] = set()
+        while True:
+            yield self._sweep(pool, known, rng, seen) or self._by_credit(pool, rng)
+
+    def _sweep(self, pool: list[Experiment], known: Recall, rng: random.Random, seen: set[tuple[str, str]]) -> Draw | None:
+        """An untried technique on one of the best skeletons, or None to let credit decide."""
+        workspace = self._workspace
+        best_of_skeleton = list({e.skeleton: e for e in reversed(pool) if e.skeleton}.values())[::-1]
+        for parent, chance in zip(best_of_skeleton, SWEEP, strict=False):
+            assert parent.skeleton is not None
+            covered = workspace.archive.covered(workspace.name, parent.skeleton)
+            recipes: dict[str, Recipe] = {}
+            for recipe in workspace.operators.techniques_for(self._program(parent)):
+                technique = str(recipe["technique"])
+                if technique not in covered and (parent.id, technique) not in seen:
+                    recipes.setdefault(technique, recipe)
+            if not recipes or rng.random() >= chance:
+                continue
+            technique = self._most_promising(list(recipes), known, rng)
+            seen.add((parent.id, technique))
+            recipe = recipes[technique]
+            return Draw(Operator(str(recipe["operator"])), parent, recipe)
+        return None
+
+    def _most_promising(self, techniques: list[str], known: Recall, rng: random.Random) -> str:
+        """By measured effect, then by how close its note is to the question, then at random."""
+        effects, notes = known.effects(), {note: rank for rank, note in enumerate(known.notes)}
+        library = self._workspace.operators.library.techniques
+
+        def rank(technique: str) -> tuple[float, int, float]:
+            return (-effects.get(technique, 0.0), notes.get(library[technique].note, len(notes)), rng.random())
+
+        return min(techniques, key=rank)
+
+    def _by_credit(self, pool: list[Experiment], rng: random.Random) -> Draw | None:
+        from evolver.agents.offline.bandit import OperatorBandit
+
+        workspace, archive = self._workspace, self._workspace.archive
+        credits = {name: (credit.pulls, credit.total) for name, credit in archive.credits(workspace.name).items()}
+        failures = archive.failures(workspace.name, limit=5)
+        arms = [f"operator:{op}" for op in BANDIT if op is not Operator.REPAIR or failures]
+        operator = Operator(OperatorBandit().choose(arms, credits, rng).removeprefix("operator:"))
+        if operator is Operator.REPAIR:
+            return self._repair(rng.choice(failures), rng)
+        parent = self._select(pool, rng)
+        others = [e for e in pool if e.id != parent.id and e.skeleton != parent.skeleton]
+        rng.shuffle(others)
+        mates = others[:3] if operator is Operator.CROSSOVER else []
+        recipe = workspace.operators.draw(
+            operator, self._program(parent), rng, others=[self._program(mate) for mate in mates],
+            sigma=_sigma(parent), parent_recipe=parent.proposal.recipe if parent.proposal else None)
+        return Draw(operator, parent, recipe, tuple(mates)) if recipe else None
+
+    def _repair(self, failed: Experiment, rng: random.Random) -> Draw | None:
+        trials = self._workspace.archive.trials(failed.id)
+        if failed.program is None or not trials:
+            return None
+        recipe = self._workspace.operators.draw(
+            Operator.REPAIR, self._program(failed), rng, failure=trials[-1],
+            parent_recipe=failed.proposal.recipe if failed.proposal else None)
+        return Draw(Operator.REPAIR, failed, recipe) if recipe else None
+
+    def _select(self, pool: list[Experiment], rng: random.Random) -> Experiment:
+        from evolver.memory.selection import selection
+
+        return selection(self._workspace.campaign.parents).choose(pool, rng, self._workspace.task.metric)
+
+    def _program(self, experiment: Experiment) -> Program:
+        assert experiment.program is not None
+        return self._workspace.archive.program(experiment.program)
+
+    def _proposal(self, draw: Draw, known: Recall) -> Proposal:
+        operators, metric = self._workspace.operators, self._workspace.task.metric
+        plan, component = operators.describe(draw.recipe)
+        technique = operators.library.techniques.get(str(draw.recipe.get("technique", "")))
+        cause = f" (note: {technique.title})" if technique else ""
+        score = "" if draw.parent.score is None else f", now {draw.parent.score:.6g}"
+        verb = "makes" if draw.operator is Operator.REPAIR else "improves"
+        aim = f"experiment {draw.parent.number} run" if draw.operator is Operator.REPAIR else \
+            f"{metric.name} of experiment {draw.parent.number}{score}"
+        notes = known.notes if technique is None else (technique.note, *(n for n in known.notes if n != technique.note))
+        return Proposal(
+            hypothesis=f"{plan[:1].upper()}{plan[1:]}{cause} {verb} {aim}.", plan=plan, operator=draw.operator,
+            parents=(draw.parent.id, *(other.id for other in draw.others)), component=component, recipe=draw.recipe,
+            notes=notes, lessons=tuple(lesson.id for lesson in known.lessons), lessons_withheld=known.withheld,
+            directives=tuple(directive.id for directive in known.directives))
+
+
+def _sigma(parent: Experiment) -> float | None:
+    """The step size that the parent's own tuning arrived at."""
+    sigma = parent.proposal.recipe.get("sigma") if parent.proposal else None
+    return float(sigma) if isinstance(sigma, int | float) else None

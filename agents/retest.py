@@ -1,0 +1,61 @@
+"""Before anything is claimed: the champion and the baseline once more, on replicates that the search never saw."""
+
+from __future__ import annotations
+
+import asyncio
+
+from evolver.agents.evidence import Comparison, compare
+from evolver.agents.runner import Runner
+from evolver.agents.workspace import Workspace
+from evolver.contracts import Record
+
+FRESH = 1000
+"""First seed of replicates that the search never uses."""
+REPLICATES = 5
+
+
+class Retest(Record):
+    """The champion on fresh replicates, beside the baseline on the same ones."""
+
+    champion: str
+    mean: float
+    baseline_mean: float
+    comparison: Comparison
+
+
+async def retest_champion(workspace: Workspace, runner: Runner) -> Retest | None:
+    """Run champion and baseline on fresh seeds (one if the task is deterministic); None if either gets no score.
+
+    What the champion left in its first fresh run is kept under `best/` in the campaign's folder.
+    """
+    archive, campaign = workspace.archive, workspace.campaign
+    champion, baseline = campaign.champion, archive.experiment_by_number(campaign.name, 0).id
+    if champion is None:
+        return None
+    count = 1 if workspace.noise.deterministic else min(REPLICATES, workspace.task.stage(campaign.stage).replicates)
+    keep = workspace.home / "best" / campaign.name
+    pairs = [(experiment, FRESH + i) for experiment in dict.fromkeys((champion, baseline)) for i in range(count)]
+    await asyncio.gather(*(
+        runner.trial(experiment, campaign.stage, seed, fresh=True, keep=keep if (experiment, seed) == pairs[0] else None)
+        for experiment, seed in pairs))
+    result = read_retest(workspace)
+    if result is None:
+        archive.add_event(campaign.name, "retest_failed", champion)
+        return None
+    archive.add_event(campaign.name, "retested", champion, mean=result.mean, baseline=result.baseline_mean,
+                      delta=result.comparison.delta, interval=list(result.comparison.interval))
+    return result
+
+
+def read_retest(workspace: Workspace) -> Retest | None:
+    """The champion's re-test as the archive has it, if it is complete."""
+    campaign = workspace.campaign
+    if campaign.champion is None:
+        return None
+    ours, base = (
+        {seed: score for seed, score in workspace.scores(experiment).items() if seed >= FRESH}
+        for experiment in (campaign.champion, workspace.archive.experiment_by_number(campaign.name, 0).id))
+    if not ours.keys() & base.keys():
+        return None
+    return Retest(champion=campaign.champion, mean=sum(ours.values()) / len(ours), baseline_mean=sum(base.values()) / len(base),
+                  comparison=compare(ours, base, campaign.metric, workspace.noise))

@@ -1,0 +1,71 @@
+"""Everything that the roles of one campaign share: archive, memory, task, sandbox and search operators."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evolver.agents.evidence import Noise
+from evolver.contracts import Campaign, Experiment
+from evolver.errors import UsageError
+
+if TYPE_CHECKING:
+    from evolver.agents.offline import Operators
+    from evolver.memory import Archive, Memory
+    from evolver.sandbox import Sandbox
+    from evolver.tasks import Task
+
+
+def experiment_folder(home: Path, experiment: str) -> Path:
+    """Where an experiment's trials keep their files while they run."""
+    return home / "trials" / experiment
+
+
+@dataclass
+class Workspace:
+    """The open resources of one campaign in one process; close it when the campaign ends or pauses."""
+
+    name: str
+    home: Path
+    archive: Archive
+    memory: Memory
+    task: Task
+    sandbox: Sandbox
+    concluding: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a verdict is formed, so that two lanes never crown against the same old champion."""
+
+    @property
+    def campaign(self) -> Campaign:
+        """The campaign as the archive has it now."""
+        return self.archive.campaign(self.name)
+
+    @property
+    def noise(self) -> Noise:
+        """The baseline's spread; raises UsageError before it was measured."""
+        campaign = self.campaign
+        if campaign.noise is None:
+            raise UsageError(f"campaign {self.name}: the baseline has not been measured yet")
+        return Noise(deviation=campaign.noise, replicates=campaign.noise_replicates)
+
+    @cached_property
+    def operators(self) -> Operators:
+        """Program-search operators over this campaign's notes."""
+        from evolver.agents.offline import Library, Operators
+
+        return Operators(Library.from_notes(self.archive.notes(self.task.name)), self.task.spec.program.entry)
+
+    def scores(self, experiment: Experiment | str) -> dict[int, float]:
+        """Deciding metric by seed, over the experiment's finished trials at the deciding stage."""
+        key = experiment if isinstance(experiment, str) else experiment.id
+        campaign = self.campaign
+        return {trial.seed: trial.metrics[campaign.metric.name] for trial in self.archive.trials(key)
+                if trial.stage == campaign.stage and trial.metrics}
+
+    async def close(self) -> None:
+        """Stop what runs and release the memory's lock and the database."""
+        await self.sandbox.close()
+        self.memory.close()
+        self.archive.close()

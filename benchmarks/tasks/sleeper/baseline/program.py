@@ -1,0 +1,7 @@
+"""A constant."""
+
+LEVEL = 1.0
+
+
+def value():
+    return LEVEL

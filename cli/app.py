@@ -1,0 +1,197 @@
+"""Commands and their options. Bodies import what they need, so that `evolver --help` stays quick."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from evolver.errors import EvolverError, UsageError
+
+app = typer.Typer(name="evolver", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, context_settings={"max_content_width": 110},
+                  help="Runs machine-learning and algorithm experiments while you sleep.")
+task_app = typer.Typer(no_args_is_help=True, help="List, check and make tasks.")
+memory_app = typer.Typer(no_args_is_help=True, help="Look after the memory of notes and lessons.")
+notes_app = typer.Typer(no_args_is_help=True, help="Give Evolver notes and papers to read.")
+app.add_typer(task_app, name="task")
+app.add_typer(memory_app, name="memory")
+app.add_typer(notes_app, name="notes")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on standard output.")]
+Experiments = Annotated[int | None, typer.Option("--experiments", "-n", min=1, help="Experiments beside the baseline.")]
+TimeBudget = Annotated[str | None, typer.Option("--time", "-t", help="Wall-clock budget: 90s, 10m, 2h.")]
+Workers = Annotated[int | None, typer.Option("--workers", "-w", min=1, max=256, help="Trials at the same time; default: one per CPU.")]
+SandboxChoice = Annotated[str | None, typer.Option("--sandbox", help="auto, bubblewrap, or none (protects nothing).")]
+Compare = Annotated[bool, typer.Option("--compare", help="Afterwards run the task's plain methods at equal CPU time.")]
+
+
+@app.callback(invoke_without_command=True)
+def root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    """Runs machine-learning and algorithm experiments while you sleep."""
+    if version:
+        from evolver import __version__
+
+        print(f"evolver {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def run(
+    task: Annotated[str, typer.Argument(help="Built-in task (see `evolver task list`) or path of a task folder.")],
+    experiments: Experiments = None,
+    time: TimeBudget = None,
+    workers: Workers = None,
+    sandbox: SandboxChoice = None,
+    notes: Annotated[list[str] | None, typer.Option("--notes", help="More notes: markdown, text or PDF files or folders.")] = None,
+    campaign: Annotated[str, typer.Option("--campaign", "-c", help="Name of the campaign; default: task and a number.")] = "",
+    stage: Annotated[str, typer.Option("--stage", help="The stage whose metric decides; default: the task's last.")] = "",
+    seed: Annotated[int, typer.Option("--seed", "-s", help="Seed of the search.")] = 0,
+    parents: Annotated[str, typer.Option("--parents", help="Parent selection: ucb1, greedy, random or islands.")] = "ucb1",
+    recall: Annotated[bool, typer.Option("--recall/--no-recall", help="Use lessons of earlier campaigns on this task.")] = True,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Run the baseline once, estimate, and stop.")] = False,
+    compare: Compare = False,
+    json: Json = False,
+) -> None:
+    """Start a campaign: improve a task's program, round after round, within a budget."""
+    from evolver.cli.run import RunOptions, start
+
+    start(RunOptions(task=task, experiments=experiments, time=time, workers=workers, sandbox=sandbox, notes=tuple(notes or ()),
+                     campaign=campaign, stage=stage, seed=seed, parents=parents, recall=recall, compare=compare, json_only=json),
+          dry_run=dry_run)
+
+
+@app.command()
+def resume(
+    campaign: Annotated[str, typer.Argument(help="Name of the campaign (see `evolver list`).")],
+    experiments: Experiments = None,
+    time: TimeBudget = None,
+    workers: Workers = None,
+    sandbox: SandboxChoice = None,
+    compare: Compare = False,
+    json: Json = False,
+) -> None:
+    """Go on with a campaign that was stopped or killed, or raise its budget."""
+    from evolver.cli.run import RunOptions, go_on
+
+    go_on(RunOptions(task="", campaign=campaign, experiments=experiments, time=time, workers=workers, sandbox=sandbox,
+                     compare=compare, json_only=json))
+
+
+@app.command("list")
+def list_campaigns(json: Json = False) -> None:
+    """List the campaigns of this folder."""
+    from evolver.cli.views import show_campaigns
+
+    show_campaigns(json)
+
+
+@app.command()
+def show(
+    campaign: Annotated[str, typer.Argument(help="Name of the campaign.")],
+    experiment: Annotated[int | None, typer.Argument(help="Number of an experiment; 0 is the baseline.")] = None,
+    last: Annotated[int, typer.Option("--last", min=1, help="How many recent experiments to list.")] = 15,
+    json: Json = False,
+) -> None:
+    """Show a campaign, or one of its experiments with its diff, trials, verdict and lesson."""
+    from evolver.cli.views import show_campaign, show_experiment
+
+    if experiment is None:
+        show_campaign(campaign, last, json)
+    else:
+        show_experiment(campaign, experiment, json)
+
+
+@app.command()
+def export(
+    campaign: Annotated[str, typer.Argument(help="Name of the campaign.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write; must not exist.")],
+    json: Json = False,
+) -> None:
+    """Write the best program, what it left, and every experiment, trial and lesson as plain files."""
+    from evolver.cli.export import export_campaign
+
+    export_campaign(campaign, output, json)
+
+
+@app.command()
+def lessons(
+    campaign: Annotated[str, typer.Argument(help="Name of the campaign.")],
+    query: Annotated[str | None, typer.Argument(help="A question; lessons are then ranked by nearness.")] = None,
+    json: Json = False,
+) -> None:
+    """What a campaign learned, with effect, evidence and confidence."""
+    from evolver.cli.views import show_lessons
+
+    show_lessons(campaign, query, json)
+
+
+@app.command()
+def doctor(json: Json = False) -> None:
+    """Check what this machine offers, and what each missing part costs."""
+    from evolver.cli.doctor import examine
+
+    raise typer.Exit(examine(json))
+
+
+@task_app.command("list")
+def task_list(json: Json = False) -> None:
+    """List the built-in tasks."""
+    from evolver.cli.tasks import list_tasks
+
+    list_tasks(json)
+
+
+@task_app.command("check")
+def task_check(
+    task: Annotated[str, typer.Argument(help="Built-in task or path of a task folder.")],
+    sandbox: SandboxChoice = None,
+    json: Json = False,
+) -> None:
+    """Run a task's baseline through every stage, then a broken and a cheating program, and say what is wrong."""
+    from evolver.cli.tasks import check_task
+
+    raise typer.Exit(check_task(task, sandbox, json))
+
+
+@task_app.command("new")
+def task_new(name: Annotated[str, typer.Argument(help="Name of the task; a folder of that name is made here.")], json: Json = False) -> None:
+    """Write a small working task to start from."""
+    from evolver.cli.tasks import make_task
+
+    make_task(name, json)
+
+
+@memory_app.command("rebuild")
+def memory_rebuild(json: Json = False) -> None:
+    """Make the search index of notes, lessons and ideas anew from the archive."""
+    from evolver.cli.memory import rebuild
+
+    rebuild(json)
+
+
+@notes_app.command("add")
+def notes_add(
+    paths: Annotated[list[Path], typer.Argument(help="Markdown, text or PDF files, or folders of them.")],
+    task: Annotated[str, typer.Option("--task", help="Task they belong to; default: every task.")] = "",
+    json: Json = False,
+) -> None:
+    """Read notes or papers into memory, for every later campaign."""
+    from evolver.cli.memory import add_notes
+
+    add_notes(paths, task, json)
+
+
+def entry() -> int:
+    """Run the command line and turn errors into exit statuses."""
+    try:
+        app()
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 0
+    except EvolverError as error:
+        print(f"evolver: {error}", file=sys.stderr)
+        return 2 if isinstance(error, UsageError) else 1
+    except BrokenPipeError:
+        sys.stderr.close()
+    return 0

@@ -1,0 +1,61 @@
+"""`evolver doctor`: what this machine offers, and what each missing part costs."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+
+from evolver.contracts import Record
+from evolver.settings import Settings
+
+
+class Check(Record):
+    """One thing that was looked at."""
+
+    what: str
+    good: bool
+    said: str
+
+
+def examine(as_json: bool) -> int:
+    """Print every check; 1 if a campaign could not run here."""
+    from evolver.sandbox.diagnose import diagnose
+
+    sandbox = [Check(what=line.what, good=line.enforced, said=line.how) for line in diagnose()]
+    checks = [_python(), _machine(), _home(), _embeddings(), *sandbox]
+    essential = all(check.good for check in checks[:4])
+    if as_json:
+        print(json.dumps({"good": essential, "checks": [check.model_dump() for check in checks]}))
+    else:
+        for check in checks:
+            print(f"{'ok     ' if check.good else 'missing'}  {check.what}: {check.said}")
+    return 0 if essential else 1
+
+
+def _python() -> Check:
+    good = sys.version_info >= (3, 11)
+    return Check(what="Python", good=good, said=f"{sys.version.split()[0]} at {sys.executable}" + ("" if good else "; Evolver needs 3.11"))
+
+
+def _machine() -> Check:
+    cpus = len(os.sched_getaffinity(0))
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return Check(what="machine", good=True, said=f"{cpus} CPUs, {memory:.0f} GiB memory, {os.uname().sysname} {os.uname().release}")
+
+
+def _home() -> Check:
+    home = Settings().home.absolute()
+    parent = next(folder for folder in (home, *home.parents) if folder.exists())
+    good, free = os.access(parent, os.W_OK), shutil.disk_usage(parent).free / 2**30
+    return Check(what="data folder", good=good, said=f"{home}, {free:.0f} GiB free" if good else
+                 f"{home} cannot be written; set EVOLVER_HOME to a folder that can")
+
+
+def _embeddings() -> Check:
+    from evolver.memory import default_embedder
+
+    name = type(default_embedder()).__name__
+    return Check(what="embeddings", good=True, said="MiniLM int8 on the CPU, offline" if name == "MiniLm" else
+                 f"{name}: the model package is missing, so retrieval goes by words; reinstall evolver with its dependencies")

@@ -1,0 +1,51 @@
+"""`evolver export`: a campaign as plain files."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from evolver.contracts import Program, Record
+from evolver.errors import UsageError
+from evolver.graph.summary import summarise
+from evolver.graph.workspaces import open_archive
+from evolver.settings import Settings
+
+
+def export_campaign(name: str, output: Path, as_json: bool) -> None:
+    """Write summary, best program with what it left, experiments, trials, lessons and every program."""
+    home = Settings().home
+    with open_archive(home) as archive:
+        summary = summarise(archive, name)
+        if output.exists():
+            raise UsageError(f"--output {output}: exists already; name a folder that does not")
+        experiments = archive.experiments(name)
+        output.mkdir(parents=True)
+        (output / "summary.json").write_text(summary.model_dump_json(indent=2) + "\n")
+        champion = archive.champion(name)
+        if champion is not None and champion.program is not None:
+            _write_program(archive.program(champion.program), output / "best" / "program")
+            left = home / "best" / name
+            if left.is_dir():
+                shutil.copytree(left, output / "best" / "outputs")
+        _write_lines(output / "experiments.jsonl", experiments)
+        _write_lines(output / "trials.jsonl", [trial for e in experiments for trial in archive.trials(e.id)])
+        _write_lines(output / "lessons.jsonl", archive.lessons(campaign=name))
+        for key in sorted({e.program for e in experiments if e.program}):
+            _write_program(archive.program(key), output / "programs" / key)
+    if as_json:
+        print(json.dumps({"campaign": name, "output": str(output.absolute()), "experiments": len(experiments)}))
+    else:
+        print(f"Wrote {len(experiments)} experiments to {output}; the best program is in {output / 'best' / 'program'}")
+
+
+def _write_program(program: Program, folder: Path) -> None:
+    for path, text in program.files.items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+
+
+def _write_lines(path: Path, records: list[Record]) -> None:
+    path.write_text("".join(record.model_dump_json() + "\n" for record in records))

@@ -1,0 +1,49 @@
+"""What `evolver run` says at the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from evolver.cli.words import difference_with_interval, duration, score_with_interval
+from evolver.contracts import CampaignStatus
+from evolver.graph.summary import Summary
+
+
+def print_outcome(summary: Summary, home: Path, console: Console | None = None) -> None:
+    """A table of the outcome and where to look next."""
+    console = console or Console(highlight=False)
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim")
+    best, baseline, metric = summary.best, summary.baseline, summary.metric
+    if baseline:
+        table.add_row("baseline", f"{score_with_interval(baseline.mean, baseline.interval)}  {metric} ({summary.direction})")
+    if best:
+        table.add_row("best", f"[bold green]{score_with_interval(best.mean, best.interval)}[/]  experiment {best.number}, "
+                              f"{_seeds(len(best.seeds))} (fit)")
+    if summary.fresh:
+        fresh = summary.fresh
+        table.add_row("re-tested", f"{fresh.mean:.6g} on fresh replicates, {difference_with_interval(fresh.delta, fresh.interval)} "
+                                   "better than the baseline there (held-out)")
+    for arm in summary.comparisons:
+        said = f"{arm.score:.6g}" if arm.score is not None else f"no score: {arm.reason}"
+        table.add_row("compare", f"{said}  {arm.name}, {arm.cpu_seconds:.0f} CPU s, one run")
+    standings = ", ".join(f"{count} {name}" for name, count in sorted(summary.experiments_by_standing.items()))
+    trials = ", ".join(f"{count} {name}" for name, count in sorted(summary.trials.items()))
+    table.add_row("experiments", f"{summary.experiments} ({standings})")
+    table.add_row("trials", trials)
+    table.add_row("lessons", str(summary.lessons))
+    table.add_row("time", f"{duration(summary.seconds)}, {summary.cpu_seconds:.0f} CPU s in trials")
+    console.print(f"\n[bold]{summary.campaign}[/] is {summary.status}")
+    console.print(table)
+    name = summary.campaign
+    if summary.status is CampaignStatus.FINISHED:
+        console.print(f"\nSee it: evolver show {name}    what it learned: evolver lessons {name}\n"
+                      f"Take it: evolver export {name} -o DIR    go on: evolver resume {name} --experiments "
+                      f"{summary.experiments * 2}\nEverything is kept in {home}")
+
+
+def _seeds(count: int) -> str:
+    return "1 replicate" if count == 1 else f"{count} replicates"

@@ -1,0 +1,153 @@
+"""The live view of a campaign, projected from the archive: the same whoever runs it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from evolver.cli.words import duration, score_with_interval
+from evolver.contracts import Campaign, Experiment, VerdictKind
+from evolver.graph.workspaces import open_archive
+from evolver.memory import Archive
+
+REFRESH = 0.4
+"""Seconds between looks into the archive."""
+RUNNING_SHOWN = 6
+
+
+class Progress:
+    """Shows a campaign while it runs: live in a terminal, a line per event elsewhere."""
+
+    def __init__(self, home: Path, campaign: Campaign, *, to_stderr: bool) -> None:
+        self._console = Console(stderr=to_stderr, highlight=False, soft_wrap=not _is_terminal(to_stderr))
+        self._campaign = campaign
+        self._home = home
+        self._began = time.monotonic()
+        self._before: int | None = None
+        self._seen_event = 0
+        self._last_lesson = ""
+        self._live: Live | None = None
+
+    def say(self, text: str) -> None:
+        """A line above the display."""
+        self._console.print(text, style="dim")
+
+    @asynccontextmanager
+    async def watching(self) -> AsyncIterator[None]:
+        """Keep the view up to date until the block ends."""
+        with open_archive(self._home) as archive:
+            newest = archive.events(self._campaign.name, newest=1)
+            self._seen_event = newest[0].id if newest else 0
+            campaign = self._campaign
+            self.say(f"Campaign {campaign.name}: task {campaign.task}, {campaign.metric.direction} {campaign.metric.name}, "
+                     f"{campaign.budget.experiments} experiments, {campaign.workers} workers, seed {campaign.seed}")
+            stop = asyncio.Event()
+            live = Live(console=self._console, refresh_per_second=4, transient=True) if self._console.is_terminal else None
+            watcher = asyncio.ensure_future(self._watch(archive, live, stop))
+            try:
+                if live is not None:
+                    live.start()
+                yield
+            finally:
+                stop.set()
+                await watcher
+                if live is not None:
+                    live.stop()
+
+    async def _watch(self, archive: Archive, live: Live | None, stop: asyncio.Event) -> None:
+        while True:
+            ending = stop.is_set()
+            lines, view = await asyncio.to_thread(self._look, archive)
+            for line in lines:
+                self._console.print(line)
+            if live is not None:
+                live.update(view)
+            if ending:
+                return
+            try:
+                await asyncio.wait_for(stop.wait(), REFRESH)
+            except TimeoutError:
+                continue
+
+    def _look(self, archive: Archive) -> tuple[list[Text], RenderableType]:
+        """New lines for the scroll, and the panel."""
+        lines = []
+        for event in archive.events(self._campaign.name, after=self._seen_event):
+            self._seen_event = event.id
+            if event.kind == "concluded" and event.experiment:
+                lines.extend(self._conclusion(archive.experiment(event.experiment)))
+            if event.kind == "lesson":
+                self._last_lesson = str(event.data.get("claim", ""))
+        return lines, self._panel(archive)
+
+    def _conclusion(self, experiment: Experiment) -> list[Text]:
+        """A line for what is worth one: a new champion, or where no display shows the count, every experiment."""
+        verdict = experiment.verdict
+        if verdict is None:
+            return []
+        plan = experiment.proposal.plan if experiment.proposal else ""
+        improved = verdict.kind is VerdictKind.IMPROVED
+        if not improved and self._console.is_terminal:
+            return []
+        score = f"{experiment.score:.6g}" if experiment.score is not None else "no score"
+        mark, style = ("★", "bold green") if improved else ("·", "dim")
+        text = Text(f"{mark} {experiment.number:>4}  {score:>10}  ", style=style)
+        text.append(plan if verdict.kind is not VerdictKind.UNUSABLE else f"{plan}: {verdict.reason}", style="" if improved else "dim")
+        text.truncate(max(60, self._console.width), overflow="ellipsis")
+        return [text]
+
+    def _panel(self, archive: Archive) -> RenderableType:
+        campaign, counts = archive.campaign(self._campaign.name), archive.counts(self._campaign.name)
+        if self._before is None:
+            self._before = counts.finished
+        elapsed, total = time.monotonic() - self._began, campaign.budget.experiments
+        done = counts.finished
+        rate = (done - self._before) / elapsed * 60
+        left = [f"{total - done} experiments left"]
+        if campaign.budget.seconds is not None:
+            left.append(f"{duration(max(0.0, campaign.budget.seconds - campaign.seconds - elapsed))} left")
+        elif rate > 0:
+            left.append(f"about {duration((total - done) / rate * 60)}")
+        facts = Table.grid(padding=(0, 2))
+        facts.add_row(Text("best", style="dim"), self._best(archive, campaign))
+        facts.add_row(Text("pace", style="dim"), f"{rate:.1f} a minute, {', '.join(left)}, {duration(elapsed)} gone")
+        facts.add_row(Text("trials", style="dim"), ", ".join(f"{count} {status}" for status, count in sorted(counts.trials.items())) or "none yet")
+        running = archive.unfinished(campaign.name)
+        for row, experiment in enumerate(running[:RUNNING_SHOWN]):
+            plan = experiment.proposal.plan if experiment.proposal else "thinking"
+            facts.add_row(Text("running" if row == 0 else "", style="dim"), _one_line(f"{experiment.number}  {plan}", self._console.width - 16))
+        if self._last_lesson:
+            facts.add_row(Text("lesson", style="dim"), _one_line(self._last_lesson, self._console.width - 16))
+        return Panel(Group(ProgressBar(total=total, completed=done, width=None), facts),
+                     title=f"{campaign.name}  {done}/{total}", title_align="left", border_style="cyan")
+
+    @staticmethod
+    def _best(archive: Archive, campaign: Campaign) -> Text:
+        champion = archive.champion(campaign.name)
+        if champion is None or champion.score is None:
+            return Text("measuring the baseline", style="dim")
+        text = Text(score_with_interval(champion.score, champion.interval), style="bold green")
+        text.append(f"  {campaign.metric.name} of experiment {champion.number}", style="")
+        return text
+
+
+def _one_line(text: str, width: int) -> Text:
+    line = Text(text.replace("\n", " "))
+    line.truncate(max(20, width), overflow="ellipsis")
+    return line
+
+
+def _is_terminal(to_stderr: bool) -> bool:
+    import sys
+
+    return (sys.stderr if to_stderr else sys.stdout).isatty()

@@ -1,0 +1,157 @@
+"""`evolver run` and `evolver resume`: check the options, drive the campaign under a progress display, print the outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from evolver.errors import UsageError
+from evolver.settings import Settings
+
+if TYPE_CHECKING:
+    from evolver.graph.context import Context
+    from evolver.graph.summary import Summary
+
+_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What was said on the command line."""
+
+    task: str
+    campaign: str
+    experiments: int | None = None
+    time: str | None = None
+    workers: int | None = None
+    sandbox: str | None = None
+    notes: tuple[str, ...] = ()
+    stage: str = ""
+    seed: int = 0
+    parents: str = "ucb1"
+    recall: bool = True
+    compare: bool = False
+    json_only: bool = False
+
+
+def parse_duration(text: str) -> float:
+    """Seconds in `90`, `90s`, `10m`, `1.5h` or `2d`. Raises UsageError."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhd]?)\s*", text)
+    seconds = float(match[1]) * _UNITS[match[2]] if match else 0.0
+    if seconds <= 0:
+        raise UsageError(f"--time {text}: write a positive duration such as 90s, 10m or 2h")
+    return seconds
+
+
+def start(options: RunOptions, *, dry_run: bool) -> None:
+    """Begin a new campaign, or estimate it."""
+    from evolver.graph.workspaces import open_archive
+
+    context = _context(options)
+    if options.campaign:
+        _check_name(options.campaign)
+        with open_archive(context.home) as archive:
+            if any(known.name == options.campaign for known in archive.campaigns()):
+                raise UsageError(f"campaign {options.campaign} exists; go on with it by `evolver resume {options.campaign}`, "
+                                 "or choose another --campaign")
+    if dry_run:
+        from evolver.cli.estimate import print_estimate
+
+        print_estimate(context, options.json_only)
+        return
+    _drive(context, options)
+
+
+def go_on(options: RunOptions) -> None:
+    """Continue an existing campaign."""
+    from evolver.graph.workspaces import open_archive
+
+    with open_archive(Settings().home) as archive:
+        campaign = archive.campaign(options.campaign)
+    given = {"task": campaign.task, "workers": options.workers or campaign.workers, "sandbox": options.sandbox or campaign.sandbox}
+    _drive(_context(options, **given), options)
+
+
+def _context(options: RunOptions, **given: Any) -> Context:
+    from pydantic import ValidationError
+
+    from evolver.graph.context import Context
+
+    values: dict[str, Any] = {
+        "task": options.task, "campaign": options.campaign, "experiments": options.experiments,
+        "seconds": parse_duration(options.time) if options.time else None,
+        "workers": options.workers or len(os.sched_getaffinity(0)), "sandbox": options.sandbox or "auto",
+        "stage": options.stage, "seed": options.seed, "parents": options.parents, "recall": options.recall,
+        "notes": options.notes, **given}
+    try:
+        return Context(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UsageError(f"--{first['loc'][0]} {first.get('input')}: {first['msg'].lower()}") from None
+
+
+def _check_name(name: str) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
+        raise UsageError(f"--campaign {name}: use letters, digits, dot, dash and underscore, at most 64")
+
+
+def _drive(context: Context, options: RunOptions) -> None:
+    from evolver.cli.progress import Progress
+    from evolver.graph.workspaces import register
+
+    campaign = register(context)
+    context = context.model_copy(update={"campaign": campaign.name})
+    progress = Progress(context.home, campaign, to_stderr=options.json_only)
+    summary = asyncio.run(_under_progress(context, progress, compare=options.compare))
+    if options.json_only:
+        print(summary.model_dump_json())
+    else:
+        from evolver.cli.outcome import print_outcome
+
+        print_outcome(summary, context.home)
+
+
+async def _under_progress(context: Context, progress: Progress, *, compare: bool) -> Summary:
+    """Run with the display beside it; the first Ctrl-C finishes what runs, the second stops at once."""
+    from langgraph.runtime import RunControl
+
+    from evolver.graph.session import arun
+
+    control, loop = RunControl(), asyncio.get_running_loop()
+    work = asyncio.ensure_future(arun(context, control=control))
+
+    def interrupt() -> None:
+        if control.drain_requested:
+            work.cancel()
+        else:
+            control.request_drain("interrupted")
+            progress.say("Stopping: running trials are finished first; press Ctrl-C again to stop them now.")
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, interrupt)
+    async with progress.watching():
+        try:
+            summary = await work
+        except asyncio.CancelledError:
+            progress.say("Stopped at once; what was running will be run again.")
+            summary = _paused(context)
+    if compare and not control.drain_requested:
+        from evolver.graph.comparison import run_comparisons
+
+        summary = await run_comparisons(context, progress.say)
+    if control.drain_requested:
+        print(f"Paused. Go on with: evolver resume {context.campaign}", file=sys.stderr)
+    return summary
+
+
+def _paused(context: Context) -> Summary:
+    from evolver.graph.summary import summarise
+    from evolver.graph.workspaces import open_archive
+
+    with open_archive(context.home) as archive:
+        return summarise(archive, context.campaign)

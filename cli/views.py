@@ -1,0 +1,190 @@
+"""`evolver list`, `show` and `lessons`: the archive in tables."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from evolver.cli.words import difference_with_interval, duration, score_with_interval
+from evolver.contracts import Experiment, Lesson, Program
+from evolver.graph.workspaces import open_archive
+from evolver.settings import Settings
+
+if TYPE_CHECKING:
+    from evolver.memory import Archive
+
+
+def show_campaigns(as_json: bool) -> None:
+    """All campaigns of the data folder."""
+    home = Settings().home
+    with open_archive(home) as archive:
+        campaigns = archive.campaigns()
+        if as_json:
+            print(json.dumps({"campaigns": [c.model_dump(mode="json") for c in campaigns]}))
+            return
+        if not campaigns:
+            print(f"No campaigns in {home}. Start one: evolver run circle-packing")
+            return
+        table = Table(box=None, header_style="dim")
+        for column in ("campaign", "status", "experiments", "best", "metric", "time"):
+            table.add_column(column, justify="right" if column in ("experiments", "best", "time") else "left")
+        for campaign in campaigns:
+            champion = archive.champion(campaign.name)
+            best = f"{champion.score:.6g}" if champion and champion.score is not None else ""
+            done = archive.counts(campaign.name).finished
+            table.add_row(campaign.name, campaign.status, f"{done}/{campaign.budget.experiments}", best,
+                          f"{campaign.metric.name} ({campaign.metric.direction})", duration(campaign.seconds))
+        Console(highlight=False).print(table)
+
+
+def show_campaign(name: str, last: int, as_json: bool) -> None:
+    """One campaign: outcome, the steps of its champions, and its most recent experiments."""
+    from evolver.cli.outcome import print_outcome
+    from evolver.graph.summary import summarise
+
+    home = Settings().home
+    with open_archive(home) as archive:
+        summary = summarise(archive, name)
+        line = _champions(archive, name)
+        newest = archive.counts(name).leased
+        recent = archive.experiments(name, after=max(-1, newest - last))
+        if as_json:
+            print(json.dumps({"summary": summary.model_dump(mode="json"),
+                              "champions": [e.model_dump(mode="json") for e in line],
+                              "recent": [e.model_dump(mode="json") for e in recent]}))
+            return
+        console = Console(highlight=False)
+        print_outcome(summary, home, console)
+        console.print("\n[bold]Champions[/]")
+        console.print(_experiments_table(line))
+        console.print(f"\n[bold]Last {len(recent)} experiments[/]")
+        console.print(_experiments_table(recent))
+
+
+def _champions(archive: Archive, name: str) -> list[Experiment]:
+    """Every experiment that was champion, in order."""
+    return [archive.experiment(event.experiment) for event in archive.events(name, kind="champion") if event.experiment]
+
+
+def _experiments_table(experiments: list[Experiment]) -> Table:
+    table = Table(box=None, header_style="dim")
+    table.add_column("no.", justify="right")
+    table.add_column("score", justify="right")
+    table.add_column("verdict")
+    table.add_column("parents", justify="right")
+    table.add_column("operator")
+    table.add_column("what", overflow="ellipsis", no_wrap=True, ratio=1)
+    for e in experiments:
+        plan = e.proposal.plan if e.proposal else "not proposed yet"
+        verdict = str(e.verdict.kind) if e.verdict else "open"
+        style = {"improved": "green", "unusable": "red"}.get(verdict, "")
+        parents = " ".join(str(_number(parent)) for parent in e.proposal.parents) if e.proposal else ""
+        table.add_row(str(e.number), "" if e.score is None else f"{e.score:.6g}", Text(verdict, style=style), parents,
+                      str(e.proposal.operator) if e.proposal else "", Text(plan))
+    return table
+
+
+def _number(experiment_id: str) -> str:
+    with open_archive(Settings().home) as archive:
+        return str(archive.experiment(experiment_id).number)
+
+
+def show_experiment(name: str, number: int, as_json: bool) -> None:
+    """One experiment: proposal, diff against its parent, trials, verdict, lessons."""
+    with open_archive(Settings().home) as archive:
+        experiment = archive.experiment_by_number(name, number)
+        trials = archive.trials(experiment.id)
+        lessons = [lesson for lesson in archive.lessons(campaign=name) if experiment.id in lesson.evidence]
+        program = archive.program(experiment.program) if experiment.program else None
+        diff = _diff(archive, experiment, program)
+        if as_json:
+            print(json.dumps({"experiment": experiment.model_dump(mode="json"), "trials": [t.model_dump(mode="json") for t in trials],
+                              "lessons": [x.model_dump(mode="json") for x in lessons], "program": program.files if program else None,
+                              "diff": diff}))
+            return
+    console = Console(highlight=False)
+    console.print(f"[bold]Experiment {number}[/] of {name}")
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(style="dim")
+    if experiment.proposal:
+        proposal = experiment.proposal
+        facts.add_row("hypothesis", Text(proposal.hypothesis))
+        facts.add_row("operator", str(proposal.operator))
+        facts.add_row("parents", " ".join(_number(parent) for parent in proposal.parents) or "none")
+        facts.add_row("given", f"{len(proposal.notes)} notes, {len(proposal.lessons)} lessons"
+                               + (" (lessons held out)" if proposal.lessons_withheld else ""))
+    if experiment.verdict:
+        verdict = experiment.verdict
+        said = "" if verdict.delta is None else f" {difference_with_interval(verdict.delta, verdict.interval)} against the champion"
+        facts.add_row("verdict", Text(f"{verdict.kind}{said} {verdict.reason}".strip()))
+    if experiment.score is not None:
+        facts.add_row("score", score_with_interval(experiment.score, experiment.interval))
+    for lesson in lessons:
+        facts.add_row("lesson", Text(lesson.claim))
+    console.print(facts)
+    for trial in trials:
+        metrics = ", ".join(f"{key} {value:.6g}" for key, value in trial.metrics.items())
+        console.print(Text(f"trial {trial.stage} seed {trial.seed}: {trial.status} {metrics or trial.reason} "
+                           f"({trial.seconds:.2f} s, {trial.peak_memory >> 20} MiB)"))
+        if not trial.metrics and trial.log_tail.strip():
+            console.print(Text(trial.log_tail.strip()[-1500:], style="dim"))
+    if diff:
+        console.print(Syntax(diff, "diff", background_color="default", word_wrap=True))
+
+
+def _diff(archive: Archive, experiment: Experiment, program: Program | None) -> str:
+    """Unified diff against the first parent; the whole program where there is none."""
+    parents = experiment.proposal.parents if experiment.proposal else ()
+    key = archive.experiment(parents[0]).program if parents else None
+    old = archive.program(key).files if key else {}
+    new = program.files if program else {}
+    lines: list[str] = []
+    for path in sorted(old.keys() | new.keys()):
+        lines += difflib.unified_diff(old.get(path, "").splitlines(), new.get(path, "").splitlines(),
+                                      f"parent/{path}", f"this/{path}", lineterm="")
+    return "\n".join(lines)
+
+
+def show_lessons(name: str, query: str | None, as_json: bool) -> None:
+    """A campaign's lessons, strongest effect first, or nearest to a question first."""
+    home = Settings().home
+    with open_archive(home) as archive:
+        archive.campaign(name)
+        lessons = archive.lessons(campaign=name)
+        numbers = {evidence: archive.experiment(evidence).number for lesson in lessons for evidence in lesson.evidence}
+    ranked = _nearest(lessons, query) if query else sorted(lessons, key=lambda lesson: -abs(lesson.effect))
+    if as_json:
+        print(json.dumps({"lessons": [lesson.model_dump(mode="json") for lesson in ranked]}))
+        return
+    if not ranked:
+        print("No lessons yet: no experiment has shown a decisive difference.")
+        return
+    console = Console(highlight=False)
+    table = Table(box=None, header_style="dim")
+    table.add_column("effect", justify="right")
+    table.add_column("status")
+    table.add_column("sure", justify="right")
+    table.add_column("experiments")
+    table.add_column("claim", overflow="fold", ratio=1)
+    for lesson in ranked:
+        table.add_row(f"{lesson.effect:+.4g}", str(lesson.status), f"{lesson.confidence:.0%}",
+                      " ".join(str(numbers[e]) for e in lesson.evidence), Text(lesson.claim))
+    console.print(table)
+
+
+def _nearest(lessons: list[Lesson], query: str) -> list[Lesson]:
+    """Ranked by the cosine of embeddings; done here, so that it works while another process owns the index."""
+    from evolver.memory import default_embedder
+
+    if not lessons:
+        return []
+    vectors = default_embedder()([query, *(lesson.claim for lesson in lessons)])
+    scores = [float(vectors[0] @ vector) for vector in vectors[1:]]
+    return [lesson for _, lesson in sorted(zip(scores, lessons, strict=True), key=lambda pair: -pair[0])]
+

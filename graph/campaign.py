@@ -1,0 +1,142 @@
+"""The campaign graph: plan -> lanes of researcher, coder, runner, critic -> report."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import Runtime
+from langgraph.types import Send
+
+from evolver.agents.baseline import establish_baseline
+from evolver.agents.retest import retest_champion
+from evolver.contracts import CampaignStatus
+from evolver.graph.context import Context
+from evolver.graph.state import CampaignInput, CampaignOutput, CampaignState, LaneOutput, LaneState
+from evolver.graph.workspaces import Workspaces, register
+from evolver.memory import read_notes
+
+SUPERSTEPS = 4
+"""Of a lane per experiment: researcher, coder, runner, critic."""
+
+CampaignGraph = CompiledStateGraph[CampaignState, Context, CampaignInput, CampaignOutput]
+
+
+def lanes_for(workers: int) -> int:
+    """Twice the slots keeps them busy while other lanes think; one worker gets one lane, so that its order is repeatable."""
+    return 1 if workers == 1 else 2 * workers
+
+
+def recursion_limit(experiments: int) -> int:
+    """Supersteps that a campaign may need, were one lane to do all its experiments."""
+    return SUPERSTEPS * experiments + 50
+
+
+def build_graph(workspaces: Workspaces | None = None, *, checkpointer: BaseCheckpointSaver[Any] | None = None) -> CampaignGraph:
+    """The compiled campaign graph.
+
+    Without a checkpointer it runs to its end or is begun anew (finished trials are found in the archive all the same).
+    Give `context=Context(...)` when invoking it, and a `recursion_limit` for more than some 2,400 experiments.
+    """
+    offices = workspaces or Workspaces()
+
+    async def plan(state: CampaignState, runtime: Runtime[Context]) -> CampaignState:
+        """Open the campaign, take in its notes and measure the baseline."""
+        context = runtime.context
+        name = state.get("campaign") or context.campaign
+        campaign = register(context.model_copy(update={"campaign": name}))
+        office = await offices.get(context, campaign.name)
+        workspace = office.workspace
+        folders = [*([workspace.task.notes] if workspace.task.notes else []), *campaign.notes]
+        notes = [note for folder in folders for note in read_notes([folder], workspace.task.name)]
+        workspace.archive.save_notes(notes)
+        workspace.memory.add_notes(notes)
+        await establish_baseline(workspace, office.team.runner)
+        return {"campaign": campaign.name}
+
+    async def fan_out(state: CampaignState, runtime: Runtime[Context]) -> list[Send]:
+        """One lane per place, each where it was; lanes with unfinished work are always among them."""
+        workspace = (await offices.get(runtime.context, state["campaign"])).workspace
+        positions = workspace.archive.lane_positions(state["campaign"])
+        unfinished = [experiment.lane for experiment in workspace.archive.unfinished(state["campaign"])]
+        count = max([lanes_for(workspace.campaign.workers), *(lane + 1 for lane in unfinished)])
+        return [Send("lane", LaneState(campaign=state["campaign"], lane=lane, seq=positions.get(lane, 0), concluded={}))
+                for lane in range(count)]
+
+    async def report(state: CampaignState, runtime: Runtime[Context]) -> CampaignState:
+        """Re-test the champion on fresh replicates and close the campaign."""
+        office = await offices.get(runtime.context, state["campaign"])
+        workspace = office.workspace
+        champion = workspace.campaign.champion or ""
+        if workspace.campaign.status is CampaignStatus.RUNNING:
+            await retest_champion(workspace, office.team.runner)
+            workspace.archive.update_campaign(workspace.name, status=CampaignStatus.FINISHED)
+        await offices.close(runtime.context, state["campaign"])
+        return {"champion": champion}
+
+    builder = StateGraph(CampaignState, context_schema=Context, input_schema=CampaignInput, output_schema=CampaignOutput)
+    builder.add_node("plan", plan)
+    builder.add_node("lane", _lane(offices))
+    builder.add_node("report", report)
+    builder.add_edge(START, "plan")
+    builder.add_conditional_edges("plan", fan_out, ["lane"])
+    builder.add_edge("lane", "report")
+    builder.add_edge("report", END)
+    return builder.compile(checkpointer=checkpointer, name="campaign")
+
+
+def _lane(offices: Workspaces) -> CompiledStateGraph[LaneState, Context, LaneState, LaneOutput]:
+    """The loop of one lane; every node looks into the archive first, so that running it again changes nothing."""
+
+    async def researcher(state: LaneState, runtime: Runtime[Context]) -> LaneState:
+        """Lease the next experiment and propose what to try."""
+        office = await offices.get(runtime.context, state["campaign"])
+        office.keep_clock()
+        if office.out_of_time():
+            return {"experiment": ""}
+        experiment = office.workspace.archive.lease(state["campaign"], state["lane"], state["seq"])
+        if experiment is None:
+            return {"experiment": ""}
+        if experiment.proposal is None:
+            await office.team.researcher.propose(experiment.id)
+        return {"experiment": experiment.id}
+
+    async def coder(state: LaneState, runtime: Runtime[Context]) -> LaneState:
+        """Write the program."""
+        office = await offices.get(runtime.context, state["campaign"])
+        if office.workspace.archive.experiment(state["experiment"]).program is None:
+            await office.team.coder.code(state["experiment"])
+        return {}
+
+    async def runner(state: LaneState, runtime: Runtime[Context]) -> LaneState:
+        """Run the trials that the verdict needs."""
+        office = await offices.get(runtime.context, state["campaign"])
+        if office.workspace.archive.experiment(state["experiment"]).verdict is None:
+            await office.team.runner.run(state["experiment"])
+        return {}
+
+    async def critic(state: LaneState, runtime: Runtime[Context]) -> LaneState:
+        """Form the verdict and write the lesson."""
+        office = await offices.get(runtime.context, state["campaign"])
+        await office.team.critic.conclude(state["experiment"])
+        lane = str(state["lane"])
+        done = state.get("concluded", {}).get(lane, 0) + 1
+        return {"seq": state["seq"] + 1, "concluded": {lane: done}}
+
+    def after_researcher(state: LaneState) -> Literal["coder", "__end__"]:
+        """On with the work, unless the budget is spent."""
+        return "coder" if state["experiment"] else "__end__"
+
+    builder = StateGraph(LaneState, context_schema=Context, output_schema=LaneOutput)
+    builder.add_node("researcher", researcher)
+    builder.add_node("coder", coder)
+    builder.add_node("runner", runner)
+    builder.add_node("critic", critic)
+    builder.add_edge(START, "researcher")
+    builder.add_conditional_edges("researcher", after_researcher, ["coder", END])
+    builder.add_edge("coder", "runner")
+    builder.add_edge("runner", "critic")
+    builder.add_edge("critic", "researcher")
+    return builder.compile()

@@ -1,0 +1,46 @@
+"""The comparison arm: the task's own plain methods, given the CPU time that the campaign's trials used."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from evolver.agents.runner import run_trial
+from evolver.contracts import Program
+from evolver.graph.context import Context
+from evolver.graph.summary import Arm, Summary, summarise
+from evolver.graph.workspaces import open_archive
+from evolver.sandbox import Sandbox, open_sandbox
+from evolver.tasks import Task, load_task
+
+SHORTEST = 1.0
+"""Seconds that an arm gets at least."""
+
+
+async def run_comparisons(context: Context, say: Callable[[str], None]) -> Summary:
+    """Run every arm of the campaign's task once at equal CPU time and record it; the arms share the worker slots."""
+    with open_archive(context.home) as archive:
+        campaign = archive.campaign(context.campaign)
+        task, budget = load_task(campaign.task), max(SHORTEST, archive.counts(campaign.name).cpu_seconds)
+        arms = task.comparisons()
+        if not arms:
+            say(f"Task {task.name} has no comparison methods (compare/*.py).")
+        else:
+            say(f"Comparing with {', '.join(arms)}: {budget:.0f} CPU seconds each.")
+        sandbox = open_sandbox(context.sandbox, campaign.workers, hidden=(context.home.absolute(), task.root))
+        try:
+            results = await asyncio.gather(*(
+                _run_arm(sandbox, task, name, program, campaign.stage, budget, context)
+                for name, program in arms.items()))
+        finally:
+            await sandbox.close()
+        for arm in results:
+            archive.add_event(campaign.name, "compared", **arm.model_dump(mode="json"))
+        return summarise(archive, campaign.name)
+
+
+async def _run_arm(sandbox: Sandbox, task: Task, name: str, program: Program, stage: str, seconds: float, context: Context) -> Arm:
+    folder = context.home.absolute() / "trials" / f"{context.campaign}-compare-{name}" / "run"
+    trial = await run_trial(sandbox, task, program, stage, 0, folder, experiment=f"{context.campaign}-compare-{name}", seconds=seconds)
+    score = trial.metrics.get(task.metric.name)
+    return Arm(name=name, score=score, cpu_seconds=trial.cpu_seconds, reason=trial.reason)

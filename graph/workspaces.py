@@ -1,0 +1,158 @@
+"""Opens the workspace of a campaign once per process and hands it to every node that asks."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evolver.contracts import Budget, Campaign, CampaignStatus
+from evolver.errors import UsageError
+from evolver.graph.context import Context
+
+if TYPE_CHECKING:
+    from evolver.agents.team import Team
+    from evolver.agents.workspace import Workspace
+    from evolver.memory import Archive, Memory
+    from evolver.tasks import Task
+
+SAVE_CLOCK_EVERY = 10.0
+"""Seconds of campaign time that a kill may lose from the clock."""
+
+
+@dataclass
+class Office:
+    """A campaign's workspace with the team that works in it and the clock of its budget."""
+
+    workspace: Workspace
+    team: Team
+    spent_before: float
+    opened: float = field(default_factory=time.monotonic)
+    saved: float = field(default_factory=time.monotonic)
+
+    def seconds(self) -> float:
+        """Campaign time used, resumptions added up."""
+        return self.spent_before + time.monotonic() - self.opened
+
+    def keep_clock(self, *, now: bool = False) -> None:
+        """Write the used time to the archive, not more often than needed."""
+        if now or time.monotonic() - self.saved > SAVE_CLOCK_EVERY:
+            self.saved = time.monotonic()
+            self.workspace.archive.update_campaign(self.workspace.name, seconds=self.seconds())
+
+    def out_of_time(self) -> bool:
+        """Whether the time budget is spent."""
+        limit = self.workspace.campaign.budget.seconds
+        return limit is not None and self.seconds() >= limit
+
+
+class Workspaces:
+    """Open campaigns of this process, by home and name."""
+
+    def __init__(self) -> None:
+        self._open: dict[tuple[Path, str], Office] = {}
+        self._lock = asyncio.Lock()
+
+    async def get(self, context: Context, campaign: str) -> Office:
+        """The campaign's office; opened now if no node has asked before."""
+        key = (context.home.absolute(), campaign)
+        async with self._lock:
+            if key not in self._open:
+                self._open[key] = await asyncio.to_thread(_open_office, context, campaign)
+            return self._open[key]
+
+    async def close(self, context: Context, campaign: str) -> None:
+        """Close one campaign's office, if it is open."""
+        async with self._lock:
+            office = self._open.pop((context.home.absolute(), campaign), None)
+        if office is not None:
+            office.keep_clock(now=True)
+            await office.workspace.close()
+
+    async def close_all(self) -> None:
+        """Close every office; safe to call again."""
+        while self._open:
+            _, office = self._open.popitem()
+            office.keep_clock(now=True)
+            await office.workspace.close()
+
+
+def open_archive(home: Path) -> Archive:
+    """The archive of a data folder (or of EVOLVER_ARCHIVE), made if absent."""
+    from evolver.memory import Archive
+    from evolver.settings import Settings
+
+    home.mkdir(parents=True, exist_ok=True)
+    return Archive.open(Settings(home=home).archive_url)
+
+
+def register(context: Context) -> Campaign:
+    """Create the campaign that `context` describes, or continue an existing one with its new budget and workers.
+
+    Raises UsageError for an unknown task or stage, an impossible budget, or a task that has changed since.
+    """
+    from evolver.tasks import load_task
+
+    with open_archive(context.home) as archive:
+        names = {campaign.name for campaign in archive.campaigns()}
+        if context.campaign in names:
+            return _continue(archive, context)
+        task = load_task(context.task)
+        campaign = Campaign(
+            name=context.campaign or archive.free_name(task.name), task=_reference(context.task), task_version=task.version,
+            metric=task.metric, stage=task.stage(context.stage).name if context.stage else task.final_stage.name,
+            seed=context.seed, workers=context.workers, sandbox=context.sandbox, recall=context.recall,
+            parents=context.parents, notes=tuple(str(Path(note).absolute()) for note in context.notes),
+            budget=Budget(experiments=context.experiments or task.spec.budget.experiments, seconds=context.seconds))
+        archive.create_campaign(campaign)
+        return campaign
+
+
+def _reference(task: str) -> str:
+    """A task reference that holds from any working directory."""
+    path = Path(task)
+    return str(path.absolute()) if path.is_dir() else task
+
+
+def _continue(archive: Archive, context: Context) -> Campaign:
+    from evolver.tasks import load_task
+
+    campaign = archive.campaign(context.campaign)
+    task = load_task(campaign.task)
+    if task.version != campaign.task_version:
+        raise UsageError(
+            f"task {campaign.task} has changed since campaign {campaign.name} began; scores would not be comparable. "
+            "Undo the change, or start a new campaign.")
+    budget = Budget(experiments=context.experiments or campaign.budget.experiments,
+                    seconds=context.seconds or campaign.budget.seconds)
+    return archive.update_campaign(campaign.name, budget=budget, workers=context.workers, sandbox=context.sandbox,
+                                   status=CampaignStatus.RUNNING)
+
+
+def _open_office(context: Context, name: str) -> Office:
+    from evolver.agents.team import offline_team
+    from evolver.agents.workspace import Workspace
+    from evolver.sandbox import open_sandbox
+    from evolver.tasks import load_task
+
+    archive = open_archive(context.home)
+    campaign = archive.campaign(name)
+    task = load_task(campaign.task)
+    memory = _open_memory(context.home, name, archive, task)
+    sandbox = open_sandbox(campaign.sandbox, campaign.workers, hidden=(context.home.absolute(), task.root))  # type: ignore[arg-type]
+    workspace = Workspace(name=name, home=context.home.absolute(), archive=archive, memory=memory, task=task, sandbox=sandbox)
+    return Office(workspace=workspace, team=offline_team(workspace), spent_before=campaign.seconds)
+
+
+def _open_memory(home: Path, name: str, archive: Archive, task: Task) -> Memory:
+    """The shared index, or, while another process owns it, one of the campaign's own made from the archive."""
+    from evolver.memory import Memory, MemoryInUse
+
+    try:
+        memory = Memory.open(home / "memory")
+    except MemoryInUse:
+        memory = Memory.open(home / f"memory-{name}")
+        memory.rebuild(archive)
+    return memory

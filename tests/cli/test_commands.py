@@ -1,0 +1,209 @@
+"""Every command as a user runs it: what it prints, its exit status, and one clear message for each mistake."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+EVOLVER = Path(sys.executable).parent / "evolver"
+
+
+@pytest.fixture
+def finished(cli, quadratic: Path) -> str:  # type: ignore[no-untyped-def]
+    """The name of a small finished campaign."""
+    summary = json.loads(cli("run", quadratic, "-n", "12", "-w", "2", "--json").stdout)
+    assert summary["status"] == "finished"
+    return str(summary["campaign"])
+
+
+def test_run_prints_one_object_last_and_nothing_else(cli, quadratic: Path) -> None:  # type: ignore[no-untyped-def]
+    result = cli("run", quadratic, "-n", "5", "-w", "1", "--json")
+    summary = json.loads(result.stdout)
+    assert {"campaign", "task", "metric", "direction", "baseline", "best", "experiments", "trials", "lessons", "seconds", "cost"} <= summary.keys()
+    assert {"id", "mean", "interval", "seeds"} <= summary["best"].keys()
+    assert summary["experiments"] == 5
+    assert summary["cost"] == {"usd": 0.0, "tokens": 0}
+
+
+def test_the_outcome_names_the_best_and_where_to_look(cli, quadratic: Path) -> None:  # type: ignore[no-untyped-def]
+    said = cli("run", quadratic, "-n", "8").stdout
+    assert "squared_distance" in said
+    assert "re-tested" in said
+    assert "evolver show quadratic-1" in said
+    assert "★" in said
+
+
+def test_list_show_lessons_and_export(cli, finished: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    assert finished in cli("list").stdout
+    assert json.loads(cli("list", "--json").stdout)["campaigns"][0]["name"] == finished
+    shown = cli("show", finished).stdout
+    assert "Champions" in shown
+    assert "baseline" in shown
+    best = json.loads(cli("show", finished, "--json").stdout)["summary"]["best"]["number"]
+    one = cli("show", finished, str(best)).stdout
+    assert "hypothesis" in one
+    assert "+++ this/program.py" in one
+    detail = json.loads(cli("show", finished, str(best), "--json").stdout)
+    assert detail["trials"][0]["status"] == "ok"
+    lessons = json.loads(cli("lessons", finished, "--json").stdout)["lessons"]
+    assert lessons
+    assert all(lesson["evidence"] for lesson in lessons)
+    assert "%" in cli("lessons", finished, "which coordinate matters").stdout
+    out = tmp_path / "taken"
+    cli("export", finished, "-o", out)
+    assert (out / "best" / "program" / "program.py").exists()
+    assert (out / "best" / "outputs" / "point.json").exists()
+    rows = [json.loads(line) for line in (out / "experiments.jsonl").read_text().splitlines()]
+    assert len(rows) == 13
+    assert len((out / "trials.jsonl").read_text().splitlines()) >= 13
+    assert "exists already" in cli("export", finished, "-o", out, check=2).stderr
+
+
+def test_resume_raises_the_budget(cli, finished: str) -> None:  # type: ignore[no-untyped-def]
+    assert json.loads(cli("resume", finished, "-n", "15", "--json").stdout)["experiments"] == 15
+
+
+def test_memory_is_rebuilt_from_the_archive(cli, finished: str, home: Path) -> None:  # type: ignore[no-untyped-def]
+    import shutil
+
+    shutil.rmtree(home / "memory")
+    counts = json.loads(cli("memory", "rebuild", "--json").stdout)
+    assert counts["notes"] >= 1
+    assert counts["lessons"] >= 1
+    cli("resume", finished, "-n", "14", "--json")
+
+
+def test_notes_are_read_into_memory_and_used(cli, quadratic: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "idea.md").write_text("# Mirror\n\nA coordinate may have the wrong sign.\n\n```python\ndef mirror(y):\n    y = -y\n    return y\n```\n")
+    assert json.loads(cli("notes", "add", "idea.md", "--json").stdout)["notes"] == 1
+    name = json.loads(cli("run", quadratic, "-n", "12", "--json").stdout)["campaign"]
+    said = json.loads(cli("show", name, "--json", "--last", "20").stdout)
+    assert any("mirror" in row["proposal"]["plan"] for row in said["recent"])
+
+
+def test_a_dry_run_estimates_and_records_nothing(cli, quadratic: Path) -> None:  # type: ignore[no-untyped-def]
+    estimate = json.loads(cli("run", quadratic, "-n", "10", "-w", "2", "--dry-run", "--json").stdout)
+    assert 0 < estimate["least_seconds"] <= estimate["most_seconds"]
+    assert json.loads(cli("list", "--json").stdout)["campaigns"] == []
+
+
+def test_compare_prints_the_plain_methods_beside_the_result(cli, quadratic: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    import shutil
+
+    task = tmp_path / "with-arm"
+    shutil.copytree(quadratic, task)
+    (task / "compare").mkdir()
+    (task / "compare" / "origin.py").write_text("def point():\n    return [0.0, 0.0]\n")
+    summary = json.loads(cli("run", task, "-n", "4", "--compare", "--json").stdout)
+    assert [arm["name"] for arm in summary["comparisons"]] == ["origin"]
+    assert summary["comparisons"][0]["score"] == pytest.approx(3.7**2 + 2.2**2)
+
+
+def test_a_new_task_checks_and_runs(cli) -> None:  # type: ignore[no-untyped-def]
+    cli("task", "new", "my-task")
+    assert "ready" in cli("task", "check", "./my-task").stdout
+    assert json.loads(cli("run", "./my-task", "-n", "3", "--json").stdout)["experiments"] == 3
+    assert "exists" in cli("task", "new", "my-task", check=2).stderr
+
+
+def test_task_list_names_the_built_in_tasks(cli) -> None:  # type: ignore[no-untyped-def]
+    names = [task["name"] for task in json.loads(cli("task", "list", "--json").stdout)["tasks"]]
+    assert {"circle-packing", "function-fitting"} <= set(names)
+    assert "circle-packing" in cli("task", "list").stdout
+
+
+def test_task_check_finds_a_judge_that_trusts_the_program(cli, tmp_path: Path, quadratic: Path) -> None:  # type: ignore[no-untyped-def]
+    import shutil
+
+    task = tmp_path / "trusting"
+    shutil.copytree(quadratic, task)
+    (task / "judge.py").write_text(
+        "import json\ndef judge(out, private, stage, seed):\n"
+        "    path = out / 'metrics.json'\n    return json.loads(path.read_text())['metrics'] if path.exists() else {'squared_distance': 1.0}\n")
+    said = cli("task", "check", task, check=1).stdout
+    assert "BAD" in said
+    assert "the judge trusts what the program wrote" in said
+
+
+def test_doctor_answers(cli) -> None:  # type: ignore[no-untyped-def]
+    report = json.loads(cli("doctor", "--json").stdout)
+    assert report["good"]
+    assert any("MiniLM" in check["said"] for check in report["checks"])
+
+
+@pytest.mark.parametrize(("words", "expected"), [
+    (["run", "circle-paking"], "circle-packing"),
+    (["run", "./nowhere"], "nowhere"),
+    (["run", "circle-packing", "--time", "soon"], "--time"),
+    (["run", "circle-packing", "--experiments", "0"], "experiments"),
+    (["run", "circle-packing", "--sandbox", "jail"], "--sandbox"),
+    (["run", "circle-packing", "--parents", "best"], "--parents"),
+    (["run", "circle-packing", "--stage", "huge"], "stage"),
+    (["run", "circle-packing", "--campaign", "../x"], "--campaign"),
+    (["run", "circle-packing", "--notes", "missing.md"], "missing.md"),
+    (["resume", "nothing"], "nothing"),
+    (["show", "nothing"], "nothing"),
+    (["lessons", "nothing"], "nothing"),
+    (["export", "nothing", "-o", "x"], "nothing"),
+    (["task", "check", "nothing"], "nothing"),
+    (["task", "new", "Bad Name"], "Bad Name"),
+    (["notes", "add", "missing.pdf"], "missing.pdf"),
+    (["frobnicate"], "frobnicate"),
+])
+def test_a_mistake_gets_one_clear_message_and_status_2(cli, words: list[str], expected: str) -> None:  # type: ignore[no-untyped-def]
+    result = cli(*words, check=2)
+    assert expected in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_no_sandbox_is_said_loudly(cli, quadratic: Path) -> None:  # type: ignore[no-untyped-def]
+    result = cli("run", quadratic, "-n", "2", "--sandbox", "none", "--json")
+    assert "not protected" in result.stderr.lower()
+    assert json.loads(result.stdout)["experiments"] == 2
+
+
+def test_two_processes_do_not_run_one_campaign(quadratic: Path, cli, home: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    first = subprocess.Popen([EVOLVER, "run", quadratic, "-c", "c", "-n", "5000"], cwd=tmp_path, env={**os.environ, "EVOLVER_HOME": str(home)},
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        _until_running(cli)
+        assert "another process" in cli("resume", "c", check=2).stderr
+        other = json.loads(cli("run", quadratic, "-c", "d", "-n", "2", "--json").stdout)
+        assert other["experiments"] == 2, "another campaign in the same folder is no trouble"
+    finally:
+        first.kill()
+        first.wait()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_finishes_what_runs_and_says_how_to_go_on(quadratic: Path, cli, home: Path, tmp_path: Path, number: int) -> None:  # type: ignore[no-untyped-def]
+    process = subprocess.Popen([EVOLVER, "run", quadratic, "-c", "c", "-n", "5000", "--json"], cwd=tmp_path,
+                               env={**os.environ, "EVOLVER_HOME": str(home)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    _until_running(cli)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+    summary = json.loads(out)
+    assert summary["status"] == "paused"
+    assert "evolver resume c" in err
+    assert "Traceback" not in err
+    done = summary["experiments"]
+    again = json.loads(cli("resume", "c", "-n", str(done + 8), "--json").stdout)
+    assert again["experiments"] == done + 8
+
+
+def _until_running(cli) -> None:  # type: ignore[no-untyped-def]
+    deadline = time.monotonic() + 40
+    while time.monotonic() < deadline:
+        result = cli("show", "c", "--json", check=None)
+        if result.returncode == 0 and json.loads(result.stdout)["summary"]["experiments"] > 2:
+            return
+        time.sleep(0.2)
+    raise AssertionError("the campaign never got going")
