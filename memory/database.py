@@ -1,0 +1,92 @@
+"""Opens the archive's database: engine, transactions, migrations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from evolver.errors import UsageError
+
+HEAD = "0001"
+"""The newest revision under `migrations/versions/`."""
+BUSY_SECONDS = 30
+
+
+class Database:
+    """An engine with the archive's tables in it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @classmethod
+    def open(cls, url: str) -> Database:
+        """Connect, and bring the tables up to date. Raises UsageError naming the URL without its password."""
+        try:
+            shown = make_url(url).render_as_string(hide_password=True)
+            engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS} if url.startswith("sqlite") else {})
+        except (ArgumentError, ModuleNotFoundError) as error:
+            raise UsageError(f"EVOLVER_ARCHIVE: not a database URL that can be opened here: {error}") from None
+        if engine.dialect.name == "sqlite":
+            _tune_sqlite(engine)
+        try:
+            _upgrade(engine)
+        except SQLAlchemyError as error:
+            engine.dispose()
+            reason = str(error.orig) if isinstance(error, OperationalError) else str(error)
+            raise UsageError(f"the archive {shown} cannot be opened: {reason}") from None
+        return cls(engine)
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session that sees one consistent state."""
+        with Session(self._engine, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A session whose work is committed whole or not at all; writers take turns from the start."""
+        with Session(self._engine.execution_options(evolver_write=True), expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._engine.dispose()
+
+
+def _tune_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def set_pragmas(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("evolver_write")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _upgrade(engine: Engine) -> None:
+    """Run the migrations that are missing; nothing is imported when there are none."""
+    with engine.connect() as connection:
+        known = inspect(connection).has_table("alembic_version")
+        current = connection.execute(text("SELECT version_num FROM alembic_version")).scalar() if known else None
+    if current == HEAD:
+        return
+    if current is not None and current > HEAD:
+        raise UsageError(f"the archive was written by a newer Evolver (revision {current}, this one knows {HEAD}); upgrade Evolver")
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", "evolver.memory:migrations")
+    with engine.execution_options(evolver_write=True).begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

