@@ -28,8 +28,12 @@ async def establish_baseline(workspace: Workspace, runner: Runner) -> None:
     if experiment.verdict is not None:
         return
     program = task.baseline()
-    archive.record_proposal(experiment.id, Proposal(
-        hypothesis="The task's own program, to be improved on.", plan="run the baseline", operator=Operator.BASELINE))
+    archive.record_proposal(
+        experiment.id,
+        Proposal(
+            hypothesis="The task's own program, to be improved on.", plan="run the baseline", operator=Operator.BASELINE
+        ),
+    )
     archive.record_program(experiment.id, program, skeleton(program))
     for stage in task.stages:
         replicates = min(stage.replicates, NOISE_REPLICATES) if stage.name == campaign.stage else 1
@@ -39,13 +43,22 @@ async def establish_baseline(workspace: Workspace, runner: Runner) -> None:
                 tail = f"\n{trial.log_tail.strip()}" if trial.log_tail.strip() else ""
                 raise WorkFailed(
                     f"the baseline of {task.name} got no score at stage {stage.name}, seed {trial.seed}: "
-                    f"{trial.status}: {trial.reason}{tail}\nRun `evolver task check {campaign.task}`.")
+                    f"{trial.status}: {trial.reason}{tail}\nRun `evolver task check {campaign.task}`."
+                )
         if stage.name == campaign.stage:
             break
     scores = workspace.scores(experiment)
     noise = measure_noise(list(scores.values()))
     archive.update_campaign(campaign.name, noise=noise.deviation, noise_replicates=noise.replicates)
-    archive.conclude(Conclusion(
-        experiment=experiment.id, champion=True, standing=Standing.CONFIRMED,
-        verdict=Verdict(kind=VerdictKind.IMPROVED, seeds=tuple(scores), reason="the baseline is the first champion"),
-        score=sum(scores.values()) / len(scores), interval=interval_of_mean(list(scores.values()), noise)))
+    archive.conclude(
+        Conclusion(
+            experiment=experiment.id,
+            champion=True,
+            standing=Standing.CONFIRMED,
+            verdict=Verdict(
+                kind=VerdictKind.IMPROVED, seeds=tuple(scores), reason="the baseline is the first champion"
+            ),
+            score=sum(scores.values()) / len(scores),
+            interval=interval_of_mean(list(scores.values()), noise),
+        )
+    )

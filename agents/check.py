@@ -49,17 +49,33 @@ async def check(task: Task, sandbox: Sandbox, scratch: Path) -> list[Finding]:
         if stage.replicates == 1 and trials[0].metrics:
             again = await trial(baseline, stage.name, 0)
             same = again.metrics.get(task.metric.name) == trials[0].metrics[task.metric.name]
-            findings.append(Finding(what=f"replicates: 1 at stage {stage.name}", good=same,
-                                    said="a second run gives the same score" if same else "a second run gives another score; allow more replicates"))
+            findings.append(
+                Finding(
+                    what=f"replicates: 1 at stage {stage.name}",
+                    good=same,
+                    said="a second run gives the same score"
+                    if same
+                    else "a second run gives another score; allow more replicates",
+                )
+            )
     first = task.stages[0].name
     entry = task.spec.program.files[0]
-    for what, text in (("broken program", BROKEN), ("cheating program", CHEATING.replace("METRIC", repr(task.metric.name)))):
+    for what, text in (
+        ("broken program", BROKEN),
+        ("cheating program", CHEATING.replace("METRIC", repr(task.metric.name))),
+    ):
         result = await trial(Program(files={**baseline.files, entry: text}), first, 0)
         refused = result.status is not TrialStatus.OK
-        said = f"{result.status}: {result.reason}" if refused else f"got a score: {result.metrics}; the judge trusts what the program wrote"
+        said = (
+            f"{result.status}: {result.reason}"
+            if refused
+            else f"got a score: {result.metrics}; the judge trusts what the program wrote"
+        )
         findings.append(Finding(what=what, good=refused, said=said))
     if task.changed():
-        findings.append(Finding(what="task files", good=False, said=f"changed while checking: {', '.join(task.changed())}"))
+        findings.append(
+            Finding(what="task files", good=False, said=f"changed while checking: {', '.join(task.changed())}")
+        )
     return findings
 
 
@@ -67,10 +83,20 @@ def _baseline_finding(task: Task, stage: str, limit: float, trials: list[Trial])
     what = f"baseline at stage {stage}"
     for trial in trials:
         if not trial.metrics:
-            return Finding(what=what, good=False, said=f"seed {trial.seed}: {trial.status}: {trial.reason} {trial.log_tail.strip()[-300:]}".strip())
+            return Finding(
+                what=what,
+                good=False,
+                said=f"seed {trial.seed}: {trial.status}: {trial.reason} {trial.log_tail.strip()[-300:]}".strip(),
+            )
     scores = [trial.metrics[task.metric.name] for trial in trials]
     noise, slowest = measure_noise(scores), max(trial.seconds for trial in trials)
-    spread = "the same on every seed" if noise.deterministic else f"standard deviation {noise.deviation:.3g} over {len(scores)} seeds"
+    spread = (
+        "the same on every seed"
+        if noise.deterministic
+        else f"standard deviation {noise.deviation:.3g} over {len(scores)} seeds"
+    )
     tight = slowest > 0.8 * limit
     said = f"{task.metric.name} {sum(scores) / len(scores):.6g}, {spread}, {slowest:.2f} s of {limit:g} s"
-    return Finding(what=what, good=not tight, said=said + ("; raise `seconds`, the baseline nearly fills it" if tight else ""))
+    return Finding(
+        what=what, good=not tight, said=said + ("; raise `seconds`, the baseline nearly fills it" if tight else "")
+    )

@@ -23,8 +23,12 @@ EVIDENCE = 12
 """Most recent experiments that a lesson's effect is computed from."""
 RETIRE_AFTER = 4
 """Contradictory pieces of evidence after which a lesson is not told any more."""
-_KINDS = {"accept": VerdictKind.IMPROVED, "drop": VerdictKind.NOT_IMPROVED,
-          "indecisive": VerdictKind.INDECISIVE, "continue": VerdictKind.INDECISIVE}
+_KINDS = {
+    "accept": VerdictKind.IMPROVED,
+    "drop": VerdictKind.NOT_IMPROVED,
+    "indecisive": VerdictKind.INDECISIVE,
+    "continue": VerdictKind.INDECISIVE,
+}
 
 
 class Critic(Protocol):
@@ -58,10 +62,18 @@ class OfflineCritic:
         gain = self._gain(experiment) if usable else None
         lessons = self._lessons(experiment, gain)
         champion = verdict.kind is VerdictKind.IMPROVED
-        archive.conclude(Conclusion(
-            experiment=experiment_id, verdict=verdict, standing=_standing(verdict, mean), score=mean,
-            interval=interval_of_mean(list(scores.values()), self._workspace.noise) if scores else None,
-            lessons=lessons, credits=self._credits(experiment, gain, champion), champion=champion))
+        archive.conclude(
+            Conclusion(
+                experiment=experiment_id,
+                verdict=verdict,
+                standing=_standing(verdict, mean),
+                score=mean,
+                interval=interval_of_mean(list(scores.values()), self._workspace.noise) if scores else None,
+                lessons=lessons,
+                credits=self._credits(experiment, gain, champion),
+                champion=champion,
+            )
+        )
         self._workspace.memory.add_lessons(lessons)
         return verdict
 
@@ -79,8 +91,13 @@ class OfflineCritic:
         comparison = compare(scores, workspace.scores(campaign.champion), campaign.metric, workspace.noise)
         replicates = workspace.task.stage(campaign.stage).replicates
         decision = decide(comparison, campaign.metric, workspace.noise, replicates)
-        return Verdict(kind=_KINDS[decision.kind], delta=comparison.delta, interval=comparison.interval,
-                       seeds=comparison.seeds, reference=campaign.champion)
+        return Verdict(
+            kind=_KINDS[decision.kind],
+            delta=comparison.delta,
+            interval=comparison.interval,
+            seeds=comparison.seeds,
+            reference=campaign.champion,
+        )
 
     def _gain(self, experiment: Experiment) -> Comparison | None:
         """Difference from the first parent on the replicates that both have."""
@@ -124,13 +141,31 @@ class OfflineCritic:
         agree = sum(1 for g in gains if g * effect > 0)
         status = _status(agree, len(gains))
         spread = gain.interval if len(gains) == 1 else (min(gains), max(gains))
-        claim = f"{proposal.plan}: {effect:+.4g} {workspace.task.metric.name} for the better" if effect > 0 else \
-            f"{proposal.plan}: {-effect:.4g} {workspace.task.metric.name} for the worse"
-        seen = f"{len(gain.seeds)} of {len(gain.seeds)} seeds" if len(gains) == 1 else f"{agree} of {len(gains)} experiments agree"
-        return (Lesson(
-            id=identity, task=workspace.task.name, campaign=workspace.name, claim=f"{claim} ({seen})",
-            component=proposal.component, operator=proposal.operator, effect=effect, interval=spread, evidence=evidence,
-            confidence=(agree + 1) / (len(gains) + 2), status=status),)
+        claim = (
+            f"{proposal.plan}: {effect:+.4g} {workspace.task.metric.name} for the better"
+            if effect > 0
+            else f"{proposal.plan}: {-effect:.4g} {workspace.task.metric.name} for the worse"
+        )
+        seen = (
+            f"{len(gain.seeds)} of {len(gain.seeds)} seeds"
+            if len(gains) == 1
+            else f"{agree} of {len(gains)} experiments agree"
+        )
+        return (
+            Lesson(
+                id=identity,
+                task=workspace.task.name,
+                campaign=workspace.name,
+                claim=f"{claim} ({seen})",
+                component=proposal.component,
+                operator=proposal.operator,
+                effect=effect,
+                interval=spread,
+                evidence=evidence,
+                confidence=(agree + 1) / (len(gains) + 2),
+                status=status,
+            ),
+        )
 
 
 def _first_failure(trials: list[Trial]) -> Trial | None:

@@ -78,12 +78,22 @@ def compare(candidate: Mapping[int, float], reference: Mapping[int, float], metr
         error = deviation / math.sqrt(len(gains))
     if error == 0.0:
         different = abs(delta) > metric.resolution
-        return Comparison(seeds=seeds, delta=delta, interval=(delta, delta), p_value=0.0 if different and delta > 0 else 1.0,
-                          statistic=math.copysign(math.inf, delta) if different else 0.0)
+        return Comparison(
+            seeds=seeds,
+            delta=delta,
+            interval=(delta, delta),
+            p_value=0.0 if different and delta > 0 else 1.0,
+            statistic=math.copysign(math.inf, delta) if different else 0.0,
+        )
     half = _student_quantile(0.5 + LEVEL / 2, freedom) * error
     statistic = delta / error
-    return Comparison(seeds=seeds, delta=delta, interval=(delta - half, delta + half),
-                      statistic=statistic, p_value=_student_tail(statistic, freedom))
+    return Comparison(
+        seeds=seeds,
+        delta=delta,
+        interval=(delta - half, delta + half),
+        statistic=statistic,
+        p_value=_student_tail(statistic, freedom),
+    )
 
 
 def interval_of_mean(scores: Sequence[float], noise: Noise) -> Interval:

@@ -39,5 +39,9 @@ def recall(workspace: Workspace, query: str, rng: random.Random) -> Recall:
     within = None if campaign.recall else campaign.name
     found = [workspace.archive.lesson(hit.id) for hit in workspace.memory.search_lessons(query, task, LESSONS, within)]
     withheld = bool(found) and rng.random() < HOLD_OUT
-    return Recall(notes=notes, lessons=() if withheld else tuple(found), withheld=withheld,
-                  directives=tuple(workspace.archive.directives(campaign.name)))
+    return Recall(
+        notes=notes,
+        lessons=() if withheld else tuple(found),
+        withheld=withheld,
+        directives=tuple(workspace.archive.directives(campaign.name)),
+    )

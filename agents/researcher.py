@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterator
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,9 +18,20 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 24
 """Draws before the researcher says that it found nothing new."""
+MISSES = 2
+MATES = 3
+"""Programs that a crossover may take parts from."""
 SWEEP = (0.8, 0.4, 0.2)
 """Chance to try an untried technique on the best, second and third best program skeleton before credit decides."""
-BANDIT = (Operator.TUNE, Operator.DRAFT, Operator.REWRITE, Operator.CROSSOVER, Operator.EDIT, Operator.ABLATE, Operator.REPAIR)
+BANDIT = (
+    Operator.TUNE,
+    Operator.DRAFT,
+    Operator.REWRITE,
+    Operator.CROSSOVER,
+    Operator.EDIT,
+    Operator.ABLATE,
+    Operator.REPAIR,
+)
 
 
 class Researcher(Protocol):
@@ -64,17 +75,24 @@ class OfflineResearcher:
         rng = random.Random(f"{campaign.seed}/{experiment.number}")
         pool = archive.pool(campaign.name)
         known = recall(workspace, self._query(pool), rng)
-        draws = self._draws(pool, known, rng)
+        seen: set[tuple[str, str]] = set()
+        misses: Counter[str] = Counter()
         for _ in range(ATTEMPTS):
-            draw = next(draws)
+            draw = self._sweep(pool, known, rng, seen) or self._by_credit(pool, rng, misses)
             if draw is None:
                 continue
             proposal = self._proposal(draw, known)
             program = self._coder.attempt(proposal)
             if program is not None and not archive.experiments_with_program(campaign.name, program.id):
                 return self._record(experiment, draw, proposal)
-        nothing = Proposal(hypothesis="no operator found a program that was not tried before", plan="nothing to run",
-                           operator=Operator.EDIT, notes=known.notes, lessons_withheld=known.withheld)
+            misses.update((draw.operator, draw.parent.id))
+        nothing = Proposal(
+            hypothesis="no operator found a program that was not tried before",
+            plan="nothing to run",
+            operator=Operator.EDIT,
+            notes=known.notes,
+            lessons_withheld=known.withheld,
+        )
         archive.record_proposal(experiment.id, nothing)
         return nothing
 
@@ -91,13 +109,9 @@ class OfflineResearcher:
         last = pool[0].proposal.component if pool and pool[0].proposal else ""
         return f"{self._workspace.task.spec.summary} what improves {self._workspace.task.metric.name} {last}".strip()
 
-    def _draws(self, pool: list[Experiment], known: Recall, rng: random.Random) -> Iterator[Draw | None]:
-        """Endless draws: sweeps over untried techniques first, then whatever operator the bandit names."""
-        seen: set[tuple[str, str]] = set()
-        while True:
-            yield self._sweep(pool, known, rng, seen) or self._by_credit(pool, rng)
-
-    def _sweep(self, pool: list[Experiment], known: Recall, rng: random.Random, seen: set[tuple[str, str]]) -> Draw | None:
+    def _sweep(
+        self, pool: list[Experiment], known: Recall, rng: random.Random, seen: set[tuple[str, str]]
+    ) -> Draw | None:
         """An untried technique on one of the best skeletons, or None to let credit decide."""
         workspace = self._workspace
         best_of_skeleton = list({e.skeleton: e for e in reversed(pool) if e.skeleton}.values())[::-1]
@@ -105,9 +119,11 @@ class OfflineResearcher:
             assert parent.skeleton is not None
             covered = workspace.archive.covered(workspace.name, parent.skeleton)
             recipes: dict[str, Recipe] = {}
-            for recipe in workspace.operators.techniques_for(self._program(parent)):
+            program = self._program(parent)
+            for recipe in workspace.operators.techniques_for(program):
                 technique = str(recipe["technique"])
-                if technique not in covered and (parent.id, technique) not in seen:
+                untried = technique not in covered and (parent.id, technique) not in seen
+                if untried and not _has_function(program, technique):
                     recipes.setdefault(technique, recipe)
             if not recipes or rng.random() >= chance:
                 continue
@@ -127,23 +143,37 @@ class OfflineResearcher:
 
         return min(techniques, key=rank)
 
-    def _by_credit(self, pool: list[Experiment], rng: random.Random) -> Draw | None:
+    def _by_credit(self, pool: list[Experiment], rng: random.Random, misses: Counter[str]) -> Draw | None:
+        """What the bandit over operators names, on a parent from the pool; what missed twice in this proposal is passed over."""
         from evolver.agents.offline.bandit import OperatorBandit
 
         workspace, archive = self._workspace, self._workspace.archive
         credits = {name: (credit.pulls, credit.total) for name, credit in archive.credits(workspace.name).items()}
         failures = archive.failures(workspace.name, limit=5)
-        arms = [f"operator:{op}" for op in BANDIT if op is not Operator.REPAIR or failures]
+        able = [op for op in BANDIT if misses[op] < MISSES and (failures or op is not Operator.REPAIR)]
+        arms = [f"operator:{op}" for op in able or BANDIT[:1]]
         operator = Operator(OperatorBandit().choose(arms, credits, rng).removeprefix("operator:"))
         if operator is Operator.REPAIR:
-            return self._repair(rng.choice(failures), rng)
-        parent = self._select(pool, rng)
+            draw = self._repair(rng.choice(failures), rng)
+        else:
+            fresh = [e for e in pool if misses[e.id] < MISSES] or pool
+            draw = self._change(operator, self._select(fresh, rng), pool, rng)
+        if draw is None:
+            misses[operator] += MISSES
+        return draw
+
+    def _change(self, operator: Operator, parent: Experiment, pool: list[Experiment], rng: random.Random) -> Draw | None:
         others = [e for e in pool if e.id != parent.id and e.skeleton != parent.skeleton]
         rng.shuffle(others)
-        mates = others[:3] if operator is Operator.CROSSOVER else []
-        recipe = workspace.operators.draw(
-            operator, self._program(parent), rng, others=[self._program(mate) for mate in mates],
-            sigma=_sigma(parent), parent_recipe=parent.proposal.recipe if parent.proposal else None)
+        mates = others[:MATES] if operator is Operator.CROSSOVER else []
+        recipe = self._workspace.operators.draw(
+            operator,
+            self._program(parent),
+            rng,
+            others=[self._program(mate) for mate in mates],
+            sigma=_sigma(parent),
+            parent_recipe=parent.proposal.recipe if parent.proposal else None,
+        )
         return Draw(operator, parent, recipe, tuple(mates)) if recipe else None
 
     def _repair(self, failed: Experiment, rng: random.Random) -> Draw | None:
@@ -151,8 +181,12 @@ class OfflineResearcher:
         if failed.program is None or not trials:
             return None
         recipe = self._workspace.operators.draw(
-            Operator.REPAIR, self._program(failed), rng, failure=trials[-1],
-            parent_recipe=failed.proposal.recipe if failed.proposal else None)
+            Operator.REPAIR,
+            self._program(failed),
+            rng,
+            failure=trials[-1],
+            parent_recipe=failed.proposal.recipe if failed.proposal else None,
+        )
         return Draw(Operator.REPAIR, failed, recipe) if recipe else None
 
     def _select(self, pool: list[Experiment], rng: random.Random) -> Experiment:
@@ -171,14 +205,29 @@ class OfflineResearcher:
         cause = f" (note: {technique.title})" if technique else ""
         score = "" if draw.parent.score is None else f", now {draw.parent.score:.6g}"
         verb = "makes" if draw.operator is Operator.REPAIR else "improves"
-        aim = f"experiment {draw.parent.number} run" if draw.operator is Operator.REPAIR else \
-            f"{metric.name} of experiment {draw.parent.number}{score}"
+        aim = (
+            f"experiment {draw.parent.number} run"
+            if draw.operator is Operator.REPAIR
+            else f"{metric.name} of experiment {draw.parent.number}{score}"
+        )
         notes = known.notes if technique is None else (technique.note, *(n for n in known.notes if n != technique.note))
         return Proposal(
-            hypothesis=f"{plan[:1].upper()}{plan[1:]}{cause} {verb} {aim}.", plan=plan, operator=draw.operator,
-            parents=(draw.parent.id, *(other.id for other in draw.others)), component=component, recipe=draw.recipe,
-            notes=notes, lessons=tuple(lesson.id for lesson in known.lessons), lessons_withheld=known.withheld,
-            directives=tuple(directive.id for directive in known.directives))
+            hypothesis=f"{plan[:1].upper()}{plan[1:]}{cause} {verb} {aim}.",
+            plan=plan,
+            operator=draw.operator,
+            parents=(draw.parent.id, *(other.id for other in draw.others)),
+            component=component,
+            recipe=draw.recipe,
+            notes=notes,
+            lessons=tuple(lesson.id for lesson in known.lessons),
+            lessons_withheld=known.withheld,
+            directives=tuple(directive.id for directive in known.directives),
+        )
+
+
+def _has_function(program: Program, name: str) -> bool:
+    """Whether a program has taken a technique in already; using it again is for credit to decide."""
+    return any(f"def {name}(" in text for text in program.files.values())
 
 
 def _sigma(parent: Experiment) -> float | None:

@@ -35,15 +35,27 @@ async def retest_champion(workspace: Workspace, runner: Runner) -> Retest | None
     count = 1 if workspace.noise.deterministic else min(REPLICATES, workspace.task.stage(campaign.stage).replicates)
     keep = workspace.home / "best" / campaign.name
     pairs = [(experiment, FRESH + i) for experiment in dict.fromkeys((champion, baseline)) for i in range(count)]
-    await asyncio.gather(*(
-        runner.trial(experiment, campaign.stage, seed, fresh=True, keep=keep if (experiment, seed) == pairs[0] else None)
-        for experiment, seed in pairs))
+    await asyncio.gather(
+        *(
+            runner.trial(
+                experiment, campaign.stage, seed, fresh=True, keep=keep if (experiment, seed) == pairs[0] else None
+            )
+            for experiment, seed in pairs
+        )
+    )
     result = read_retest(workspace)
     if result is None:
         archive.add_event(campaign.name, "retest_failed", champion)
         return None
-    archive.add_event(campaign.name, "retested", champion, mean=result.mean, baseline=result.baseline_mean,
-                      delta=result.comparison.delta, interval=list(result.comparison.interval))
+    archive.add_event(
+        campaign.name,
+        "retested",
+        champion,
+        mean=result.mean,
+        baseline=result.baseline_mean,
+        delta=result.comparison.delta,
+        interval=list(result.comparison.interval),
+    )
     return result
 
 
@@ -54,8 +66,13 @@ def read_retest(workspace: Workspace) -> Retest | None:
         return None
     ours, base = (
         {seed: score for seed, score in workspace.scores(experiment).items() if seed >= FRESH}
-        for experiment in (campaign.champion, workspace.archive.experiment_by_number(campaign.name, 0).id))
+        for experiment in (campaign.champion, workspace.archive.experiment_by_number(campaign.name, 0).id)
+    )
     if not ours.keys() & base.keys():
         return None
-    return Retest(champion=campaign.champion, mean=sum(ours.values()) / len(ours), baseline_mean=sum(base.values()) / len(base),
-                  comparison=compare(ours, base, campaign.metric, workspace.noise))
+    return Retest(
+        champion=campaign.champion,
+        mean=sum(ours.values()) / len(ours),
+        baseline_mean=sum(base.values()) / len(base),
+        comparison=compare(ours, base, campaign.metric, workspace.noise),
+    )

@@ -29,8 +29,18 @@ _STATUS = {
 }
 
 
-async def run_trial(sandbox: Sandbox, task: Task, program: Program, stage: str, seed: int, folder: Path,
-                    *, experiment: str, keep: Path | None = None, seconds: float | None = None) -> Trial:
+async def run_trial(
+    sandbox: Sandbox,
+    task: Task,
+    program: Program,
+    stage: str,
+    seed: int,
+    folder: Path,
+    *,
+    experiment: str,
+    keep: Path | None = None,
+    seconds: float | None = None,
+) -> Trial:
     """One trial: every phase in a fresh sandbox, then the judge in another without the program.
 
     `folder` is scratch space on the host and is gone afterwards; what the program left is moved to `keep` if given.
@@ -47,12 +57,26 @@ async def run_trial(sandbox: Sandbox, task: Task, program: Program, stage: str, 
     try:
         outputs: Path | None = None
         for phase in task.spec.phases:
-            job = _harness_job(task, spec, seed, phase, source, folder / f"out-{phase}", outputs,
-                               seconds=seconds, name=f"{folder.parent.name}.{folder.name}.{phase}")
+            job = _harness_job(
+                task,
+                spec,
+                seed,
+                phase,
+                source,
+                folder / f"out-{phase}",
+                outputs,
+                seconds=seconds,
+                name=f"{folder.parent.name}.{folder.name}.{phase}",
+            )
             outcome = await sandbox.wait(await sandbox.start(job))
-            base = base.model_copy(update={
-                "seconds": base.seconds + outcome.seconds, "cpu_seconds": base.cpu_seconds + outcome.cpu_seconds,
-                "peak_memory": max(base.peak_memory, outcome.peak_memory), "log_tail": outcome.log[-4000:]})
+            base = base.model_copy(
+                update={
+                    "seconds": base.seconds + outcome.seconds,
+                    "cpu_seconds": base.cpu_seconds + outcome.cpu_seconds,
+                    "peak_memory": max(base.peak_memory, outcome.peak_memory),
+                    "log_tail": outcome.log[-4000:],
+                }
+            )
             if not outcome.succeeded:
                 return _missing(base, outcome)
             outputs = job.output
@@ -69,8 +93,18 @@ async def run_trial(sandbox: Sandbox, task: Task, program: Program, stage: str, 
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _harness_job(task: Task, spec: StageSpec, seed: int, phase: str, source: Path, output: Path,
-                 artifacts: Path | None, *, seconds: float | None, name: str) -> Job:
+def _harness_job(
+    task: Task,
+    spec: StageSpec,
+    seed: int,
+    phase: str,
+    source: Path,
+    output: Path,
+    artifacts: Path | None,
+    *,
+    seconds: float | None,
+    name: str,
+) -> Job:
     resources, wall = task.spec.resources, seconds or spec.seconds
     inputs = [("/evolver", RUNTIME), ("/task/harness.py", task.root / "harness.py"), ("/program", source)]
     if (task.root / "public").is_dir():
@@ -78,23 +112,39 @@ def _harness_job(task: Task, spec: StageSpec, seed: int, phase: str, source: Pat
     if artifacts is not None:
         inputs.append(("/artifacts", artifacts))
     return Job(
-        id=name, command=(PYTHON, "/evolver/run_harness.py"), output=output,
+        id=name,
+        command=(PYTHON, "/evolver/run_harness.py"),
+        output=output,
         inputs=tuple(Mount(source=path, target=PurePosixPath(target)) for target, path in inputs),
-        limits=Limits(wall_seconds=wall, cpus=resources.cpus, memory=int(resources.memory),
-                      processes=resources.processes, scratch=int(resources.scratch), output=int(resources.output)),
-        environment={"EVOLVER_STAGE": spec.name, "EVOLVER_SEED": str(seed), "EVOLVER_PHASE": phase,
-                     "EVOLVER_SECONDS": str(wall)},
+        limits=Limits(
+            wall_seconds=wall,
+            cpus=resources.cpus,
+            memory=int(resources.memory),
+            processes=resources.processes,
+            scratch=int(resources.scratch),
+            output=int(resources.output),
+        ),
+        environment={
+            "EVOLVER_STAGE": spec.name,
+            "EVOLVER_SEED": str(seed),
+            "EVOLVER_PHASE": phase,
+            "EVOLVER_SECONDS": str(wall),
+        },
     )
 
 
-async def _judge(sandbox: Sandbox, task: Task, stage: str, seed: int, outputs: Path, folder: Path) -> dict[str, float] | Trial:
+async def _judge(
+    sandbox: Sandbox, task: Task, stage: str, seed: int, outputs: Path, folder: Path
+) -> dict[str, float] | Trial:
     """The judge's metrics, or a trial that says why there are none."""
     inputs = [("/evolver", RUNTIME), ("/judge/judge.py", task.root / "judge.py"), ("/outputs", outputs)]
     if (task.root / "private").is_dir():
         inputs.append(("/private", task.root / "private"))
     job = Job(
-        id=f"{folder.parent.name}.{folder.name}.judge", command=(PYTHON, "/evolver/run_judge.py"),
-        output=folder / "judged", limits=JUDGE_LIMITS,
+        id=f"{folder.parent.name}.{folder.name}.judge",
+        command=(PYTHON, "/evolver/run_judge.py"),
+        output=folder / "judged",
+        limits=JUDGE_LIMITS,
         inputs=tuple(Mount(source=path, target=PurePosixPath(target)) for target, path in inputs),
         environment={"EVOLVER_STAGE": stage, "EVOLVER_SEED": str(seed)},
     )
@@ -120,8 +170,9 @@ def _scored(base: Trial, metrics: dict[str, float], metric: Metric) -> Trial:
         return base.model_copy(update={"status": TrialStatus.INVALID, "reason": f"the judge gave no {metric.name}"})
     if not metric.accepts(value):
         low, high = metric.range
-        return base.model_copy(update={
-            "status": TrialStatus.INVALID, "reason": f"{metric.name} = {value} is outside {low}..{high}"})
+        return base.model_copy(
+            update={"status": TrialStatus.INVALID, "reason": f"{metric.name} = {value} is outside {low}..{high}"}
+        )
     finite = {name: float(v) for name, v in list(metrics.items())[:MAX_METRICS] if abs(v) < float("inf")}
     return base.model_copy(update={"status": TrialStatus.OK, "metrics": finite})
 
@@ -166,13 +217,17 @@ class Runner:
                 return
             for seed in range(size):
                 await self.trial(champion, campaign.stage, seed)
-            comparison = compare(workspace.scores(experiment_id), workspace.scores(champion), campaign.metric, workspace.noise)
+            comparison = compare(
+                workspace.scores(experiment_id), workspace.scores(champion), campaign.metric, workspace.noise
+            )
             decision = decide(comparison, campaign.metric, workspace.noise, replicates)
             if decision.kind != "continue":
                 return
             size = decision.size
 
-    async def trial(self, experiment_id: str, stage: str, seed: int, *, fresh: bool = False, keep: Path | None = None) -> Trial:
+    async def trial(
+        self, experiment_id: str, stage: str, seed: int, *, fresh: bool = False, keep: Path | None = None
+    ) -> Trial:
         """The trial of an experiment at a stage with a seed: from the archive if it is there, else run now.
 
         `fresh` runs it whatever the archive says of the same program elsewhere; a cancelled trial is not recorded.
@@ -192,8 +247,15 @@ class Runner:
                 return known
         archive.add_event(workspace.name, "trial_started", experiment_id, stage=stage, seed=seed)
         trial = await run_trial(
-            workspace.sandbox, workspace.task, archive.program(experiment.program), stage, seed,
-            experiment_folder(workspace.home, experiment_id) / f"{stage}-{seed}", experiment=experiment_id, keep=keep)
+            workspace.sandbox,
+            workspace.task,
+            archive.program(experiment.program),
+            stage,
+            seed,
+            experiment_folder(workspace.home, experiment_id) / f"{stage}-{seed}",
+            experiment=experiment_id,
+            keep=keep,
+        )
         if trial.status is not TrialStatus.CANCELLED:
             archive.record_trial(trial, version)
         return trial

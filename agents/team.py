@@ -31,5 +31,9 @@ def offline_team(workspace: Workspace) -> Team:
     from evolver.agents.runner import Runner
 
     coder = OfflineCoder(workspace)
-    return Team(researcher=OfflineResearcher(workspace, coder), coder=coder, runner=Runner(workspace),
-                critic=OfflineCritic(workspace))
+    return Team(
+        researcher=OfflineResearcher(workspace, coder),
+        coder=coder,
+        runner=Runner(workspace),
+        critic=OfflineCritic(workspace),
+    )

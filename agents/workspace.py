@@ -61,8 +61,11 @@ class Workspace:
         """Deciding metric by seed, over the experiment's finished trials at the deciding stage."""
         key = experiment if isinstance(experiment, str) else experiment.id
         campaign = self.campaign
-        return {trial.seed: trial.metrics[campaign.metric.name] for trial in self.archive.trials(key)
-                if trial.stage == campaign.stage and trial.metrics}
+        return {
+            trial.seed: trial.metrics[campaign.metric.name]
+            for trial in self.archive.trials(key)
+            if trial.stage == campaign.stage and trial.metrics
+        }
 
     async def close(self) -> None:
         """Stop what runs and release the memory's lock and the database."""

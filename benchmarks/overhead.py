@@ -69,8 +69,12 @@ async def campaign(context: CampaignContext, experiments: int) -> list[float]:
             return office
 
         workspaces.get = get  # type: ignore[method-assign]
-        await graph.ainvoke({"campaign": name}, {"configurable": {"thread_id": name}, "recursion_limit": recursion_limit(experiments)},
-                            context=context, durability="async")
+        await graph.ainvoke(
+            {"campaign": name},
+            {"configurable": {"thread_id": name}, "recursion_limit": recursion_limit(experiments)},
+            context=context,
+            durability="async",
+        )
     return watch[0].costs
 
 
@@ -82,7 +86,7 @@ def main() -> None:
         context = Context(task=str(TASK), campaign="overhead", experiments=experiments, workers=1, home=Path(home))
         costs = asyncio.run(campaign(context, experiments))
     window = max(1, min(100, len(costs) // 4))
-    early, late = costs[window:2 * window], costs[-window:]
+    early, late = costs[window : 2 * window], costs[-window:]
 
     def line(name: str, part: list[float]) -> None:
         ordered = sorted(part)

@@ -36,7 +36,9 @@ def replicate(value: float, rng: random.Random, shared: list[float], correlation
 def race(candidate: dict[int, float], champion: dict[int, float], noise: Noise) -> tuple[bool, int]:
     size = 1
     while True:
-        decision = decide(compare({s: candidate[s] for s in range(size)}, champion, METRIC, noise), METRIC, noise, REPLICATES)
+        decision = decide(
+            compare({s: candidate[s] for s in range(size)}, champion, METRIC, noise), METRIC, noise, REPLICATES
+        )
         if decision.kind != "continue":
             return decision.kind == "accept", size
         size = decision.size
@@ -46,7 +48,9 @@ def keep_if_better(candidate: dict[int, float], champion: dict[int, float], _: N
     return candidate[0] > champion[0], 1
 
 
-def campaign(rule: Callable[..., tuple[bool, int]], correlation: float, rng: random.Random) -> tuple[float, int, int, int, float]:
+def campaign(
+    rule: Callable[..., tuple[bool, int]], correlation: float, rng: random.Random
+) -> tuple[float, int, int, int, float]:
     shared = [rng.gauss(0.0, 1.0) for _ in range(REPLICATES)]
     noise = measure_noise([rng.gauss(0.0, 1.0) for _ in range(5)])
     best, champion, used = 0.0, replicate(0.0, rng, shared, correlation), 1
@@ -74,7 +78,9 @@ def main() -> None:
             rows = [campaign(rule, correlation, rng) for _ in range(repeats)]
             accepted, false = sum(row[1] for row in rows), sum(row[2] for row in rows)
             mean = [sum(row[i] for row in rows) / repeats for i in range(5)]
-            print(f"{name:16}{correlation:9.1f}{mean[0]:11.2f}{false / max(accepted, 1):15.1%}{mean[4]:12.2f}{mean[3]:8.0f}")
+            print(
+                f"{name:16}{correlation:9.1f}{mean[0]:11.2f}{false / max(accepted, 1):15.1%}{mean[4]:12.2f}{mean[3]:8.0f}"
+            )
 
 
 if __name__ == "__main__":

@@ -51,7 +51,9 @@ async def campaign(context: CampaignContext, experiments: int) -> list[tuple[flo
         return office
 
     workspaces.get = get  # type: ignore[method-assign]
-    await build_graph(workspaces).ainvoke({"campaign": "slots"}, {"recursion_limit": recursion_limit(experiments)}, context=context)
+    await build_graph(workspaces).ainvoke(
+        {"campaign": "slots"}, {"recursion_limit": recursion_limit(experiments)}, context=context
+    )
     return spans
 
 
@@ -61,13 +63,17 @@ def main() -> None:
     parser.add_argument("--slots", type=int, default=4)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="evolver-slots-") as home:
-        context = Context(task=str(TASK), campaign="slots", experiments=options.experiments, workers=options.slots, home=Path(home))
+        context = Context(
+            task=str(TASK), campaign="slots", experiments=options.experiments, workers=options.slots, home=Path(home)
+        )
         spans = asyncio.run(campaign(context, options.experiments))
     spans.sort()
     spans = spans[2:]  # the baseline's candidate and judge, alone before the lanes begin
     begin, tail = spans[0][0], sorted(end for _, end in spans)[-2 * options.slots]
     busy = sum(min(end, tail) - start for start, end in spans if start < tail)
-    print(f"{options.experiments} experiments on {options.slots} slots: {tail - begin:.1f} s, slots busy {busy / (options.slots * (tail - begin)):.3f}")
+    print(
+        f"{options.experiments} experiments on {options.slots} slots: {tail - begin:.1f} s, slots busy {busy / (options.slots * (tail - begin)):.3f}"
+    )
 
 
 if __name__ == "__main__":

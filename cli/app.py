@@ -10,8 +10,15 @@ import typer
 
 from evolver.errors import EvolverError, UsageError
 
-app = typer.Typer(name="evolver", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, context_settings={"max_content_width": 110},
-                  help="Runs machine-learning and algorithm experiments while you sleep.")
+app = typer.Typer(
+    name="evolver",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"max_content_width": 110},
+    help="Runs machine-learning and algorithm experiments while you sleep.",
+)
 task_app = typer.Typer(no_args_is_help=True, help="List, check and make tasks.")
 memory_app = typer.Typer(no_args_is_help=True, help="Look after the memory of notes and lessons.")
 notes_app = typer.Typer(no_args_is_help=True, help="Give Evolver notes and papers to read.")
@@ -22,7 +29,9 @@ app.add_typer(notes_app, name="notes")
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on standard output.")]
 Experiments = Annotated[int | None, typer.Option("--experiments", "-n", min=1, help="Experiments beside the baseline.")]
 TimeBudget = Annotated[str | None, typer.Option("--time", "-t", help="Wall-clock budget: 90s, 10m, 2h.")]
-Workers = Annotated[int | None, typer.Option("--workers", "-w", min=1, max=256, help="Trials at the same time; default: one per CPU.")]
+Workers = Annotated[
+    int | None, typer.Option("--workers", "-w", min=1, max=256, help="Trials at the same time; default: one per CPU.")
+]
 SandboxChoice = Annotated[str | None, typer.Option("--sandbox", help="auto, bubblewrap, or none (protects nothing).")]
 Compare = Annotated[bool, typer.Option("--compare", help="Afterwards run the task's plain methods at equal CPU time.")]
 
@@ -44,12 +53,22 @@ def run(
     time: TimeBudget = None,
     workers: Workers = None,
     sandbox: SandboxChoice = None,
-    notes: Annotated[list[str] | None, typer.Option("--notes", help="More notes: markdown, text or PDF files or folders.")] = None,
-    campaign: Annotated[str, typer.Option("--campaign", "-c", help="Name of the campaign; default: task and a number.")] = "",
-    stage: Annotated[str, typer.Option("--stage", help="The stage whose metric decides; default: the task's last.")] = "",
+    notes: Annotated[
+        list[str] | None, typer.Option("--notes", help="More notes: markdown, text or PDF files or folders.")
+    ] = None,
+    campaign: Annotated[
+        str, typer.Option("--campaign", "-c", help="Name of the campaign; default: task and a number.")
+    ] = "",
+    stage: Annotated[
+        str, typer.Option("--stage", help="The stage whose metric decides; default: the task's last.")
+    ] = "",
     seed: Annotated[int, typer.Option("--seed", "-s", help="Seed of the search.")] = 0,
-    parents: Annotated[str, typer.Option("--parents", help="Parent selection: ucb1, greedy, random or islands.")] = "ucb1",
-    recall: Annotated[bool, typer.Option("--recall/--no-recall", help="Use lessons of earlier campaigns on this task.")] = True,
+    parents: Annotated[
+        str, typer.Option("--parents", help="Parent selection: ucb1, greedy, random or islands.")
+    ] = "ucb1",
+    recall: Annotated[
+        bool, typer.Option("--recall/--no-recall", help="Use lessons of earlier campaigns on this task.")
+    ] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Run the baseline once, estimate, and stop.")] = False,
     compare: Compare = False,
     json: Json = False,
@@ -57,9 +76,24 @@ def run(
     """Start a campaign: improve a task's program, round after round, within a budget."""
     from evolver.cli.run import RunOptions, start
 
-    start(RunOptions(task=task, experiments=experiments, time=time, workers=workers, sandbox=sandbox, notes=tuple(notes or ()),
-                     campaign=campaign, stage=stage, seed=seed, parents=parents, recall=recall, compare=compare, json_only=json),
-          dry_run=dry_run)
+    start(
+        RunOptions(
+            task=task,
+            experiments=experiments,
+            time=time,
+            workers=workers,
+            sandbox=sandbox,
+            notes=tuple(notes or ()),
+            campaign=campaign,
+            stage=stage,
+            seed=seed,
+            parents=parents,
+            recall=recall,
+            compare=compare,
+            json_only=json,
+        ),
+        dry_run=dry_run,
+    )
 
 
 @app.command()
@@ -75,8 +109,18 @@ def resume(
     """Go on with a campaign that was stopped or killed, or raise its budget."""
     from evolver.cli.run import RunOptions, go_on
 
-    go_on(RunOptions(task="", campaign=campaign, experiments=experiments, time=time, workers=workers, sandbox=sandbox,
-                     compare=compare, json_only=json))
+    go_on(
+        RunOptions(
+            task="",
+            campaign=campaign,
+            experiments=experiments,
+            time=time,
+            workers=workers,
+            sandbox=sandbox,
+            compare=compare,
+            json_only=json,
+        )
+    )
 
 
 @app.command("list")
@@ -156,7 +200,10 @@ def task_check(
 
 
 @task_app.command("new")
-def task_new(name: Annotated[str, typer.Argument(help="Name of the task; a folder of that name is made here.")], json: Json = False) -> None:
+def task_new(
+    name: Annotated[str, typer.Argument(help="Name of the task; a folder of that name is made here.")],
+    json: Json = False,
+) -> None:
     """Write a small working task to start from."""
     from evolver.cli.tasks import make_task
 

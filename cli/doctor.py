@@ -36,26 +36,44 @@ def examine(as_json: bool) -> int:
 
 def _python() -> Check:
     good = sys.version_info >= (3, 11)
-    return Check(what="Python", good=good, said=f"{sys.version.split()[0]} at {sys.executable}" + ("" if good else "; Evolver needs 3.11"))
+    return Check(
+        what="Python",
+        good=good,
+        said=f"{sys.version.split()[0]} at {sys.executable}" + ("" if good else "; Evolver needs 3.11"),
+    )
 
 
 def _machine() -> Check:
     cpus = len(os.sched_getaffinity(0))
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return Check(what="machine", good=True, said=f"{cpus} CPUs, {memory:.0f} GiB memory, {os.uname().sysname} {os.uname().release}")
+    return Check(
+        what="machine",
+        good=True,
+        said=f"{cpus} CPUs, {memory:.0f} GiB memory, {os.uname().sysname} {os.uname().release}",
+    )
 
 
 def _home() -> Check:
     home = Settings().home.absolute()
     parent = next(folder for folder in (home, *home.parents) if folder.exists())
     good, free = os.access(parent, os.W_OK), shutil.disk_usage(parent).free / 2**30
-    return Check(what="data folder", good=good, said=f"{home}, {free:.0f} GiB free" if good else
-                 f"{home} cannot be written; set EVOLVER_HOME to a folder that can")
+    return Check(
+        what="data folder",
+        good=good,
+        said=f"{home}, {free:.0f} GiB free"
+        if good
+        else f"{home} cannot be written; set EVOLVER_HOME to a folder that can",
+    )
 
 
 def _embeddings() -> Check:
     from evolver.memory import default_embedder
 
     name = type(default_embedder()).__name__
-    return Check(what="embeddings", good=True, said="MiniLM int8 on the CPU, offline" if name == "MiniLm" else
-                 f"{name}: the model package is missing, so retrieval goes by words; reinstall evolver with its dependencies")
+    return Check(
+        what="embeddings",
+        good=True,
+        said="MiniLM int8 on the CPU, offline"
+        if name == "MiniLm"
+        else f"{name}: the model package is missing, so retrieval goes by words; reinstall evolver with its dependencies",
+    )

@@ -27,7 +27,15 @@ def print_estimate(context: Context, as_json: bool) -> None:
         sandbox = open_sandbox(context.sandbox, 1, hidden=(task.root,))
         with tempfile.TemporaryDirectory(prefix="evolver-estimate-") as scratch:
             try:
-                trial = await run_trial(sandbox, task, task.baseline(), stage.name, 0, Path(scratch) / "estimate" / "0", experiment="estimate")
+                trial = await run_trial(
+                    sandbox,
+                    task,
+                    task.baseline(),
+                    stage.name,
+                    0,
+                    Path(scratch) / "estimate" / "0",
+                    experiment="estimate",
+                )
             finally:
                 await sandbox.close()
         if not trial.metrics:
@@ -38,9 +46,23 @@ def print_estimate(context: Context, as_json: bool) -> None:
     rounds = math.ceil(experiments / context.workers)
     least, most = rounds * baseline, rounds * stage.seconds * stage.replicates
     if as_json:
-        print(json.dumps({"task": task.name, "stage": stage.name, "experiments": experiments, "workers": context.workers,
-                          "baseline_seconds": baseline, "least_seconds": least, "most_seconds": most, "cost": {"usd": 0.0, "tokens": 0}}))
+        print(
+            json.dumps(
+                {
+                    "task": task.name,
+                    "stage": stage.name,
+                    "experiments": experiments,
+                    "workers": context.workers,
+                    "baseline_seconds": baseline,
+                    "least_seconds": least,
+                    "most_seconds": most,
+                    "cost": {"usd": 0.0, "tokens": 0},
+                }
+            )
+        )
         return
-    print(f"{experiments} experiments of {task.name} on {context.workers} workers: from {duration(least)} (every trial as quick as the "
-          f"baseline's {baseline:.2f} s, one replicate)\nto {duration(most)} (every trial filling its {stage.seconds:g} s, "
-          f"{stage.replicates} replicates). No model is used: it costs no tokens. Nothing was recorded.")
+    print(
+        f"{experiments} experiments of {task.name} on {context.workers} workers: from {duration(least)} (every trial as quick as the "
+        f"baseline's {baseline:.2f} s, one replicate)\nto {duration(most)} (every trial filling its {stage.seconds:g} s, "
+        f"{stage.replicates} replicates). No model is used: it costs no tokens. Nothing was recorded."
+    )

@@ -19,14 +19,22 @@ def print_outcome(summary: Summary, home: Path, console: Console | None = None) 
     table.add_column(style="dim")
     best, baseline, metric = summary.best, summary.baseline, summary.metric
     if baseline:
-        table.add_row("baseline", f"{score_with_interval(baseline.mean, baseline.interval)}  {metric} ({summary.direction})")
+        table.add_row(
+            "baseline", f"{score_with_interval(baseline.mean, baseline.interval)}  {metric} ({summary.direction})"
+        )
     if best:
-        table.add_row("best", f"[bold green]{score_with_interval(best.mean, best.interval)}[/]  experiment {best.number}, "
-                              f"{_seeds(len(best.seeds))} (fit)")
+        table.add_row(
+            "best",
+            f"[bold green]{score_with_interval(best.mean, best.interval)}[/]  experiment {best.number}, "
+            f"{_seeds(len(best.seeds))} (fit)",
+        )
     if summary.fresh:
         fresh = summary.fresh
-        table.add_row("re-tested", f"{fresh.mean:.6g} on fresh replicates, {difference_with_interval(fresh.delta, fresh.interval)} "
-                                   "better than the baseline there (held-out)")
+        table.add_row(
+            "re-tested",
+            f"{fresh.mean:.6g} on fresh replicates, {difference_with_interval(fresh.delta, fresh.interval)} "
+            "better than the baseline there (held-out)",
+        )
     for arm in summary.comparisons:
         said = f"{arm.score:.6g}" if arm.score is not None else f"no score: {arm.reason}"
         table.add_row("compare", f"{said}  {arm.name}, {arm.cpu_seconds:.0f} CPU s, one run")
@@ -40,9 +48,11 @@ def print_outcome(summary: Summary, home: Path, console: Console | None = None) 
     console.print(table)
     name = summary.campaign
     if summary.status is CampaignStatus.FINISHED:
-        console.print(f"\nSee it: evolver show {name}    what it learned: evolver lessons {name}\n"
-                      f"Take it: evolver export {name} -o DIR    go on: evolver resume {name} --experiments "
-                      f"{summary.experiments * 2}\nEverything is kept in {home}")
+        console.print(
+            f"\nSee it: evolver show {name}    what it learned: evolver lessons {name}\n"
+            f"Take it: evolver export {name} -o DIR    go on: evolver resume {name} --experiments "
+            f"{summary.experiments * 2}\nEverything is kept in {home}"
+        )
 
 
 def _seeds(count: int) -> str:

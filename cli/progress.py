@@ -49,10 +49,14 @@ class Progress:
             newest = archive.events(self._campaign.name, newest=1)
             self._seen_event = newest[0].id if newest else 0
             campaign = self._campaign
-            self.say(f"Campaign {campaign.name}: task {campaign.task}, {campaign.metric.direction} {campaign.metric.name}, "
-                     f"{campaign.budget.experiments} experiments, {campaign.workers} workers, seed {campaign.seed}")
+            self.say(
+                f"Campaign {campaign.name}: task {campaign.task}, {campaign.metric.direction} {campaign.metric.name}, "
+                f"{campaign.budget.experiments} experiments, {campaign.workers} workers, seed {campaign.seed}"
+            )
             stop = asyncio.Event()
-            live = Live(console=self._console, refresh_per_second=4, transient=True) if self._console.is_terminal else None
+            live = (
+                Live(console=self._console, refresh_per_second=4, transient=True) if self._console.is_terminal else None
+            )
             watcher = asyncio.ensure_future(self._watch(archive, live, stop))
             try:
                 if live is not None:
@@ -102,7 +106,10 @@ class Progress:
         score = f"{experiment.score:.6g}" if experiment.score is not None else "no score"
         mark, style = ("★", "bold green") if improved else ("·", "dim")
         text = Text(f"{mark} {experiment.number:>4}  {score:>10}  ", style=style)
-        text.append(plan if verdict.kind is not VerdictKind.UNUSABLE else f"{plan}: {verdict.reason}", style="" if improved else "dim")
+        text.append(
+            plan if verdict.kind is not VerdictKind.UNUSABLE else f"{plan}: {verdict.reason}",
+            style="" if improved else "dim",
+        )
         text.truncate(max(60, self._console.width), overflow="ellipsis")
         return [text]
 
@@ -121,15 +128,25 @@ class Progress:
         facts = Table.grid(padding=(0, 2))
         facts.add_row(Text("best", style="dim"), self._best(archive, campaign))
         facts.add_row(Text("pace", style="dim"), f"{rate:.1f} a minute, {', '.join(left)}, {duration(elapsed)} gone")
-        facts.add_row(Text("trials", style="dim"), ", ".join(f"{count} {status}" for status, count in sorted(counts.trials.items())) or "none yet")
+        facts.add_row(
+            Text("trials", style="dim"),
+            ", ".join(f"{count} {status}" for status, count in sorted(counts.trials.items())) or "none yet",
+        )
         running = archive.unfinished(campaign.name)
         for row, experiment in enumerate(running[:RUNNING_SHOWN]):
             plan = experiment.proposal.plan if experiment.proposal else "thinking"
-            facts.add_row(Text("running" if row == 0 else "", style="dim"), _one_line(f"{experiment.number}  {plan}", self._console.width - 16))
+            facts.add_row(
+                Text("running" if row == 0 else "", style="dim"),
+                _one_line(f"{experiment.number}  {plan}", self._console.width - 16),
+            )
         if self._last_lesson:
             facts.add_row(Text("lesson", style="dim"), _one_line(self._last_lesson, self._console.width - 16))
-        return Panel(Group(ProgressBar(total=total, completed=done, width=None), facts),
-                     title=f"{campaign.name}  {done}/{total}", title_align="left", border_style="cyan")
+        return Panel(
+            Group(ProgressBar(total=total, completed=done, width=None), facts),
+            title=f"{campaign.name}  {done}/{total}",
+            title_align="left",
+            border_style="cyan",
+        )
 
     @staticmethod
     def _best(archive: Archive, campaign: Campaign) -> Text:

@@ -57,8 +57,10 @@ def start(options: RunOptions, *, dry_run: bool) -> None:
         _check_name(options.campaign)
         with open_archive(context.home) as archive:
             if any(known.name == options.campaign for known in archive.campaigns()):
-                raise UsageError(f"campaign {options.campaign} exists; go on with it by `evolver resume {options.campaign}`, "
-                                 "or choose another --campaign")
+                raise UsageError(
+                    f"campaign {options.campaign} exists; go on with it by `evolver resume {options.campaign}`, "
+                    "or choose another --campaign"
+                )
     if dry_run:
         from evolver.cli.estimate import print_estimate
 
@@ -73,7 +75,11 @@ def go_on(options: RunOptions) -> None:
 
     with open_archive(Settings().home) as archive:
         campaign = archive.campaign(options.campaign)
-    given = {"task": campaign.task, "workers": options.workers or campaign.workers, "sandbox": options.sandbox or campaign.sandbox}
+    given = {
+        "task": campaign.task,
+        "workers": options.workers or campaign.workers,
+        "sandbox": options.sandbox or campaign.sandbox,
+    }
     _drive(_context(options, **given), options)
 
 
@@ -83,11 +89,19 @@ def _context(options: RunOptions, **given: Any) -> Context:
     from evolver.graph.context import Context
 
     values: dict[str, Any] = {
-        "task": options.task, "campaign": options.campaign, "experiments": options.experiments,
+        "task": options.task,
+        "campaign": options.campaign,
+        "experiments": options.experiments,
         "seconds": parse_duration(options.time) if options.time else None,
-        "workers": options.workers or len(os.sched_getaffinity(0)), "sandbox": options.sandbox or "auto",
-        "stage": options.stage, "seed": options.seed, "parents": options.parents, "recall": options.recall,
-        "notes": options.notes, **given}
+        "workers": options.workers or len(os.sched_getaffinity(0)),
+        "sandbox": options.sandbox or "auto",
+        "stage": options.stage,
+        "seed": options.seed,
+        "parents": options.parents,
+        "recall": options.recall,
+        "notes": options.notes,
+        **given,
+    }
     try:
         return Context(**values)
     except ValidationError as error:

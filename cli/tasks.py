@@ -16,8 +16,21 @@ def list_tasks(as_json: bool) -> None:
     """The built-in tasks with metric, stages and suggested budget."""
     tasks = builtin_tasks()
     if as_json:
-        print(json.dumps({"tasks": [{"name": t.name, "summary": t.spec.summary, "metric": t.metric.model_dump(mode="json"),
-                                     "stages": [s.model_dump(mode="json") for s in t.stages]} for t in tasks]}))
+        print(
+            json.dumps(
+                {
+                    "tasks": [
+                        {
+                            "name": t.name,
+                            "summary": t.spec.summary,
+                            "metric": t.metric.model_dump(mode="json"),
+                            "stages": [s.model_dump(mode="json") for s in t.stages],
+                        }
+                        for t in tasks
+                    ]
+                }
+            )
+        )
         return
     from rich.console import Console
     from rich.table import Table

@@ -38,8 +38,14 @@ def show_campaigns(as_json: bool) -> None:
             champion = archive.champion(campaign.name)
             best = f"{champion.score:.6g}" if champion and champion.score is not None else ""
             done = archive.counts(campaign.name).finished
-            table.add_row(campaign.name, campaign.status, f"{done}/{campaign.budget.experiments}", best,
-                          f"{campaign.metric.name} ({campaign.metric.direction})", duration(campaign.seconds))
+            table.add_row(
+                campaign.name,
+                campaign.status,
+                f"{done}/{campaign.budget.experiments}",
+                best,
+                f"{campaign.metric.name} ({campaign.metric.direction})",
+                duration(campaign.seconds),
+            )
         Console(highlight=False).print(table)
 
 
@@ -55,9 +61,15 @@ def show_campaign(name: str, last: int, as_json: bool) -> None:
         newest = archive.counts(name).leased
         recent = archive.experiments(name, after=max(-1, newest - last))
         if as_json:
-            print(json.dumps({"summary": summary.model_dump(mode="json"),
-                              "champions": [e.model_dump(mode="json") for e in line],
-                              "recent": [e.model_dump(mode="json") for e in recent]}))
+            print(
+                json.dumps(
+                    {
+                        "summary": summary.model_dump(mode="json"),
+                        "champions": [e.model_dump(mode="json") for e in line],
+                        "recent": [e.model_dump(mode="json") for e in recent],
+                    }
+                )
+            )
             return
         console = Console(highlight=False)
         print_outcome(summary, home, console)
@@ -85,8 +97,14 @@ def _experiments_table(experiments: list[Experiment]) -> Table:
         verdict = str(e.verdict.kind) if e.verdict else "open"
         style = {"improved": "green", "unusable": "red"}.get(verdict, "")
         parents = " ".join(str(_number(parent)) for parent in e.proposal.parents) if e.proposal else ""
-        table.add_row(str(e.number), "" if e.score is None else f"{e.score:.6g}", Text(verdict, style=style), parents,
-                      str(e.proposal.operator) if e.proposal else "", Text(plan))
+        table.add_row(
+            str(e.number),
+            "" if e.score is None else f"{e.score:.6g}",
+            Text(verdict, style=style),
+            parents,
+            str(e.proposal.operator) if e.proposal else "",
+            Text(plan),
+        )
     return table
 
 
@@ -104,9 +122,17 @@ def show_experiment(name: str, number: int, as_json: bool) -> None:
         program = archive.program(experiment.program) if experiment.program else None
         diff = _diff(archive, experiment, program)
         if as_json:
-            print(json.dumps({"experiment": experiment.model_dump(mode="json"), "trials": [t.model_dump(mode="json") for t in trials],
-                              "lessons": [x.model_dump(mode="json") for x in lessons], "program": program.files if program else None,
-                              "diff": diff}))
+            print(
+                json.dumps(
+                    {
+                        "experiment": experiment.model_dump(mode="json"),
+                        "trials": [t.model_dump(mode="json") for t in trials],
+                        "lessons": [x.model_dump(mode="json") for x in lessons],
+                        "program": program.files if program else None,
+                        "diff": diff,
+                    }
+                )
+            )
             return
     console = Console(highlight=False)
     console.print(f"[bold]Experiment {number}[/] of {name}")
@@ -117,11 +143,18 @@ def show_experiment(name: str, number: int, as_json: bool) -> None:
         facts.add_row("hypothesis", Text(proposal.hypothesis))
         facts.add_row("operator", str(proposal.operator))
         facts.add_row("parents", " ".join(_number(parent) for parent in proposal.parents) or "none")
-        facts.add_row("given", f"{len(proposal.notes)} notes, {len(proposal.lessons)} lessons"
-                               + (" (lessons held out)" if proposal.lessons_withheld else ""))
+        facts.add_row(
+            "given",
+            f"{len(proposal.notes)} notes, {len(proposal.lessons)} lessons"
+            + (" (lessons held out)" if proposal.lessons_withheld else ""),
+        )
     if experiment.verdict:
         verdict = experiment.verdict
-        said = "" if verdict.delta is None else f" {difference_with_interval(verdict.delta, verdict.interval)} against the champion"
+        said = (
+            ""
+            if verdict.delta is None
+            else f" {difference_with_interval(verdict.delta, verdict.interval)} against the champion"
+        )
         facts.add_row("verdict", Text(f"{verdict.kind}{said} {verdict.reason}".strip()))
     if experiment.score is not None:
         facts.add_row("score", score_with_interval(experiment.score, experiment.interval))
@@ -130,8 +163,12 @@ def show_experiment(name: str, number: int, as_json: bool) -> None:
     console.print(facts)
     for trial in trials:
         metrics = ", ".join(f"{key} {value:.6g}" for key, value in trial.metrics.items())
-        console.print(Text(f"trial {trial.stage} seed {trial.seed}: {trial.status} {metrics or trial.reason} "
-                           f"({trial.seconds:.2f} s, {trial.peak_memory >> 20} MiB)"))
+        console.print(
+            Text(
+                f"trial {trial.stage} seed {trial.seed}: {trial.status} {metrics or trial.reason} "
+                f"({trial.seconds:.2f} s, {trial.peak_memory >> 20} MiB)"
+            )
+        )
         if not trial.metrics and trial.log_tail.strip():
             console.print(Text(trial.log_tail.strip()[-1500:], style="dim"))
     if diff:
@@ -146,8 +183,13 @@ def _diff(archive: Archive, experiment: Experiment, program: Program | None) -> 
     new = program.files if program else {}
     lines: list[str] = []
     for path in sorted(old.keys() | new.keys()):
-        lines += difflib.unified_diff(old.get(path, "").splitlines(), new.get(path, "").splitlines(),
-                                      f"parent/{path}", f"this/{path}", lineterm="")
+        lines += difflib.unified_diff(
+            old.get(path, "").splitlines(),
+            new.get(path, "").splitlines(),
+            f"parent/{path}",
+            f"this/{path}",
+            lineterm="",
+        )
     return "\n".join(lines)
 
 
@@ -173,8 +215,13 @@ def show_lessons(name: str, query: str | None, as_json: bool) -> None:
     table.add_column("experiments")
     table.add_column("claim", overflow="fold", ratio=1)
     for lesson in ranked:
-        table.add_row(f"{lesson.effect:+.4g}", str(lesson.status), f"{lesson.confidence:.0%}",
-                      " ".join(str(numbers[e]) for e in lesson.evidence), Text(lesson.claim))
+        table.add_row(
+            f"{lesson.effect:+.4g}",
+            str(lesson.status),
+            f"{lesson.confidence:.0%}",
+            " ".join(str(numbers[e]) for e in lesson.evidence),
+            Text(lesson.claim),
+        )
     console.print(table)
 
 
@@ -187,4 +234,3 @@ def _nearest(lessons: list[Lesson], query: str) -> list[Lesson]:
     vectors = default_embedder()([query, *(lesson.claim for lesson in lessons)])
     scores = [float(vectors[0] @ vector) for vector in vectors[1:]]
     return [lesson for _, lesson in sorted(zip(scores, lessons, strict=True), key=lambda pair: -pair[0])]
-

@@ -12,8 +12,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Context", "Summary", "arun", "build_graph", "run", "summarise"]
 
-_HOMES = {"build_graph": "campaign", "Context": "context", "arun": "session", "run": "session",
-          "Summary": "summary", "summarise": "summary"}
+_HOMES = {
+    "build_graph": "campaign",
+    "Context": "context",
+    "arun": "session",
+    "run": "session",
+    "Summary": "summary",
+    "summarise": "summary",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -34,7 +34,9 @@ def recursion_limit(experiments: int) -> int:
     return SUPERSTEPS * experiments + 50
 
 
-def build_graph(workspaces: Workspaces | None = None, *, checkpointer: BaseCheckpointSaver[Any] | None = None) -> CampaignGraph:
+def build_graph(
+    workspaces: Workspaces | None = None, *, checkpointer: BaseCheckpointSaver[Any] | None = None
+) -> CampaignGraph:
     """The compiled campaign graph.
 
     Without a checkpointer it runs to its end or is begun anew (finished trials are found in the archive all the same).
@@ -62,8 +64,10 @@ def build_graph(workspaces: Workspaces | None = None, *, checkpointer: BaseCheck
         positions = workspace.archive.lane_positions(state["campaign"])
         unfinished = [experiment.lane for experiment in workspace.archive.unfinished(state["campaign"])]
         count = max([lanes_for(workspace.campaign.workers), *(lane + 1 for lane in unfinished)])
-        return [Send("lane", LaneState(campaign=state["campaign"], lane=lane, seq=positions.get(lane, 0), concluded={}))
-                for lane in range(count)]
+        return [
+            Send("lane", LaneState(campaign=state["campaign"], lane=lane, seq=positions.get(lane, 0), concluded={}))
+            for lane in range(count)
+        ]
 
     async def report(state: CampaignState, runtime: Runtime[Context]) -> CampaignState:
         """Re-test the champion on fresh replicates and close the campaign."""
@@ -76,7 +80,9 @@ def build_graph(workspaces: Workspaces | None = None, *, checkpointer: BaseCheck
         await offices.close(runtime.context, state["campaign"])
         return {"champion": champion}
 
-    builder = StateGraph(CampaignState, context_schema=Context, input_schema=CampaignInput, output_schema=CampaignOutput)
+    builder = StateGraph(
+        CampaignState, context_schema=Context, input_schema=CampaignInput, output_schema=CampaignOutput
+    )
     builder.add_node("plan", plan)
     builder.add_node("lane", _lane(offices))
     builder.add_node("report", report)

@@ -29,9 +29,12 @@ async def run_comparisons(context: Context, say: Callable[[str], None]) -> Summa
             say(f"Comparing with {', '.join(arms)}: {budget:.0f} CPU seconds each.")
         sandbox = open_sandbox(context.sandbox, campaign.workers, hidden=(context.home.absolute(), task.root))
         try:
-            results = await asyncio.gather(*(
-                _run_arm(sandbox, task, name, program, campaign.stage, budget, context)
-                for name, program in arms.items()))
+            results = await asyncio.gather(
+                *(
+                    _run_arm(sandbox, task, name, program, campaign.stage, budget, context)
+                    for name, program in arms.items()
+                )
+            )
         finally:
             await sandbox.close()
         for arm in results:
@@ -39,8 +42,12 @@ async def run_comparisons(context: Context, say: Callable[[str], None]) -> Summa
         return summarise(archive, campaign.name)
 
 
-async def _run_arm(sandbox: Sandbox, task: Task, name: str, program: Program, stage: str, seconds: float, context: Context) -> Arm:
+async def _run_arm(
+    sandbox: Sandbox, task: Task, name: str, program: Program, stage: str, seconds: float, context: Context
+) -> Arm:
     folder = context.home.absolute() / "trials" / f"{context.campaign}-compare-{name}" / "run"
-    trial = await run_trial(sandbox, task, program, stage, 0, folder, experiment=f"{context.campaign}-compare-{name}", seconds=seconds)
+    trial = await run_trial(
+        sandbox, task, program, stage, 0, folder, experiment=f"{context.campaign}-compare-{name}", seconds=seconds
+    )
     score = trial.metrics.get(task.metric.name)
     return Arm(name=name, score=score, cpu_seconds=trial.cpu_seconds, reason=trial.reason)

@@ -16,19 +16,30 @@ class Context(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     task: str = Field("circle-packing", title="Task", description="Name of a built-in task or path of a task folder")
-    campaign: str = Field("", title="Campaign", description="Name to start or continue; empty: a new one named after the task")
+    campaign: str = Field(
+        "", title="Campaign", description="Name to start or continue; empty: a new one named after the task"
+    )
     experiments: Annotated[int, Field(ge=1)] | None = Field(
-        None, title="Experiments", description="Budget of experiments beside the baseline; empty: what the task suggests")
+        None,
+        title="Experiments",
+        description="Budget of experiments beside the baseline; empty: what the task suggests",
+    )
     seconds: Annotated[float, Field(gt=0)] | None = Field(
-        None, title="Time", description="Budget of wall-clock seconds; empty: no limit")
-    workers: Annotated[int, Field(ge=1, le=256)] = Field(2, title="Workers", description="Trials that run at the same time")
+        None, title="Time", description="Budget of wall-clock seconds; empty: no limit"
+    )
+    workers: Annotated[int, Field(ge=1, le=256)] = Field(
+        2, title="Workers", description="Trials that run at the same time"
+    )
     sandbox: Literal["auto", "bubblewrap", "none"] = Field(
-        "auto", title="Sandbox", description="Where programs run; none protects nothing")
+        "auto", title="Sandbox", description="Where programs run; none protects nothing"
+    )
     stage: str = Field("", title="Stage", description="The stage whose metric decides; empty: the task's last one")
     seed: int = Field(0, title="Seed", description="Seed of the search")
     parents: Literal["ucb1", "greedy", "random", "islands"] = Field(
-        "ucb1", title="Parent selection", description="How a parent is chosen from the pool")
+        "ucb1", title="Parent selection", description="How a parent is chosen from the pool"
+    )
     recall: bool = Field(True, title="Recall", description="Use lessons of earlier campaigns on the same task")
     notes: tuple[str, ...] = Field((), title="Notes", description="Extra note files or folders")
     home: Path = Field(
-        default_factory=lambda: Settings().home, title="Home", description="Folder of archive, memory and checkpoints")
+        default_factory=lambda: Settings().home, title="Home", description="Folder of archive, memory and checkpoints"
+    )

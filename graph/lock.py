@@ -20,5 +20,6 @@ def campaign_lock(home: Path, name: str) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise UsageError(
-                f"campaign {name} is being run by another process; watch it with `evolver show {name}`") from None
+                f"campaign {name} is being run by another process; watch it with `evolver show {name}`"
+            ) from None
         yield

@@ -60,8 +60,10 @@ async def _drive(context: Context, campaign: Campaign, control: RunControl) -> S
 
 async def _until_spent(graph: CampaignGraph, context: Context, campaign: Campaign, control: RunControl) -> None:
     """Pick up pending lanes first; then fan out anew while there is budget, as when it was raised."""
-    config: RunnableConfig = {"configurable": {"thread_id": campaign.name},
-                              "recursion_limit": recursion_limit(campaign.budget.experiments)}
+    config: RunnableConfig = {
+        "configurable": {"thread_id": campaign.name},
+        "recursion_limit": recursion_limit(campaign.budget.experiments),
+    }
     state = await graph.aget_state(config)
     if state.tasks and not _lanes_changed(len(state.tasks), campaign):
         await graph.ainvoke(None, config, context=context, durability="async", control=control)

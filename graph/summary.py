@@ -83,20 +83,36 @@ def summarise(archive: Archive, name: str) -> Summary:
     champion = archive.champion(name)
     baseline = next(iter(archive.experiments(name, limit=1)), None)
     return Summary(
-        campaign=name, task=campaign.task, status=campaign.status, metric=campaign.metric.name,
-        direction=campaign.metric.direction, baseline=_best(archive, baseline), best=_best(archive, champion),
-        fresh=_fresh(archive, name, champion), experiments=counts.finished, experiments_by_standing=counts.standings,
-        trials=counts.trials, lessons=len(archive.lessons(campaign=name)), lesson_worth=_worth(archive, name),
+        campaign=name,
+        task=campaign.task,
+        status=campaign.status,
+        metric=campaign.metric.name,
+        direction=campaign.metric.direction,
+        baseline=_best(archive, baseline),
+        best=_best(archive, champion),
+        fresh=_fresh(archive, name, champion),
+        experiments=counts.finished,
+        experiments_by_standing=counts.standings,
+        trials=counts.trials,
+        lessons=len(archive.lessons(campaign=name)),
+        lesson_worth=_worth(archive, name),
         comparisons=tuple(Arm.model_validate(event.data) for event in archive.events(name, kind="compared")),
-        seconds=campaign.seconds, cpu_seconds=counts.cpu_seconds, cost=Cost())
+        seconds=campaign.seconds,
+        cpu_seconds=counts.cpu_seconds,
+        cost=Cost(),
+    )
 
 
 def _best(archive: Archive, experiment: Experiment | None) -> Best | None:
     if experiment is None or experiment.score is None or experiment.interval is None:
         return None
     stage = archive.campaign(experiment.campaign).stage
-    seeds = tuple(sorted(t.seed for t in archive.trials(experiment.id) if t.metrics and t.stage == stage and t.seed < FRESH))
-    return Best(id=experiment.id, number=experiment.number, mean=experiment.score, interval=experiment.interval, seeds=seeds)
+    seeds = tuple(
+        sorted(t.seed for t in archive.trials(experiment.id) if t.metrics and t.stage == stage and t.seed < FRESH)
+    )
+    return Best(
+        id=experiment.id, number=experiment.number, mean=experiment.score, interval=experiment.interval, seeds=seeds
+    )
 
 
 def _fresh(archive: Archive, name: str, champion: Experiment | None) -> FreshResult | None:
@@ -114,4 +130,6 @@ def _worth(archive: Archive, name: str) -> Worth:
     def reward(arm: str) -> float | None:
         return credits[f"lessons:{arm}"].total / pulls[arm] if pulls[arm] else None
 
-    return Worth(told=pulls["told"], told_reward=reward("told"), withheld=pulls["withheld"], withheld_reward=reward("withheld"))
+    return Worth(
+        told=pulls["told"], told_reward=reward("told"), withheld=pulls["withheld"], withheld_reward=reward("withheld")
+    )

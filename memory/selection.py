@@ -1,4 +1,4 @@
-"""Parent selection over the pool of elites. Scores are brought to [0, 1] over the pool, better is higher whatever the direction."""
+"""Parent selection over the pool of elites, on scores brought to [0, 1]: the pool's best is 1, its worst is 0."""
 
 from __future__ import annotations
 
@@ -7,22 +7,31 @@ import random
 from collections.abc import Sequence
 from typing import Literal, Protocol
 
-from evolver.contracts import Experiment, Metric
+from evolver.contracts import Experiment, Metric, Standing
 
 Name = Literal["ucb1", "greedy", "random", "islands"]
+PARENTS = (Standing.PROMISING, Standing.CONFIRMED)
 
 
 class ParentSelection(Protocol):
     """Chooses the program that the next proposal changes."""
 
-    def choose(self, pool: Sequence[Experiment], rng: random.Random, metric: Metric) -> Experiment:
-        """One of the pool's experiments that have a finite score. Raises ValueError if there is none."""
+    def choose(
+        self, pool: Sequence[Experiment], rng: random.Random, metric: Metric, number: int | None = None
+    ) -> Experiment:
+        """One of the pool's experiments that have a finite score, as parent of experiment `number`.
+
+        Raises ValueError if there is none. Only islands look at the number.
+        """
         ...
 
 
 def usable(pool: Sequence[Experiment]) -> list[Experiment]:
-    """Experiments with a finite score, oldest first. Raises ValueError if there are none."""
-    found = sorted((e for e in pool if e.score is not None and math.isfinite(e.score)), key=lambda e: e.number)
+    """Experiments that may be parents and have a finite score, oldest first. Raises ValueError if there are none."""
+    found = sorted(
+        (e for e in pool if e.standing in PARENTS and e.score is not None and math.isfinite(e.score)),
+        key=lambda e: e.number,
+    )
     if not found:
         raise ValueError("no experiment in the pool has a score")
     return found
@@ -41,19 +50,30 @@ class Ucb1:
     def __init__(self, exploration: float = 0.5) -> None:
         self.exploration = exploration
 
-    def choose(self, pool: Sequence[Experiment], rng: random.Random, metric: Metric) -> Experiment:
+    def choose(
+        self, pool: Sequence[Experiment], rng: random.Random, metric: Metric, number: int | None = None
+    ) -> Experiment:
         """The highest upper bound; ties by chance."""
         found = usable(pool)
         total = sum(e.visits for e in found)
-        scored = [(math.inf if e.visits == 0 else merit + self.exploration * math.sqrt(math.log(total) / e.visits), merit, rng.random(), e)
-                  for e, merit in zip(found, merits(found, metric), strict=True)]
+        scored = [
+            (
+                math.inf if e.visits == 0 else merit + self.exploration * math.sqrt(math.log(total) / e.visits),
+                merit,
+                rng.random(),
+                e,
+            )
+            for e, merit in zip(found, merits(found, metric), strict=True)
+        ]
         return max(scored, key=lambda row: row[:3])[3]
 
 
 class Greedy:
     """Always the best; ties by chance."""
 
-    def choose(self, pool: Sequence[Experiment], rng: random.Random, metric: Metric) -> Experiment:
+    def choose(
+        self, pool: Sequence[Experiment], rng: random.Random, metric: Metric, number: int | None = None
+    ) -> Experiment:
         """The experiment with the highest merit."""
         found = usable(pool)
         return max(zip(merits(found, metric), found, strict=True), key=lambda pair: (pair[0], rng.random()))[1]
@@ -62,42 +82,54 @@ class Greedy:
 class Uniform:
     """Any, each as likely."""
 
-    def choose(self, pool: Sequence[Experiment], rng: random.Random, metric: Metric) -> Experiment:
+    def choose(
+        self, pool: Sequence[Experiment], rng: random.Random, metric: Metric, number: int | None = None
+    ) -> Experiment:
         """An experiment by chance."""
         return rng.choice(usable(pool))
 
 
 class Islands:
-    """Islands with MAP-Elites cells (Mouret & Clune 2015): a program lives on the island of its lane, in the cell of its skeleton.
+    """Islands in a ring, each with MAP-Elites cells (Mouret & Clune 2015).
 
-    Each choice takes the islands in turn and picks among the cells' elites by rank; every `migration`-th choice
-    may take from any island, which is how good programs travel.
+    Experiment n lives on island n mod `islands`, in the cell of its skeleton, which keeps its best; the baseline
+    lives on all. A parent comes from the child's own island, by rank among the cells' elites. In every `migration`-th
+    round over the islands the elites of the island before it in the ring compete too.
     """
 
     def __init__(self, islands: int = 4, migration: int = 10) -> None:
         self.islands, self.migration = islands, migration
 
-    def choose(self, pool: Sequence[Experiment], rng: random.Random, metric: Metric) -> Experiment:
-        """An elite of the island whose turn it is."""
+    def choose(
+        self, pool: Sequence[Experiment], rng: random.Random, metric: Metric, number: int | None = None
+    ) -> Experiment:
+        """An elite of the child's island, or of the pool where the island has none; without a number, of any island."""
         found = usable(pool)
-        turn = sum(e.visits for e in found)
-        cells = self.elites(found, metric)
-        island = turn % self.islands
-        home = [e for (where, _), e in cells.items() if where == island]
-        if not home or turn % self.migration == self.migration - 1:
-            home = list(cells.values())
-        ranked = sorted(home, key=lambda e: (-metric.gain(e.score or 0.0, 0.0), e.number))
+        if number is None:
+            number = rng.randrange(self.islands * self.migration)
+        elites = [e for island in self.open_islands(number) for e in self.elites(found, metric, island)]
+        ranked = sorted(
+            {e.id: e for e in elites or found}.values(), key=lambda e: (-metric.gain(e.score or 0.0, 0.0), e.number)
+        )
         return rng.choices(ranked, weights=[1.0 / (rank + 1) for rank in range(len(ranked))])[0]
 
-    def elites(self, pool: Sequence[Experiment], metric: Metric) -> dict[tuple[int, str], Experiment]:
-        """The best experiment of every (island, skeleton) cell."""
-        cells: dict[tuple[int, str], Experiment] = {}
+    def open_islands(self, number: int) -> list[int]:
+        """The islands that experiment `number` may take a parent from, its own first."""
+        turn, home = divmod(number, self.islands)
+        migrates = turn % self.migration == self.migration - 1
+        return [home, (home - 1) % self.islands] if migrates else [home]
+
+    def elites(self, pool: Sequence[Experiment], metric: Metric, island: int) -> list[Experiment]:
+        """The best experiment of every cell of an island."""
+        cells: dict[str, Experiment] = {}
         for experiment in pool:
-            cell = (max(0, experiment.lane) % self.islands, experiment.skeleton or experiment.id)
+            if experiment.number != 0 and experiment.number % self.islands != island:
+                continue
+            cell = experiment.skeleton or experiment.id
             held = cells.get(cell)
             if held is None or metric.gain(experiment.score or 0.0, held.score or 0.0) > 0:
                 cells[cell] = experiment
-        return cells
+        return list(cells.values())
 
 
 def selection(name: Name) -> ParentSelection:

@@ -1,199 +1,188 @@
-"""The archive's tables. A change here comes with a new file under `migrations/versions/`."""
+"""The archive's tables. A change here needs a new file under `migrations/versions/`."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
 
-import sqlalchemy as sa
-from sqlalchemy import Column, ForeignKey, Index, Integer, Table, Text, UniqueConstraint
-from sqlalchemy.engine import Dialect
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-Json = sa.JSON(none_as_null=True)
-Serial = sa.BigInteger().with_variant(Integer, "sqlite")
-"""SQLite numbers only columns of type INTEGER by itself."""
+JsonObject = dict[str, Any]
 
 
-class Utc(sa.TypeDecorator[datetime]):
-    """An aware moment in UTC; SQLite keeps it without the zone."""
+class Moment(TypeDecorator[datetime]):
+    """An aware moment in UTC, also where the database keeps none of the zone."""
 
-    impl = sa.DateTime(timezone=True)
+    impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Aware moments only; they are written in UTC."""
-        return None if value is None else value.astimezone(UTC)
-
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
-        """Aware, in UTC."""
-        if value is None:
-            return None
-        moment: datetime = value
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
+        """Give the zone back."""
+        return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
 
 
-metadata = sa.MetaData(naming_convention={
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "pk": "pk_%(table_name)s", "fk": "fk_%(table_name)s_%(column_0_N_name)s"})
+class Base(DeclarativeBase):
+    """Base of the tables."""
 
-campaigns = Table(
-    "campaigns", metadata,
-    Column("name", Text, primary_key=True),
-    Column("task", Text, nullable=False),
-    Column("task_version", Text, nullable=False),
-    Column("metric", Json, nullable=False),
-    Column("stage", Text, nullable=False),
-    Column("seed", sa.BigInteger, nullable=False),
-    Column("workers", Integer, nullable=False),
-    Column("budget", Json, nullable=False),
-    Column("sandbox", Text, nullable=False),
-    Column("recall", sa.Boolean, nullable=False),
-    Column("parents", Text, nullable=False),
-    Column("notes", Json, nullable=False),
-    Column("status", Text, nullable=False),
-    Column("noise", sa.Double),
-    Column("noise_replicates", Integer, nullable=False),
-    Column("champion", Text),
-    Column("seconds", sa.Double, nullable=False),
-    Column("created", Utc, nullable=False),
-)
+    type_annotation_map = {datetime: Moment, JsonObject: JSON}  # noqa: RUF012
 
-tallies = Table(
-    "tallies", metadata,
-    Column("campaign", Text, ForeignKey("campaigns.name"), primary_key=True),
-    Column("name", Text, primary_key=True),
-    Column("value", sa.Double, nullable=False),
-)
-"""Running counts and sums, so that asking for them costs the same in a large archive."""
 
-experiments = Table(
-    "experiments", metadata,
-    Column("id", Text, primary_key=True),
-    Column("campaign", Text, ForeignKey("campaigns.name"), nullable=False),
-    Column("number", Integer, nullable=False),
-    Column("lane", Integer, nullable=False),
-    Column("seq", Integer, nullable=False),
-    Column("proposal", Json),
-    Column("program", Text, ForeignKey("programs.id")),
-    Column("skeleton", Text),
-    Column("standing", Text, nullable=False),
-    Column("score", sa.Double),
-    Column("interval", Json),
-    Column("verdict", Json),
-    Column("visits", Integer, nullable=False),
-    Column("created", Utc, nullable=False),
-    Column("finished", Utc),
-    UniqueConstraint("campaign", "number"),
-    UniqueConstraint("campaign", "lane", "seq"),
-    Index(None, "campaign", "program"),
-    Index(None, "campaign", "finished"),
-    Index(None, "campaign", "standing", "number"),
-)
+class CampaignRow(Base):
+    """A campaign; `data` is the whole record but for what changes with every experiment."""
 
-elites = Table(
-    "elites", metadata,
-    Column("campaign", Text, ForeignKey("campaigns.name"), primary_key=True),
-    Column("experiment", Text, ForeignKey("experiments.id"), primary_key=True),
-    Column("skeleton", Text, nullable=False),
-    Column("score", sa.Double, nullable=False),
-)
-"""The pool of possible parents, kept small as experiments conclude."""
+    __tablename__ = "campaigns"
+    name: Mapped[str] = mapped_column(String(200), primary_key=True)
+    created: Mapped[datetime]
+    data: Mapped[JsonObject]
+    leased: Mapped[int] = mapped_column(Integer, default=0)
+    finished: Mapped[int] = mapped_column(Integer, default=0)
 
-programs = Table(
-    "programs", metadata,
-    Column("id", Text, primary_key=True),
-    Column("files", Json, nullable=False),
-)
 
-trials = Table(
-    "trials", metadata,
-    Column("serial", Serial, primary_key=True),
-    Column("experiment", Text, ForeignKey("experiments.id"), nullable=False),
-    Column("program", Text, nullable=False),
-    Column("task_version", Text, nullable=False),
-    Column("stage", Text, nullable=False),
-    Column("seed", sa.BigInteger, nullable=False),
-    Column("status", Text, nullable=False),
-    Column("metrics", Json, nullable=False),
-    Column("seconds", sa.Double, nullable=False),
-    Column("cpu_seconds", sa.Double, nullable=False),
-    Column("gpu_seconds", sa.Double, nullable=False),
-    Column("peak_memory", sa.BigInteger, nullable=False),
-    Column("log_tail", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    UniqueConstraint("experiment", "stage", "seed"),
-    Index(None, "program", "task_version", "stage", "seed"),
-)
+class ProgramRow(Base):
+    """A program by the hash of its content."""
 
-lessons = Table(
-    "lessons", metadata,
-    Column("serial", Serial, primary_key=True),
-    Column("id", Text, nullable=False, unique=True),
-    Column("task", Text, nullable=False, index=True),
-    Column("campaign", Text, nullable=False, index=True),
-    Column("claim", Text, nullable=False),
-    Column("component", Text, nullable=False),
-    Column("operator", Text, nullable=False),
-    Column("effect", sa.Double, nullable=False),
-    Column("interval", Json),
-    Column("evidence", Json, nullable=False),
-    Column("confidence", sa.Double, nullable=False),
-    Column("status", Text, nullable=False),
-)
+    __tablename__ = "programs"
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    files: Mapped[JsonObject]
 
-notes = Table(
-    "notes", metadata,
-    Column("serial", Serial, primary_key=True),
-    Column("id", Text, nullable=False, unique=True),
-    Column("source", Text, nullable=False),
-    Column("title", Text, nullable=False),
-    Column("text", Text, nullable=False),
-    Column("task", Text, nullable=False, index=True),
-)
 
-credits = Table(
-    "credits", metadata,
-    Column("campaign", Text, ForeignKey("campaigns.name"), primary_key=True),
-    Column("arm", Text, primary_key=True),
-    Column("pulls", Integer, nullable=False),
-    Column("total", sa.Double, nullable=False),
-)
+class ExperimentRow(Base):
+    """An experiment from its lease to its verdict."""
 
-coverage = Table(
-    "coverage", metadata,
-    Column("campaign", Text, ForeignKey("campaigns.name"), primary_key=True),
-    Column("skeleton", Text, primary_key=True),
-    Column("technique", Text, primary_key=True),
-)
-"""Techniques that were tried on a program skeleton."""
+    __tablename__ = "experiments"
+    id: Mapped[str] = mapped_column(String(300), primary_key=True)
+    campaign: Mapped[str] = mapped_column(ForeignKey("campaigns.name"))
+    number: Mapped[int]
+    lane: Mapped[int]
+    seq: Mapped[int]
+    proposal: Mapped[JsonObject | None] = mapped_column(JSON(none_as_null=True))
+    program: Mapped[str | None] = mapped_column(ForeignKey("programs.id"))
+    skeleton: Mapped[str | None] = mapped_column(String(64))
+    standing: Mapped[str] = mapped_column(String(20))
+    score: Mapped[float | None] = mapped_column(Float)
+    low: Mapped[float | None] = mapped_column(Float)
+    high: Mapped[float | None] = mapped_column(Float)
+    verdict: Mapped[JsonObject | None] = mapped_column(JSON(none_as_null=True))
+    visits: Mapped[int] = mapped_column(Integer, default=0)
+    pooled: Mapped[int] = mapped_column(Integer, default=0)
+    """1 while it is among the elites that parents are chosen from."""
+    created: Mapped[datetime]
+    finished: Mapped[datetime | None]
+    __table_args__ = (
+        UniqueConstraint("campaign", "number"),
+        UniqueConstraint("campaign", "lane", "seq"),
+        Index("ix_experiments_pool", "campaign", "pooled"),
+        Index("ix_experiments_program", "program", "campaign"),
+        Index("ix_experiments_standing", "campaign", "standing", "visits", "number"),
+    )
 
-directives = Table(
-    "directives", metadata,
-    Column("serial", Serial, primary_key=True),
-    Column("id", Text, nullable=False, unique=True),
-    Column("campaign", Text, ForeignKey("campaigns.name"), nullable=False, index=True),
-    Column("kind", Text, nullable=False),
-    Column("text", Text, nullable=False),
-    Column("who", Text, nullable=False),
-    Column("when", Utc, nullable=False),
-)
 
-directive_uses = Table(
-    "directive_uses", metadata,
-    Column("directive", Text, ForeignKey("directives.id"), primary_key=True),
-    Column("experiment", Text, ForeignKey("experiments.id"), primary_key=True),
-)
+class TrialRow(Base):
+    """One execution."""
 
-events = Table(
-    "events", metadata,
-    Column("id", Serial, primary_key=True),
-    Column("campaign", Text, ForeignKey("campaigns.name"), nullable=False),
-    Column("when", Utc, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("experiment", Text),
-    Column("data", Json, nullable=False),
-    Index(None, "campaign", "id"),
-    Index(None, "campaign", "kind", "id"),
-    sqlite_autoincrement=True,
-)
-"""Append-only; ids grow and are never used twice."""
+    __tablename__ = "trials"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    experiment: Mapped[str] = mapped_column(ForeignKey("experiments.id"))
+    program: Mapped[str] = mapped_column(String(64))
+    task_version: Mapped[str] = mapped_column(String(64))
+    stage: Mapped[str] = mapped_column(String(20))
+    seed: Mapped[int] = mapped_column(BigInteger)
+    status: Mapped[str] = mapped_column(String(20))
+    data: Mapped[JsonObject]
+    __table_args__ = (
+        UniqueConstraint("experiment", "stage", "seed"),
+        Index("ix_trials_memo", "program", "task_version", "stage", "seed"),
+    )
+
+
+class TallyRow(Base):
+    """A counter of a campaign: trials by status, experiments by standing, seconds. Reading it costs the same always."""
+
+    __tablename__ = "tallies"
+    campaign: Mapped[str] = mapped_column(ForeignKey("campaigns.name"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(60), primary_key=True)
+    value: Mapped[float] = mapped_column(Float, default=0.0)
+
+
+class CreditRow(Base):
+    """What an arm of the search has earned."""
+
+    __tablename__ = "credits"
+    campaign: Mapped[str] = mapped_column(ForeignKey("campaigns.name"), primary_key=True)
+    arm: Mapped[str] = mapped_column(String(200), primary_key=True)
+    pulls: Mapped[int] = mapped_column(Integer, default=0)
+    total: Mapped[float] = mapped_column(Float, default=0.0)
+
+
+class CoverageRow(Base):
+    """A technique that was tried on a skeleton."""
+
+    __tablename__ = "coverage"
+    campaign: Mapped[str] = mapped_column(ForeignKey("campaigns.name"), primary_key=True)
+    skeleton: Mapped[str] = mapped_column(String(64), primary_key=True)
+    technique: Mapped[str] = mapped_column(String(200), primary_key=True)
+
+
+class LessonRow(Base):
+    """A lesson as it is now."""
+
+    __tablename__ = "lessons"
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    task: Mapped[str] = mapped_column(String(200), index=True)
+    campaign: Mapped[str] = mapped_column(ForeignKey("campaigns.name"), index=True)
+    data: Mapped[JsonObject]
+
+
+class NoteRow(Base):
+    """A chunk of a note."""
+
+    __tablename__ = "notes"
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    task: Mapped[str] = mapped_column(String(200), index=True)
+    source: Mapped[str] = mapped_column(String(1000))
+    title: Mapped[str] = mapped_column(String(1000))
+    text: Mapped[str] = mapped_column(Text)
+
+
+class DirectiveRow(Base):
+    """An instruction from a person."""
+
+    __tablename__ = "directives"
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    campaign: Mapped[str] = mapped_column(ForeignKey("campaigns.name"), index=True)
+    given: Mapped[datetime]
+    data: Mapped[JsonObject]
+
+
+class DirectiveUseRow(Base):
+    """That a directive was in force when an experiment was proposed."""
+
+    __tablename__ = "directive_uses"
+    directive: Mapped[str] = mapped_column(ForeignKey("directives.id"), primary_key=True)
+    experiment: Mapped[str] = mapped_column(ForeignKey("experiments.id"), primary_key=True)
+
+
+class EventRow(Base):
+    """One line of the append-only log."""
+
+    __tablename__ = "events"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    campaign: Mapped[str] = mapped_column(ForeignKey("campaigns.name"))
+    happened: Mapped[datetime]
+    kind: Mapped[str] = mapped_column(String(40))
+    experiment: Mapped[str | None] = mapped_column(String(300))
+    data: Mapped[JsonObject]
+    __table_args__ = (Index("ix_events_campaign", "campaign", "id"), Index("ix_events_kind", "campaign", "kind", "id"))

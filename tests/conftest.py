@@ -33,8 +33,14 @@ def cli(home: Path, tmp_path: Path) -> Cli:
     """Run the installed command in an empty folder, as a user would."""
 
     def run(*words: str | Path, check: int | None = 0, timeout: float = 100) -> subprocess.CompletedProcess[str]:
-        result = subprocess.run([EVOLVER, *map(str, words)], cwd=tmp_path, env={**os.environ, "EVOLVER_HOME": str(home), "COLUMNS": "120"},
-                                capture_output=True, text=True, timeout=timeout)
+        result = subprocess.run(
+            [EVOLVER, *map(str, words)],
+            cwd=tmp_path,
+            env={**os.environ, "EVOLVER_HOME": str(home), "COLUMNS": "120"},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
         if check is not None:
             assert result.returncode == check, f"{words}: {result.returncode}\n{result.stdout}\n{result.stderr}"
         return result

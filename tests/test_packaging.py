@@ -10,7 +10,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-HEAVY = {"torch", "chromadb", "docker", "langchain", "langchain_core", "langgraph", "numpy", "scipy", "onnxruntime", "libcst", "sqlalchemy"}
+HEAVY = {
+    "torch",
+    "chromadb",
+    "docker",
+    "langchain",
+    "langchain_core",
+    "langgraph",
+    "numpy",
+    "scipy",
+    "onnxruntime",
+    "libcst",
+    "sqlalchemy",
+}
 
 
 def _setuptools() -> dict[str, dict[str, str]]:
@@ -45,7 +57,9 @@ def test_the_core_loads_nothing_heavy(command: str) -> None:
 
 def test_help_and_version_answer() -> None:
     for word, expected in (("--help", "resume"), ("--version", "evolver 0.1.0")):
-        said = subprocess.run([Path(sys.executable).parent / "evolver", word], capture_output=True, text=True, check=True).stdout
+        said = subprocess.run(
+            [Path(sys.executable).parent / "evolver", word], capture_output=True, text=True, check=True
+        ).stdout
         assert expected in said
 
 

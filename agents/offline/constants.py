@@ -22,6 +22,8 @@ AT_ONCE = (0.5, 0.8, 0.95, 1.0)
 """Chance that at most 1, 2, 3, 4 constants change at a time."""
 FLIP = 0.03
 """Chance that a constant changes its sign."""
+LARGEST = 1e15
+"""Numbers beyond are markers such as infinity, not settings."""
 STRUCTURAL = frozenset({"axis", "dim", "ndim", "ndmin", "dims", "keepdim", "indent", "ord"})
 SEEDS = frozenset({"seed", "random_state", "random_seed"})
 
@@ -180,7 +182,8 @@ class _Collector:
         args = node.args
         positional = [*args.posonlyargs, *args.args]
         given = positional[len(positional) - len(args.defaults):]
-        for arg, default in (*zip(given, args.defaults, strict=True), *zip(args.kwonlyargs, args.kw_defaults, strict=True)):
+        pairs = zip([*given, *args.kwonlyargs], [*args.defaults, *args.kw_defaults], strict=True)
+        for arg, default in pairs:
             if default is not None:
                 self.visit(default, inner.named(arg.arg, 4.0))
         for statement in node.body:
@@ -199,12 +202,13 @@ class _Collector:
     def _add(self, node: ast.expr, value: int | float, context: _Context) -> None:
         start, end = self._source.span(node)
         weight = context.weight
-        if isinstance(value, int) and abs(value) <= 2 and (not context.name or context.name.startswith("argument")):
+        if abs(value) <= 2 and value == int(value) and (not context.name or context.name.startswith("argument")):
+            # Such as `k + 1`, `1.0 - x`, `2.0 * pi`: rather part of a formula than a setting.
             weight *= 0.25
         name = context.name or (f"constant in {context.inside}" if context.inside else "constant")
-        scope = context.where.rstrip(".")
-        if scope:
-            name += f" {'in' if ' ' in name else 'of'} {scope}()"
+        if context.where:
+            scope = context.where.rstrip(".") if context.where.endswith(".") else f"{context.where}()"
+            name += f" of {scope}" if name.isidentifier() and context.name else f" in {scope}"
         self.found.append(Literal(start, end, self._source.text[start:end], value, weight, name))
 
 
@@ -214,5 +218,5 @@ def number(node: ast.expr) -> int | float | None:
         value = number(node.operand)
         return None if value is None else -value
     if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
-        return node.value
+        return node.value if abs(node.value) <= LARGEST else None
     return None

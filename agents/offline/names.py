@@ -10,6 +10,7 @@ FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 BUILTINS = frozenset(dir(builtins))
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda,
            ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_CHILDLESS = (ast.Constant, ast.expr_context, ast.operator, ast.cmpop, ast.unaryop, ast.boolop)
 
 
 def parameters(node: FunctionNode | ast.Lambda) -> list[str]:
@@ -45,11 +46,12 @@ def stores(node: ast.AST) -> frozenset[str]:
 
 
 def _stored(node: ast.AST) -> Iterator[str]:
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        yield node.name
-    elif isinstance(node, ast.Name):
+    if isinstance(node, ast.Name):
         if isinstance(node.ctx, ast.Store):
             yield node.id
+        return
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        yield node.name
     elif isinstance(node, ast.Import | ast.ImportFrom):
         for alias in node.names:
             yield alias.asname or alias.name.split(".")[0]
@@ -57,7 +59,8 @@ def _stored(node: ast.AST) -> Iterator[str]:
         yield node.name
     if not isinstance(node, _SCOPES):
         for child in ast.iter_child_nodes(node):
-            yield from _stored(child)
+            if not isinstance(child, _CHILDLESS):
+                yield from _stored(child)
 
 
 def binds(node: ast.stmt) -> frozenset[str]:
@@ -96,6 +99,39 @@ def free(node: ast.AST) -> frozenset[str]:
         elif isinstance(inner, ast.Import | ast.ImportFrom | ast.ExceptHandler):
             own.update(_stored(inner) if not isinstance(inner, ast.ExceptHandler) else [inner.name or ""])
     return loads(node) - own - BUILTINS
+
+
+def blocks(node: ast.stmt | ast.excepthandler | ast.match_case) -> Iterator[list[ast.stmt]]:
+    """The blocks inside a compound statement, in source order for all but the exception handlers of a `try`."""
+    for name in ("body", "orelse", "finalbody"):
+        if block := getattr(node, name, None):
+            yield block
+    for name in ("handlers", "cases"):
+        for part in getattr(node, name, ()):
+            yield part.body
+
+
+def returned(node: FunctionNode) -> tuple[tuple[str, ...], int | None]:
+    """The bare names in a function's last return (empty if there are other things), and how many values it returns."""
+    values = [r.value for r in sorted(returns(node.body), key=lambda r: r.lineno) if r.value is not None]
+    if not values:
+        return (), None
+    counts = {len(value.elts) if isinstance(value, ast.Tuple) else 1 for value in values}
+    last = values[-1]
+    elements = last.elts if isinstance(last, ast.Tuple) else [last]
+    names = tuple(element.id for element in elements if isinstance(element, ast.Name))
+    bare = len(names) == len(elements) == len(set(names))
+    return (names if bare else ()), (counts.pop() if len(counts) == 1 else None)
+
+
+def returns(block: list[ast.stmt]) -> Iterator[ast.Return]:
+    """The return statements of a function's block, nested ones too."""
+    for node in block:
+        if isinstance(node, ast.Return):
+            yield node
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            for inner in blocks(node):
+                yield from returns(inner)
 
 
 def _binds_all(block: list[ast.stmt]) -> frozenset[str]:

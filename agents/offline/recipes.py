@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import random
+from collections.abc import Sequence
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, JsonValue, TypeAdapter, ValidationError
 
 from evolver.agents.offline.source import CannotApply, Source, Statement
 from evolver.contracts import Program, Record
+
+_Chosen = TypeVar("_Chosen")
 
 Recipe = dict[str, JsonValue]
 """A recipe as it is archived: a JSON object whose `operator` says which of the models below it is."""
@@ -99,7 +103,9 @@ class Rewrite(Record):
 
     def describe(self) -> tuple[str, str]:
         """Plan and component."""
-        return f"replace the body of {self.function}() by {self.technique}()", self.technique
+        name = self.technique.partition("@")[0]
+        new = "the version of the notes" if name == self.function else f"{name}()"
+        return f"replace the body of {self.function}() by {new}", self.technique
 
 
 class Crossover(Record):
@@ -197,6 +203,13 @@ def read_recipe(recipe: Recipe) -> AnyRecipe:
         return _ADAPTER.validate_python(recipe)
     except ValidationError as error:
         raise CannotApply(f"not a recipe: {error}") from error
+
+
+def choose(options: Sequence[tuple[float, _Chosen]], rng: random.Random) -> _Chosen | None:
+    """One of the options, drawn by weight; None if there are none."""
+    if not options:
+        return None
+    return rng.choices([option for _, option in options], [weight for weight, _ in options])[0]
 
 
 def file_of(program: Program, path: str) -> str:

@@ -6,17 +6,28 @@ import ast
 import hashlib
 from functools import lru_cache
 
+from evolver.agents.offline.names import FunctionNode
 from evolver.agents.offline.source import CannotApply, is_python, parse
 from evolver.contracts import Program
 
 
 def skeleton(program: Program) -> str:
-    """Hash (12 hex digits) of the program with numbers and strings blanked and comments, docstrings, formatting gone."""
+    """Hash (12 hex digits) of a program with numbers and strings blanked; comments, docstrings, formatting are gone."""
     digest = hashlib.sha256()
     for path, text in program.files.items():
         shape = _shape_of(text) if is_python(path) else text
         digest.update(f"{len(path)}:{path}{len(shape)}:{shape}".encode())
     return digest.hexdigest()[:12]
+
+
+@lru_cache(maxsize=2048)
+def shape(node: FunctionNode | ast.stmt, named: bool = True) -> str:
+    """A definition's structure with constants and docstrings blanked; without its own name if not `named`."""
+    parts: list[str] = []
+    _write(node, parts)
+    text = "".join(parts)
+    name = getattr(node, "name", None)
+    return text if named or name is None else text.replace(f"({name},", "(,", 1).replace(f"Name({name},)", "Name(,)")
 
 
 @lru_cache(maxsize=512)
@@ -39,7 +50,7 @@ def _write(node: object, parts: list[str]) -> None:
         parts.append(type(node).__name__)
         parts.append("(")
         for name in node._fields:
-            if name not in ("ctx", "type_comment", "kind"):
+            if name not in ("ctx", "type_comment", "kind", "type_params"):
                 value = getattr(node, name, None)
                 _write(_without_docstring(node, value) if name == "body" else value, parts)
                 parts.append(",")

@@ -11,7 +11,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
-from evolver.agents.offline.names import FunctionNode, binds, bound_by_header, free, loads, parameters, stores
+from evolver.agents.offline.names import (
+    FunctionNode,
+    binds,
+    blocks,
+    bound_by_header,
+    free,
+    loads,
+    parameters,
+    returned,
+    returns,
+    stores,
+)
 
 
 class CannotApply(Exception):
@@ -52,6 +63,16 @@ class Function:
     def loads(self) -> frozenset[str]:
         """Names that it reads anywhere."""
         return loads(self.node)
+
+    @cached_property
+    def return_loads(self) -> frozenset[str]:
+        """Names that its return statements read."""
+        return frozenset[str]().union(*(loads(node) for node in returns(self.node.body)))
+
+    @cached_property
+    def returned(self) -> tuple[tuple[str, ...], int | None]:
+        """The bare names in its last return, and how many values it returns."""
+        return returned(self.node)
 
 
 @dataclass(eq=False)
@@ -148,6 +169,11 @@ class Definition:
 class Source:
     """One file. Immutable; its tree is shared by everyone who parses the same text."""
 
+    functions: dict[str, Function]
+    """Top-level functions and methods of top-level classes, by name, in source order."""
+    statements: tuple[Statement, ...]
+    """Statements of all functions, docstrings left out, outer before inner."""
+
     def __init__(self, text: str) -> None:
         try:
             self.tree = ast.parse(text)
@@ -158,6 +184,8 @@ class Source:
         self._starts = [0]
         for line in self.lines:
             self._starts.append(self._starts[-1] + len(line) + 1)
+        # At once and not on demand: threads share a parsed file, and these objects are compared by identity.
+        self.functions, self.statements = self._outline()
 
     def offset(self, line: int, column: int) -> int:
         """Character offset of a syntax-tree position (line from 1, column in UTF-8 bytes)."""
@@ -194,18 +222,7 @@ class Source:
         """The statement's first line without indentation; recipes carry it to see that they still fit."""
         return self.lines[node.lineno - 1].strip()
 
-    @cached_property
-    def functions(self) -> dict[str, Function]:
-        """Top-level functions and methods of top-level classes, by name, in source order."""
-        return self._outline[0]
-
-    @cached_property
-    def statements(self) -> tuple[Statement, ...]:
-        """Statements of all functions, docstrings left out, outer before inner."""
-        return tuple(self._outline[1])
-
-    @cached_property
-    def _outline(self) -> tuple[dict[str, Function], list[Statement]]:
+    def _outline(self) -> tuple[dict[str, Function], tuple[Statement, ...]]:
         functions: dict[str, Function] = {}
         statements: list[Statement] = []
         for top in self.tree.body:
@@ -217,7 +234,7 @@ class Source:
                     functions[function.name] = function
                     body = node.body[1:] if _is_docstring(node.body[0]) else node.body
                     function.body = self._enter(body, function, None, statements)
-        return functions, statements
+        return functions, tuple(statements)
 
     def _enter(self, nodes: list[ast.stmt], function: Function, parent: Statement | None,
                found: list[Statement]) -> list[Statement]:
@@ -227,7 +244,7 @@ class Source:
             found.append(statement)
             block.append(statement)
             if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-                for inner in _blocks(node):
+                for inner in blocks(node):
                     self._enter(inner, function, statement, found)
         return block
 
@@ -265,6 +282,15 @@ class Source:
         return found
 
     @cached_property
+    def calls(self) -> dict[str, list[ast.Call]]:
+        """Calls of plain names, anywhere in the file, by that name."""
+        found: dict[str, list[ast.Call]] = {}
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                found.setdefault(node.func.id, []).append(node)
+        return found
+
+    @cached_property
     def module_names(self) -> frozenset[str]:
         """Names bound at top level, however."""
         return frozenset[str]().union(*(stores(node) for node in self.tree.body))
@@ -288,7 +314,7 @@ def splice(text: str, edits: Iterable[Edit]) -> str:
 
 
 def import_lines(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
-    """The name that each alias of an import binds, with an import line for it alone; nothing for `*` and `__future__`."""
+    """The name that each alias of an import binds, and an import line for it alone; not for `*` and `__future__`."""
     for alias in node.names:
         renamed = f" as {alias.asname}" if alias.asname else ""
         if isinstance(node, ast.Import):
@@ -301,15 +327,6 @@ def import_lines(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]
 def is_python(path: str) -> bool:
     """Whether a program file holds Python."""
     return path.endswith(".py")
-
-
-def _blocks(node: ast.stmt) -> Iterator[list[ast.stmt]]:
-    for name in ("body", "orelse", "finalbody"):
-        if block := getattr(node, name, None):
-            yield block
-    for name in ("handlers", "cases"):
-        for part in getattr(node, name, ()):
-            yield part.body
 
 
 def _is_docstring(node: ast.stmt) -> bool:

@@ -106,8 +106,10 @@ class Program(Record):
             path = PurePosixPath(name)
             if not name or path.is_absolute() or ".." in path.parts or str(path) != name or "\x00" in name:
                 raise ValueError(f"program path {name!r} is not a plain relative path")
-        return {name: "\n".join(line.rstrip() for line in text.splitlines()).strip("\n") + "\n"
-                for name, text in sorted(files.items())}
+        return {
+            name: "\n".join(line.rstrip() for line in text.splitlines()).strip("\n") + "\n"
+            for name, text in sorted(files.items())
+        }
 
     @property
     def id(self) -> str:
@@ -229,8 +231,20 @@ class Note(Record):
 
 
 DirectiveKind = Literal[
-    "focus", "avoid", "pin", "budget", "workers", "pause", "resume", "stop",
-    "verify", "ablate", "approve", "reject", "ask", "note",
+    "focus",
+    "avoid",
+    "pin",
+    "budget",
+    "workers",
+    "pause",
+    "resume",
+    "stop",
+    "verify",
+    "ablate",
+    "approve",
+    "reject",
+    "ask",
+    "note",
 ]
 
 

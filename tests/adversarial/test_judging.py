@@ -39,37 +39,91 @@ for folder in ("/out", "/outputs", "/judge", "/task", "/evolver", "/private", "/
 ATTACKS = [
     Attack("write result files everywhere", WRITE_METRICS + POINT, honest=True),
     Attack("write result files and leave", WRITE_METRICS + "import os\nos._exit(0)\n"),
-    Attack("patch json.dump", "import json\njson.dump = json.dumps = lambda *a, **k: '{\"metrics\": {\"squared_distance\": 0.0}}'\n" + POINT),
-    Attack("patch builtins", "import builtins\nbuiltins.float = lambda x: 3.7\nbuiltins.sum = lambda *a: 0.0\nbuiltins.abs = lambda x: 0.0\n" + POINT),
-    Attack("patch the harness module", "import sys\nfor m in list(sys.modules.values()):\n    if hasattr(m, 'Trial'):\n"
-           "        m.Trial.save_json = lambda self, name, value: (self.out / 'metrics.json').write_text('{\"metrics\": {\"squared_distance\": 0.0}}')\n" + POINT),
-    Attack("atexit", "import atexit, pathlib\natexit.register(lambda: pathlib.Path('/out/metrics.json').write_text('{\"metrics\": {\"squared_distance\": 0.0}}'))\n" + POINT,
-           honest=True),
-    Attack("object that lies in arithmetic", "class Liar(float):\n    def __sub__(self, other): return 0.0\n    __rsub__ = __sub__\n"
-           "def point():\n    return [Liar(1.0), Liar(1.0)]\n", honest=True),
+    Attack(
+        "patch json.dump",
+        'import json\njson.dump = json.dumps = lambda *a, **k: \'{"metrics": {"squared_distance": 0.0}}\'\n' + POINT,
+    ),
+    Attack(
+        "patch builtins",
+        "import builtins\nbuiltins.float = lambda x: 3.7\nbuiltins.sum = lambda *a: 0.0\nbuiltins.abs = lambda x: 0.0\n"
+        + POINT,
+    ),
+    Attack(
+        "patch the harness module",
+        "import sys\nfor m in list(sys.modules.values()):\n    if hasattr(m, 'Trial'):\n"
+        "        m.Trial.save_json = lambda self, name, value: (self.out / 'metrics.json').write_text('{\"metrics\": {\"squared_distance\": 0.0}}')\n"
+        + POINT,
+    ),
+    Attack(
+        "atexit",
+        "import atexit, pathlib\natexit.register(lambda: pathlib.Path('/out/metrics.json').write_text('{\"metrics\": {\"squared_distance\": 0.0}}'))\n"
+        + POINT,
+        honest=True,
+    ),
+    Attack(
+        "object that lies in arithmetic",
+        "class Liar(float):\n    def __sub__(self, other): return 0.0\n    __rsub__ = __sub__\n"
+        "def point():\n    return [Liar(1.0), Liar(1.0)]\n",
+        honest=True,
+    ),
     Attack("nan", "def point():\n    return [float('nan'), 0.0]\n"),
     Attack("infinity", "def point():\n    return [float('inf'), 0.0]\n"),
     Attack("enormous", "def point():\n    return [1e308, -1e308]\n"),
-    Attack("wrong shape", "import pathlib, os\npathlib.Path('/out/point.json').write_text('[[1.0], 2.0, 3.0]')\nos._exit(0)\n"),
-    Attack("duplicate keys", "import pathlib, os\npathlib.Path('/out/point.json').write_text('{\"a\": 1, \"a\": 2}')\nos._exit(0)\n"),
-    Attack("deep nesting", "import pathlib, os\npathlib.Path('/out/point.json').write_text('[' * 200000)\nos._exit(0)\n"),
-    Attack("huge json", "import pathlib, os\npathlib.Path('/out/point.json').write_text('[' + '1.0,' * 9_000_000 + '1.0]')\nos._exit(0)\n"),
-    Attack("code in place of data", "import pathlib, os\npathlib.Path('/out/json.py').write_text('loads = dumps = lambda *a: {}')\n"
-           "pathlib.Path('/out/evolver_trial.py').write_text('raise SystemExit(0)')\n" + POINT, honest=True),
-    Attack("link to the private target", "import os\nos.symlink('/private/target.json', '/out/point.json')\nos._exit(0)\n"),
-    Attack("read the private target", "import json\nx, y = json.load(open('/private/target.json'))\ndef point():\n    return [x, y]\n"),
-    Attack("look for the target everywhere", "import os\nfound = [os.path.join(d, 'target.json') for d, _, f in os.walk('/') if 'target.json' in f and not d.startswith('/proc')]\n"
-           "def point():\n    return [3.7, -2.2] if found else [1.0, 1.0]\n", honest=True),
-    Attack("leave a judge behind", "import os, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        while True:\n"
-           "            try: open('/outputs/point.json', 'w').write('[3.7, -2.2]')\n            except OSError: time.sleep(0.01)\n    os._exit(0)\n" + POINT, honest=True),
-    Attack("print a score", "print('{\"metrics\": {\"squared_distance\": 0.0}}')\nprint('squared_distance: 0.0')\n" + POINT, honest=True),
+    Attack(
+        "wrong shape",
+        "import pathlib, os\npathlib.Path('/out/point.json').write_text('[[1.0], 2.0, 3.0]')\nos._exit(0)\n",
+    ),
+    Attack(
+        "duplicate keys",
+        "import pathlib, os\npathlib.Path('/out/point.json').write_text('{\"a\": 1, \"a\": 2}')\nos._exit(0)\n",
+    ),
+    Attack(
+        "deep nesting", "import pathlib, os\npathlib.Path('/out/point.json').write_text('[' * 200000)\nos._exit(0)\n"
+    ),
+    Attack(
+        "huge json",
+        "import pathlib, os\npathlib.Path('/out/point.json').write_text('[' + '1.0,' * 9_000_000 + '1.0]')\nos._exit(0)\n",
+    ),
+    Attack(
+        "code in place of data",
+        "import pathlib, os\npathlib.Path('/out/json.py').write_text('loads = dumps = lambda *a: {}')\n"
+        "pathlib.Path('/out/evolver_trial.py').write_text('raise SystemExit(0)')\n" + POINT,
+        honest=True,
+    ),
+    Attack(
+        "link to the private target", "import os\nos.symlink('/private/target.json', '/out/point.json')\nos._exit(0)\n"
+    ),
+    Attack(
+        "read the private target",
+        "import json\nx, y = json.load(open('/private/target.json'))\ndef point():\n    return [x, y]\n",
+    ),
+    Attack(
+        "look for the target everywhere",
+        "import os\nfound = [os.path.join(d, 'target.json') for d, _, f in os.walk('/') if 'target.json' in f and not d.startswith('/proc')]\n"
+        "def point():\n    return [3.7, -2.2] if found else [1.0, 1.0]\n",
+        honest=True,
+    ),
+    Attack(
+        "leave a judge behind",
+        "import os, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        while True:\n"
+        "            try: open('/outputs/point.json', 'w').write('[3.7, -2.2]')\n            except OSError: time.sleep(0.01)\n    os._exit(0)\n"
+        + POINT,
+        honest=True,
+    ),
+    Attack(
+        "print a score",
+        "print('{\"metrics\": {\"squared_distance\": 0.0}}')\nprint('squared_distance: 0.0')\n" + POINT,
+        honest=True,
+    ),
 ]
 
 
 async def _trial(task: Task, code: str, scratch: Path) -> Trial:
     sandbox = open_sandbox("bubblewrap", 1, hidden=(task.root, scratch))
     try:
-        return await run_trial(sandbox, task, Program(files={"program.py": code}), "full", 0, scratch / "attack" / "0", experiment="attack")
+        return await run_trial(
+            sandbox, task, Program(files={"program.py": code}), "full", 0, scratch / "attack" / "0", experiment="attack"
+        )
     finally:
         await sandbox.close()
 
@@ -98,8 +152,14 @@ async def test_what_one_trial_leaves_does_not_reach_the_next(quadratic: Path, tm
 async def test_a_judge_that_breaks_gives_no_score(quadratic: Path, tmp_path: Path) -> None:
     task = tmp_path / "task"
     shutil.copytree(quadratic, task)
-    for body, why in (("raise KeyError('lost')", "lost"), ("return {'squared_distance': float('nan')}", ""), ("return {'other': 1.0}", "squared_distance"),
-                      ("return {'squared_distance': '0'}", ""), ("return {'squared_distance': -1.0}", "outside"), ("import os; os._exit(0)", "")):
+    for body, why in (
+        ("raise KeyError('lost')", "lost"),
+        ("return {'squared_distance': float('nan')}", ""),
+        ("return {'other': 1.0}", "squared_distance"),
+        ("return {'squared_distance': '0'}", ""),
+        ("return {'squared_distance': -1.0}", "outside"),
+        ("import os; os._exit(0)", ""),
+    ):
         (task / "judge.py").write_text(f"def judge(out, private, stage, seed):\n    {body}\n")
         trial = await _trial(load_task(task), POINT, tmp_path / "scratch")
         assert trial.status is TrialStatus.INVALID, body

@@ -84,7 +84,9 @@ def test_a_worthless_change_is_rarely_accepted_and_a_large_one_nearly_always() -
             noise = measure_noise([rng.gauss(0, 1) for _ in range(5)])
             new, old = ({s: rng.gauss(mean, 1) for s in range(8)} for mean in (effect, 0.0))
             size = 1
-            while (decision := decide(compare({s: new[s] for s in range(size)}, old, UP, noise), UP, noise, 8)).kind == "continue":
+            while (
+                decision := decide(compare({s: new[s] for s in range(size)}, old, UP, noise), UP, noise, 8)
+            ).kind == "continue":
                 size = decision.size
             wins += decision.kind == "accept"
         return wins / 500

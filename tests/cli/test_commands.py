@@ -26,7 +26,19 @@ def finished(cli, quadratic: Path) -> str:  # type: ignore[no-untyped-def]
 def test_run_prints_one_object_last_and_nothing_else(cli, quadratic: Path) -> None:  # type: ignore[no-untyped-def]
     result = cli("run", quadratic, "-n", "5", "-w", "1", "--json")
     summary = json.loads(result.stdout)
-    assert {"campaign", "task", "metric", "direction", "baseline", "best", "experiments", "trials", "lessons", "seconds", "cost"} <= summary.keys()
+    assert {
+        "campaign",
+        "task",
+        "metric",
+        "direction",
+        "baseline",
+        "best",
+        "experiments",
+        "trials",
+        "lessons",
+        "seconds",
+        "cost",
+    } <= summary.keys()
     assert {"id", "mean", "interval", "seeds"} <= summary["best"].keys()
     assert summary["experiments"] == 5
     assert summary["cost"] == {"usd": 0.0, "tokens": 0}
@@ -81,7 +93,9 @@ def test_memory_is_rebuilt_from_the_archive(cli, finished: str, home: Path) -> N
 
 
 def test_notes_are_read_into_memory_and_used(cli, quadratic: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    (tmp_path / "idea.md").write_text("# Mirror\n\nA coordinate may have the wrong sign.\n\n```python\ndef mirror(y):\n    y = -y\n    return y\n```\n")
+    (tmp_path / "idea.md").write_text(
+        "# Mirror\n\nA coordinate may have the wrong sign.\n\n```python\ndef mirror(y):\n    y = -y\n    return y\n```\n"
+    )
     assert json.loads(cli("notes", "add", "idea.md", "--json").stdout)["notes"] == 1
     name = json.loads(cli("run", quadratic, "-n", "12", "--json").stdout)["campaign"]
     said = json.loads(cli("show", name, "--json", "--last", "20").stdout)
@@ -126,7 +140,8 @@ def test_task_check_finds_a_judge_that_trusts_the_program(cli, tmp_path: Path, q
     shutil.copytree(quadratic, task)
     (task / "judge.py").write_text(
         "import json\ndef judge(out, private, stage, seed):\n"
-        "    path = out / 'metrics.json'\n    return json.loads(path.read_text())['metrics'] if path.exists() else {'squared_distance': 1.0}\n")
+        "    path = out / 'metrics.json'\n    return json.loads(path.read_text())['metrics'] if path.exists() else {'squared_distance': 1.0}\n"
+    )
     said = cli("task", "check", task, check=1).stdout
     assert "BAD" in said
     assert "the judge trusts what the program wrote" in said
@@ -138,25 +153,28 @@ def test_doctor_answers(cli) -> None:  # type: ignore[no-untyped-def]
     assert any("MiniLM" in check["said"] for check in report["checks"])
 
 
-@pytest.mark.parametrize(("words", "expected"), [
-    (["run", "circle-paking"], "circle-packing"),
-    (["run", "./nowhere"], "nowhere"),
-    (["run", "circle-packing", "--time", "soon"], "--time"),
-    (["run", "circle-packing", "--experiments", "0"], "experiments"),
-    (["run", "circle-packing", "--sandbox", "jail"], "--sandbox"),
-    (["run", "circle-packing", "--parents", "best"], "--parents"),
-    (["run", "circle-packing", "--stage", "huge"], "stage"),
-    (["run", "circle-packing", "--campaign", "../x"], "--campaign"),
-    (["run", "circle-packing", "--notes", "missing.md"], "missing.md"),
-    (["resume", "nothing"], "nothing"),
-    (["show", "nothing"], "nothing"),
-    (["lessons", "nothing"], "nothing"),
-    (["export", "nothing", "-o", "x"], "nothing"),
-    (["task", "check", "nothing"], "nothing"),
-    (["task", "new", "Bad Name"], "Bad Name"),
-    (["notes", "add", "missing.pdf"], "missing.pdf"),
-    (["frobnicate"], "frobnicate"),
-])
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["run", "circle-paking"], "circle-packing"),
+        (["run", "./nowhere"], "nowhere"),
+        (["run", "circle-packing", "--time", "soon"], "--time"),
+        (["run", "circle-packing", "--experiments", "0"], "experiments"),
+        (["run", "circle-packing", "--sandbox", "jail"], "--sandbox"),
+        (["run", "circle-packing", "--parents", "best"], "--parents"),
+        (["run", "circle-packing", "--stage", "huge"], "stage"),
+        (["run", "circle-packing", "--campaign", "../x"], "--campaign"),
+        (["run", "circle-packing", "--notes", "missing.md"], "missing.md"),
+        (["resume", "nothing"], "nothing"),
+        (["show", "nothing"], "nothing"),
+        (["lessons", "nothing"], "nothing"),
+        (["export", "nothing", "-o", "x"], "nothing"),
+        (["task", "check", "nothing"], "nothing"),
+        (["task", "new", "Bad Name"], "Bad Name"),
+        (["notes", "add", "missing.pdf"], "missing.pdf"),
+        (["frobnicate"], "frobnicate"),
+    ],
+)
 def test_a_mistake_gets_one_clear_message_and_status_2(cli, words: list[str], expected: str) -> None:  # type: ignore[no-untyped-def]
     result = cli(*words, check=2)
     assert expected in result.stderr
@@ -170,8 +188,13 @@ def test_no_sandbox_is_said_loudly(cli, quadratic: Path) -> None:  # type: ignor
 
 
 def test_two_processes_do_not_run_one_campaign(quadratic: Path, cli, home: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    first = subprocess.Popen([EVOLVER, "run", quadratic, "-c", "c", "-n", "5000"], cwd=tmp_path, env={**os.environ, "EVOLVER_HOME": str(home)},
-                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    first = subprocess.Popen(
+        [EVOLVER, "run", quadratic, "-c", "c", "-n", "5000"],
+        cwd=tmp_path,
+        env={**os.environ, "EVOLVER_HOME": str(home)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     try:
         _until_running(cli)
         assert "another process" in cli("resume", "c", check=2).stderr
@@ -183,9 +206,17 @@ def test_two_processes_do_not_run_one_campaign(quadratic: Path, cli, home: Path,
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_finishes_what_runs_and_says_how_to_go_on(quadratic: Path, cli, home: Path, tmp_path: Path, number: int) -> None:  # type: ignore[no-untyped-def]
-    process = subprocess.Popen([EVOLVER, "run", quadratic, "-c", "c", "-n", "5000", "--json"], cwd=tmp_path,
-                               env={**os.environ, "EVOLVER_HOME": str(home)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def test_an_interrupt_finishes_what_runs_and_says_how_to_go_on(
+    quadratic: Path, cli, home: Path, tmp_path: Path, number: int
+) -> None:  # type: ignore[no-untyped-def]
+    process = subprocess.Popen(
+        [EVOLVER, "run", quadratic, "-c", "c", "-n", "5000", "--json"],
+        cwd=tmp_path,
+        env={**os.environ, "EVOLVER_HOME": str(home)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     _until_running(cli)
     process.send_signal(number)
     out, err = process.communicate(timeout=30)

@@ -75,7 +75,12 @@ async def test_the_same_seed_with_one_worker_gives_the_same_campaign(quadratic: 
     for folder, seed in (("a", 3), ("b", 3), ("c", 4)):
         summary = await arun(Context(task=str(quadratic), experiments=15, workers=1, seed=seed, home=tmp_path / folder))
         with open_archive(tmp_path / folder) as archive:
-            series.append([(e.program, e.score, e.proposal.plan if e.proposal else "") for e in archive.experiments(summary.campaign)])
+            series.append(
+                [
+                    (e.program, e.score, e.proposal.plan if e.proposal else "")
+                    for e in archive.experiments(summary.campaign)
+                ]
+            )
     assert series[0] == series[1]
     assert series[0] != series[2]
 
@@ -107,14 +112,19 @@ async def test_lessons_of_earlier_campaigns_are_told_unless_recall_is_off(quadra
             assert bool(known & set(told.lessons) or told.lessons_withheld) is recall
 
 
-async def test_a_failing_program_is_missing_data_and_the_campaign_goes_on(tmp_path: Path, home: Path, quadratic: Path) -> None:
+async def test_a_failing_program_is_missing_data_and_the_campaign_goes_on(
+    tmp_path: Path, home: Path, quadratic: Path
+) -> None:
     import shutil
 
     task = tmp_path / "fragile"
     shutil.copytree(quadratic, task)
     program = (task / "baseline" / "program.py").read_text()
-    (task / "baseline" / "program.py").write_text(program.replace(
-        "    return [x, y]", "    if x > 1.0:\n        raise ValueError('too far east')\n    return [x, y]"))
+    (task / "baseline" / "program.py").write_text(
+        program.replace(
+            "    return [x, y]", "    if x > 1.0:\n        raise ValueError('too far east')\n    return [x, y]"
+        )
+    )
     summary = await arun(Context(task=str(task), experiments=25, workers=2, home=home))
     assert summary.experiments == 25
     assert summary.trials.get(TrialStatus.FAILED, 0) > 0
@@ -124,7 +134,9 @@ async def test_a_failing_program_is_missing_data_and_the_campaign_goes_on(tmp_pa
                 assert experiment.score is None
                 assert experiment.verdict is not None
                 assert experiment.verdict.kind is VerdictKind.UNUSABLE
-                assert "too far east" in experiment.verdict.reason or experiment.proposal.operator is not Operator.BASELINE
+                assert (
+                    "too far east" in experiment.verdict.reason or experiment.proposal.operator is not Operator.BASELINE
+                )
 
 
 async def test_a_broken_baseline_fails_with_its_reason(tmp_path: Path, home: Path, quadratic: Path) -> None:

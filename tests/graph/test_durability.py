@@ -21,8 +21,14 @@ KILLS, EXPERIMENTS, WORKERS = 10, 60, 2
 
 
 def _start(words: list[str], home: Path, folder: Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([EVOLVER, *words], cwd=folder, env={**os.environ, "EVOLVER_HOME": str(home)},
-                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    return subprocess.Popen(
+        [EVOLVER, *words],
+        cwd=folder,
+        env={**os.environ, "EVOLVER_HOME": str(home)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
 
 
 @pytest.mark.slow
@@ -37,13 +43,19 @@ def test_ten_kills_lose_nothing_and_double_nothing(quadratic: Path, home: Path, 
         began = time.monotonic()
         _wait_for_progress(home, len(finished_before), process)
         time.sleep(rng.uniform(0.0, 0.4))
-        assert process.poll() is None, f"ended by itself after {time.monotonic() - began:.1f} s; give it more experiments"
+        assert process.poll() is None, (
+            f"ended by itself after {time.monotonic() - began:.1f} s; give it more experiments"
+        )
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         kills += 1
         words = ["resume", "c", "--json"]
         with open_archive(home) as archive:
-            now = {(t.experiment, t.stage, t.seed): t.model_dump_json() for e in archive.experiments("c") for t in archive.trials(e.id)}
+            now = {
+                (t.experiment, t.stage, t.seed): t.model_dump_json()
+                for e in archive.experiments("c")
+                for t in archive.trials(e.id)
+            }
         for key, trial in finished_before.items():
             assert now.get(key) == trial, f"trial {key} was lost or changed"
         finished_before = now

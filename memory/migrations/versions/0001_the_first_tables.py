@@ -128,7 +128,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("campaign", "number"),
     )
     with op.batch_alter_table("experiments", schema=None) as batch_op:
-        batch_op.create_index("ix_experiments_open", ["campaign", "standing", "visits"], unique=False)
+        batch_op.create_index("ix_experiments_standing", ["campaign", "standing", "visits", "number"], unique=False)
         batch_op.create_index("ix_experiments_pool", ["campaign", "pooled"], unique=False)
         batch_op.create_index("ix_experiments_program", ["program", "campaign"], unique=False)
 
@@ -180,7 +180,7 @@ def upgrade() -> None:
         sa.Column("program", sa.String(length=64), nullable=False),
         sa.Column("task_version", sa.String(length=64), nullable=False),
         sa.Column("stage", sa.String(length=20), nullable=False),
-        sa.Column("seed", sa.Integer(), nullable=False),
+        sa.Column("seed", sa.BigInteger(), nullable=False),
         sa.Column("status", sa.String(length=20), nullable=False),
         sa.Column("data", sa.JSON(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -210,7 +210,7 @@ def downgrade() -> None:
     with op.batch_alter_table("experiments", schema=None) as batch_op:
         batch_op.drop_index("ix_experiments_program")
         batch_op.drop_index("ix_experiments_pool")
-        batch_op.drop_index("ix_experiments_open")
+        batch_op.drop_index("ix_experiments_standing")
 
     op.drop_table("experiments")
     with op.batch_alter_table("events", schema=None) as batch_op:

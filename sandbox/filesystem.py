@@ -1,0 +1,122 @@
+"""What a program sees inside bubblewrap: system, interpreter and inputs read-only, everything else in memory."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path, PurePosixPath
+
+from evolver.sandbox.job import Limits, Mount
+
+OUT, HOME, LAUNCHER = "/out", "/tmp", "/run/launcher.py"  # noqa: S108
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store")
+CONFIGURATION = ("/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime")
+RESERVED = (*SYSTEM, "/etc", "/proc", "/dev", "/run", OUT)
+PACKAGES = ("agents", "cli", "graph", "memory", "prompts", "sandbox", "tasks", "web")
+
+
+@dataclass(frozen=True)
+class Bind:
+    """A host path and where it is shown."""
+
+    source: Path
+    target: Path
+
+
+@cache
+def interpreter() -> tuple[Bind, ...]:
+    """This interpreter's installation and environment, at their own paths, and every link on the way to the binary."""
+    prefixes = [Path(p) for p in (sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix)]
+    hop = Path(sys.executable)
+    for _ in range(40):
+        if hop.parent.name == "bin":
+            prefixes.append(hop.parent.parent)
+        if not hop.is_symlink():
+            break
+        hop = hop.parent / hop.readlink()
+    prefixes += [prefix.resolve() for prefix in prefixes]
+    targets = sorted({Path(os.path.normpath(prefix)) for prefix in prefixes})
+    shown = [Path(folder) for folder in SYSTEM]
+    binds = []
+    for target in targets:
+        if target != Path("/") and not any(target.is_relative_to(folder) for folder in shown):
+            binds.append(Bind(target.resolve(), target))
+            shown.append(target)
+    return tuple(binds)
+
+
+@cache
+def own_folders() -> tuple[Path, ...]:
+    """Where Evolver itself lives: the candidate is not shown the built-in tasks' judges, nor anything else of it."""
+    found = [Path(__file__).resolve().parent]
+    for name in ("evolver", *(f"evolver.{package}" for package in PACKAGES)):
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.submodule_search_locations is not None:
+            found += [Path(place).resolve() for place in spec.submodule_search_locations]
+    return tuple(sorted(set(found)))
+
+
+def arguments(limits: Limits, inputs: Sequence[Mount], hidden: Sequence[Path],
+              accounts: Sequence[tuple[int, str]]) -> list[str]:
+    """bwrap's words for the whole file system.
+
+    `hidden` are resolved host paths that stay invisible even below something that is shown; `accounts` are
+    descriptors with the contents of files for /etc.
+    """
+    system = [*_system(), *interpreter()]
+    scratch = ["--perms", "1777", "--size", str(limits.scratch), "--tmpfs"]
+    # In this order, because the interpreter may live below /tmp.
+    words = [*_links(), "--proc", "/proc", "--dev", "/dev", *scratch, "/dev/shm", *scratch, HOME]  # noqa: S108
+    words += ["--perms", "0777", "--size", str(limits.output), "--tmpfs", OUT]
+    for path in CONFIGURATION:
+        words += ["--ro-bind-try", path, path]
+    for descriptor, path in accounts:
+        words += ["--perms", "0444", "--file", str(descriptor), path]
+    words += _shown([*system, *(Bind(mount.source.resolve(), Path(mount.target)) for mount in inputs)], hidden)
+    words += _shown([Bind(Path(__file__).resolve().parent / "launcher.py", Path(LAUNCHER))], ())
+    return [*words, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", HOME]
+
+
+def reserved(mounts: Sequence[Mount]) -> Iterator[PurePosixPath]:
+    """The targets at which nothing may be mounted."""
+    for mount in mounts:
+        parts = mount.target.parts
+        if not mount.target.is_absolute() or ".." in parts or len(parts) == 1 or f"/{parts[1]}" in RESERVED:
+            yield mount.target
+
+
+def _system() -> list[Bind]:
+    folders = [Path(folder) for folder in SYSTEM]
+    return [Bind(folder, folder) for folder in folders if folder.is_dir() and not folder.is_symlink()]
+
+
+def _links() -> list[str]:
+    words = []
+    for folder in map(Path, SYSTEM):
+        if folder.is_symlink():
+            words += ["--symlink", str(folder.readlink()), str(folder)]
+    return words
+
+
+def _shown(binds: Sequence[Bind], hidden: Sequence[Path]) -> list[str]:
+    """Read-only binds, each followed by covers over what lies below it and must not be seen."""
+    words = []
+    for bind in binds:
+        for above in reversed(bind.target.parents[:-1]):
+            # Left to itself bwrap makes these as private as they are outside.
+            words += ["--perms", "0755", "--dir", str(above)]
+        words += ["--ro-bind", str(bind.source), str(bind.target)]
+        below = sorted(path for path in hidden if path != bind.source and path.is_relative_to(bind.source))
+        for number, path in enumerate(below):
+            if any(path.is_relative_to(other) for other in below[:number]):
+                continue
+            target = str(bind.target / path.relative_to(bind.source))
+            if path.is_dir():
+                words += ["--perms", "0755", "--size", "4096", "--tmpfs", target, "--remount-ro", target]
+            elif path.exists():
+                words += ["--ro-bind", "/dev/null", target]
+    return words

@@ -1,0 +1,115 @@
+"""How much memory a job uses, where no control group counts it: the processes are looked at, again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+from evolver.sandbox.job import Ending, Limits
+
+INTERVAL = 0.05
+"""Seconds between two looks."""
+
+
+class Gauge(Protocol):
+    """Measures a running job. All methods return at once."""
+
+    def overrun(self) -> tuple[Ending, str] | None:
+        """The limit that is broken, in words, if one is; asked every INTERVAL and once more at the end."""
+        ...
+
+    def peak_memory(self) -> int:
+        """Bytes at most so far; 0 if unknown."""
+        ...
+
+    def cpu_seconds(self) -> float | None:
+        """Processor time so far; None if unknown."""
+        ...
+
+
+def out_of_memory(limits: Limits) -> tuple[Ending, str]:
+    """The ending of a job that needed more memory than it may have."""
+    return Ending.OUT_OF_MEMORY, f"needed more than {limits.memory / 2**20:.0f} MiB of memory"
+
+
+class ProcessTree:
+    """Adds up the memory of everything below one process of the host, less the first `skip` of them.
+
+    With `count` it also counts processes and threads.
+    """
+
+    def __init__(self, root: int, limits: Limits, *, skip: int, count: bool) -> None:
+        self._root, self._limits, self._skip, self._count = root, limits, skip, count
+        self._peak = 0
+
+    def overrun(self) -> tuple[Ending, str] | None:
+        """Too much resident memory, or too many processes and threads if they are counted."""
+        pids = list(descendants(self._root))[self._skip:]
+        total = sum(map(_resident, pids))
+        if total > self._limits.memory:
+            # Pages that processes share count in each of them: only the exact and slower sum may condemn.
+            total = sum(map(_proportional, pids))
+        self._peak = max(self._peak, total)
+        if total > self._limits.memory:
+            return out_of_memory(self._limits)
+        if self._count and sum(map(_threads, pids)) > self._limits.processes:
+            return Ending.EXITED, f"started more than {self._limits.processes} processes and threads"
+        return None
+
+    def peak_memory(self) -> int:
+        """Largest sum that was seen."""
+        return self._peak
+
+    def cpu_seconds(self) -> float | None:
+        """Unknown: processes that have ended are not seen."""
+        return None
+
+
+def descendants(root: int) -> Iterator[int]:
+    """Every process below `root`, parents first, without `root`; empty once it is gone."""
+    pending = [root]
+    while pending:
+        below = children(pending.pop())
+        pending += below
+        yield from below
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process started and that still are below it."""
+    found: list[int] = []
+    for task in _listed(Path(f"/proc/{pid}/task")):
+        try:
+            found += map(int, (task / "children").read_text().split())
+        except OSError:
+            continue
+    return found
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _threads(pid: int) -> int:
+    return len(_listed(Path(f"/proc/{pid}/task")))
+
+
+def _resident(pid: int) -> int:
+    """Bytes of resident memory that is not a file's."""
+    return _sum_of(Path(f"/proc/{pid}/status"), ("RssAnon:", "RssShmem:"))
+
+
+def _proportional(pid: int) -> int:
+    """Bytes of resident memory that is not a file's, shared pages divided among those who share them."""
+    return _sum_of(Path(f"/proc/{pid}/smaps_rollup"), ("Pss_Anon:", "Pss_Shmem:")) or _resident(pid)
+
+
+def _sum_of(path: Path, names: tuple[str, ...]) -> int:
+    try:
+        lines = path.read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(names))

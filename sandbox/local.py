@@ -1,0 +1,128 @@
+"""The slots and the bookkeeping of a backend whose jobs are child processes of this one."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from evolver.errors import SandboxError
+from evolver.sandbox.job import PYTHON, Ending, Handle, Job, Limits, Outcome, Protection
+from evolver.sandbox.running import Launch, Running
+
+
+class LocalSandbox(ABC):
+    """Slots and bookkeeping of a backend whose jobs are child processes of this one."""
+
+    name: str
+
+    def __init__(self, slots: int) -> None:
+        self._slots = asyncio.Semaphore(slots)
+        self._running: set[Running] = set()
+
+    @abstractmethod
+    async def _prepare(self, job: Job, stream: int) -> Launch:
+        """What to start for a job; `stream` is the descriptor for the launcher's words. Raises SandboxError."""
+
+    @abstractmethod
+    def protections(self) -> list[Protection]:
+        """What is guarded, and what is not, in words for the user."""
+
+    async def start(self, job: Job) -> Handle:
+        """Start a job when a slot is free; returns when its program runs. Raises SandboxError.
+
+        A job runs as long as the thread lives that started it.
+        """
+        await self._slots.acquire()
+        try:
+            running = await self._launched(job)
+        except BaseException:
+            self._slots.release()
+            raise
+        running.task.add_done_callback(lambda _: self._forget(running))
+        try:
+            await running.begun()
+        except asyncio.CancelledError:
+            await self._stopped(running)
+            raise
+        return running
+
+    async def _launched(self, job: Job) -> Running:
+        if job.output.exists():
+            raise SandboxError(f"the output folder {job.output} exists already")
+        for mount in job.inputs:
+            if not mount.source.exists():
+                raise SandboxError(f"the input {mount.source} does not exist")
+        stream = os.pipe2(os.O_CLOEXEC)
+        try:
+            launch = await self._prepare(job, stream[1])
+        except BaseException:
+            os.close(stream[0])
+            os.close(stream[1])
+            raise
+        running = Running(job, launch, stream)
+        self._running.add(running)
+        return running
+
+    async def wait(self, handle: Handle) -> Outcome:
+        """The outcome, when the processes are gone and the output is delivered. Raises SandboxError.
+
+        Cancelling the waiting ends the job.
+        """
+        running = _own(handle)
+        try:
+            return await asyncio.shield(running.task)
+        except asyncio.CancelledError:
+            await self._stopped(running)
+            raise
+
+    async def stop(self, handle: Handle) -> None:
+        """End a job now; `wait` then says cancelled."""
+        await self._stopped(_own(handle))
+
+    async def attach(self, job_id: str) -> Handle | None:
+        """Always None: the jobs of this backend die with the process that started them."""
+        return None
+
+    async def close(self) -> None:
+        """End everything that still runs."""
+        await asyncio.gather(*(self._stopped(running) for running in list(self._running)))
+
+    async def _stopped(self, running: Running) -> None:
+        running.end(Ending.CANCELLED, "stopped")
+        await asyncio.wait([running.task])
+
+    def _forget(self, running: Running) -> None:
+        self._running.discard(running)
+        self._slots.release()
+
+
+def fixed_environment(limits: Limits, path: str, home: str) -> dict[str, str]:
+    """The variables that every program sees, whatever the job adds."""
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(limits.cpus))
+    return {"PATH": path, "HOME": home, "LANG": "C.UTF-8", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONUNBUFFERED": "1", **threads}
+
+
+def command_words(command: Sequence[str]) -> list[str]:
+    """The command, with this interpreter where it begins with PYTHON."""
+    return [sys.executable if command[0] == PYTHON else command[0], *command[1:]]
+
+
+def launcher_options(job: Job, stream: int, *, out: str, folder: str, contained: bool, **more: str | int) -> list[str]:
+    """The words that launcher.py expects before the command."""
+    limits = job.limits
+    return [f"{name}={value}" for name, value in {
+        "stream": stream, "out": out, "folder": folder, "contained": int(contained),
+        "output": limits.output, "output_files": limits.output_files,
+        "limit_core": 0, "limit_nofile": 1024, "limit_fsize": max(limits.output, limits.scratch),
+        # Several processes share the wall clock; this only ends one that the clock has forgotten.
+        "limit_cpu": int(limits.wall_seconds * limits.cpus) + 60, **more}.items()]
+
+
+def _own(handle: Handle) -> Running:
+    if not isinstance(handle, Running):
+        raise SandboxError("this handle belongs to another sandbox")
+    return handle

@@ -1,0 +1,176 @@
+"""Tasks from their folders: finding them, checking the folder, and knowing when it has changed."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import hashlib
+import importlib.util
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from evolver.contracts import Metric, Program
+from evolver.errors import TaskError, UnknownName
+from evolver.tasks.spec import STAGES, StageSpec, TaskSpec, read_spec
+
+HERE = Path(__file__).resolve().parent
+RUNTIME = HERE / "in-sandbox"
+"""Folder that is shown at /evolver inside every sandbox."""
+JUDGED = ("task.yaml", "harness.py", "judge.py", "public", "private")
+"""What decides a score besides the program: files and folders of a task."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task folder that keeps the contract."""
+
+    root: Path
+    spec: TaskSpec
+    version: str
+    """Hash of all that decides a score besides the program: task.yaml, harness, judge, public and private data."""
+    digests: Mapping[str, str] = field(repr=False, compare=False)
+    """SHA-256 of each of those files when the task was loaded, by path relative to `root`."""
+
+    @property
+    def name(self) -> str:
+        """Kebab-case name."""
+        return self.spec.name
+
+    @property
+    def metric(self) -> Metric:
+        """What the judge measures and campaigns improve."""
+        return self.spec.metric
+
+    @property
+    def stages(self) -> list[StageSpec]:
+        """From the cheapest to the dearest."""
+        return sorted(self.spec.stages, key=lambda stage: STAGES.index(stage.name))
+
+    @property
+    def final_stage(self) -> StageSpec:
+        """The dearest stage, whose metric decides unless a campaign says otherwise."""
+        return self.stages[-1]
+
+    def stage(self, name: str) -> StageSpec:
+        """The stage of that name; raises UnknownName."""
+        for stage in self.spec.stages:
+            if stage.name == name:
+                return stage
+        known = ", ".join(stage.name for stage in self.stages)
+        raise UnknownName(f"task {self.name} has no stage {name!r}; it has {known}")
+
+    @property
+    def notes(self) -> Path | None:
+        """Folder of the task's own notes, if it has any."""
+        folder = self.root / "notes"
+        return folder if folder.is_dir() else None
+
+    def baseline(self) -> Program:
+        """The program that a campaign starts from; raises TaskError if a file is gone or no text."""
+        return Program(files=_baseline_texts(self.root, self.spec))
+
+    def comparisons(self) -> dict[str, Program]:
+        """Plain methods to compare a campaign with, by name: compare/*.py, each in the place of the entry file."""
+        baseline, entry = _baseline_texts(self.root, self.spec), self.spec.program.entry[0].partition(":")[0]
+        return {path.stem: Program(files={**baseline, entry: _text(path)})
+                for path in sorted((self.root / "compare").glob("*.py"))}
+
+    def changed(self) -> list[str]:
+        """Files behind `version` that were changed, added or removed since loading, relative to `root`."""
+        now = _digests(self.root)
+        return sorted(name for name in self.digests.keys() | now.keys() if self.digests.get(name) != now.get(name))
+
+
+def load_task(ref: str | Path) -> Task:
+    """The task in a folder, or the built-in one of that name (`-` and `_` alike).
+
+    Raises UnknownName if there is neither, TaskError if the folder does not keep the contract or a package that
+    it requires is not installed.
+    """
+    path = Path(ref)
+    if not path.is_dir():
+        path = _builtin_folder(str(ref))
+    task = _load_folder(path.resolve())
+    missing = [package for package in task.spec.requires if importlib.util.find_spec(package) is None]
+    if missing:
+        raise TaskError(f"task {task.name} needs {', '.join(missing)} (task.yaml: requires); "
+                        "install it into the environment that runs evolver")
+    return task
+
+
+def builtin_tasks() -> list[Task]:
+    """The tasks that come with Evolver, by name, whether or not the packages they require are installed."""
+    return [_load_folder(folder) for _, folder in sorted(_builtin_folders().items())]
+
+
+def _builtin_folders() -> dict[str, Path]:
+    return {path.parent.name: path.parent for path in HERE.glob("*/task.yaml")}
+
+
+def _builtin_folder(ref: str) -> Path:
+    folders, name = _builtin_folders(), ref.replace("_", "-")
+    if name in folders:
+        return folders[name]
+    near = difflib.get_close_matches(name, folders, n=1)
+    raise UnknownName(f"there is no task folder and no built-in task {ref!r}; "
+                      + (f"did you mean {near[0]}?" if near else f"built-in are {', '.join(sorted(folders))}"))
+
+
+def _load_folder(root: Path) -> Task:
+    spec = read_spec(root / "task.yaml")
+    for name, signature in (("harness.py", "run(trial)"), ("judge.py", "judge(out, private, stage, seed)")):
+        if not (root / name).is_file():
+            raise TaskError(f"{root / name} does not exist; write it and define {signature} in it")
+        if signature.partition("(")[0] not in _definitions(root / name):
+            raise TaskError(f"{root / name} does not define {signature}; the sandbox calls it")
+    _baseline_texts(root, spec)
+    for entry in spec.program.entry:
+        file, _, function = entry.partition(":")
+        if function not in _definitions(root / "baseline" / file):
+            raise TaskError(f"{root / 'task.yaml'}: program.entry: baseline/{file} defines no {function}; "
+                            "correct the entry or define it there")
+    digests = _digests(root)
+    version = hashlib.sha256("".join(f"{name}\0{digest}\n" for name, digest in digests.items()).encode())
+    return Task(root=root, spec=spec, version=version.hexdigest()[:16], digests=digests)
+
+
+def _baseline_texts(root: Path, spec: TaskSpec) -> dict[str, str]:
+    texts = {}
+    for name in spec.program.files:
+        path = root / "baseline" / name
+        if not path.is_file():
+            raise TaskError(f"{root / 'task.yaml'}: program.files: {path} does not exist; "
+                            "write it or drop it from the list")
+        texts[name] = _text(path)
+    return texts
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise TaskError(f"{path} cannot be read as UTF-8 text: {error}") from None
+
+
+def _definitions(path: Path) -> set[str]:
+    """Names of the functions and classes that a Python file defines at top level."""
+    try:
+        body = ast.parse(_text(path)).body
+    except (SyntaxError, ValueError) as error:
+        raise TaskError(f"{path} does not parse as Python: {error}") from None
+    return {node.name for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+
+
+def _digests(root: Path) -> dict[str, str]:
+    """SHA-256 of every file that decides a score; Python's own caches do not."""
+    found = []
+    for name in JUDGED:
+        path = root / name
+        found += [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    digests = {}
+    for path in sorted(found):
+        if "__pycache__" not in path.parts:
+            with path.open("rb") as file:
+                digests[path.relative_to(root).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
+    return digests

@@ -1,0 +1,195 @@
+"""What task.yaml may say, and how a mistake in it is put into words."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal, get_args
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ByteSize,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+
+from evolver.contracts import Metric, Record
+from evolver.errors import TaskError
+
+StageName = Literal["smoke", "proxy", "full"]
+STAGES: tuple[StageName, ...] = get_args(StageName)
+"""From the cheapest to the one that counts."""
+DAY = 86_400.0
+KEBAB = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
+LONGEST_NAME = 60
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+def _plain_path(name: str) -> str:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or str(path) != name or path.suffix != ".py":
+        raise ValueError(f"{name!r} is not a plain relative path of a Python file; write one like program.py")
+    return name
+
+
+def _entry(name: str) -> str:
+    file, colon, function = name.partition(":")
+    if not colon or not file or not function.isidentifier():
+        raise ValueError(f"{name!r} names no function; write FILE:FUNCTION, such as program.py:main")
+    return name
+
+
+def _size(value: object) -> object:
+    if isinstance(value, str) and re.fullmatch(r"\s*\d+(\.\d+)?\s*[A-Za-z]+\s*", value) is None:
+        raise ValueError(f"{value!r} is not a size; write one like 512MiB or 1GiB")
+    return value
+
+
+Size = Annotated[ByteSize, BeforeValidator(_size)]
+
+
+class ProgramSpec(Record):
+    """The files that a candidate may change, and what the harness calls."""
+
+    files: Annotated[tuple[Annotated[str, AfterValidator(_plain_path)], ...], Field(min_length=1)]
+    """Relative to baseline/."""
+    entry: Annotated[tuple[Annotated[str, AfterValidator(_entry)], ...], Field(min_length=1)]
+    """`file.py:function` names that every candidate must define."""
+    interface: Text
+    """What the entry functions take and return, for whoever writes the program."""
+
+    @model_validator(mode="after")
+    def _entries_are_in_files(self) -> ProgramSpec:
+        if len(set(self.files)) != len(self.files):
+            raise ValueError("files: a file is listed twice")
+        for entry in self.entry:
+            if (file := entry.partition(":")[0]) not in self.files:
+                raise ValueError(f"entry: {entry} lies in {file}, which program.files does not list; add it there")
+        return self
+
+
+class StageSpec(Record):
+    """A fidelity: how long a phase may take and how many seeds a verdict may use."""
+
+    name: StageName
+    seconds: Annotated[float, Field(gt=0.0, le=7 * DAY, allow_inf_nan=False)]
+    """Wall-clock limit of each phase."""
+    replicates: Annotated[int, Field(ge=1, le=1000)] = 1
+    """The highest number of seeds that a verdict may use; 1 says that the seed changes nothing."""
+
+
+class ResourcesSpec(Record):
+    """What each phase may use. Sizes are bytes, or text such as 512MiB."""
+
+    cpus: Annotated[int, Field(ge=1)] = 1
+    memory: Annotated[Size, Field(ge=16 << 20)] = ByteSize(1 << 30)
+    processes: Annotated[int, Field(ge=2)] = 64
+    """Processes and threads together."""
+    scratch: Annotated[Size, Field(ge=1 << 20)] = ByteSize(64 << 20)
+    """Space in /tmp."""
+    output: Annotated[Size, Field(ge=1 << 10)] = ByteSize(64 << 20)
+    """Space in /out."""
+
+
+class BudgetSpec(Record):
+    """What a campaign spends unless the user says otherwise."""
+
+    experiments: Annotated[int, Field(ge=1)] = 60
+
+
+class TaskSpec(Record):
+    """The content of task.yaml."""
+
+    name: Annotated[str, Field(pattern=rf"^{KEBAB}$", max_length=LONGEST_NAME)]
+    summary: Text
+    metric: Metric
+    program: ProgramSpec
+    phases: Annotated[tuple[Identifier, ...], Field(min_length=1)] = ("run",)
+    stages: Annotated[tuple[StageSpec, ...], Field(min_length=1)]
+    resources: ResourcesSpec = ResourcesSpec()
+    budget: BudgetSpec = BudgetSpec()
+    requires: tuple[str, ...] = ()
+    """Packages, by the names they are imported under, that harness, judge or baseline need."""
+
+    @model_validator(mode="after")
+    def _no_name_twice(self) -> TaskSpec:
+        for field, names in (("stages", [stage.name for stage in self.stages]), ("phases", list(self.phases))):
+            if len(set(names)) != len(names):
+                raise ValueError(f"{field}: a name occurs twice; each may occur once")
+        return self
+
+
+def read_spec(path: Path) -> TaskSpec:
+    """Read a task.yaml; raises TaskError that names the file, the field and what to write."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise TaskError(f"{path} does not exist; `evolver task new NAME` writes a task to start from") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise TaskError(f"{path} cannot be read: {error}") from None
+    except yaml.YAMLError as error:
+        problem = getattr(error, "problem", None) or str(error)
+        raise TaskError(f"{path}{_place(error)}: this is not YAML: {problem}") from None
+    if not isinstance(content, dict):
+        raise TaskError(f"{path}: expected fields such as `name: my-task`, found {type(content).__name__}")
+    try:
+        return TaskSpec.model_validate(content)
+    except ValidationError as error:
+        raise TaskError("\n".join(f"{path}: {_in_words(detail)}" for detail in _causes(error))) from None
+
+
+def _place(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    return f", line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
+
+
+def _causes(error: ValidationError) -> list[ErrorDetails]:
+    """The mistakes, without lists that are called empty only because their items are wrong."""
+    details = error.errors(include_url=False)
+    return [detail for detail in details if detail["type"] != "too_short" or not any(
+        len(other["loc"]) > len(detail["loc"]) and other["loc"][:len(detail["loc"])] == detail["loc"]
+        for other in details)]
+
+
+def _in_words(detail: ErrorDetails) -> str:
+    """One mistake: the field, what is wrong, what to write."""
+    field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"]).lstrip(".")
+    said = detail["input"] if isinstance(detail["input"], str | int | float) else None
+    message = detail["msg"].removeprefix("Value error, ")
+    match detail["type"]:
+        case "extra_forbidden":
+            known = _fields_beside(detail["loc"])
+            near = difflib.get_close_matches(str(detail["loc"][-1]), known, n=1)
+            message = f"unknown field; {f'did you mean {near[0]}?' if near else 'use ' + ', '.join(known)}"
+        case "missing":
+            message = "this field is missing; add it"
+        case "literal_error":
+            message = f"{said!r} is not possible; write {detail['ctx']['expected']}"
+        case "string_pattern_mismatch" if field == "name":
+            message = f"{said!r} is not a task name; write lower-case words joined by hyphens, such as my-task"
+        case "too_short":
+            message = "this is empty; write at least one"
+        case kind if said is not None and kind != "value_error":
+            message = f"{message.replace('Input should', 'must')}, not {said!r}"
+    return f"{field}: {message}" if field else message
+
+
+def _fields_beside(loc: tuple[int | str, ...]) -> list[str]:
+    """The fields that the model at `loc` without its last part has."""
+    model: Any = TaskSpec
+    for part in loc[:-1]:
+        if isinstance(part, str):
+            annotation = model.model_fields[part].annotation
+            inner = [kind for kind in (annotation, *get_args(annotation))
+                     if isinstance(kind, type) and issubclass(kind, BaseModel)]
+            model = inner[0]
+    return list(model.model_fields)

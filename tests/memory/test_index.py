@@ -1,0 +1,236 @@
+"""The search index: what it finds, who owns it, and that it can be made again from the archive."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from evolver.contracts import LessonStatus, Note
+from evolver.errors import UsageError
+from evolver.memory import Archive, Hashing, Memory, MemoryInUse
+
+NOTES = [
+    Note(
+        id="n1",
+        source="a.md",
+        title="Annealing",
+        text="Cool the temperature slowly to escape local optima.",
+        task="packing",
+    ),
+    Note(
+        id="n2", source="a.md", title="Corners", text="Put the largest circles into the corners first.", task="packing"
+    ),
+    Note(id="n3", source="b.md", title="Polynomials", text="Cool basis functions reduce the residual.", task="fitting"),
+    Note(id="n4", source="c.md", title="Restarts", text="Restart the search from many random points.", task=""),
+]
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Iterator[Memory]:
+    opened = Memory.open(tmp_path / "memory")
+    yield opened
+    opened.close()
+
+
+def test_notes_are_found_by_meaning_within_their_task(memory: Memory) -> None:
+    memory.add_notes(NOTES)
+    hits = memory.search_notes("how to get out of a local minimum", "packing", 4)
+    assert hits[0].id == "n1"
+    assert {hit.id for hit in hits} == {"n1", "n2", "n4"}, "notes of other tasks are not told, those for every task are"
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+    assert all(0.0 <= hit.score <= 1.0 for hit in hits)
+    assert len(memory.search_notes("anything", "packing", 2)) == 2
+
+
+def test_the_same_text_scores_one(memory: Memory) -> None:
+    memory.add_idea("c-0-0", "c", "halve the step size")
+    memory.flush()
+    assert memory.search_ideas("halve the step size", "c", 1)[0].score == pytest.approx(1.0, abs=1e-3)
+
+
+def test_an_empty_index_finds_nothing(memory: Memory) -> None:
+    memory.add_notes([])
+    memory.add_lessons([])
+    assert memory.search_notes("x", "packing", 3) == []
+    assert memory.search_lessons("x", "packing", 3) == []
+    assert memory.search_ideas("x", "c", 3) == []
+
+
+def test_lessons_are_renewed_and_bad_ones_are_taken_out(memory: Memory, make_lesson) -> None:
+    lesson = make_lesson(claim="smaller steps help late in the search")
+    memory.add_lessons([lesson, make_lesson("l2", claim="restarts do nothing", component="restarts")])
+    memory.flush()
+    assert memory.search_lessons("step size late", "packing", 5)[0].id == "l1"
+    memory.add_lessons([make_lesson(claim="larger corner circles help", component="corners")])
+    memory.flush()
+    assert memory.search_lessons("larger circles in corners", "packing", 1)[0].id == "l1"
+    memory.add_lessons(
+        [
+            lesson.model_copy(update={"status": LessonStatus.RETIRED}),
+            make_lesson("l2", status=LessonStatus.CONTRADICTED),
+        ]
+    )
+    memory.flush()
+    assert memory.search_lessons("larger circles in corners", "packing", 5) == []
+
+
+def test_lessons_are_kept_to_their_task_and_campaign(memory: Memory, make_lesson) -> None:
+    memory.add_lessons(
+        [
+            make_lesson("l1"),
+            make_lesson("l2", campaign="d"),
+            make_lesson("l3", task="fitting", campaign="d"),
+        ]
+    )
+    memory.flush()
+    assert {hit.id for hit in memory.search_lessons("steps", "packing", 9)} == {"l1", "l2"}
+    assert {hit.id for hit in memory.search_lessons("steps", "packing", 9, "c")} == {"l1"}
+    assert {hit.id for hit in memory.search_lessons("steps", "packing", 9, "d")} == {"l2"}
+
+
+def test_ideas_are_kept_to_their_campaign(memory: Memory) -> None:
+    memory.add_idea("c-0-0", "c", "halve the step size")
+    memory.add_idea("d-0-0", "d", "halve the step size")
+    memory.flush()
+    assert [hit.id for hit in memory.search_ideas("step size", "d", 9)] == ["d-0-0"]
+
+
+def test_adding_an_idea_does_not_wait_and_closing_loses_none(tmp_path: Path) -> None:
+    memory = Memory.open(tmp_path / "memory")
+    memory.flush()
+    started = time.perf_counter()
+    for number in range(100):
+        memory.add_idea(f"c-0-{number}", "c", f"idea number {number}")
+    assert time.perf_counter() - started < 0.4
+    memory.close()
+    memory.close()
+    again = Memory.open(tmp_path / "memory")
+    assert len(again.search_ideas("idea", "c", 200)) == 100
+    again.close()
+
+
+def test_threads_add_and_search_together(memory: Memory) -> None:
+    memory.add_notes(NOTES)
+    failures: list[BaseException] = []
+
+    def work(lane: int) -> None:
+        try:
+            for number in range(15):
+                memory.add_idea(f"c-{lane}-{number}", "c", f"lane {lane} tries idea {number}")
+                assert memory.search_notes("local minimum", "packing", 1)[0].id == "n1"
+                memory.search_ideas(f"idea {number}", "c", 3)
+        except BaseException as error:
+            failures.append(error)
+
+    workers = [threading.Thread(target=work, args=(lane,)) for lane in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert not failures
+    memory.flush()
+    assert len(memory.search_ideas("idea", "c", 100)) == 60
+
+
+def test_a_second_owner_is_refused_until_the_first_lets_go(tmp_path: Path) -> None:
+    path = tmp_path / "memory"
+    first = Memory.open(path)
+    with pytest.raises(MemoryInUse, match=r"memory.*process"):
+        Memory.open(path)
+    first.close()
+    Memory.open(path).close()
+
+
+@pytest.mark.slow
+def test_another_process_that_owns_the_path_is_respected_and_a_killed_one_is_not_missed(tmp_path: Path) -> None:
+    path = tmp_path / "memory"
+    code = (
+        "import sys, time; from pathlib import Path; from evolver.memory import Memory, Hashing\n"
+        "memory = Memory.open(Path(sys.argv[1]), Hashing()); print('open', flush=True); time.sleep(60)"
+    )
+    owner = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert owner.stdout is not None
+        assert owner.stdout.readline().strip() == "open"
+        with pytest.raises(MemoryInUse, match="in use by another process"):
+            Memory.open(path, Hashing())
+    finally:
+        owner.kill()
+        owner.wait()
+    Memory.open(path, Hashing()).close()
+
+
+def test_another_embedder_is_refused_with_the_way_out(tmp_path: Path, archive: Archive) -> None:
+    path = tmp_path / "memory"
+    first = Memory.open(path, Hashing())
+    first.add_notes(NOTES)
+    first.close()
+    with pytest.raises(UsageError, match="evolver memory rebuild"):
+        Memory.open(path)
+    archive.save_notes(NOTES)
+    renewed = Memory.open(path, replace=True)
+    assert renewed.rebuild(archive) == {"notes": 4, "lessons": 0, "ideas": 0}
+    assert renewed.search_notes("get out of a local minimum", "packing", 1)[0].id == "n1"
+    renewed.close()
+
+
+@pytest.mark.slow
+def test_a_broken_store_is_refused_with_the_way_out(tmp_path: Path, archive: Archive) -> None:
+    path = tmp_path / "memory"
+    Memory.open(path, Hashing()).close()
+    for file in path.rglob("*.sqlite3"):
+        file.write_bytes(b"this is no database" * 1000)
+    code = (
+        "import sys; from pathlib import Path; from evolver.memory import Memory, Hashing\n"
+        "Memory.open(Path(sys.argv[1]), Hashing())"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert said.returncode == 1
+    assert "UsageError" in said.stderr
+    assert "evolver memory rebuild" in said.stderr
+    archive.save_notes(NOTES)
+    renewed = Memory.open(path, Hashing(), replace=True)
+    assert renewed.rebuild(archive)["notes"] == 4
+    assert renewed.search_notes("annealing", "packing", 1)[0].id == "n1"
+    renewed.close()
+
+
+def test_a_rebuilt_index_finds_the_same(tmp_path: Path, archive: Archive, make_campaign, make_lesson, finish) -> None:
+    archive.create_campaign(make_campaign())
+    archive.save_notes(NOTES)
+    memory = Memory.open(tmp_path / "memory")
+    memory.add_notes(NOTES)
+    for seq in range(12):
+        experiment = finish(archive, seq)
+        assert experiment.proposal is not None
+        memory.add_idea(experiment.id, "c", f"{experiment.proposal.hypothesis} {experiment.proposal.plan}")
+        lesson = make_lesson(f"l{seq}", claim=f"step {seq} of the schedule matters", component=f"part {seq}")
+        archive.save_lesson(lesson)
+        memory.add_lessons([lesson])
+    archive.save_lesson(make_lesson("gone", status=LessonStatus.RETIRED))
+    memory.flush()
+
+    def found() -> list[tuple[str, float]]:
+        hits = [
+            *memory.search_notes("local optima", "packing", 3),
+            *memory.search_lessons("the schedule of step 7", "packing", 5),
+            *memory.search_ideas("plan c-0-3", "c", 5),
+        ]
+        return [(hit.id, round(hit.score, 4)) for hit in hits]
+
+    before = found()
+    assert len(before) == 13
+    assert memory.rebuild(archive) == {"notes": 4, "lessons": 12, "ideas": 12}
+    assert found() == before
+    memory.close()
+    memory = Memory.open(tmp_path / "memory")
+    assert found() == before
+    memory.close()

@@ -1,0 +1,158 @@
+"""Reading notes from files and folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from evolver.errors import UsageError
+from evolver.memory import read_notes
+
+CODE = "```python\ndef anneal(points):\n\n    # cool down\n    return points\n```"
+
+
+def _file(folder: Path, name: str, text: str) -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def _pdf(path: Path, lines: list[str]) -> Path:
+    """A PDF of one page, written by hand."""
+    text = b"BT /F1 12 Tf 50 700 Td " + b" ".join(f"({line}) Tj 0 -14 Td".encode() for line in lines) + b" ET"
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 4 0 R/Resources<</Font<</F1 5 0 R>>>>>>",
+        b"<</Length %d>>stream\n%s\nendstream" % (len(text), text),
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+    ]
+    body, offsets = b"%PDF-1.4\n", []
+    for number, content in enumerate(objects, 1):
+        offsets.append(len(body))
+        body += b"%d 0 obj%s endobj\n" % (number, content)
+    table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
+    trailer = b"xref\n0 6\n0000000000 65535 f \n%strailer<</Size 6/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF"
+    path.write_bytes(body + trailer % (table, len(body)))
+    return path
+
+
+def test_a_file_is_read_by_its_headings(tmp_path: Path) -> None:
+    path = _file(tmp_path, "n.md", f"# Packing\n\nFill the corners.\n\n## Annealing ##\n\nCool slowly.\n\n{CODE}\n")
+    notes = read_notes([path], "packing")
+    assert [(n.title, n.source, n.task) for n in notes] == [
+        ("Packing", "n.md", "packing"),
+        ("Annealing", "n.md", "packing"),
+    ]
+    assert "Fill the corners." in notes[0].text
+    assert CODE in notes[1].text
+
+
+def test_text_before_any_heading_is_called_by_its_file(tmp_path: Path) -> None:
+    notes = read_notes([_file(tmp_path, "ideas.txt", "Try restarts.\n")], "")
+    assert [(n.title, n.text, n.task) for n in notes] == [("ideas", "Try restarts.", "")]
+
+
+def test_ids_depend_on_task_source_and_text_alone(tmp_path: Path) -> None:
+    first = _file(tmp_path / "a", "n.md", "# A\n\none\n\n# B\n\ntwo\n")
+    copy = _file(tmp_path / "b", "n.md", "# A\n\none\n\n# B\n\ntwo, changed\n")
+    one, two = read_notes([first], "t"), read_notes([copy], "t")
+    assert one[0].id == two[0].id
+    assert one[1].id != two[1].id
+    assert not {n.id for n in one} & {n.id for n in read_notes([first], "other")}
+    assert read_notes([first], "t") == one
+
+
+@pytest.mark.parametrize(
+    ("opening", "closing"),
+    [("```python", "```"), ("~~~", "~~~"), ("  ```python", "  ```"), ("````", "````"), ("```", "`````")],
+)
+def test_a_fenced_block_is_never_split(tmp_path: Path, opening: str, closing: str) -> None:
+    lines = [f"value_{number} = {number}\n\n# not a heading {number}" for number in range(200)]
+    block = "\n".join([opening, *lines, closing])
+    path = _file(tmp_path, "n.md", f"# Long\n\n{'prose ' * 200}\n\n{block}\n\nafter it\n")
+    notes = read_notes([path], "t")
+    assert {n.title for n in notes} == {"Long"}
+    assert sum(block in n.text for n in notes) == 1
+    assert "after it" in notes[-1].text
+
+
+def test_code_stays_with_the_prose_that_introduces_it(tmp_path: Path) -> None:
+    path = _file(tmp_path, "n.md", f"# Long\n\n{'prose ' * 240}\n\nCool slowly:\n\n{CODE}\n")
+    (note,) = [n for n in read_notes([path], "t") if CODE in n.text]
+    assert "Cool slowly:" in note.text
+
+
+def test_long_text_is_cut_between_paragraphs(tmp_path: Path) -> None:
+    paragraphs = [f"Paragraph {number}. " + "It says something. " * 20 for number in range(20)]
+    notes = read_notes([_file(tmp_path, "n.txt", "\n\n".join(paragraphs))], "t")
+    assert len(notes) >= 5
+    assert all(len(n.text) <= 1600 for n in notes)
+    assert "\n\n".join(n.text for n in notes).split("\n\n") == [p.strip() for p in paragraphs]
+
+
+def test_a_long_paragraph_is_cut_between_sentences_and_loses_nothing(tmp_path: Path) -> None:
+    text = " ".join(f"Sentence number {number} says something about packing." for number in range(200))
+    notes = read_notes([_file(tmp_path, "n.txt", text)], "t")
+    assert all(len(n.text) <= 1600 for n in notes)
+    assert all(n.text.startswith("Sentence") and n.text.endswith(".") for n in notes)
+    assert " ".join(n.text for n in notes).split() == text.split()
+
+
+def test_a_word_without_end_is_still_kept_whole_or_cut_but_never_lost(tmp_path: Path) -> None:
+    notes = read_notes([_file(tmp_path, "n.txt", "x" * 5000)], "t")
+    assert "".join(n.text for n in notes) == "x" * 5000
+
+
+def test_folders_are_searched_through_and_sources_are_relative(tmp_path: Path) -> None:
+    _file(tmp_path, "b.md", "# B\n\nb\n")
+    _file(tmp_path, "deep/a.TXT", "a\n")
+    _file(tmp_path, "picture.svg", "<svg/>")
+    assert [n.source for n in read_notes([tmp_path], "t")] == ["b.md", "deep/a.TXT"]
+
+
+def test_a_pdf_is_read(tmp_path: Path) -> None:
+    notes = read_notes([_pdf(tmp_path / "paper.pdf", ["Delta rules forget.", "Gates help."])], "t")
+    assert [n.title for n in notes] == ["paper"]
+    assert "Delta rules forget." in notes[0].text
+    assert "Gates help." in notes[0].text
+
+
+def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / "n.md").write_bytes(b"\xef\xbb\xbf# Title\r\n\r\nbody\r\n")
+    assert [(n.title, n.text) for n in read_notes([tmp_path / "n.md"], "t")] == [("Title", "body")]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("empty.md", b""),
+        ("blank.txt", b" \n\n\t\n"),
+        ("headings.md", b"# One\n## Two\n"),
+        ("latin.txt", b"caf\xe9"),
+        ("broken.pdf", b"%PDF-1.4 and then nothing"),
+        ("no.pdf", b"plain text"),
+        ("empty.pdf", b""),
+        ("image.png", b"\x89PNG"),
+    ],
+)
+def test_what_cannot_be_read_is_named(tmp_path: Path, name: str, content: bytes) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=name):
+        read_notes([path], "t")
+
+
+def test_a_missing_file_and_a_folder_without_notes_are_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"gone\.md"):
+        read_notes([tmp_path / "gone.md"], "t")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(UsageError, match="folder"):
+        read_notes([tmp_path / "folder"], "t")
+
+
+def test_a_scanned_pdf_without_text_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"scan\.pdf"):
+        read_notes([_pdf(tmp_path / "scan.pdf", [])], "t")

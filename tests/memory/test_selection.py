@@ -1,0 +1,194 @@
+"""Each parent selection against its definition, on pools and bandits with known means."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import get_args
+
+import pytest
+from scipy.stats import chisquare
+
+from evolver.contracts import Experiment, Metric, Standing
+from evolver.memory.selection import Greedy, Islands, Name, ParentSelection, Ucb1, Uniform, selection
+
+UP = Metric(name="m", direction="maximize")
+DOWN = Metric(name="m", direction="minimize")
+MEANS = (0.1, 0.3, 0.5, 0.7, 0.9)
+NAMES = get_args(Name)
+
+
+def _experiment(
+    number: int, score: float | None, visits: int = 1, lane: int = 0, skeleton: str | None = None
+) -> Experiment:
+    return Experiment(
+        id=f"c-{lane}-{number}",
+        campaign="c",
+        number=number,
+        lane=lane,
+        seq=number,
+        standing=Standing.PROMISING,
+        score=score,
+        visits=visits,
+        skeleton=skeleton or f"s{number}",
+    )
+
+
+def _bandit(choice: ParentSelection, pulls: int, metric: Metric = UP, seed: int = 0) -> list[int]:
+    """Arms pulled: coins of the known means; an arm's score is the mean it has shown so far."""
+    rng, sign = random.Random(seed), 1.0 if metric.direction == "maximize" else -1.0
+    visits, totals, chosen = [0] * len(MEANS), [0.0] * len(MEANS), list[int]()
+    for _ in range(pulls):
+        pool = [
+            _experiment(arm, sign * total / seen if seen else sign * 0.5, seen)
+            for arm, (seen, total) in enumerate(zip(visits, totals, strict=True))
+        ]
+        arm = choice.choose(pool, rng, metric).number
+        visits[arm] += 1
+        totals[arm] += rng.random() < MEANS[arm]
+        chosen.append(arm)
+    return chosen
+
+
+def _regret(chosen: Sequence[int]) -> float:
+    return sum(max(MEANS) - MEANS[arm] for arm in chosen)
+
+
+def _ucb1(pool: Sequence[Experiment], exploration: float, worth: Callable[[float], float]) -> int:
+    """The choice by the formula of Auer et al., where no bound is shared by two."""
+    merits = [worth(e.score) for e in pool if e.score is not None]
+    low, high, total = min(merits), max(merits), sum(e.visits for e in pool)
+    bounds = [
+        (merit - low) / (high - low) + exploration * math.sqrt(math.log(total) / e.visits)
+        for merit, e in zip(merits, pool, strict=True)
+    ]
+    return pool[bounds.index(max(bounds))].number
+
+
+@pytest.mark.parametrize("metric", [UP, DOWN], ids=["maximize", "minimize"])
+def test_ucb1_chooses_by_its_formula(metric: Metric) -> None:
+    rng = random.Random(3)
+    picked = set[int]()
+    for _ in range(200):
+        pool = [_experiment(n, rng.uniform(-50, 900), rng.randint(1, 30)) for n in range(8)]
+        choice = Ucb1(0.7).choose(pool, rng, metric)
+        assert choice.number == _ucb1(pool, 0.7, (lambda x: x) if metric is UP else (lambda x: -x))
+        picked.add(choice.number)
+    assert len(picked) == 8
+
+
+@pytest.mark.parametrize("metric", [UP, DOWN], ids=["maximize", "minimize"])
+def test_ucb1_visits_every_arm_first_and_its_regret_is_sublinear(metric: Metric) -> None:
+    exploration = math.sqrt(2)
+    runs = [_bandit(Ucb1(exploration), 4000, metric, seed) for seed in range(3)]
+    for chosen in runs:
+        assert sorted(chosen[: len(MEANS)]) == list(range(len(MEANS)))
+    early = sum(_regret(chosen[:1000]) for chosen in runs)
+    late = sum(_regret(chosen[3000:]) for chosen in runs)
+    random_arm = 3 * 1000 * (max(MEANS) - sum(MEANS) / len(MEANS))
+    assert late < early / 2
+    assert late < random_arm / 5
+    assert all(count > 1 for chosen in runs for count in Counter(chosen).values())
+
+
+def test_visits_count_against_an_experiment() -> None:
+    rng = random.Random(0)
+    fresh = [_experiment(1, 0.9, visits=1), _experiment(2, 0.8, visits=1), _experiment(3, 0.0, visits=1)]
+    worn = [_experiment(1, 0.9, visits=50), *fresh[1:]]
+    assert Ucb1().choose(fresh, rng, UP).number == 1
+    assert Ucb1().choose(worn, rng, UP).number == 2
+
+
+def test_what_was_never_visited_comes_first_and_the_best_of_it() -> None:
+    pool = [_experiment(1, 0.9, 3), _experiment(2, 0.1, 0), _experiment(3, 0.2, 0)]
+    assert Ucb1().choose(pool, random.Random(0), UP).number == 3
+    assert Ucb1().choose(pool, random.Random(0), DOWN).number == 2
+
+
+def test_greedy_takes_the_best_whatever_its_visits_and_equals_by_chance() -> None:
+    pool = [_experiment(1, 3.0, visits=999), _experiment(2, 1.0, 0), _experiment(3, 2.0, 0)]
+    rng = random.Random(0)
+    assert {Greedy().choose(pool, rng, UP).number for _ in range(50)} == {1}
+    assert {Greedy().choose(pool, rng, DOWN).number for _ in range(50)} == {2}
+    tied = [_experiment(1, 3.0), _experiment(2, 3.0), _experiment(3, 2.0)]
+    assert {Greedy().choose(tied, rng, UP).number for _ in range(50)} == {1, 2}
+
+
+def test_random_is_uniform() -> None:
+    pool = [_experiment(n, float(n), visits=n) for n in range(10)]
+    rng = random.Random(5)
+    counts = Counter(Uniform().choose(pool, rng, UP).number for _ in range(5000))
+    assert len(counts) == 10
+    assert chisquare(list(counts.values())).pvalue > 0.001
+
+
+@pytest.mark.parametrize(("metric", "best"), [(UP, [4, 5, 7]), (DOWN, [1, 5, 6])], ids=["maximize", "minimize"])
+def test_a_cell_holds_the_best_of_its_island_and_skeleton(metric: Metric, best: list[int]) -> None:
+    pool = [
+        _experiment(1, 0.1, lane=0, skeleton="a"),
+        _experiment(4, 0.4, lane=0, skeleton="a"),
+        _experiment(2, 0.2, lane=2, skeleton="a"),
+        _experiment(5, 0.5, lane=0, skeleton="b"),
+        _experiment(6, 0.6, lane=1, skeleton="a"),
+        _experiment(7, 0.7, lane=1, skeleton="a"),
+    ]
+    cells = Islands(islands=2).elites(pool, metric)
+    assert set(cells) == {(0, "a"), (0, "b"), (1, "a")}
+    assert sorted(e.number for e in cells.values()) == best
+
+
+def _archipelago(turn: int) -> list[Experiment]:
+    """Three islands of four cells each; `turn` choices were made."""
+    pool = [
+        _experiment(lane * 10 + cell, lane + cell / 10, visits=0, lane=lane, skeleton=f"s{cell}")
+        for lane in range(3)
+        for cell in range(4)
+    ]
+    return [pool[0].model_copy(update={"visits": turn}), *pool[1:]]
+
+
+def test_islands_take_turns_and_migrate_on_schedule() -> None:
+    islands, rng = Islands(islands=3, migration=5), random.Random(2)
+    for turn in range(30):
+        lanes = {islands.choose(_archipelago(turn), rng, UP).lane for _ in range(150)}
+        assert lanes == ({0, 1, 2} if turn % 5 == 4 else {turn % 3})
+
+
+def test_an_islands_better_cells_are_chosen_more_often_and_none_never() -> None:
+    rng = random.Random(4)
+    counts = Counter(Islands(islands=3, migration=5).choose(_archipelago(3), rng, UP).number for _ in range(4000))
+    ranked = [counts[number] for number in (3, 2, 1, 0)]
+    harmonic = sum(1 / rank for rank in range(1, 5))
+    expected = [4000 / (rank * harmonic) for rank in range(1, 5)]
+    assert chisquare(ranked, expected).pvalue > 0.001
+
+
+def test_an_island_without_programs_takes_from_the_others() -> None:
+    pool = [_experiment(1, 0.5, visits=1, lane=0), _experiment(2, 0.6, visits=0, lane=0)]
+    assert Islands(islands=4).choose(pool, random.Random(0), UP).number in (1, 2)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("metric", [UP, DOWN], ids=["maximize", "minimize"])
+def test_failures_and_what_is_no_number_are_never_chosen(name: Name, metric: Metric) -> None:
+    odd = [None, math.nan, math.inf, -math.inf]
+    failed = _experiment(4, 5.0, visits=0).model_copy(update={"standing": Standing.UNUSABLE})
+    pool = [
+        *(_experiment(n, score, visits=0) for n, score in enumerate(odd)),
+        failed,
+        *(_experiment(n, float(n), visits=n) for n in (7, 8)),
+    ]
+    rng = random.Random(0)
+    assert {selection(name).choose(pool, rng, metric).number for _ in range(100)} <= {7, 8}
+    with pytest.raises(ValueError, match="no experiment"):
+        selection(name).choose(pool[:5], rng, metric)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_seed_chooses_the_same(name: Name) -> None:
+    pool = [_experiment(n, float(n % 3), visits=n % 4, lane=n % 5) for n in range(20)]
+    first, second = random.Random(7), random.Random(7)
+    for _ in range(20):
+        assert selection(name).choose(pool, first, UP) == selection(name).choose(pool[::-1], second, UP)
