@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 24
 """Draws before the researcher says that it found nothing new."""
+GIVE_UP = 3
+"""Tries without any reward after which a technique waits for the bandit instead of being swept over new skeletons."""
 MISSES = 2
+"""Draws by one operator, or on one parent, that may come to nothing before a proposal looks elsewhere."""
 MATES = 3
 """Programs that a crossover may take parts from."""
 SWEEP = (0.8, 0.4, 0.2)
@@ -114,10 +117,12 @@ class OfflineResearcher:
     ) -> Draw | None:
         """An untried technique on one of the best skeletons, or None to let credit decide."""
         workspace = self._workspace
+        credits = workspace.archive.credits(workspace.name)
+        fruitless = {arm.removeprefix("technique:") for arm, c in credits.items() if c.pulls >= GIVE_UP and c.total == 0.0}
         best_of_skeleton = list({e.skeleton: e for e in reversed(pool) if e.skeleton}.values())[::-1]
         for parent, chance in zip(best_of_skeleton, SWEEP, strict=False):
             assert parent.skeleton is not None
-            covered = workspace.archive.covered(workspace.name, parent.skeleton)
+            covered = workspace.archive.covered(workspace.name, parent.skeleton) | fruitless
             recipes: dict[str, Recipe] = {}
             program = self._program(parent)
             for recipe in workspace.operators.techniques_for(program):
@@ -134,12 +139,16 @@ class OfflineResearcher:
         return None
 
     def _most_promising(self, techniques: list[str], known: Recall, rng: random.Random) -> str:
-        """By measured effect, then by how close its note is to the question, then at random."""
+        """By measured effect, then by what it has earned, then by how close its note is to the question, then at random."""
         effects, notes = known.effects(), {note: rank for rank, note in enumerate(known.notes)}
+        credits = self._workspace.archive.credits(self._workspace.name)
         library = self._workspace.operators.library.techniques
 
-        def rank(technique: str) -> tuple[float, int, float]:
-            return (-effects.get(technique, 0.0), notes.get(library[technique].note, len(notes)), rng.random())
+        def rank(technique: str) -> tuple[float, float, int, float]:
+            credit = credits.get(f"technique:{technique}")
+            earned = credit.total / credit.pulls if credit else 0.0
+            near = notes.get(library[technique].note, len(notes))
+            return (-effects.get(technique, 0.0), -earned, near, rng.random())
 
         return min(techniques, key=rank)
 
@@ -174,7 +183,9 @@ class OfflineResearcher:
             sigma=_sigma(parent),
             parent_recipe=parent.proposal.recipe if parent.proposal else None,
         )
-        return Draw(operator, parent, recipe, tuple(mates)) if recipe else None
+        if recipe is None:
+            return None
+        return Draw(operator, parent, recipe, tuple(mate for mate in mates if mate.program == recipe.get("other")))
 
     def _repair(self, failed: Experiment, rng: random.Random) -> Draw | None:
         trials = self._workspace.archive.trials(failed.id)
@@ -201,6 +212,8 @@ class OfflineResearcher:
     def _proposal(self, draw: Draw, known: Recall) -> Proposal:
         operators, metric = self._workspace.operators, self._workspace.task.metric
         plan, component = operators.describe(draw.recipe)
+        for other in draw.others:
+            plan = plan.replace(f"program {other.program}", f"experiment {other.number}")
         technique = operators.library.techniques.get(str(draw.recipe.get("technique", "")))
         cause = f" (note: {technique.title})" if technique else ""
         score = "" if draw.parent.score is None else f", now {draw.parent.score:.6g}"

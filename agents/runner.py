@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from pydantic import TypeAdapter, ValidationError
 
 from evolver.agents.evidence import compare, decide
 from evolver.agents.workspace import Workspace, experiment_folder
 from evolver.contracts import Metric, Program, Trial, TrialStatus
+from evolver.errors import WorkFailed
 from evolver.sandbox import PYTHON, Ending, Job, Limits, Mount, Outcome, Sandbox
 from evolver.tasks import RUNTIME, Task
 
@@ -190,6 +193,7 @@ class Runner:
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
+        self._locks: WeakValueDictionary[tuple[str, str, int], asyncio.Lock] = WeakValueDictionary()
 
     async def run(self, experiment_id: str) -> None:
         """Run every trial that the verdict needs and that no earlier run of this program has finished."""
@@ -230,32 +234,44 @@ class Runner:
     ) -> Trial:
         """The trial of an experiment at a stage with a seed: from the archive if it is there, else run now.
 
-        `fresh` runs it whatever the archive says of the same program elsewhere; a cancelled trial is not recorded.
+        `fresh` runs it whatever the archive says of the same program elsewhere. Lanes that need the same trial of the
+        champion at once share one run. Raises WorkFailed if the trial was stopped from outside; it is not recorded then.
         """
-        workspace = self._workspace
-        archive, version = workspace.archive, workspace.task.version
-        experiment = archive.experiment(experiment_id)
-        assert experiment.program is not None
-        if not fresh:
-            own = next((t for t in archive.trials(experiment_id) if (t.stage, t.seed) == (stage, seed)), None)
-            if own is not None:
-                return own
-            known = archive.finished_trial(experiment.program, version, stage, seed)
+        key = (experiment_id, stage, seed)
+        lock = self._locks.setdefault(key, asyncio.Lock())
+        async with lock:
+            known = self._known(experiment_id, stage, seed, elsewhere=not fresh)
             if known is not None:
-                known = known.model_copy(update={"experiment": experiment_id, "seconds": 0.0, "cpu_seconds": 0.0})
-                archive.record_trial(known, version)
                 return known
-        archive.add_event(workspace.name, "trial_started", experiment_id, stage=stage, seed=seed)
-        trial = await run_trial(
-            workspace.sandbox,
-            workspace.task,
-            archive.program(experiment.program),
-            stage,
-            seed,
-            experiment_folder(workspace.home, experiment_id) / f"{stage}-{seed}",
-            experiment=experiment_id,
-            keep=keep,
-        )
-        if trial.status is not TrialStatus.CANCELLED:
-            archive.record_trial(trial, version)
-        return trial
+            workspace = self._workspace
+            archive, experiment = workspace.archive, workspace.archive.experiment(experiment_id)
+            assert experiment.program is not None
+            archive.add_event(workspace.name, "trial_started", experiment_id, stage=stage, seed=seed)
+            trial = await run_trial(
+                workspace.sandbox,
+                workspace.task,
+                archive.program(experiment.program),
+                stage,
+                seed,
+                experiment_folder(workspace.home, experiment_id) / f"{stage}-{seed}",
+                experiment=experiment_id,
+                keep=keep,
+            )
+            if trial.status is TrialStatus.CANCELLED:
+                raise WorkFailed(f"trial {stage}/{seed} of {experiment_id} was stopped from outside")
+            archive.record_trial(trial, workspace.task.version)
+            return trial
+
+    def _known(self, experiment_id: str, stage: str, seed: int, *, elsewhere: bool) -> Trial | None:
+        """The experiment's own trial, or, `elsewhere`, that of the same program in another experiment."""
+        archive, version = self._workspace.archive, self._workspace.task.version
+        own = next((t for t in archive.trials(experiment_id) if (t.stage, t.seed) == (stage, seed)), None)
+        if own is not None or not elsewhere:
+            return own
+        program = archive.experiment(experiment_id).program
+        known = archive.finished_trial(program, version, stage, seed) if program else None
+        if known is None:
+            return None
+        known = known.model_copy(update={"experiment": experiment_id, "seconds": 0.0, "cpu_seconds": 0.0})
+        archive.record_trial(known, version)
+        return known

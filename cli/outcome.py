@@ -26,15 +26,14 @@ def print_outcome(summary: Summary, home: Path, console: Console | None = None) 
         table.add_row(
             "best",
             f"[bold green]{score_with_interval(best.mean, best.interval)}[/]  experiment {best.number}, "
-            f"{_seeds(len(best.seeds))} (fit)",
+            f"{_seeds(len(best.seeds))} in the search (fit)",
         )
     if summary.fresh:
         fresh = summary.fresh
-        table.add_row(
-            "re-tested",
-            f"{fresh.mean:.6g} on fresh replicates, {difference_with_interval(fresh.delta, fresh.interval)} "
-            "better than the baseline there (held-out)",
-        )
+        gain = difference_with_interval(fresh.delta, fresh.interval)
+        exact = fresh.interval[0] == fresh.interval[1]
+        where = "run again" if exact else "on fresh replicates (held-out)"
+        table.add_row("re-tested", f"{fresh.mean:.6g}  {where}, {gain} against the baseline there")
     for arm in summary.comparisons:
         said = f"{arm.score:.6g}" if arm.score is not None else f"no score: {arm.reason}"
         table.add_row("compare", f"{said}  {arm.name}, {arm.cpu_seconds:.0f} CPU s, one run")

@@ -23,6 +23,8 @@ from evolver.memory import Archive
 REFRESH = 0.4
 """Seconds between looks into the archive."""
 RUNNING_SHOWN = 6
+LINE = 160
+"""Characters of a line where no terminal says how wide it is."""
 
 
 class Progress:
@@ -110,7 +112,7 @@ class Progress:
             plan if verdict.kind is not VerdictKind.UNUSABLE else f"{plan}: {verdict.reason}",
             style="" if improved else "dim",
         )
-        text.truncate(max(60, self._console.width), overflow="ellipsis")
+        text.truncate(self._console.width if self._console.is_terminal else LINE, overflow="ellipsis")
         return [text]
 
     def _panel(self, archive: Archive) -> RenderableType:

@@ -86,11 +86,11 @@ def _champions(archive: Archive, name: str) -> list[Experiment]:
 
 def _experiments_table(experiments: list[Experiment]) -> Table:
     table = Table(box=None, header_style="dim")
-    table.add_column("no.", justify="right")
-    table.add_column("score", justify="right")
-    table.add_column("verdict")
-    table.add_column("parents", justify="right")
-    table.add_column("operator")
+    table.add_column("no.", justify="right", no_wrap=True)
+    table.add_column("score", justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("parents", justify="right", no_wrap=True)
+    table.add_column("operator", no_wrap=True)
     table.add_column("what", overflow="ellipsis", no_wrap=True, ratio=1)
     for e in experiments:
         plan = e.proposal.plan if e.proposal else "not proposed yet"

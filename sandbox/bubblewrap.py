@@ -7,14 +7,16 @@ root inside, because the interpreter may lie where only root can read, and gives
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import itertools
+import marshal
 import os
 import shutil
 import signal
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from evolver.errors import SandboxError
@@ -85,16 +87,24 @@ class Bubblewrap(LocalSandbox):
                 group = self._cgroups.create(job.limits)
                 undo.callback(group.remove)
                 joined = group.open()
-            files = [_in_memory(text.encode()) for text in _account_files(user).values()]
-            accounts = list(zip(files, _account_files(user), strict=True))
+            files = {path: _in_memory(data) for path, data in self._files(user).items()}
             filter_ = _in_memory(self._filter)
             undo.pop_all()
         argv = [str(self._binary), *probe.isolation(privileged=self._privileged), "--seccomp", str(filter_),
-                *filesystem.arguments(job.limits, inputs, self._hidden, accounts), *_environment(job),
+                *filesystem.arguments(job.limits, inputs, self._hidden, files), *_environment(job),
                 sys.executable, "-I", "-S", filesystem.LAUNCHER, *self._options(job, stream, user, joined),
                 "--", *command_words(job.command)]
-        return Launch(argv=argv, environment={}, descriptors=[*joined, *files, filter_], kill=_kill,
+        return Launch(argv=argv, environment={}, descriptors=[*joined, *files.values(), filter_], kill=_kill,
                       clean=partial(_cleared, group, staging), gauge=partial(_gauge, group, job.limits))
+
+    def _files(self, user: int) -> dict[str, bytes]:
+        """The small files that are made for each job."""
+        return {
+            "/etc/passwd": f"candidate:x:{user}:{user}::{filesystem.HOME}:/bin/sh\n".encode(),
+            "/etc/group": f"candidate:x:{user}:\n".encode(),
+            "/etc/hosts": b"127.0.0.1 localhost sandbox\n::1 localhost\n",
+            filesystem.LAUNCHER: _compiled_launcher(),
+        }
 
     def _limits_processes(self) -> bool:
         """Whether a resource limit can count processes: only if others of the same user do not matter."""
@@ -122,12 +132,12 @@ def _environment(job: Job) -> list[str]:
     return words
 
 
-def _account_files(user: int) -> dict[str, str]:
-    return {
-        "/etc/passwd": f"candidate:x:{user}:{user}::{filesystem.HOME}:/bin/sh\n",
-        "/etc/group": f"candidate:x:{user}:\n",
-        "/etc/hosts": "127.0.0.1 localhost sandbox\n::1 localhost\n",
-    }
+@cache
+def _compiled_launcher() -> bytes:
+    """launcher.py as a .pyc file, because compiling it in every job would take milliseconds."""
+    path = Path(__file__).with_name("launcher.py")
+    code = compile(path.read_text(), path.name, "exec", dont_inherit=True)
+    return importlib.util.MAGIC_NUMBER + bytes(12) + marshal.dumps(code)
 
 
 def _counts_per_namespace() -> bool:

@@ -15,8 +15,8 @@ from evolver.sandbox.seccomp import filter_program
 def diagnose() -> list[Protection]:
     """One line a part; `enforced` says whether it is there. Starts bubblewrap once or twice and leaves nothing."""
     if sys.platform != "linux":
-        return [Protection(what="bubblewrap", enforced=False, how="needs Linux; here only --sandbox none runs programs, "
-                           "unprotected")]
+        return [Protection(what="bubblewrap", enforced=False,
+                           how="needs Linux; here only --sandbox none runs programs, unprotected")]
     return [_bubblewrap(), _filter(), _cgroups(), _kernel(), _user()]
 
 

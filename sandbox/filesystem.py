@@ -5,14 +5,14 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
 
 from evolver.sandbox.job import Limits, Mount
 
-OUT, HOME, LAUNCHER = "/out", "/tmp", "/run/launcher.py"  # noqa: S108
+OUT, HOME, LAUNCHER = "/out", "/tmp", "/run/launcher.pyc"  # noqa: S108
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store")
 CONFIGURATION = ("/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime")
 RESERVED = (*SYSTEM, "/etc", "/proc", "/dev", "/run", OUT)
@@ -61,23 +61,24 @@ def own_folders() -> tuple[Path, ...]:
 
 
 def arguments(limits: Limits, inputs: Sequence[Mount], hidden: Sequence[Path],
-              accounts: Sequence[tuple[int, str]]) -> list[str]:
+              files: Mapping[str, int]) -> list[str]:
     """bwrap's words for the whole file system.
 
-    `hidden` are resolved host paths that stay invisible even below something that is shown; `accounts` are
-    descriptors with the contents of files for /etc.
+    `hidden` are resolved host paths that stay invisible even below something that is shown; `files` are places
+    of small files and descriptors with their contents.
     """
     system = [*_system(), *interpreter()]
     scratch = ["--perms", "1777", "--size", str(limits.scratch), "--tmpfs"]
     # In this order, because the interpreter may live below /tmp.
     words = [*_links(), "--proc", "/proc", "--dev", "/dev", *scratch, "/dev/shm", *scratch, HOME]  # noqa: S108
     words += ["--perms", "0777", "--size", str(limits.output), "--tmpfs", OUT]
+    for folder in ("/etc", str(Path(LAUNCHER).parent)):
+        words += ["--perms", "0755", "--dir", folder]
     for path in CONFIGURATION:
         words += ["--ro-bind-try", path, path]
-    for descriptor, path in accounts:
+    for path, descriptor in files.items():
         words += ["--perms", "0444", "--file", str(descriptor), path]
     words += _shown([*system, *(Bind(mount.source.resolve(), Path(mount.target)) for mount in inputs)], hidden)
-    words += _shown([Bind(Path(__file__).resolve().parent / "launcher.py", Path(LAUNCHER))], ())
     return [*words, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", HOME]
 
 

@@ -10,6 +10,7 @@ FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 BUILTINS = frozenset(dir(builtins))
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda,
            ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_GROWING = frozenset({"append", "extend", "insert", "add", "update", "setdefault", "appendleft"})
 _CHILDLESS = (ast.Constant, ast.expr_context, ast.operator, ast.cmpop, ast.unaryop, ast.boolop)
 
 
@@ -75,6 +76,17 @@ def binds(node: ast.stmt) -> frozenset[str]:
                 *(_binds_all(handler.body) for handler in node.handlers if not _leaves(handler.body))]
         return frozenset.intersection(*ways) | _binds_all(node.finalbody)
     return stores(node)
+
+
+def grows(node: ast.stmt) -> frozenset[str]:
+    """Names of values that it changes in place, by `+=` and the like or by a method such as `append`."""
+    found = set()
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.AugAssign) and isinstance(inner.target, ast.Name):
+            found.add(inner.target.id)
+        elif isinstance(inner, ast.Attribute) and inner.attr in _GROWING and isinstance(inner.value, ast.Name):
+            found.add(inner.value.id)
+    return frozenset(found)
 
 
 def bound_by_header(node: ast.stmt) -> frozenset[str]:

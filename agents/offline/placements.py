@@ -94,7 +94,7 @@ def _places(key: str, technique: Technique, program: Program, entry: Sequence[st
         reached = _reach(technique, source) - ({technique.name} if foreign else set())
         order_of = REFINEMENT if technique.refines else CONSTRUCTION
         for order, function in enumerate(source.functions.values()):
-            if function.node.name in reached:
+            if function.node.name in reached or _is(technique, function):
                 continue
             place = order if function.name.split(".")[0] in entries else order + len(source.functions)
             if technique.outputs and not foreign:
@@ -118,6 +118,11 @@ def _reach(technique: Technique, source: Source) -> frozenset[str]:
             reached.add(name)
             waiting |= found.free
     return frozenset(reached)
+
+
+def _is(technique: Technique, function: Function) -> bool:
+    """Whether the function is the technique already, under whatever name and with whatever constants."""
+    return shape(function.node, named=False) == shape(technique.node, named=False)
 
 
 def _drafts(key: str, technique: Technique, path: str, source: Source,
@@ -153,11 +158,10 @@ def _tears(technique: Technique, function: Function) -> bool:
 
 
 def _added_to(technique: Technique, statement: Statement) -> bool:
-    """Whether what the technique makes would meet a `+=` that was meant for what the program made there."""
+    """Whether what the technique makes would meet a `+=` or `append` that was meant for what the program made there."""
     outputs = set(technique.outputs)
     return not technique.refines and any(
-        isinstance(later.node, ast.AugAssign) and later.stores & outputs
-        for later in statement.siblings[statement.place + 1:])
+        later.grows & outputs for later in statement.siblings[statement.place + 1:])
 
 
 def _gaps(technique: Technique, function: Function) -> Iterator[tuple[Statement, str]]:
@@ -235,9 +239,7 @@ def _gives(statement: Statement, technique: Technique) -> bool:
 
 def _replaces(technique: Technique, function: Function, source: Source, entries: set[str]) -> bool:
     """Whether the technique can stand for a function of the program."""
-    if function.node is not function.top or shape(function.node, named=False) == shape(technique.node, named=False):
-        return False
-    if isinstance(function.node, ast.AsyncFunctionDef) != isinstance(technique.node, ast.AsyncFunctionDef):
+    if function.node is not function.top or type(function.node) is not type(technique.node):
         return False
     mine, needs = required(technique.node), required(function.node)
     if len(mine) != len(needs) or (function.name != technique.name and not _alike(technique, function, needs)):

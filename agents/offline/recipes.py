@@ -186,10 +186,10 @@ class Repair(Record):
         if self.site is not None:
             where = f"`{self.site.text}` in {self.site.function}()"
             verb = "drop" if self.fix == "drop" else "keep the inputs when an error comes from"
-            return f"after {self.cause}, {verb} {where}", f"{self.fix} in {self.site.function}()"
+            return f"after status {self.cause}, {verb} {where}", f"{self.fix} in {self.site.function}()"
         if self.fix == "define":
-            return f"after {self.cause}, bring in {self.name}", f"define {self.name}"
-        return f"after {self.cause}, change {_listed(self.changes)}", _names(self.changes)
+            return f"after status {self.cause}, bring in {self.name}", f"define {self.name}"
+        return f"after status {self.cause}, change {_listed(self.changes)}", _names(self.changes)
 
 
 AnyRecipe = Annotated[

@@ -17,6 +17,7 @@ from evolver.agents.offline.names import (
     blocks,
     bound_by_header,
     free,
+    grows,
     loads,
     parameters,
     returned,
@@ -100,6 +101,11 @@ class Statement:
     def stores(self) -> frozenset[str]:
         """Local names that it may bind."""
         return stores(self.node)
+
+    @cached_property
+    def grows(self) -> frozenset[str]:
+        """Names of values that it adds to, by `+=` and the like or by a method such as `append`, nested too."""
+        return grows(self.node)
 
     @cached_property
     def binds(self) -> frozenset[str]:

@@ -86,8 +86,8 @@ def _expression_tokens(source: Source, node: ast.AST) -> Iterator[Token]:
 
 def _between(source: Source, between: tuple[int, int], old: str, options: tuple[str, ...],
              weight: float) -> Iterator[Token]:
-    """The operator between two operands, unless a comment stands there too."""
+    """The operator between two operands, unless a comment between them has it too."""
     text = source.text[slice(*between)]
-    if text.count(old) == 1 and "#" not in text:
+    if text.count(old) == 1:
         start = between[0] + text.index(old)
         yield Token("operator", start, start + len(old), old, options, weight)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from evolver.contracts import (
     Budget,
+    Campaign,
     CampaignStatus,
+    Experiment,
     Operator,
     Program,
     Proposal,
@@ -23,14 +27,16 @@ from evolver.memory import Archive
 TUNE = Proposal(hypothesis="smaller steps help", plan="halve the step", operator=Operator.TUNE, recipe={"sigma": 0.5})
 
 
-def _trial(experiment: str, program: str = "p", status: TrialStatus = TrialStatus.OK, seed: int = 0, **fields) -> Trial:
+def _trial(
+    experiment: str, program: str = "p", status: TrialStatus = TrialStatus.OK, seed: int = 0, **fields: Any
+) -> Trial:
     metrics = {"area": 1.0} if status is TrialStatus.OK else {}
     return Trial(
         experiment=experiment, program=program, stage="full", seed=seed, status=status, metrics=metrics, **fields
     )
 
 
-def test_a_campaign_comes_back_as_it_was_put_in(archive: Archive, make_campaign) -> None:
+def test_a_campaign_comes_back_as_it_was_put_in(archive: Archive, make_campaign: Callable[..., Campaign]) -> None:
     campaign = make_campaign(
         notes=("/notes",), noise=0.25, noise_replicates=5, budget=Budget(experiments=7, seconds=60.0)
     )
@@ -39,14 +45,18 @@ def test_a_campaign_comes_back_as_it_was_put_in(archive: Archive, make_campaign)
     assert archive.campaigns() == [campaign]
 
 
-def test_a_taken_name_is_refused_and_the_campaign_is_kept(archive: Archive, make_campaign) -> None:
+def test_a_taken_name_is_refused_and_the_campaign_is_kept(
+    archive: Archive, make_campaign: Callable[..., Campaign]
+) -> None:
     archive.create_campaign(make_campaign(seed=1))
     with pytest.raises(UsageError, match="exists"):
         archive.create_campaign(make_campaign(seed=2))
     assert archive.campaign("c").seed == 1
 
 
-def test_an_unknown_campaign_is_answered_with_near_names(archive: Archive, make_campaign) -> None:
+def test_an_unknown_campaign_is_answered_with_near_names(
+    archive: Archive, make_campaign: Callable[..., Campaign]
+) -> None:
     archive.create_campaign(make_campaign("circle-packing-1"))
     with pytest.raises(UnknownName, match="circle-packing-1"):
         archive.campaign("circle-pakcing-1")
@@ -57,14 +67,16 @@ def test_an_unknown_campaign_is_answered_with_near_names(archive: Archive, make_
             ask("zebra")
 
 
-def test_free_names_count_up_and_skip_what_is_taken(archive: Archive, make_campaign) -> None:
+def test_free_names_count_up_and_skip_what_is_taken(archive: Archive, make_campaign: Callable[..., Campaign]) -> None:
     assert archive.free_name("circle-packing") == "circle-packing-1"
     archive.create_campaign(make_campaign("circle-packing-1"))
     archive.create_campaign(make_campaign("circle-packing-3"))
     assert archive.free_name("circle-packing") == "circle-packing-2"
 
 
-def test_updates_are_validated_and_a_new_status_is_an_event(archive: Archive, make_campaign) -> None:
+def test_updates_are_validated_and_a_new_status_is_an_event(
+    archive: Archive, make_campaign: Callable[..., Campaign]
+) -> None:
     archive.create_campaign(make_campaign())
     changed = archive.update_campaign("c", status=CampaignStatus.PAUSED, seconds=12.5)
     assert (changed.status, changed.seconds) == (CampaignStatus.PAUSED, 12.5)
@@ -77,7 +89,9 @@ def test_updates_are_validated_and_a_new_status_is_an_event(archive: Archive, ma
         archive.update_campaign("other", seconds=1.0)
 
 
-def test_leases_are_numbered_in_order_and_the_baseline_is_free(archive: Archive, make_campaign) -> None:
+def test_leases_are_numbered_in_order_and_the_baseline_is_free(
+    archive: Archive, make_campaign: Callable[..., Campaign]
+) -> None:
     archive.create_campaign(make_campaign(experiments=3))
     leased = [archive.lease("c", lane, seq) for lane, seq in ((-1, 0), (0, 0), (1, 0), (0, 1), (1, 1))]
     assert [(e.id, e.number) if e else None for e in leased] == [
@@ -90,7 +104,9 @@ def test_leases_are_numbered_in_order_and_the_baseline_is_free(archive: Archive,
     assert archive.counts("c").leased == 3
 
 
-def test_leasing_again_returns_the_same_experiment_even_when_nothing_is_left(archive: Archive, make_campaign) -> None:
+def test_leasing_again_returns_the_same_experiment_even_when_nothing_is_left(
+    archive: Archive, make_campaign: Callable[..., Campaign]
+) -> None:
     archive.create_campaign(make_campaign(experiments=1))
     first = archive.lease("c", 0, 0)
     assert archive.lease("c", 0, 0) == first
@@ -100,7 +116,7 @@ def test_leasing_again_returns_the_same_experiment_even_when_nothing_is_left(arc
     assert len(archive.events("c", kind="leased")) == 1
 
 
-def test_a_campaign_that_does_not_run_leases_nothing(archive: Archive, make_campaign) -> None:
+def test_a_campaign_that_does_not_run_leases_nothing(archive: Archive, make_campaign: Callable[..., Campaign]) -> None:
     archive.create_campaign(make_campaign())
     archive.update_campaign("c", status=CampaignStatus.PAUSED)
     assert archive.lease("c", 0, 0) is None
@@ -108,7 +124,7 @@ def test_a_campaign_that_does_not_run_leases_nothing(archive: Archive, make_camp
     assert archive.lease("c", 0, 0) is not None
 
 
-def test_a_raised_budget_leases_on(archive: Archive, make_campaign) -> None:
+def test_a_raised_budget_leases_on(archive: Archive, make_campaign: Callable[..., Campaign]) -> None:
     archive.create_campaign(make_campaign(experiments=1))
     assert archive.lease("c", 0, 0) is not None
     assert archive.lease("c", 0, 1) is None
@@ -118,7 +134,9 @@ def test_a_raised_budget_leases_on(archive: Archive, make_campaign) -> None:
     assert second.number == 2
 
 
-def test_campaigns_whose_names_look_alike_do_not_share_experiments(archive: Archive, make_campaign) -> None:
+def test_campaigns_whose_names_look_alike_do_not_share_experiments(
+    archive: Archive, make_campaign: Callable[..., Campaign]
+) -> None:
     archive.create_campaign(make_campaign("c"))
     archive.create_campaign(make_campaign("c-1"))
     first, second = archive.lease("c", 1, 0), archive.lease("c-1", 0, 0)
@@ -128,7 +146,9 @@ def test_campaigns_whose_names_look_alike_do_not_share_experiments(archive: Arch
     assert (first.number, second.number) == (1, 1)
 
 
-def test_threads_get_distinct_numbers_and_keep_the_budget(archive: Archive, make_campaign) -> None:
+def test_threads_get_distinct_numbers_and_keep_the_budget(
+    archive: Archive, make_campaign: Callable[..., Campaign]
+) -> None:
     budget, threads = 60, 4
     archive.create_campaign(make_campaign(experiments=budget))
     got: list[int] = []
@@ -151,7 +171,9 @@ def test_threads_get_distinct_numbers_and_keep_the_budget(archive: Archive, make
     assert [e.number for e in archive.experiments("c")] == list(range(1, budget + 1))
 
 
-def test_threads_that_race_for_one_place_share_one_experiment(archive: Archive, make_campaign) -> None:
+def test_threads_that_race_for_one_place_share_one_experiment(
+    archive: Archive, make_campaign: Callable[..., Campaign]
+) -> None:
     archive.create_campaign(make_campaign())
     ids: list[str] = []
 
@@ -169,7 +191,9 @@ def test_threads_that_race_for_one_place_share_one_experiment(archive: Archive, 
     assert archive.counts("c").leased == 1
 
 
-def test_lanes_go_on_where_they_were(archive: Archive, make_campaign, finish) -> None:
+def test_lanes_go_on_where_they_were(
+    archive: Archive, make_campaign: Callable[..., Campaign], finish: Callable[..., Experiment]
+) -> None:
     archive.create_campaign(make_campaign())
     archive.lease("c", -1, 0)
     finish(archive, 0, lane=0)
@@ -184,7 +208,7 @@ def test_lanes_go_on_where_they_were(archive: Archive, make_campaign, finish) ->
     assert not {"c-0-0", "c-0-1", "c-2-0"} & {e.id for e in archive.unfinished("c")}
 
 
-def test_experiments_are_found_by_id_number_and_page(archive: Archive, make_campaign) -> None:
+def test_experiments_are_found_by_id_number_and_page(archive: Archive, make_campaign: Callable[..., Campaign]) -> None:
     archive.create_campaign(make_campaign())
     archive.lease("c", -1, 0)
     for seq in range(5):
@@ -198,7 +222,9 @@ def test_experiments_are_found_by_id_number_and_page(archive: Archive, make_camp
         archive.experiment("c-9-9")
 
 
-def test_the_first_proposal_stays_and_visits_its_first_parent_once(archive: Archive, make_campaign, finish) -> None:
+def test_the_first_proposal_stays_and_visits_its_first_parent_once(
+    archive: Archive, make_campaign: Callable[..., Campaign], finish: Callable[..., Experiment]
+) -> None:
     archive.create_campaign(make_campaign())
     finish(archive, 0)
     finish(archive, 1)
@@ -214,7 +240,9 @@ def test_the_first_proposal_stays_and_visits_its_first_parent_once(archive: Arch
     assert len([e for e in archive.events("c", kind="proposed") if e.experiment == "c-0-2"]) == 1
 
 
-def test_programs_are_kept_once_by_content_and_the_first_one_stays(archive: Archive, make_campaign) -> None:
+def test_programs_are_kept_once_by_content_and_the_first_one_stays(
+    archive: Archive, make_campaign: Callable[..., Campaign]
+) -> None:
     archive.create_campaign(make_campaign())
     archive.lease("c", 0, 0)
     archive.lease("c", 0, 1)
@@ -230,7 +258,9 @@ def test_programs_are_kept_once_by_content_and_the_first_one_stays(archive: Arch
         archive.program("feed")
 
 
-def test_a_trial_again_replaces_itself_and_is_counted_once(archive: Archive, make_campaign) -> None:
+def test_a_trial_again_replaces_itself_and_is_counted_once(
+    archive: Archive, make_campaign: Callable[..., Campaign]
+) -> None:
     archive.create_campaign(make_campaign())
     archive.lease("c", 0, 0)
     archive.record_trial(_trial("c-0-0", status=TrialStatus.TIMEOUT, seconds=30.0, cpu_seconds=20.0), "v1")
@@ -245,7 +275,7 @@ def test_a_trial_again_replaces_itself_and_is_counted_once(archive: Archive, mak
     assert counts.cpu_seconds == pytest.approx(4.0)
 
 
-def test_a_log_with_odd_characters_is_kept(archive: Archive, make_campaign) -> None:
+def test_a_log_with_odd_characters_is_kept(archive: Archive, make_campaign: Callable[..., Campaign]) -> None:
     archive.create_campaign(make_campaign())
     archive.lease("c", 0, 0)
     trial = _trial("c-0-0", status=TrialStatus.FAILED, log_tail="nul \x00, bell \x07, ünï, 🎲", reason="bad \x00 byte")
@@ -254,7 +284,9 @@ def test_a_log_with_odd_characters_is_kept(archive: Archive, make_campaign) -> N
 
 
 @pytest.mark.parametrize("status", list(TrialStatus))
-def test_only_what_says_something_of_the_program_is_remembered(archive: Archive, make_campaign, status) -> None:
+def test_only_what_says_something_of_the_program_is_remembered(
+    archive: Archive, make_campaign: Callable[..., Campaign], status: TrialStatus
+) -> None:
     archive.create_campaign(make_campaign())
     archive.lease("c", 0, 0)
     trial = _trial("c-0-0", status=status)
@@ -265,7 +297,7 @@ def test_only_what_says_something_of_the_program_is_remembered(archive: Archive,
         assert archive.finished_trial(*other) is None
 
 
-def test_a_tampered_trial_does_not_hide_a_clean_one(archive: Archive, make_campaign) -> None:
+def test_a_tampered_trial_does_not_hide_a_clean_one(archive: Archive, make_campaign: Callable[..., Campaign]) -> None:
     archive.create_campaign(make_campaign())
     archive.lease("c", 0, 0)
     archive.lease("c", 0, 1)
@@ -276,13 +308,15 @@ def test_a_tampered_trial_does_not_hide_a_clean_one(archive: Archive, make_campa
     assert known.experiment == "c-0-1"
 
 
-def test_a_trial_of_an_unknown_experiment_is_refused(archive: Archive, make_campaign) -> None:
+def test_a_trial_of_an_unknown_experiment_is_refused(archive: Archive, make_campaign: Callable[..., Campaign]) -> None:
     archive.create_campaign(make_campaign())
     with pytest.raises(UnknownName, match="nobody"):
         archive.record_trial(_trial("nobody"), "v1")
 
 
-def test_recent_failures_come_newest_first_and_only_with_a_program(archive: Archive, make_campaign, finish) -> None:
+def test_recent_failures_come_newest_first_and_only_with_a_program(
+    archive: Archive, make_campaign: Callable[..., Campaign], finish: Callable[..., Experiment]
+) -> None:
     archive.create_campaign(make_campaign())
     for seq in range(6):
         finish(
@@ -291,7 +325,9 @@ def test_recent_failures_come_newest_first_and_only_with_a_program(archive: Arch
     assert [e.number for e in archive.failures("c", limit=2)] == [6, 4]
 
 
-def test_the_log_is_in_order_and_can_be_asked_by_kind_and_by_age(archive: Archive, make_campaign, finish) -> None:
+def test_the_log_is_in_order_and_can_be_asked_by_kind_and_by_age(
+    archive: Archive, make_campaign: Callable[..., Campaign], finish: Callable[..., Experiment]
+) -> None:
     archive.create_campaign(make_campaign())
     archive.create_campaign(make_campaign("d"))
     finish(archive, 0, champion=True)

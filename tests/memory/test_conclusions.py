@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from evolver.contracts import Experiment, LessonStatus, Standing, Verdict, VerdictKind
+from evolver.contracts import Campaign, Experiment, Lesson, LessonStatus, Standing, Verdict, VerdictKind
 from evolver.errors import UnknownName
 from evolver.memory import Archive, Conclusion, Credit
 
@@ -17,7 +19,7 @@ IMPROVED = Verdict(
 )
 
 
-def _conclusion(experiment: str, **fields) -> Conclusion:
+def _conclusion(experiment: str, **fields: Any) -> Conclusion:
     return Conclusion(
         **{
             "experiment": experiment,
@@ -30,7 +32,9 @@ def _conclusion(experiment: str, **fields) -> Conclusion:
     )
 
 
-def test_everything_that_follows_is_recorded(archive: Archive, make_campaign, make_lesson) -> None:
+def test_everything_that_follows_is_recorded(
+    archive: Archive, make_campaign: Callable[..., Campaign], make_lesson: Callable[..., Lesson]
+) -> None:
     archive.create_campaign(make_campaign())
     archive.lease("c", 0, 0)
     lesson = make_lesson()
@@ -53,7 +57,9 @@ def test_everything_that_follows_is_recorded(archive: Archive, make_campaign, ma
     assert [e.data["claim"] for e in archive.events("c", kind="lesson")] == [lesson.claim]
 
 
-def test_concluding_again_changes_nothing(archive: Archive, make_campaign, make_lesson) -> None:
+def test_concluding_again_changes_nothing(
+    archive: Archive, make_campaign: Callable[..., Campaign], make_lesson: Callable[..., Lesson]
+) -> None:
     archive.create_campaign(make_campaign())
     archive.lease("c", 0, 0)
     archive.conclude(_conclusion("c-0-0", credits={"a": 1.0}))
@@ -65,7 +71,9 @@ def test_concluding_again_changes_nothing(archive: Archive, make_campaign, make_
     assert archive.lessons() == []
 
 
-def test_a_conclusion_that_fails_half_way_leaves_no_trace(archive: Archive, make_campaign, make_lesson) -> None:
+def test_a_conclusion_that_fails_half_way_leaves_no_trace(
+    archive: Archive, make_campaign: Callable[..., Campaign], make_lesson: Callable[..., Lesson]
+) -> None:
     archive.create_campaign(make_campaign())
     archive.lease("c", 0, 0)
     homeless = make_lesson(campaign="no such campaign")
@@ -90,7 +98,7 @@ def test_a_score_that_is_no_number_is_refused(value: float) -> None:
         _conclusion("c-0-0", score=value)
 
 
-def test_an_infinite_interval_comes_back_as_it_was(archive: Archive, make_campaign) -> None:
+def test_an_infinite_interval_comes_back_as_it_was(archive: Archive, make_campaign: Callable[..., Campaign]) -> None:
     archive.create_campaign(make_campaign())
     archive.lease("c", 0, 0)
     verdict = Verdict(kind=VerdictKind.INDECISIVE, delta=0.1, interval=(-math.inf, math.inf))
@@ -100,7 +108,9 @@ def test_an_infinite_interval_comes_back_as_it_was(archive: Archive, make_campai
     assert experiment.interval == (-math.inf, math.inf)
 
 
-def test_credits_add_up_over_conclusions(archive: Archive, make_campaign, finish) -> None:
+def test_credits_add_up_over_conclusions(
+    archive: Archive, make_campaign: Callable[..., Campaign], finish: Callable[..., Experiment]
+) -> None:
     archive.create_campaign(make_campaign())
     for seq, reward in enumerate((1.0, 0.0, 0.3)):
         finish(archive, seq, credits={"a": reward})
@@ -109,7 +119,9 @@ def test_credits_add_up_over_conclusions(archive: Archive, make_campaign, finish
     assert credit.total == pytest.approx(1.3)
 
 
-def test_counts_are_what_counting_gives(archive: Archive, make_campaign, finish) -> None:
+def test_counts_are_what_counting_gives(
+    archive: Archive, make_campaign: Callable[..., Campaign], finish: Callable[..., Experiment]
+) -> None:
     archive.create_campaign(make_campaign())
     finish(archive, 0, lane=-1, standing=Standing.CONFIRMED, champion=True)
     finish(archive, 0)
@@ -134,7 +146,13 @@ def _expected_pool(experiments: list[Experiment], sign: float) -> list[str]:
 
 
 @pytest.mark.parametrize(("direction", "sign"), [("maximize", 1.0), ("minimize", -1.0)])
-def test_the_pool_keeps_to_its_definition(archive: Archive, make_campaign, finish, direction, sign) -> None:
+def test_the_pool_keeps_to_its_definition(
+    archive: Archive,
+    make_campaign: Callable[..., Campaign],
+    finish: Callable[..., Experiment],
+    direction: str,
+    sign: float,
+) -> None:
     archive.create_campaign(make_campaign(direction=direction))
     rng = random.Random(1)
     for seq in range(150):
@@ -147,7 +165,9 @@ def test_the_pool_keeps_to_its_definition(archive: Archive, make_campaign, finis
     assert len(archive.pool("c")) == 40
 
 
-def test_pools_of_campaigns_are_separate(archive: Archive, make_campaign, finish) -> None:
+def test_pools_of_campaigns_are_separate(
+    archive: Archive, make_campaign: Callable[..., Campaign], finish: Callable[..., Experiment]
+) -> None:
     archive.create_campaign(make_campaign("c"))
     archive.create_campaign(make_campaign("d"))
     mine = finish(archive, 0, campaign="c", skeleton="s")
@@ -155,7 +175,12 @@ def test_pools_of_campaigns_are_separate(archive: Archive, make_campaign, finish
     assert [e.id for e in archive.pool("c")] == [mine.id]
 
 
-def test_a_lesson_again_replaces_itself(archive: Archive, make_campaign, make_lesson, finish) -> None:
+def test_a_lesson_again_replaces_itself(
+    archive: Archive,
+    make_campaign: Callable[..., Campaign],
+    make_lesson: Callable[..., Lesson],
+    finish: Callable[..., Experiment],
+) -> None:
     archive.create_campaign(make_campaign())
     finish(archive, 0, lessons=(make_lesson(),))
     renewed = make_lesson(status=LessonStatus.SUPPORTED, evidence=("c-0-0", "c-0-1"), effect=0.7)

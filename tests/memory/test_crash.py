@@ -7,10 +7,11 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 
 import pytest
 
-from evolver.contracts import Standing
+from evolver.contracts import Campaign, Standing
 from evolver.memory import Archive
 
 WRITER = """
@@ -57,7 +58,9 @@ def _write_until_killed(url: str, seconds: float) -> list[tuple[str, str]]:
 
 
 @pytest.mark.slow
-def test_a_kill_loses_nothing_that_was_acknowledged_and_doubles_nothing(url: str, make_campaign) -> None:
+def test_a_kill_loses_nothing_that_was_acknowledged_and_doubles_nothing(
+    url: str, make_campaign: Callable[..., Campaign]
+) -> None:
     rng = random.Random(1)
     with Archive.open(url) as archive:
         archive.create_campaign(make_campaign(experiments=1_000_000))

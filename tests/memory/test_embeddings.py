@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, cast
 
 import chromadb
 import numpy as np
@@ -24,7 +25,7 @@ def minilm() -> MiniLm:
 
 
 @pytest.mark.parametrize("kind", [MiniLm, Hashing])
-def test_vectors_are_unit_vectors_of_384_numbers(kind) -> None:
+def test_vectors_are_unit_vectors_of_384_numbers(kind: type[MiniLm] | type[Hashing]) -> None:
     vectors = kind()([CLAIM, PARAPHRASE, OTHER, "", "word " * 1000, "ünï 🎲 \x00"])
     assert len(vectors) == 6
     for vector in vectors:
@@ -104,9 +105,11 @@ def test_other_weights_than_the_pinned_ones_are_not_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", [MiniLm, Hashing])
-def test_a_collection_finds_its_embedder_again(tmp_path: Path, kind) -> None:
+def test_a_collection_finds_its_embedder_again(tmp_path: Path, kind: type[MiniLm] | type[Hashing]) -> None:
     settings = chromadb.config.Settings(anonymized_telemetry=False)
     client = chromadb.PersistentClient(str(tmp_path), settings=settings)
-    client.create_collection("lessons", embedding_function=kind()).add(ids=["a", "b"], documents=[CLAIM, OTHER])
+    client.create_collection("lessons", embedding_function=cast("Any", kind())).add(
+        ids=["a", "b"], documents=[CLAIM, OTHER]
+    )
     again = client.get_collection("lessons")
     assert again.query(query_texts=["inputs normalising"], n_results=1)["ids"] == [["a"]]

@@ -6,12 +6,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from evolver.contracts import LessonStatus, Note
+from evolver.contracts import Campaign, Experiment, Lesson, LessonStatus, Note
 from evolver.errors import UsageError
 from evolver.memory import Archive, Hashing, Memory, MemoryInUse
 
@@ -62,7 +62,7 @@ def test_an_empty_index_finds_nothing(memory: Memory) -> None:
     assert memory.search_ideas("x", "c", 3) == []
 
 
-def test_lessons_are_renewed_and_bad_ones_are_taken_out(memory: Memory, make_lesson) -> None:
+def test_lessons_are_renewed_and_bad_ones_are_taken_out(memory: Memory, make_lesson: Callable[..., Lesson]) -> None:
     lesson = make_lesson(claim="smaller steps help late in the search")
     memory.add_lessons([lesson, make_lesson("l2", claim="restarts do nothing", component="restarts")])
     memory.flush()
@@ -80,7 +80,7 @@ def test_lessons_are_renewed_and_bad_ones_are_taken_out(memory: Memory, make_les
     assert memory.search_lessons("larger circles in corners", "packing", 5) == []
 
 
-def test_lessons_are_kept_to_their_task_and_campaign(memory: Memory, make_lesson) -> None:
+def test_lessons_are_kept_to_their_task_and_campaign(memory: Memory, make_lesson: Callable[..., Lesson]) -> None:
     memory.add_lessons(
         [
             make_lesson("l1"),
@@ -203,7 +203,13 @@ def test_a_broken_store_is_refused_with_the_way_out(tmp_path: Path, archive: Arc
     renewed.close()
 
 
-def test_a_rebuilt_index_finds_the_same(tmp_path: Path, archive: Archive, make_campaign, make_lesson, finish) -> None:
+def test_a_rebuilt_index_finds_the_same(
+    tmp_path: Path,
+    archive: Archive,
+    make_campaign: Callable[..., Campaign],
+    make_lesson: Callable[..., Lesson],
+    finish: Callable[..., Experiment],
+) -> None:
     archive.create_campaign(make_campaign())
     archive.save_notes(NOTES)
     memory = Memory.open(tmp_path / "memory")

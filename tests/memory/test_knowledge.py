@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from evolver.contracts import Directive, Note
+from evolver.contracts import Campaign, Directive, Lesson, Note
 from evolver.errors import UnknownName
 from evolver.memory import Archive
 
@@ -30,7 +32,9 @@ def test_the_order_of_notes_does_not_depend_on_the_order_they_came_in(archive: A
     assert archive.notes("packing") == first
 
 
-def test_lessons_are_found_by_task_and_campaign(archive: Archive, make_campaign, make_lesson) -> None:
+def test_lessons_are_found_by_task_and_campaign(
+    archive: Archive, make_campaign: Callable[..., Campaign], make_lesson: Callable[..., Lesson]
+) -> None:
     archive.create_campaign(make_campaign("c"))
     archive.create_campaign(make_campaign("d"))
     for key, task, campaign in (("l1", "packing", "c"), ("l2", "packing", "d"), ("l3", "fitting", "d")):
@@ -44,7 +48,9 @@ def test_lessons_are_found_by_task_and_campaign(archive: Archive, make_campaign,
         archive.lesson("l9")
 
 
-def test_directives_say_which_experiments_they_changed(archive: Archive, make_campaign) -> None:
+def test_directives_say_which_experiments_they_changed(
+    archive: Archive, make_campaign: Callable[..., Campaign]
+) -> None:
     archive.create_campaign(make_campaign())
     for seq in range(2):
         archive.lease("c", 0, seq)

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 
+from evolver.contracts import Campaign
 from evolver.errors import UsageError
 from evolver.memory import Archive
 from evolver.memory.database import HEAD
@@ -40,14 +42,15 @@ def test_an_empty_file_is_a_new_archive(tmp_path: Path, url: str) -> None:
 
 
 def test_opening_again_keeps_schema_and_content_and_does_not_load_alembic(
-    tmp_path: Path, url: str, make_campaign
+    tmp_path: Path, url: str, make_campaign: Callable[..., Campaign]
 ) -> None:
     with Archive.open(url) as archive:
         archive.create_campaign(make_campaign())
     before = _schema(tmp_path / "archive.sqlite")
     code = (
         "import sys; from evolver.memory import Archive\n"
-        "with Archive.open(sys.argv[1]) as archive: print([c.name for c in archive.campaigns()], 'alembic' in sys.modules)"
+        "with Archive.open(sys.argv[1]) as archive:\n"
+        "    print([c.name for c in archive.campaigns()], 'alembic' in sys.modules)"
     )
     result = subprocess.run([sys.executable, "-c", code, url], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "['c'] False"

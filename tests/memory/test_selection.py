@@ -124,50 +124,47 @@ def test_random_is_uniform() -> None:
     assert chisquare(list(counts.values())).pvalue > 0.001
 
 
-@pytest.mark.parametrize(("metric", "best"), [(UP, [4, 5, 7]), (DOWN, [1, 5, 6])], ids=["maximize", "minimize"])
-def test_a_cell_holds_the_best_of_its_island_and_skeleton(metric: Metric, best: list[int]) -> None:
+@pytest.mark.parametrize(("metric", "best"), [(UP, 4), (DOWN, 2)], ids=["maximize", "minimize"])
+def test_a_cell_holds_the_best_of_its_island_and_skeleton(metric: Metric, best: int) -> None:
     pool = [
-        _experiment(1, 0.1, lane=0, skeleton="a"),
-        _experiment(4, 0.4, lane=0, skeleton="a"),
-        _experiment(2, 0.2, lane=2, skeleton="a"),
-        _experiment(5, 0.5, lane=0, skeleton="b"),
-        _experiment(6, 0.6, lane=1, skeleton="a"),
-        _experiment(7, 0.7, lane=1, skeleton="a"),
+        _experiment(0, 0.3, skeleton="base"),
+        _experiment(2, 0.2, skeleton="a"),
+        _experiment(4, 0.4, skeleton="a"),
+        _experiment(6, 0.1, skeleton="b"),
+        _experiment(1, 0.9, skeleton="a"),
     ]
-    cells = Islands(islands=2).elites(pool, metric)
-    assert set(cells) == {(0, "a"), (0, "b"), (1, "a")}
-    assert sorted(e.number for e in cells.values()) == best
+    islands = Islands(islands=2)
+    assert sorted(e.number for e in islands.elites(pool, metric, 0)) == [0, best, 6]
+    assert sorted(e.number for e in islands.elites(pool, metric, 1)) == [0, 1]
 
 
-def _archipelago(turn: int) -> list[Experiment]:
-    """Three islands of four cells each; `turn` choices were made."""
-    pool = [
-        _experiment(lane * 10 + cell, lane + cell / 10, visits=0, lane=lane, skeleton=f"s{cell}")
-        for lane in range(3)
-        for cell in range(4)
-    ]
-    return [pool[0].model_copy(update={"visits": turn}), *pool[1:]]
+def _archipelago() -> list[Experiment]:
+    """Three islands of four cells each; the higher the number, the higher the score."""
+    return [_experiment(number, number / 10) for number in range(1, 13)]
 
 
-def test_islands_take_turns_and_migrate_on_schedule() -> None:
+def test_parents_come_from_the_childs_island_but_for_the_rounds_of_migration() -> None:
     islands, rng = Islands(islands=3, migration=5), random.Random(2)
-    for turn in range(30):
-        lanes = {islands.choose(_archipelago(turn), rng, UP).lane for _ in range(150)}
-        assert lanes == ({0, 1, 2} if turn % 5 == 4 else {turn % 3})
+    for child in range(1, 46):
+        homes = {islands.choose(_archipelago(), rng, UP, child).number % 3 for _ in range(80)}
+        migrates = child // 3 % 5 == 4
+        assert homes == ({child % 3, (child - 1) % 3} if migrates else {child % 3})
 
 
-def test_an_islands_better_cells_are_chosen_more_often_and_none_never() -> None:
+def test_an_islands_cells_are_chosen_by_rank() -> None:
     rng = random.Random(4)
-    counts = Counter(Islands(islands=3, migration=5).choose(_archipelago(3), rng, UP).number for _ in range(4000))
-    ranked = [counts[number] for number in (3, 2, 1, 0)]
-    harmonic = sum(1 / rank for rank in range(1, 5))
-    expected = [4000 / (rank * harmonic) for rank in range(1, 5)]
-    assert chisquare(ranked, expected).pvalue > 0.001
+    for metric, best_first in ((UP, (12, 9, 6, 3)), (DOWN, (3, 6, 9, 12))):
+        counts = Counter(Islands(islands=3).choose(_archipelago(), rng, metric, 3).number for _ in range(3000))
+        assert set(counts) == set(best_first)
+        harmonic = sum(1 / rank for rank in range(1, 5))
+        expected = [3000 / (rank * harmonic) for rank in range(1, 5)]
+        assert chisquare([counts[number] for number in best_first], expected).pvalue > 0.001
 
 
 def test_an_island_without_programs_takes_from_the_others() -> None:
-    pool = [_experiment(1, 0.5, visits=1, lane=0), _experiment(2, 0.6, visits=0, lane=0)]
-    assert Islands(islands=4).choose(pool, random.Random(0), UP).number in (1, 2)
+    pool = [_experiment(4, 0.5), _experiment(8, 0.6)]
+    rng = random.Random(0)
+    assert {Islands(islands=4).choose(pool, rng, UP, 1).number for _ in range(50)} == {4, 8}
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -109,6 +109,8 @@ def test_only_what_differs_and_fits_is_offered() -> None:
     assert offers(ONE, ONE) == []
     assert offers(ONE) == []
     assert not [r for r in offers(ONE, TWO.replace("def score(x)", "def score(x, y)")) if r["function"] == "score"]
+    assert not [r for r in offers(ONE, TWO.replace("def work(x)", "def work(x, y)")) if not r["line"]
+                and r["function"] == "work"]
     assert offers(ONE, "def broken(:\n") == []
 
 

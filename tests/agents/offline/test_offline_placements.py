@@ -100,6 +100,23 @@ def test_a_construction_is_not_followed_by_what_was_added_to_the_old_one() -> No
     assert not any("[0.5]" in plan for plan in plans(operators, program, "spread"))
 
 
+def test_nothing_is_put_in_front_of_a_loop_that_fills_a_list() -> None:
+    base = ("def build(n):\n    points = []\n    for k in range(n):\n        points.append(k / n)\n"
+            "    points = tuple(points)\n    return points\n")
+    operators, program = offline("def spread(n):\n    points = tuple(range(n))\n    return points\n", base=base)
+    found = plans(operators, program, "spread")
+    assert found[0] == "replace the body of build() by spread()"
+    assert not any("`points = []`" in plan for plan in found)
+
+
+def test_a_technique_is_not_offered_to_itself_under_another_name() -> None:
+    operators, program = offline(
+        "def spread(n, top=1.0):\n    points = [top * k for k in range(n)]\n    return points\n")
+    child = operators.apply(recipes(operators, program, "spread")[0], program, {})
+    assert "def start(n, top=1.0):" in child.files["program.py"]
+    assert not any("start()" in plan for plan in plans(operators, child, "spread"))
+
+
 def test_a_function_of_the_same_name_is_replaced_and_keeps_its_callers() -> None:
     operators, program = offline(
         "import math\n\n\ndef measure(points, power=2.0):\n    return math.fsum(p ** power for p in points)\n")

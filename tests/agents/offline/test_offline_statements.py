@@ -148,6 +148,15 @@ def test_ablation_keeps_what_other_files_and_exports_use() -> None:
     assert made.files["__init__.py"] == files["__init__.py"]
 
 
+def test_an_operator_is_not_taken_for_one_in_a_comment() -> None:
+    program = Program(files={
+        "program.py": "def work(x):\n    return (x  # plus + one\n            + 1) * (2  # two\n            * x)\n"})
+    changes = {(recipe["old"], recipe["new"]) for recipe in all_drawn(Operator.EDIT, program, 40).values()}
+    assert changes == {("*", "/"), ("*", "+")}
+    for recipe in all_drawn(Operator.EDIT, program, 40).values():
+        assert "# two\n" in OPERATORS.apply(recipe, program, {}).files["program.py"]
+
+
 def test_an_edit_that_does_not_fit_is_refused() -> None:
     recipe = EDITS["change > to >= in `if max(x) > 3 and y == 0.0:` of work()"]
     for wrong in ({"new": "in"}, {"old": "<"}, {"token": 99}, {"token": -1}):
