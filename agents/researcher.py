@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import threading
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -20,10 +21,12 @@ ATTEMPTS = 24
 """Draws before the researcher says that it found nothing new."""
 GIVE_UP = 3
 """Tries without any reward after which a technique waits for the bandit instead of being swept over new skeletons."""
+EXPLORATION = 0.5
+"""Of the bandit over operators: rewards are rare, and the bound of the paper would keep it near uniform for hundreds of rounds."""
 MISSES = 2
 """Draws by one operator, or on one parent, that may come to nothing before a proposal looks elsewhere."""
 MATES = 3
-"""Programs that a crossover may take parts from."""
+"""Programs that a crossover may take parts from; better ones are likelier."""
 SWEEP = (0.8, 0.4, 0.2)
 """Chance to try an untried technique on the best, second and third best program skeleton before credit decides."""
 BANDIT = (
@@ -66,6 +69,9 @@ class OfflineResearcher:
     def __init__(self, workspace: Workspace, coder: OfflineCoder) -> None:
         self._workspace = workspace
         self._coder = coder
+        self._proposing = threading.Lock()
+        self._claimed: set[str] = set()
+        """Programs that were proposed in this process; the archive knows them only once they are coded."""
 
     async def propose(self, experiment_id: str) -> Proposal:
         """Draw recipes until one gives a new program that passes the cheap checks."""
@@ -73,6 +79,11 @@ class OfflineResearcher:
         return await asyncio.to_thread(self._propose, experiment)
 
     def _propose(self, experiment: Experiment) -> Proposal:
+        """One lane at a time, so that two never propose the same."""
+        with self._proposing:
+            return self._find(experiment)
+
+    def _find(self, experiment: Experiment) -> Proposal:
         workspace = self._workspace
         campaign, archive = workspace.campaign, workspace.archive
         rng = random.Random(f"{campaign.seed}/{experiment.number}")
@@ -86,7 +97,8 @@ class OfflineResearcher:
                 continue
             proposal = self._proposal(draw, known)
             program = self._coder.attempt(proposal)
-            if program is not None and not archive.experiments_with_program(campaign.name, program.id):
+            if program is not None and self._is_new(program):
+                self._claimed.add(program.id)
                 return self._record(experiment, draw, proposal)
             misses.update((draw.operator, draw.parent.id))
         nothing = Proposal(
@@ -98,6 +110,10 @@ class OfflineResearcher:
         )
         archive.record_proposal(experiment.id, nothing)
         return nothing
+
+    def _is_new(self, program: Program) -> bool:
+        known = self._workspace.archive.experiments_with_program(self._workspace.name, program.id)
+        return program.id not in self._claimed and not known
 
     def _record(self, experiment: Experiment, draw: Draw, proposal: Proposal) -> Proposal:
         workspace = self._workspace
@@ -118,7 +134,9 @@ class OfflineResearcher:
         """An untried technique on one of the best skeletons, or None to let credit decide."""
         workspace = self._workspace
         credits = workspace.archive.credits(workspace.name)
-        fruitless = {arm.removeprefix("technique:") for arm, c in credits.items() if c.pulls >= GIVE_UP and c.total == 0.0}
+        fruitless = {
+            arm.removeprefix("technique:") for arm, c in credits.items() if c.pulls >= GIVE_UP and c.total == 0.0
+        }
         best_of_skeleton = list({e.skeleton: e for e in reversed(pool) if e.skeleton}.values())[::-1]
         for parent, chance in zip(best_of_skeleton, SWEEP, strict=False):
             assert parent.skeleton is not None
@@ -161,7 +179,7 @@ class OfflineResearcher:
         failures = archive.failures(workspace.name, limit=5)
         able = [op for op in BANDIT if misses[op] < MISSES and (failures or op is not Operator.REPAIR)]
         arms = [f"operator:{op}" for op in able or BANDIT[:1]]
-        operator = Operator(OperatorBandit().choose(arms, credits, rng).removeprefix("operator:"))
+        operator = Operator(OperatorBandit(EXPLORATION).choose(arms, credits, rng).removeprefix("operator:"))
         if operator is Operator.REPAIR:
             draw = self._repair(rng.choice(failures), rng)
         else:
@@ -171,10 +189,12 @@ class OfflineResearcher:
             misses[operator] += MISSES
         return draw
 
-    def _change(self, operator: Operator, parent: Experiment, pool: list[Experiment], rng: random.Random) -> Draw | None:
+    def _change(
+        self, operator: Operator, parent: Experiment, pool: list[Experiment], rng: random.Random
+    ) -> Draw | None:
         others = [e for e in pool if e.id != parent.id and e.skeleton != parent.skeleton]
-        rng.shuffle(others)
-        mates = others[:MATES] if operator is Operator.CROSSOVER else []
+        ranked = sorted(range(len(others)), key=lambda rank: rng.random() ** (rank + 1), reverse=True)
+        mates = [others[rank] for rank in ranked[:MATES]] if operator is Operator.CROSSOVER else []
         recipe = self._workspace.operators.draw(
             operator,
             self._program(parent),

@@ -38,14 +38,19 @@ def usable(pool: Sequence[Experiment]) -> list[Experiment]:
 
 
 def merits(pool: Sequence[Experiment], metric: Metric) -> list[float]:
-    """Each experiment's place between the worst (0) and the best (1) of the pool; all 1 where they are equal."""
+    """Each experiment's place between the pool's lower quartile (0, as all below it) and its best (1).
+
+    The quartile, not the worst, is the floor: one poor program would else make all good ones look alike.
+    """
     gains = [metric.gain(e.score, 0.0) for e in pool if e.score is not None]
-    low, high = min(gains), max(gains)
-    return [(gain - low) / (high - low) if high > low else 1.0 for gain in gains]
+    floor, best = sorted(gains)[len(gains) // 4], max(gains)
+    if best == floor:
+        return [float(gain == best) for gain in gains]
+    return [max(0.0, (gain - floor) / (best - floor)) for gain in gains]
 
 
 class Ucb1:
-    """UCB1 (Auer et al. 2002): merit + c sqrt(ln N / visits); what was never visited comes first, best first."""
+    """UCB1 (Auer et al. 2002): merit + c sqrt(ln N / n), where n counts an experiment's own run and its visits since."""
 
     def __init__(self, exploration: float = 0.5) -> None:
         self.exploration = exploration
@@ -55,17 +60,12 @@ class Ucb1:
     ) -> Experiment:
         """The highest upper bound; ties by chance."""
         found = usable(pool)
-        total = sum(e.visits for e in found)
+        total = sum(1 + e.visits for e in found)
         scored = [
-            (
-                math.inf if e.visits == 0 else merit + self.exploration * math.sqrt(math.log(total) / e.visits),
-                merit,
-                rng.random(),
-                e,
-            )
+            (merit + self.exploration * math.sqrt(math.log(total) / (1 + e.visits)), rng.random(), e)
             for e, merit in zip(found, merits(found, metric), strict=True)
         ]
-        return max(scored, key=lambda row: row[:3])[3]
+        return max(scored, key=lambda row: row[:2])[2]
 
 
 class Greedy:

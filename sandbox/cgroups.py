@@ -47,14 +47,14 @@ class Group:
         """Bytes, all processes and in-memory files together; 0 where the kernel does not keep it."""
         return _number(self._folders["memory"] / ("memory.max_usage_in_bytes" if self._version == 1 else "memory.peak"))
 
-    def cpu_seconds(self) -> float | None:
-        """Processor time of every process of the job; None without that controller."""
+    def cpu_seconds(self, collected: float) -> float:
+        """Processor time of every process of the job; `collected` where this group does not keep it."""
         if self._version == 2:
             used = _fields(self._folders["memory"] / "cpu.stat").get("usage_usec")
-            return None if used is None else used / 1e6
+            return collected if used is None else used / 1e6
         if "cpuacct" in self._folders:
             return _number(self._folders["cpuacct"] / "cpuacct.usage") / 1e9
-        return None
+        return collected
 
     def set_limits(self) -> None:
         """Write the limits. Raises OSError."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -23,8 +24,8 @@ class Gauge(Protocol):
         """Bytes at most so far; 0 if unknown."""
         ...
 
-    def cpu_seconds(self) -> float | None:
-        """Processor time so far; None if unknown."""
+    def cpu_seconds(self, collected: float) -> float:
+        """Processor time of the job; `collected` is what the kernel reckons for those that were waited for in turn."""
         ...
 
 
@@ -41,11 +42,13 @@ class ProcessTree:
 
     def __init__(self, root: int, limits: Limits, *, skip: int, count: bool) -> None:
         self._root, self._limits, self._skip, self._count = root, limits, skip, count
-        self._peak = 0
+        self._peak, self._cpu = 0, 0.0
 
     def overrun(self) -> tuple[Ending, str] | None:
         """Too much resident memory, or too many processes and threads if they are counted."""
-        pids = list(descendants(self._root))[self._skip:]
+        pids = list(descendants(self._root))
+        self._cpu = max(self._cpu, sum(map(_cpu_seconds, pids)))
+        pids = pids[self._skip:]
         total = sum(map(_resident, pids))
         if total > self._limits.memory:
             # Pages that processes share count in each of them: only the exact and slower sum may condemn.
@@ -61,9 +64,9 @@ class ProcessTree:
         """Largest sum that was seen."""
         return self._peak
 
-    def cpu_seconds(self) -> float | None:
-        """Unknown: processes that have ended are not seen."""
-        return None
+    def cpu_seconds(self, collected: float) -> float:
+        """What was collected, or what was last seen of processes that were killed together and never waited for."""
+        return max(collected, self._cpu)
 
 
 def descendants(root: int) -> Iterator[int]:
@@ -95,6 +98,15 @@ def _listed(folder: Path) -> list[Path]:
 
 def _threads(pid: int) -> int:
     return len(_listed(Path(f"/proc/{pid}/task")))
+
+
+def _cpu_seconds(pid: int) -> float:
+    """Processor time of a process and of the children it waited for."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def _resident(pid: int) -> int:

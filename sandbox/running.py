@@ -174,8 +174,7 @@ class Running:
 
     def _conclude(self, report: Report | None) -> Outcome:
         """Put the outcome together, and the output in its place if the job earned that. Raises SandboxError."""
-        own_cpu = self._reap()
-        cpu, peak = self._gauge.cpu_seconds(), self._gauge.peak_memory()
+        cpu, peak = self._gauge.cpu_seconds(self._reap()), self._gauge.peak_memory()
         ending, reason = self._cause or (Ending.EXITED, "")
         exit_code = None
         if report is not None:
@@ -188,8 +187,7 @@ class Running:
             else:
                 self._deliver()
         return Outcome(ending=ending, exit_code=exit_code, seconds=self._seconds,
-                       cpu_seconds=own_cpu if cpu is None else cpu, peak_memory=peak,
-                       log=self._log.text(), reason=reason)
+                       cpu_seconds=cpu, peak_memory=peak, log=self._log.text(), reason=reason)
 
     def _deliver(self) -> None:
         """Put the files in their place, in one step. Raises SandboxError."""

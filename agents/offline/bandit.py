@@ -8,10 +8,14 @@ from collections.abc import Mapping, Sequence
 
 
 class OperatorBandit:
-    """UCB1 (Auer, Cesa-Bianchi and Fischer 2002): every arm once, then the highest mean plus sqrt(2 ln N / n).
+    """UCB1 (Auer, Cesa-Bianchi and Fischer 2002): every arm once, then the highest mean plus c sqrt(ln N / n).
 
-    Rewards are in [0, 1]; N counts the pulls of the arms on offer, n those of one arm.
+    Rewards are in [0, 1]; N counts the pulls of the arms on offer, n those of one arm. The bound of the paper has
+    c = sqrt(2); a smaller one explores less.
     """
+
+    def __init__(self, exploration: float = math.sqrt(2.0)) -> None:
+        self._exploration = exploration
 
     def choose(self, arms: Sequence[str], credits: Mapping[str, tuple[int, float]], rng: random.Random) -> str:
         """The arm to pull next; `credits` holds (pulls, total reward) by arm. Raises ValueError without arms.
@@ -25,6 +29,6 @@ class OperatorBandit:
         if untried:
             return rng.choice(untried)
         everything = sum(pulls[arm] for arm in arms)
-        bounds = {arm: credits[arm][1] / n + math.sqrt(2.0 * math.log(everything) / n) for arm, n in pulls.items()}
+        bounds = {arm: credits[arm][1] / n + self._exploration * math.sqrt(math.log(everything) / n) for arm, n in pulls.items()}
         best = max(bounds.values())
         return rng.choice([arm for arm in arms if bounds[arm] == best])

@@ -14,7 +14,7 @@ from evolver.contracts import Program, Trial, TrialStatus
 from evolver.sandbox import open_sandbox
 from evolver.tasks import Task, load_task
 
-HONEST = (1.0 - 3.7) ** 2 + (1.0 + 2.2) ** 2
+HONEST = (1.0 - 3.7) ** 2 + (1.0 - 2.2) ** 2
 
 
 @dataclass(frozen=True)
@@ -100,13 +100,13 @@ ATTACKS = [
     Attack(
         "look for the target everywhere",
         "import os\nfound = [os.path.join(d, 'target.json') for d, _, f in os.walk('/') if 'target.json' in f and not d.startswith('/proc')]\n"
-        "def point():\n    return [3.7, -2.2] if found else [1.0, 1.0]\n",
+        "def point():\n    return [3.7, 2.2] if found else [1.0, 1.0]\n",
         honest=True,
     ),
     Attack(
         "leave a judge behind",
         "import os, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        while True:\n"
-        "            try: open('/outputs/point.json', 'w').write('[3.7, -2.2]')\n            except OSError: time.sleep(0.01)\n    os._exit(0)\n"
+        "            try: open('/outputs/point.json', 'w').write('[3.7, 2.2]')\n            except OSError: time.sleep(0.01)\n    os._exit(0)\n"
         + POINT,
         honest=True,
     ),

@@ -1,0 +1,99 @@
+"""The filter, by an interpreter of its instructions: what it answers to calls on either kind of machine."""
+
+from __future__ import annotations
+
+import errno
+import struct
+
+import pytest
+
+from evolver.errors import SandboxError
+from evolver.sandbox.seccomp import filter_program
+
+ALLOW, KILL = 0x7FFF0000, 0x80000000
+AUDIT = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+# read, openat, execve, exit_group, mmap, kill, futex, socket, socketpair, clone, ioctl, ptrace, unshare, mount, bpf, memfd_create, shmget
+NUMBERS = {
+    "x86_64": dict(read=0, openat=257, execve=59, exit_group=231, mmap=9, kill=62, futex=202, socket=41, socketpair=53, clone=56, ioctl=16,
+                   ptrace=101, unshare=272, mount=165, bpf=321, memfd_create=319, shmget=29, setns=308, keyctl=250, userfaultfd=323),
+    "aarch64": dict(read=63, openat=56, execve=221, exit_group=94, mmap=222, kill=129, futex=98, socket=198, socketpair=199, clone=220, ioctl=29,
+                    ptrace=117, unshare=97, mount=40, bpf=280, memfd_create=279, shmget=194, setns=268, keyctl=219, userfaultfd=282),
+}
+MACHINES = sorted(NUMBERS)
+
+
+def answer(machine: str, number: int, *arguments: int, audit: int | None = None, unaccounted: bool = True) -> int:
+    """What the filter returns for a call."""
+    data = struct.pack("<IIQ6Q", number, AUDIT[machine] if audit is None else audit, 0, *(*arguments, 0, 0, 0, 0, 0, 0)[:6])
+    program = list(struct.iter_unpack("<HBBI", filter_program(unaccounted_memory=unaccounted, machine=machine)))
+    at, word = 0, 0
+    while True:
+        code, if_true, if_false, value = program[at]
+        at += 1
+        if code == 0x20:
+            (word,) = struct.unpack_from("<I", data, value)
+        elif code == 0x06:
+            return int(value)
+        else:
+            hit = {0x15: word == value, 0x35: word >= value, 0x45: bool(word & value)}[code]
+            at += if_true if hit else if_false
+
+
+def refused(error: int) -> int:
+    return 0x50000 | error
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_ordinary_calls_pass(machine: str) -> None:
+    for name in ("read", "openat", "execve", "exit_group", "mmap", "kill", "futex", "memfd_create", "shmget"):
+        assert answer(machine, NUMBERS[machine][name], 3, 3, 3) == ALLOW, name
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_ways_down_are_closed(machine: str) -> None:
+    for name in ("ptrace", "unshare", "mount", "bpf", "setns", "keyctl", "userfaultfd"):
+        assert answer(machine, NUMBERS[machine][name]) == refused(errno.EPERM), name
+    for number in (425, 426, 427, 428, 433, 438, 442):
+        assert answer(machine, number) == refused(errno.EPERM), number
+    assert answer(machine, 435) == refused(errno.ENOSYS)
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_only_three_families_of_sockets(machine: str) -> None:
+    for call in ("socket", "socketpair"):
+        for family in range(64):
+            expected = ALLOW if family in (1, 2, 10) else refused(errno.EAFNOSUPPORT)
+            assert answer(machine, NUMBERS[machine][call], family) == expected
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_clone_makes_threads_and_processes_but_no_namespaces(machine: str) -> None:
+    clone = NUMBERS[machine]["clone"]
+    assert answer(machine, clone, 0x3D0F00) == ALLOW
+    assert answer(machine, clone, 17) == ALLOW
+    for flag in (0x80, 0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000):
+        assert answer(machine, clone, flag | 17) == refused(errno.EPERM), hex(flag)
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_nothing_is_typed_into_a_terminal(machine: str) -> None:
+    assert answer(machine, NUMBERS[machine]["ioctl"], 0, 0x5401) == ALLOW
+    assert answer(machine, NUMBERS[machine]["ioctl"], 0, 0x5412) == refused(errno.EPERM)
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_memory_of_no_process_only_where_it_is_counted(machine: str) -> None:
+    for name in ("memfd_create", "shmget"):
+        assert answer(machine, NUMBERS[machine][name], unaccounted=False) == refused(errno.ENOSYS)
+    assert answer(machine, NUMBERS[machine]["read"], unaccounted=False) == ALLOW
+
+
+def test_other_conventions_are_fatal() -> None:
+    assert answer("x86_64", 0, audit=0x40000003) == KILL
+    assert answer("x86_64", 0x40000000) == KILL
+    assert answer("aarch64", 63, audit=0x40000028) == KILL
+
+
+def test_an_unknown_machine_is_an_error() -> None:
+    with pytest.raises(SandboxError, match="riscv64"):
+        filter_program(unaccounted_memory=True, machine="riscv64")
