@@ -118,6 +118,8 @@ def _drive(context: Context, options: RunOptions) -> None:
     from evolver.cli.progress import Progress
     from evolver.graph.workspaces import register
 
+    if context.sandbox == "none":
+        _warn_unprotected()
     campaign = register(context)
     context = context.model_copy(update={"campaign": campaign.name})
     progress = Progress(context.home, campaign, to_stderr=options.json_only)
@@ -128,6 +130,16 @@ def _drive(context: Context, options: RunOptions) -> None:
         from evolver.cli.outcome import print_outcome
 
         print_outcome(summary, context.home)
+
+
+def _warn_unprotected() -> None:
+    """Say what `--sandbox none` does not guard."""
+    from evolver.sandbox import open_sandbox
+
+    print("WARNING: --sandbox none runs candidate programs as you, on this machine. Not protected:", file=sys.stderr)
+    for line in open_sandbox("none", 1).protections():
+        if not line.enforced:
+            print(f"  {line.what}: {line.how}", file=sys.stderr)
 
 
 async def _under_progress(context: Context, progress: Progress, *, compare: bool) -> Summary:

@@ -19,8 +19,7 @@ class LogTail:
 
     def add(self, data: bytes) -> None:
         """Append what was read; memory stays below about twice the limit."""
-        self._kept += data[-self._limit:]
-        self._dropped += max(0, len(data) - self._limit)
+        self._kept += data
         # Trimmed now and then only, so that a flood in small pieces does not move the whole tail each time.
         if len(self._kept) > 2 * self._limit:
             surplus = len(self._kept) - self._limit
@@ -37,7 +36,8 @@ class LogTail:
         """The tail; what is not UTF-8 is replaced."""
         data = bytes(self._kept[-self._limit:])
         # A tail may begin inside a character.
-        while data and len(self._kept) > self._limit and data[0] & 0xC0 == 0x80:
+        cut = self._dropped > 0 or len(self._kept) > self._limit
+        while cut and data and data[0] & 0xC0 == 0x80:
             data = data[1:]
         return data.decode("utf-8", "replace")
 

@@ -28,7 +28,7 @@ START_SECONDS = 60.0
 """For laying out the sandbox, which takes milliseconds on a machine that is not overloaded."""
 DELIVERY_SECONDS = 60.0
 """For handing over the output, on top of the job's own time."""
-LINGER_SECONDS = 5.0
+LINGER_SECONDS = 1.0
 """How long to wait for the end of the log once the first process is gone."""
 _LOG_CHUNK = 1 << 16
 _PIPE_SIZE = 1 << 20

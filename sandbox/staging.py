@@ -26,7 +26,8 @@ def readable_inputs(inputs: Sequence[Mount], staging: Path, hidden: Sequence[Pat
         try:
             if not _readable_by_all(source):
                 staging.mkdir(mode=0o700, parents=True, exist_ok=True)
-                source = _copied(source, staging / str(number), hidden)
+                # An input may hold the very folder that copies are made in.
+                source = _copied(source, staging / str(number), (*hidden, staging.resolve()))
         except OSError as error:
             raise SandboxError(f"the input {mount.source} cannot be copied for the sandbox: {error}") from error
         shown.append(Mount(source=source, target=mount.target))

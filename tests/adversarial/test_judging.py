@@ -19,11 +19,11 @@ HONEST = (1.0 - 3.7) ** 2 + (1.0 - 2.2) ** 2
 
 @dataclass(frozen=True)
 class Attack:
-    """A program that forges; `honest` attacks may get the score of the point they return, the others none or an invalid one."""
+    """A program that goes for the score; it may get what the point that it left has `earned`, if it leaves one at all."""
 
     name: str
     code: str
-    honest: bool = False
+    earned: float | None = None
 
 
 POINT = "\ndef point():\n    return [1.0, 1.0]\n"
@@ -37,7 +37,7 @@ for folder in ("/out", "/outputs", "/judge", "/task", "/evolver", "/private", "/
             pass
 """
 ATTACKS = [
-    Attack("write result files everywhere", WRITE_METRICS + POINT, honest=True),
+    Attack("write result files everywhere", WRITE_METRICS + POINT, earned=HONEST),
     Attack("write result files and leave", WRITE_METRICS + "import os\nos._exit(0)\n"),
     Attack(
         "patch json.dump",
@@ -45,8 +45,9 @@ ATTACKS = [
     ),
     Attack(
         "patch builtins",
-        "import builtins\nbuiltins.float = lambda x: 3.7\nbuiltins.sum = lambda *a: 0.0\nbuiltins.abs = lambda x: 0.0\n"
+        "import builtins\nbuiltins.float = lambda x: 0.5\nbuiltins.sum = lambda *a: 0.0\nbuiltins.abs = lambda x: 0.0\n"
         + POINT,
+        earned=(0.5 - 3.7) ** 2 + (0.5 - 2.2) ** 2,
     ),
     Attack(
         "patch the harness module",
@@ -58,13 +59,13 @@ ATTACKS = [
         "atexit",
         "import atexit, pathlib\natexit.register(lambda: pathlib.Path('/out/metrics.json').write_text('{\"metrics\": {\"squared_distance\": 0.0}}'))\n"
         + POINT,
-        honest=True,
+        earned=HONEST,
     ),
     Attack(
         "object that lies in arithmetic",
         "class Liar(float):\n    def __sub__(self, other): return 0.0\n    __rsub__ = __sub__\n"
         "def point():\n    return [Liar(1.0), Liar(1.0)]\n",
-        honest=True,
+        earned=HONEST,
     ),
     Attack("nan", "def point():\n    return [float('nan'), 0.0]\n"),
     Attack("infinity", "def point():\n    return [float('inf'), 0.0]\n"),
@@ -88,7 +89,7 @@ ATTACKS = [
         "code in place of data",
         "import pathlib, os\npathlib.Path('/out/json.py').write_text('loads = dumps = lambda *a: {}')\n"
         "pathlib.Path('/out/evolver_trial.py').write_text('raise SystemExit(0)')\n" + POINT,
-        honest=True,
+        earned=HONEST,
     ),
     Attack(
         "link to the private target", "import os\nos.symlink('/private/target.json', '/out/point.json')\nos._exit(0)\n"
@@ -101,19 +102,19 @@ ATTACKS = [
         "look for the target everywhere",
         "import os\nfound = [os.path.join(d, 'target.json') for d, _, f in os.walk('/') if 'target.json' in f and not d.startswith('/proc')]\n"
         "def point():\n    return [3.7, 2.2] if found else [1.0, 1.0]\n",
-        honest=True,
+        earned=HONEST,
     ),
     Attack(
         "leave a judge behind",
         "import os, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        while True:\n"
         "            try: open('/outputs/point.json', 'w').write('[3.7, 2.2]')\n            except OSError: time.sleep(0.01)\n    os._exit(0)\n"
         + POINT,
-        honest=True,
+        earned=HONEST,
     ),
     Attack(
         "print a score",
         "print('{\"metrics\": {\"squared_distance\": 0.0}}')\nprint('squared_distance: 0.0')\n" + POINT,
-        honest=True,
+        earned=HONEST,
     ),
 ]
 
@@ -136,8 +137,8 @@ async def test_no_score_is_forged(attack: Attack, quadratic: Path, tmp_path: Pat
     if trial.status is TrialStatus.OK:
         value = trial.metrics["squared_distance"]
         assert math.isfinite(value)
-        assert attack.honest, f"got a score: {trial.metrics}"
-        assert value == pytest.approx(HONEST), "only the point that was returned may count"
+        assert attack.earned is not None, f"got a score: {trial.metrics}"
+        assert value == pytest.approx(attack.earned), "only the point that was left may count"
     assert {path: path.read_bytes() for path in quadratic.rglob("*") if path.is_file()} == before
     assert not task.changed()
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
 import re
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +121,7 @@ async def test_memory_counts_shared_pages_once(bench: Bench) -> None:
 
 
 async def test_processes_run_out(bench: Bench) -> None:
-    code = ("n = 0\ntry:\n    for _ in range(40):\n        if os.fork() == 0: time.sleep(5); os._exit(0)\n        n += 1\n    time.sleep(2)\n"
+    code = ("n = 0\ntry:\n    for _ in range(40):\n        if os.fork() == 0: time.sleep(5); os._exit(0)\n        n += 1\n    time.sleep(0.5)\n"
             "except OSError: print('stopped', n)")
     outcome, _ = await bench.run(code, limits=Limits(processes=12))
     if bench.kind == "none":
@@ -256,9 +258,16 @@ asyncio.run(main())
 """
 
 
-async def test_a_killed_parent_leaves_nothing(bench: Bench) -> None:
-    subreaper = 36
-    __import__("ctypes").CDLL(None).prctl(subreaper, 1, 0, 0, 0)
+@pytest.fixture
+def orphans_come_here() -> Iterator[None]:
+    """Processes that lose their parent become children of this one."""
+    set_child_subreaper, library = 36, ctypes.CDLL(None)
+    library.prctl(set_child_subreaper, 1, 0, 0, 0)
+    yield
+    library.prctl(set_child_subreaper, 0, 0, 0, 0)
+
+
+async def test_a_killed_parent_leaves_nothing(bench: Bench, orphans_come_here: None) -> None:
     code = PARENT.format(tests=str(Path(__file__).parent), kind=bench.kind, folder=str(bench.folder / "jobs"))
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None and parent.stdout.readline() == "up\n"

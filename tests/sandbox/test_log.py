@@ -28,6 +28,8 @@ async def test_a_tail_does_not_begin_inside_a_character() -> None:
     log = LogTail(5)
     log.add("ääää".encode())
     assert log.text() == "ää"
+    log.add("öööö".encode())
+    assert log.text() == "öö"
 
 
 async def test_what_is_no_text_is_replaced() -> None:
