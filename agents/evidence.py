@@ -2,7 +2,8 @@
 
 A race runs 1, 3, 5, then 8 replicates and drops a candidate as soon as it is hopeless. The variance of a difference is
 pooled from the baseline's replicates (measured once) and the pairs at hand, so that a verdict from few pairs is
-not fooled by two lucky, similar numbers. `benchmarks/race.py` measures how often the rule accepts a change that is worth nothing.
+not fooled by two lucky, similar numbers. `benchmarks/race.py` measures how often the rule accepts a change that is
+worth nothing.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ ATTEMPTS = 24
 GIVE_UP = 3
 """Tries without any reward after which a technique waits for the bandit instead of being swept over new skeletons."""
 EXPLORATION = 0.5
-"""Of the bandit over operators: rewards are rare, and the bound of the paper would keep it near uniform for hundreds of rounds."""
+"""Of the bandit over operators: rewards are rare, and the paper's bound would keep it near uniform for long."""
 MISSES = 2
 """Draws by one operator, or on one parent, that may come to nothing before a proposal looks elsewhere."""
 MATES = 3
@@ -157,7 +157,7 @@ class OfflineResearcher:
         return None
 
     def _most_promising(self, techniques: list[str], known: Recall, rng: random.Random) -> str:
-        """By measured effect, then by what it has earned, then by how close its note is to the question, then at random."""
+        """By measured effect, then by earnings, then by how close its note is to the question, then at random."""
         effects, notes = known.effects(), {note: rank for rank, note in enumerate(known.notes)}
         credits = self._workspace.archive.credits(self._workspace.name)
         library = self._workspace.operators.library.techniques
@@ -171,7 +171,7 @@ class OfflineResearcher:
         return min(techniques, key=rank)
 
     def _by_credit(self, pool: list[Experiment], rng: random.Random, misses: Counter[str]) -> Draw | None:
-        """What the bandit over operators names, on a parent from the pool; what missed twice in this proposal is passed over."""
+        """What the bandit over operators names, on a parent from the pool; passes over what missed twice already."""
         from evolver.agents.offline.bandit import OperatorBandit
 
         workspace, archive = self._workspace, self._workspace.archive

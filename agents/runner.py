@@ -235,7 +235,7 @@ class Runner:
         """The trial of an experiment at a stage with a seed: from the archive if it is there, else run now.
 
         `fresh` runs it whatever the archive says of the same program elsewhere. Lanes that need the same trial of the
-        champion at once share one run. Raises WorkFailed if the trial was stopped from outside; it is not recorded then.
+        champion at once share one run. Raises WorkFailed if the trial was stopped from outside; none is recorded then.
         """
         key = (experiment_id, stage, seed)
         lock = self._locks.setdefault(key, asyncio.Lock())

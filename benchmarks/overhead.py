@@ -29,7 +29,8 @@ class Stopwatch:
     """Adds up the time that jobs spend in a sandbox, by experiment."""
 
     def __init__(self, office: Office) -> None:
-        self.inside, self.costs = 0.0, []
+        self.inside = 0.0
+        self.costs: list[float] = []
         self._last = time.perf_counter()
         sandbox, critic = office.workspace.sandbox, office.team.critic
         start, wait, conclude = sandbox.start, sandbox.wait, critic.conclude
@@ -68,7 +69,7 @@ async def campaign(context: CampaignContext, experiments: int) -> list[float]:
                 watch.append(Stopwatch(office))
             return office
 
-        workspaces.get = get  # type: ignore[method-assign]
+        workspaces.get = get  # type: ignore[method-assign, assignment]
         await graph.ainvoke(
             {"campaign": name},
             {"configurable": {"thread_id": name}, "recursion_limit": recursion_limit(experiments)},

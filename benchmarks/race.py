@@ -2,7 +2,8 @@
 
     python benchmarks/race.py [--repeats 300]
 
-Each repeat is a campaign of 300 proposals whose true effects, in units of the seed noise, are 70 % N(-2, 1), 20 % N(0, 0.2) and 10 % |N(0, 1)|.
+Each repeat is a campaign of 300 proposals whose true effects, in units of the seed noise, are 70 % N(-2, 1),
+20 % N(0, 0.2) and 10 % |N(0, 1)|.
 Printed per rule: true gain of the final champion, share of acceptances that were no improvement, and by how
 much the champion's score in the search exceeds its true value. `keep-if-better` takes one run of each.
 """
@@ -77,9 +78,10 @@ def main() -> None:
             rng = random.Random(0)
             rows = [campaign(rule, correlation, rng) for _ in range(repeats)]
             accepted, false = sum(row[1] for row in rows), sum(row[2] for row in rows)
+            share = false / max(accepted, 1)
             mean = [sum(row[i] for row in rows) / repeats for i in range(5)]
             print(
-                f"{name:16}{correlation:9.1f}{mean[0]:11.2f}{false / max(accepted, 1):15.1%}{mean[4]:12.2f}{mean[3]:8.0f}"
+                f"{name:16}{correlation:9.1f}{mean[0]:11.2f}{share:15.1%}{mean[4]:12.2f}{mean[3]:8.0f}"
             )
 
 

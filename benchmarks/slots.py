@@ -50,7 +50,7 @@ async def campaign(context: CampaignContext, experiments: int) -> list[tuple[flo
             sandbox.start, sandbox.wait = timed_start, timed_wait  # type: ignore[method-assign]
         return office
 
-    workspaces.get = get  # type: ignore[method-assign]
+    workspaces.get = get  # type: ignore[method-assign, assignment]
     await build_graph(workspaces).ainvoke(
         {"campaign": "slots"}, {"recursion_limit": recursion_limit(experiments)}, context=context
     )
@@ -71,9 +71,8 @@ def main() -> None:
     spans = spans[2:]  # the baseline's candidate and judge, alone before the lanes begin
     begin, tail = spans[0][0], sorted(end for _, end in spans)[-2 * options.slots]
     busy = sum(min(end, tail) - start for start, end in spans if start < tail)
-    print(
-        f"{options.experiments} experiments on {options.slots} slots: {tail - begin:.1f} s, slots busy {busy / (options.slots * (tail - begin)):.3f}"
-    )
+    share = busy / (options.slots * (tail - begin))
+    print(f"{options.experiments} experiments, {options.slots} slots: {tail - begin:.1f} s, slots busy {share:.3f}")
 
 
 if __name__ == "__main__":

@@ -75,5 +75,5 @@ def _embeddings() -> Check:
         good=True,
         said="MiniLM int8 on the CPU, offline"
         if name == "MiniLm"
-        else f"{name}: the model package is missing, so retrieval goes by words; reinstall evolver with its dependencies",
+        else f"{name}: the model package is missing, so retrieval goes by words; install evolver with its needs",
     )

@@ -62,7 +62,9 @@ def print_estimate(context: Context, as_json: bool) -> None:
         )
         return
     print(
-        f"{experiments} experiments of {task.name} on {context.workers} workers: from {duration(least)} (every trial as quick as the "
-        f"baseline's {baseline:.2f} s, one replicate)\nto {duration(most)} (every trial filling its {stage.seconds:g} s, "
-        f"{stage.replicates} replicates). No model is used: it costs no tokens. Nothing was recorded."
+        f"{experiments} experiments of {task.name} on {context.workers} workers: "
+        f"from {duration(least)} to {duration(most)}.\n"
+        f"The least: every trial as quick as the baseline's {baseline:.2f} s, one replicate each.\n"
+        f"The most: every trial filling its {stage.seconds:g} s, {stage.replicates} replicates each.\n"
+        "No model is used: it costs no tokens. Nothing was recorded."
     )

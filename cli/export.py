@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from evolver.contracts import Program, Record
@@ -47,5 +48,5 @@ def _write_program(program: Program, folder: Path) -> None:
         target.write_text(text)
 
 
-def _write_lines(path: Path, records: list[Record]) -> None:
+def _write_lines(path: Path, records: Sequence[Record]) -> None:
     path.write_text("".join(record.model_dump_json() + "\n" for record in records))

@@ -38,7 +38,6 @@ class Progress:
         self._before: int | None = None
         self._seen_event = 0
         self._last_lesson = ""
-        self._live: Live | None = None
 
     def say(self, text: str) -> None:
         """A line above the display."""

@@ -1,4 +1,4 @@
-"""`evolver run` and `evolver resume`: check the options, drive the campaign under a progress display, print the outcome."""
+"""`evolver run` and `evolver resume`: check the options, drive the campaign, print the outcome."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from evolver.errors import UsageError
 from evolver.settings import Settings
 
 if TYPE_CHECKING:
+    from evolver.cli.progress import Progress
     from evolver.graph.context import Context
     from evolver.graph.summary import Summary
 

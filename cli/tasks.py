@@ -46,7 +46,7 @@ def list_tasks(as_json: bool) -> None:
 
 def check_task(reference: str, sandbox_kind: str | None, as_json: bool) -> int:
     """Run the task's baseline and hostile programs; 0 if all is well, 1 if the task needs work."""
-    from evolver.agents.check import Finding, check
+    from evolver.agents.check import Finding
 
     task = load_task(reference)
     findings: list[Finding] = asyncio.run(_checked(task, sandbox_kind or "auto"))

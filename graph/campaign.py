@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -25,7 +26,7 @@ CampaignGraph = CompiledStateGraph[CampaignState, Context, CampaignInput, Campai
 
 
 def lanes_for(workers: int) -> int:
-    """Twice the slots keeps them busy while other lanes think; one worker gets one lane, so that its order is repeatable."""
+    """Twice the slots keep these busy while other lanes think; one worker gets one lane, so that it is repeatable."""
     return 1 if workers == 1 else 2 * workers
 
 
@@ -51,7 +52,7 @@ def build_graph(
         campaign = register(context.model_copy(update={"campaign": name}))
         office = await offices.get(context, campaign.name)
         workspace = office.workspace
-        folders = [*([workspace.task.notes] if workspace.task.notes else []), *campaign.notes]
+        folders: list[Path | str] = [*([workspace.task.notes] if workspace.task.notes else []), *campaign.notes]
         notes = [note for folder in folders for note in read_notes([folder], workspace.task.name)]
         workspace.archive.save_notes(notes)
         workspace.memory.add_notes(notes)

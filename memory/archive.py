@@ -59,7 +59,7 @@ class Conclusion(Record):
     score: FiniteFloat | None = None
     interval: Interval | None = None
     lessons: tuple[Lesson, ...] = ()
-    credits: dict[str, FiniteFloat] = {}  # noqa: RUF012 - pydantic copies it
+    credits: dict[str, FiniteFloat] = {}
     """Reward by arm, in [0, 1]."""
     champion: bool = False
 

@@ -50,7 +50,7 @@ def merits(pool: Sequence[Experiment], metric: Metric) -> list[float]:
 
 
 class Ucb1:
-    """UCB1 (Auer et al. 2002): merit + c sqrt(ln N / n), where n counts an experiment's own run and its visits since."""
+    """UCB1 (Auer et al. 2002): merit + c sqrt(ln N / n), where n counts an experiment's own run and its visits."""
 
     def __init__(self, exploration: float = 0.5) -> None:
         self.exploration = exploration

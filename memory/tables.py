@@ -37,7 +37,7 @@ class Moment(TypeDecorator[datetime]):
 class Base(DeclarativeBase):
     """Base of the tables."""
 
-    type_annotation_map = {datetime: Moment, JsonObject: JSON}  # noqa: RUF012
+    type_annotation_map = {datetime: Moment, JsonObject: JSON}
 
 
 class CampaignRow(Base):

@@ -102,7 +102,9 @@ class Handle(Protocol):
     """A job that was started."""
 
     @property
-    def job(self) -> Job: ...
+    def job(self) -> Job:
+        """What was asked for."""
+        ...
 
     def logs(self) -> AsyncIterator[str]:
         """Standard output and error as they come, until the job ends."""

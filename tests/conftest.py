@@ -35,6 +35,7 @@ def cli(home: Path, tmp_path: Path) -> Cli:
     def run(*words: str | Path, check: int | None = 0, timeout: float = 100) -> subprocess.CompletedProcess[str]:
         result = subprocess.run(
             [EVOLVER, *map(str, words)],
+            check=False,
             cwd=tmp_path,
             env={**os.environ, "EVOLVER_HOME": str(home), "COLUMNS": "120"},
             capture_output=True,

@@ -29,6 +29,7 @@ class OperatorBandit:
         if untried:
             return rng.choice(untried)
         everything = sum(pulls[arm] for arm in arms)
-        bounds = {arm: credits[arm][1] / n + self._exploration * math.sqrt(math.log(everything) / n) for arm, n in pulls.items()}
+        log = math.log(everything)
+        bounds = {arm: credits[arm][1] / n + self._exploration * math.sqrt(log / n) for arm, n in pulls.items()}
         best = max(bounds.values())
         return rng.choice([arm for arm in arms if bounds[arm] == best])

@@ -8,22 +8,24 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 EVOLVER = Path(sys.executable).parent / "evolver"
 
 
 @pytest.fixture
-def finished(cli, quadratic: Path) -> str:  # type: ignore[no-untyped-def]
+def finished(cli: Cli, quadratic: Path) -> str:
     """The name of a small finished campaign."""
     summary = json.loads(cli("run", quadratic, "-n", "12", "-w", "2", "--json").stdout)
     assert summary["status"] == "finished"
     return str(summary["campaign"])
 
 
-def test_run_prints_one_object_last_and_nothing_else(cli, quadratic: Path) -> None:  # type: ignore[no-untyped-def]
+def test_run_prints_one_object_last_and_nothing_else(cli: Cli, quadratic: Path) -> None:
     result = cli("run", quadratic, "-n", "5", "-w", "1", "--json")
     summary = json.loads(result.stdout)
     assert {
@@ -44,7 +46,7 @@ def test_run_prints_one_object_last_and_nothing_else(cli, quadratic: Path) -> No
     assert summary["cost"] == {"usd": 0.0, "tokens": 0}
 
 
-def test_the_outcome_names_the_best_and_where_to_look(cli, quadratic: Path) -> None:  # type: ignore[no-untyped-def]
+def test_the_outcome_names_the_best_and_where_to_look(cli: Cli, quadratic: Path) -> None:
     said = cli("run", quadratic, "-n", "8").stdout
     assert "squared_distance" in said
     assert "re-tested" in said
@@ -52,7 +54,7 @@ def test_the_outcome_names_the_best_and_where_to_look(cli, quadratic: Path) -> N
     assert "★" in said
 
 
-def test_list_show_lessons_and_export(cli, finished: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_list_show_lessons_and_export(cli: Cli, finished: str, tmp_path: Path) -> None:
     assert finished in cli("list").stdout
     assert json.loads(cli("list", "--json").stdout)["campaigns"][0]["name"] == finished
     shown = cli("show", finished).stdout
@@ -78,11 +80,11 @@ def test_list_show_lessons_and_export(cli, finished: str, tmp_path: Path) -> Non
     assert "exists already" in cli("export", finished, "-o", out, check=2).stderr
 
 
-def test_resume_raises_the_budget(cli, finished: str) -> None:  # type: ignore[no-untyped-def]
+def test_resume_raises_the_budget(cli: Cli, finished: str) -> None:
     assert json.loads(cli("resume", finished, "-n", "15", "--json").stdout)["experiments"] == 15
 
 
-def test_memory_is_rebuilt_from_the_archive(cli, finished: str, home: Path) -> None:  # type: ignore[no-untyped-def]
+def test_memory_is_rebuilt_from_the_archive(cli: Cli, finished: str, home: Path) -> None:
     import shutil
 
     shutil.rmtree(home / "memory")
@@ -92,7 +94,7 @@ def test_memory_is_rebuilt_from_the_archive(cli, finished: str, home: Path) -> N
     cli("resume", finished, "-n", "14", "--json")
 
 
-def test_notes_are_read_into_memory_and_used(cli, quadratic: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_notes_are_read_into_memory_and_used(cli: Cli, quadratic: Path, tmp_path: Path) -> None:
     (tmp_path / "idea.md").write_text(
         "# Mirror\n\nA coordinate may have the wrong sign.\n\n```python\ndef mirror(y):\n    y = -y\n    return y\n```\n"
     )
@@ -102,13 +104,13 @@ def test_notes_are_read_into_memory_and_used(cli, quadratic: Path, tmp_path: Pat
     assert any("mirror" in row["proposal"]["plan"] for row in said["recent"])
 
 
-def test_a_dry_run_estimates_and_records_nothing(cli, quadratic: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_dry_run_estimates_and_records_nothing(cli: Cli, quadratic: Path) -> None:
     estimate = json.loads(cli("run", quadratic, "-n", "10", "-w", "2", "--dry-run", "--json").stdout)
     assert 0 < estimate["least_seconds"] <= estimate["most_seconds"]
     assert json.loads(cli("list", "--json").stdout)["campaigns"] == []
 
 
-def test_compare_prints_the_plain_methods_beside_the_result(cli, quadratic: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_compare_prints_the_plain_methods_beside_the_result(cli: Cli, quadratic: Path, tmp_path: Path) -> None:
     import shutil
 
     task = tmp_path / "with-arm"
@@ -120,20 +122,20 @@ def test_compare_prints_the_plain_methods_beside_the_result(cli, quadratic: Path
     assert summary["comparisons"][0]["score"] == pytest.approx(3.7**2 + 2.2**2)
 
 
-def test_a_new_task_checks_and_runs(cli) -> None:  # type: ignore[no-untyped-def]
+def test_a_new_task_checks_and_runs(cli: Cli) -> None:
     cli("task", "new", "my-task")
     assert "ready" in cli("task", "check", "./my-task").stdout
     assert json.loads(cli("run", "./my-task", "-n", "3", "--json").stdout)["experiments"] == 3
     assert "exists" in cli("task", "new", "my-task", check=2).stderr
 
 
-def test_task_list_names_the_built_in_tasks(cli) -> None:  # type: ignore[no-untyped-def]
+def test_task_list_names_the_built_in_tasks(cli: Cli) -> None:
     names = [task["name"] for task in json.loads(cli("task", "list", "--json").stdout)["tasks"]]
     assert {"circle-packing", "function-fitting"} <= set(names)
     assert "circle-packing" in cli("task", "list").stdout
 
 
-def test_task_check_finds_a_judge_that_trusts_the_program(cli, tmp_path: Path, quadratic: Path) -> None:  # type: ignore[no-untyped-def]
+def test_task_check_finds_a_judge_that_trusts_the_program(cli: Cli, tmp_path: Path, quadratic: Path) -> None:
     import shutil
 
     task = tmp_path / "trusting"
@@ -147,7 +149,7 @@ def test_task_check_finds_a_judge_that_trusts_the_program(cli, tmp_path: Path, q
     assert "the judge trusts what the program wrote" in said
 
 
-def test_doctor_answers(cli) -> None:  # type: ignore[no-untyped-def]
+def test_doctor_answers(cli: Cli) -> None:
     report = json.loads(cli("doctor", "--json").stdout)
     assert report["good"]
     assert any("MiniLM" in check["said"] for check in report["checks"])
@@ -175,19 +177,19 @@ def test_doctor_answers(cli) -> None:  # type: ignore[no-untyped-def]
         (["frobnicate"], "frobnicate"),
     ],
 )
-def test_a_mistake_gets_one_clear_message_and_status_2(cli, words: list[str], expected: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_mistake_gets_one_clear_message_and_status_2(cli: Cli, words: list[str], expected: str) -> None:
     result = cli(*words, check=2)
     assert expected in result.stderr
     assert "Traceback" not in result.stderr
 
 
-def test_no_sandbox_is_said_loudly(cli, quadratic: Path) -> None:  # type: ignore[no-untyped-def]
+def test_no_sandbox_is_said_loudly(cli: Cli, quadratic: Path) -> None:
     result = cli("run", quadratic, "-n", "2", "--sandbox", "none", "--json")
     assert "not protected" in result.stderr.lower()
     assert json.loads(result.stdout)["experiments"] == 2
 
 
-def test_two_processes_do_not_run_one_campaign(quadratic: Path, cli, home: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_two_processes_do_not_run_one_campaign(quadratic: Path, cli: Cli, home: Path, tmp_path: Path) -> None:
     first = subprocess.Popen(
         [EVOLVER, "run", quadratic, "-c", "c", "-n", "5000"],
         cwd=tmp_path,
@@ -207,8 +209,8 @@ def test_two_processes_do_not_run_one_campaign(quadratic: Path, cli, home: Path,
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_finishes_what_runs_and_says_how_to_go_on(
-    quadratic: Path, cli, home: Path, tmp_path: Path, number: int
-) -> None:  # type: ignore[no-untyped-def]
+    quadratic: Path, cli: Cli, home: Path, tmp_path: Path, number: int
+) -> None:
     process = subprocess.Popen(
         [EVOLVER, "run", quadratic, "-c", "c", "-n", "5000", "--json"],
         cwd=tmp_path,
@@ -230,7 +232,7 @@ def test_an_interrupt_finishes_what_runs_and_says_how_to_go_on(
     assert again["experiments"] == done + 8
 
 
-def _until_running(cli) -> None:  # type: ignore[no-untyped-def]
+def _until_running(cli: Cli) -> None:
     deadline = time.monotonic() + 40
     while time.monotonic() < deadline:
         result = cli("show", "c", "--json", check=None)

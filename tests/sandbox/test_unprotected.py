@@ -18,7 +18,7 @@ from evolver.sandbox.unprotected import Unprotected, rewritten
 
 async def run(folder: Path, code: str, **limits: float) -> Outcome:
     sandbox = Unprotected(1)
-    job = Job(id="plain", command=(PYTHON, "-c", code), output=folder / "out", limits=Limits(**limits))  # type: ignore[arg-type]
+    job = Job(id="plain", command=(PYTHON, "-c", code), output=folder / "out", limits=Limits(**limits))
     outcome = await sandbox.wait(await sandbox.start(job))
     await sandbox.close()
     return outcome
