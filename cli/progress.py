@@ -142,8 +142,10 @@ class Progress:
             )
         if self._last_lesson:
             facts.add_row(Text("lesson", style="dim"), _one_line(self._last_lesson, self._console.width - 16))
+        bar = Table.grid(expand=True)
+        bar.add_row(ProgressBar(total=total, completed=done, width=None))
         return Panel(
-            Group(ProgressBar(total=total, completed=done, width=None), facts),
+            Group(bar, facts),
             title=f"{campaign.name}  {done}/{total}",
             title_align="left",
             border_style="cyan",

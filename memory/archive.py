@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Self
 
 from pydantic import FiniteFloat
 from sqlalchemy import Select, func, select, update
@@ -24,7 +23,6 @@ from evolver.contracts import (
 )
 from evolver.errors import UnknownName
 from evolver.memory.campaigns import Campaigns
-from evolver.memory.database import Database
 from evolver.memory.elites import pool_rows, trim_pool
 from evolver.memory.knowledge import Knowledge
 from evolver.memory.rows import (
@@ -86,21 +84,6 @@ class Counts(Record):
 
 class Archive(Campaigns, Knowledge):
     """Leases, programs, experiments, trials and verdicts, and what `Campaigns` and `Knowledge` keep."""
-
-    @classmethod
-    def open(cls, url: str) -> Self:
-        """Open the database at `url`, making or migrating its tables. Raises UsageError."""
-        return cls(Database.open(url))
-
-    def close(self) -> None:
-        """Release the database."""
-        self._database.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     # leases
 

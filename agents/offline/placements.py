@@ -160,8 +160,7 @@ def _tears(technique: Technique, function: Function) -> bool:
 def _added_to(technique: Technique, statement: Statement) -> bool:
     """Whether what the technique makes would meet a `+=` or `append` that was meant for what the program made there."""
     outputs = set(technique.outputs)
-    return not technique.refines and any(
-        later.grows & outputs for later in statement.siblings[statement.place + 1:])
+    return not technique.refines and any(later.grows & outputs for later in statement.after())
 
 
 def _gaps(technique: Technique, function: Function) -> Iterator[tuple[Statement, str]]:

@@ -63,9 +63,15 @@ async def attempt(sandbox: Any, folder: Path, request: dict[str, Any], port: int
 
     before, output = mounts(), folder / "out"
     told = {"SECRET_FILE": str(folder / "secret"), "HOST_PORT": str(port), "HOST_NAME": f"evolver-test-{os.getpid()}"}
-    handle = await sandbox.start(Job(
-        id="attack", command=(PYTHON, "-c", request["code"]), output=output, limits=Limits(**request["limits"]),
-        environment={name.replace("SECRET", "HIDDEN"): value for name, value in told.items()}))
+    handle = await sandbox.start(
+        Job(
+            id="attack",
+            command=(PYTHON, "-c", request["code"]),
+            output=output,
+            limits=Limits(**request["limits"]),
+            environment={name.replace("SECRET", "HIDDEN"): value for name, value in told.items()},
+        )
+    )
     outcome = await sandbox.wait(handle)
     files = {str(path.relative_to(output)): path.stat().st_size for path in sorted(output.rglob("*")) if path.is_file()}
     for path in sorted(output.rglob("*"), reverse=True):

@@ -65,7 +65,7 @@ def test_a_kill_loses_nothing_that_was_acknowledged_and_doubles_nothing(
     with Archive.open(url) as archive:
         archive.create_campaign(make_campaign(experiments=1_000_000))
     told: list[tuple[str, str]] = []
-    for _ in range(4):
+    for _ in range(3):
         told += _write_until_killed(url, rng.uniform(0.1, 0.5))
         with Archive.open(url) as archive:
             _check(archive, told)

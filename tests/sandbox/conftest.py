@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -22,7 +22,9 @@ def make(kind: str, hidden: Sequence[Path] = ()) -> Sandbox:
     """A backend: `root` drops to a user id of its own, `user` has a user namespace and no control groups."""
     if kind == "none":
         return Unprotected(SLOTS)
-    return Bubblewrap(SLOTS, hidden) if kind == "root" else Bubblewrap(SLOTS, hidden, privileged=False, use_cgroups=False)
+    return (
+        Bubblewrap(SLOTS, hidden) if kind == "root" else Bubblewrap(SLOTS, hidden, privileged=False, use_cgroups=False)
+    )
 
 
 @dataclass
@@ -34,15 +36,29 @@ class Bench:
     folder: Path
     _numbers: itertools.count[int] = field(default_factory=itertools.count)
 
-    def job(self, code: str, *, limits: Limits | None = None, inputs: dict[str, Path] | None = None, environment: dict[str, str] | None = None,
-            command: tuple[str, ...] = (), output: Path | None = None) -> Job:
+    def job(
+        self,
+        code: str,
+        *,
+        limits: Limits | None = None,
+        inputs: dict[str, Path] | None = None,
+        environment: dict[str, str] | None = None,
+        command: tuple[str, ...] = (),
+        output: Path | None = None,
+    ) -> Job:
         """A job that runs `code`; `R` in it is what stands before /out, /tmp and the inputs."""
         number = next(self._numbers)
         setup = "import os, sys, time\nR = os.environ.get('EVOLVER_ROOT', '')\n"
         return Job(
-            id=f"test-{number}", command=command or (PYTHON, "-c", setup + code), output=output or self.folder / f"out{number}",
-            inputs=tuple(Mount(source=source, target=target) for target, source in (inputs or {}).items()),  # type: ignore[arg-type]
-            limits=limits or Limits(wall_seconds=20), environment=environment or {})
+            id=f"test-{number}",
+            command=command or (PYTHON, "-c", setup + code),
+            output=output or self.folder / f"out{number}",
+            inputs=tuple(
+                Mount(source=source, target=PurePosixPath(target)) for target, source in (inputs or {}).items()
+            ),
+            limits=limits or Limits(wall_seconds=20),
+            environment=environment or {},
+        )
 
     async def run(self, code: str, **job: object) -> tuple[Outcome, Path]:
         """The outcome and the output folder."""
@@ -64,7 +80,6 @@ async def confined(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
     bench = Bench(request.param, make(request.param), tmp_path)
     yield bench
     await bench.sandbox.close()
-
 
 
 @pytest.fixture(params=CONFINED)

@@ -21,8 +21,10 @@ def hierarchy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         folder.mkdir(exist_ok=True)
         (folder / "cgroup.subtree_control").write_text(controllers)
         (folder / "cgroup.procs").write_text("")
-    files = {"/proc/self/mountinfo": f"30 23 0:26 / {tmp_path} rw,nosuid - cgroup2 cgroup2 rw,nsdelegate\n",
-             "/proc/self/cgroup": "0::/user.slice/me.service/app.slice/run.scope\n"}
+    files = {
+        "/proc/self/mountinfo": f"30 23 0:26 / {tmp_path} rw,nosuid - cgroup2 cgroup2 rw,nsdelegate\n",
+        "/proc/self/cgroup": "0::/user.slice/me.service/app.slice/run.scope\n",
+    }
     original = cgroups._text
     monkeypatch.setattr(cgroups, "_text", lambda path: files.get(str(path)) or original(path))
     return tmp_path
@@ -50,7 +52,10 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_groups_are_made_in_the_nearest_ancestor_that_hands_controllers_on(hierarchy: Path, kernel: None) -> None:
     found = find_cgroups()
     assert found is not None and found.version == 2
-    assert set(found.parents.values()) == {hierarchy / "user.slice/me.service/app.slice"} and found.controllers == ["memory", "pids"]
+    assert set(found.parents.values()) == {hierarchy / "user.slice/me.service/app.slice"} and found.controllers == [
+        "memory",
+        "pids",
+    ]
 
 
 def test_where_nothing_is_delegated_there_are_none(hierarchy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,8 +66,16 @@ def test_where_nothing_is_delegated_there_are_none(hierarchy: Path, monkeypatch:
 def test_limits_are_written(hierarchy: Path, kernel: None) -> None:
     group = Cgroups(2, dict.fromkeys(["cpu", "memory", "pids"], hierarchy)).create(LIMITS)
     (folder,) = group.folders
-    assert {name: (folder / name).read_text() for name in ("memory.max", "memory.swap.max", "memory.oom.group", "pids.max", "cpu.max")} == {
-        "memory.max": str(64 << 20), "memory.swap.max": "0", "memory.oom.group": "1", "pids.max": "7", "cpu.max": "200000 100000"}
+    assert {
+        name: (folder / name).read_text()
+        for name in ("memory.max", "memory.swap.max", "memory.oom.group", "pids.max", "cpu.max")
+    } == {
+        "memory.max": str(64 << 20),
+        "memory.swap.max": "0",
+        "memory.oom.group": "1",
+        "pids.max": "7",
+        "cpu.max": "200000 100000",
+    }
     assert group.remove() and not folder.exists()
 
 

@@ -24,9 +24,11 @@ Bench = Any
 
 
 async def test_delivers_files_log_and_figures(bench: Bench) -> None:
-    code = ("os.makedirs(R + '/out/a/b')\nopen(R + '/out/a/b/c.bin', 'wb').write(bytes(range(256)) * 5000)\nopen(R + '/out/empty', 'w')\n"
-            "os.mkdir(R + '/out/nothing')\nprint('one'); print('two', file=sys.stderr)\nx = bytearray(60 << 20)\n"
-            "end = time.process_time() + 0.2\nwhile time.process_time() < end: pass")
+    code = (
+        "os.makedirs(R + '/out/a/b')\nopen(R + '/out/a/b/c.bin', 'wb').write(bytes(range(256)) * 5000)\nopen(R + '/out/empty', 'w')\n"
+        "os.mkdir(R + '/out/nothing')\nprint('one'); print('two', file=sys.stderr)\nx = bytearray(60 << 20)\n"
+        "end = time.process_time() + 0.2\nwhile time.process_time() < end: pass"
+    )
     outcome, output = await bench.run(code)
     assert outcome.succeeded and outcome.ending is Ending.EXITED and outcome.reason == ""
     assert outcome.log == "one\ntwo\n"
@@ -38,7 +40,9 @@ async def test_delivers_files_log_and_figures(bench: Bench) -> None:
     assert list(bench.folder.iterdir()) == [output]
 
 
-@pytest.mark.parametrize(("code", "status"), [("sys.exit(3)", 3), ("raise ValueError('boom')", 1), ("os.kill(os.getpid(), 9)", -9)])
+@pytest.mark.parametrize(
+    ("code", "status"), [("sys.exit(3)", 3), ("raise ValueError('boom')", 1), ("os.kill(os.getpid(), 9)", -9)]
+)
 async def test_failure_keeps_status_and_output(bench: Bench, code: str, status: int) -> None:
     outcome, output = await bench.run("open(R + '/out/partial', 'w').write('x')\n" + code)
     assert (outcome.ending, outcome.exit_code, outcome.succeeded) == (Ending.EXITED, status, False)
@@ -60,7 +64,11 @@ async def test_the_environment_is_an_allow_list(bench: Bench, monkeypatch: pytes
     monkeypatch.setenv("OUTSIDE", "1")
     code = "print(sorted(os.environ.items()), os.getcwd() == os.environ['HOME'], os.listdir(os.getcwd()), sys.stdin.read())"
     outcome, _ = await bench.run(code, environment={"STAGE": "full", "PYTHONHASHSEED": "7"}, limits=Limits(cpus=3))
-    assert "('STAGE', 'full')" in outcome.log and "('PYTHONHASHSEED', '7')" in outcome.log and "('OMP_NUM_THREADS', '3')" in outcome.log
+    assert (
+        "('STAGE', 'full')" in outcome.log
+        and "('PYTHONHASHSEED', '7')" in outcome.log
+        and "('OMP_NUM_THREADS', '3')" in outcome.log
+    )
     assert "OUTSIDE" not in outcome.log and "EVOLVER_HOME" not in outcome.log
     assert ("EVOLVER_ROOT" in outcome.log) == (bench.kind == "none")
     assert " True " in outcome.log
@@ -75,9 +83,13 @@ async def test_inputs_appear_and_stay_as_they_are(bench: Bench) -> None:
     folder = bench.folder / "data"
     (folder / "deep").mkdir(parents=True)
     (folder / "deep" / "x.txt").write_text("inside")
-    (folder / "main.py").write_text("import os; print(open(os.environ.get('EVOLVER_ROOT', '') + '/data/deep/x.txt').read())\n"
-                                    "try: open(os.path.dirname(__file__) + '/deep/x.txt', 'w')\nexcept OSError: print('no')")
-    outcome, _ = await bench.run("", command=("python", "/data/main.py"), inputs={"/data": folder, "/single/file": folder / "main.py"})
+    (folder / "main.py").write_text(
+        "import os; print(open(os.environ.get('EVOLVER_ROOT', '') + '/data/deep/x.txt').read())\n"
+        "try: open(os.path.dirname(__file__) + '/deep/x.txt', 'w')\nexcept OSError: print('no')"
+    )
+    outcome, _ = await bench.run(
+        "", command=("python", "/data/main.py"), inputs={"/data": folder, "/single/file": folder / "main.py"}
+    )
     assert outcome.log.startswith("inside\n"), outcome
     assert (folder / "deep" / "x.txt").read_text() == "inside"
     assert bench.kind == "none" or outcome.log == "inside\nno\n"
@@ -89,8 +101,10 @@ async def test_inputs_only_their_owner_may_read(bench: Bench) -> None:
     secret = bench.folder / "single"
     secret.write_text("alone")
     secret.chmod(0o600)
-    outcome, _ = await bench.run("print(open(R + '/artifacts/weights').read(), open(R + '/single').read())",
-                                 inputs={"/artifacts": first, "/single": secret})
+    outcome, _ = await bench.run(
+        "print(open(R + '/artifacts/weights').read(), open(R + '/single').read())",
+        inputs={"/artifacts": first, "/single": secret},
+    )
     assert outcome.log == "0.5 alone\n", outcome
     assert secret.stat().st_mode & 0o777 == 0o600 and first.stat().st_mode & 0o777 == 0o700
     assert {path.name for path in bench.folder.iterdir()} == {"out0", "out1", "single"}
@@ -98,8 +112,10 @@ async def test_inputs_only_their_owner_may_read(bench: Bench) -> None:
 
 async def test_time_runs_out(bench: Bench) -> None:
     began = time.monotonic()
-    outcome, output = await bench.run("import signal; signal.signal(15, signal.SIG_IGN)\nprint('on'); open(R + '/out/x', 'w')\nwhile True: pass",
-                                      limits=Limits(wall_seconds=0.6))
+    outcome, output = await bench.run(
+        "import signal; signal.signal(15, signal.SIG_IGN)\nprint('on'); open(R + '/out/x', 'w')\nwhile True: pass",
+        limits=Limits(wall_seconds=0.6),
+    )
     assert outcome.ending is Ending.TIMEOUT and outcome.exit_code is None and "0.6 s" in outcome.reason
     assert 0.6 <= outcome.seconds < 1.5 and time.monotonic() - began < 4
     assert outcome.log == "on\n" and outcome.cpu_seconds > 0.1
@@ -107,8 +123,10 @@ async def test_time_runs_out(bench: Bench) -> None:
 
 
 async def test_memory_runs_out(bench: Bench) -> None:
-    outcome, output = await bench.run("x = []\nfor _ in range(1000): x.append(bytearray(1 << 20)); time.sleep(0.001)\ntime.sleep(10)",
-                                      limits=Limits(memory=64 << 20))
+    outcome, output = await bench.run(
+        "x = []\nfor _ in range(1000): x.append(bytearray(1 << 20)); time.sleep(0.001)\ntime.sleep(10)",
+        limits=Limits(memory=64 << 20),
+    )
     assert outcome.ending is Ending.OUT_OF_MEMORY and "64 MiB" in outcome.reason
     assert not output.exists()
 
@@ -121,8 +139,10 @@ async def test_memory_counts_shared_pages_once(bench: Bench) -> None:
 
 
 async def test_processes_run_out(bench: Bench) -> None:
-    code = ("n = 0\ntry:\n    for _ in range(40):\n        if os.fork() == 0: time.sleep(5); os._exit(0)\n        n += 1\n    time.sleep(0.5)\n"
-            "except OSError: print('stopped', n)")
+    code = (
+        "n = 0\ntry:\n    for _ in range(40):\n        if os.fork() == 0: time.sleep(5); os._exit(0)\n        n += 1\n    time.sleep(0.5)\n"
+        "except OSError: print('stopped', n)"
+    )
     outcome, _ = await bench.run(code, limits=Limits(processes=12))
     if bench.kind == "none":
         assert (outcome.ending, outcome.exit_code) == (Ending.EXITED, -9) and "12 processes" in outcome.reason
@@ -131,15 +151,22 @@ async def test_processes_run_out(bench: Bench) -> None:
 
 
 async def test_refused_output_is_not_delivered(bench: Bench) -> None:
-    outcome, output = await bench.run("open(R + '/out/good', 'w'); os.symlink('/etc/passwd', R + '/out/bad'); sys.exit(2)")
-    assert (outcome.ending, outcome.exit_code) == (Ending.OUTPUT_REFUSED, 2) and "bad is a symbolic link" in outcome.reason
+    outcome, output = await bench.run(
+        "open(R + '/out/good', 'w'); os.symlink('/etc/passwd', R + '/out/bad'); sys.exit(2)"
+    )
+    assert (outcome.ending, outcome.exit_code) == (
+        Ending.OUTPUT_REFUSED,
+        2,
+    ) and "bad is a symbolic link" in outcome.reason
     assert not output.exists() and list(bench.folder.iterdir()) == []
 
 
-@pytest.mark.parametrize(("limits", "why"), [({"output_files": 3}, "more than 3 files"), ({"output": 40_000}, "more than 40000 bytes|exit")])
+@pytest.mark.parametrize(
+    ("limits", "why"), [({"output_files": 3}, "more than 3 files"), ({"output": 40_000}, "more than 40000 bytes|exit")]
+)
 async def test_output_is_bounded(bench: Bench, limits: dict[str, int], why: str) -> None:
     code = "for i in range(5): open(f'{R}/out/{i}', 'wb').write(bytes(10_000))"
-    outcome, output = await bench.run(code, limits=Limits(**limits))  # type: ignore[arg-type]
+    outcome, output = await bench.run(code, limits=Limits(**limits))
     assert not outcome.succeeded
     assert outcome.exit_code == 1 or re.search(why, outcome.reason)
     assert not output.exists() or sum(path.stat().st_size for path in output.iterdir()) <= 40_000
@@ -227,10 +254,12 @@ async def test_another_sandbox_does_not_take_its_handles(bench: Bench) -> None:
 
 
 async def test_multiprocessing_works(bench: Bench) -> None:
-    code = ("import multiprocessing as m\nfrom multiprocessing.shared_memory import SharedMemory\nq = m.Queue()\nlock = m.Lock()\n"
-            "p = m.Process(target=q.put, args=(41,)); p.start(); p.join(); s = SharedMemory(create=True, size=1 << 20); s.close(); s.unlink()\n"
-            "import socket; a, b = socket.socketpair(); l = socket.create_server(('localhost', 0)); socket.create_connection(l.getsockname())\n"
-            "print(q.get() + 1)")
+    code = (
+        "import multiprocessing as m\nfrom multiprocessing.shared_memory import SharedMemory\nq = m.Queue()\nlock = m.Lock()\n"
+        "p = m.Process(target=q.put, args=(41,)); p.start(); p.join(); s = SharedMemory(create=True, size=1 << 20); s.close(); s.unlink()\n"
+        "import socket; a, b = socket.socketpair(); l = socket.create_server(('localhost', 0)); socket.create_connection(l.getsockname())\n"
+        "print(q.get() + 1)"
+    )
     outcome, _ = await bench.run(code)
     assert outcome.log == "42\n", outcome
 
@@ -277,7 +306,9 @@ async def test_a_killed_parent_leaves_nothing(bench: Bench, orphans_come_here: N
     parent.wait()
     parent.stdout.close()
     deadline = time.monotonic() + 5
-    while (left := [p for p in psutil.Process().children(recursive=True) if p.status() != psutil.STATUS_ZOMBIE]) and time.monotonic() < deadline:
+    while (
+        left := [p for p in psutil.Process().children(recursive=True) if p.status() != psutil.STATUS_ZOMBIE]
+    ) and time.monotonic() < deadline:
         await asyncio.sleep(0.02)
     assert left == []
     for child in psutil.Process().children():

@@ -19,7 +19,7 @@ async def test_short_logs_are_whole() -> None:
 async def test_long_logs_keep_their_last_bytes_and_little_memory(piece: int) -> None:
     log, text = LogTail(64), "".join(f"{i}\n" for i in range(1000))
     for start in range(0, len(text), piece):
-        log.add(text[start:start + piece].encode())
+        log.add(text[start : start + piece].encode())
         assert len(log._kept) <= 2 * 64 + piece
     assert log.text() == text[-64:]
 

@@ -14,17 +14,59 @@ ALLOW, KILL = 0x7FFF0000, 0x80000000
 AUDIT = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 # read, openat, execve, exit_group, mmap, kill, futex, socket, socketpair, clone, ioctl, ptrace, unshare, mount, bpf, memfd_create, shmget
 NUMBERS = {
-    "x86_64": dict(read=0, openat=257, execve=59, exit_group=231, mmap=9, kill=62, futex=202, socket=41, socketpair=53, clone=56, ioctl=16,
-                   ptrace=101, unshare=272, mount=165, bpf=321, memfd_create=319, shmget=29, setns=308, keyctl=250, userfaultfd=323),
-    "aarch64": dict(read=63, openat=56, execve=221, exit_group=94, mmap=222, kill=129, futex=98, socket=198, socketpair=199, clone=220, ioctl=29,
-                    ptrace=117, unshare=97, mount=40, bpf=280, memfd_create=279, shmget=194, setns=268, keyctl=219, userfaultfd=282),
+    "x86_64": dict(
+        read=0,
+        openat=257,
+        execve=59,
+        exit_group=231,
+        mmap=9,
+        kill=62,
+        futex=202,
+        socket=41,
+        socketpair=53,
+        clone=56,
+        ioctl=16,
+        ptrace=101,
+        unshare=272,
+        mount=165,
+        bpf=321,
+        memfd_create=319,
+        shmget=29,
+        setns=308,
+        keyctl=250,
+        userfaultfd=323,
+    ),
+    "aarch64": dict(
+        read=63,
+        openat=56,
+        execve=221,
+        exit_group=94,
+        mmap=222,
+        kill=129,
+        futex=98,
+        socket=198,
+        socketpair=199,
+        clone=220,
+        ioctl=29,
+        ptrace=117,
+        unshare=97,
+        mount=40,
+        bpf=280,
+        memfd_create=279,
+        shmget=194,
+        setns=268,
+        keyctl=219,
+        userfaultfd=282,
+    ),
 }
 MACHINES = sorted(NUMBERS)
 
 
 def answer(machine: str, number: int, *arguments: int, audit: int | None = None, unaccounted: bool = True) -> int:
     """What the filter returns for a call."""
-    data = struct.pack("<IIQ6Q", number, AUDIT[machine] if audit is None else audit, 0, *(*arguments, 0, 0, 0, 0, 0, 0)[:6])
+    data = struct.pack(
+        "<IIQ6Q", number, AUDIT[machine] if audit is None else audit, 0, *(*arguments, 0, 0, 0, 0, 0, 0)[:6]
+    )
     program = list(struct.iter_unpack("<HBBI", filter_program(unaccounted_memory=unaccounted, machine=machine)))
     at, word = 0, 0
     while True:

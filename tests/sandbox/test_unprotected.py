@@ -28,26 +28,38 @@ def roots() -> list[str]:
     return [path.name for path in Path(tempfile.gettempdir()).glob("evolver-*") if f"-{os.getpid()}-" in path.name]
 
 
-@pytest.mark.parametrize(("word", "expected"), [
-    ("/program", "/r/program"), ("/program/main.py", "/r/program/main.py"), ("/programs/main.py", "/programs/main.py"),
-    ("--path=/program", "--path=/program"), ("/data/x", "/r/data/x"), ("python", "python"), ("/out/x", "/out/x"),
-])
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("/program", "/r/program"),
+        ("/program/main.py", "/r/program/main.py"),
+        ("/programs/main.py", "/programs/main.py"),
+        ("--path=/program", "--path=/program"),
+        ("/data/x", "/r/data/x"),
+        ("python", "python"),
+        ("/out/x", "/out/x"),
+    ],
+)
 def test_words_that_name_inputs_are_moved(word: str, expected: str) -> None:
     inputs = [Mount(source=Path("/a"), target=PurePosixPath(target)) for target in ("/program", "/data/x")]
     assert rewritten(word, inputs, Path("/r")) == expected
 
 
 async def test_its_folder_is_private_and_gone_afterwards(tmp_path: Path) -> None:
-    code = ("import os, tempfile; R = os.environ['EVOLVER_ROOT']\n"
-            "print(R, oct(os.stat(R).st_mode & 0o777), os.getcwd() == R + '/tmp' == tempfile.gettempdir() == os.environ['HOME'])")
+    code = (
+        "import os, tempfile; R = os.environ['EVOLVER_ROOT']\n"
+        "print(R, oct(os.stat(R).st_mode & 0o777), os.getcwd() == R + '/tmp' == tempfile.gettempdir() == os.environ['HOME'])"
+    )
     root, *rest = (await run(tmp_path, code)).log.split()
     assert rest == ["0o700", "True"]
     assert not Path(root).exists() and roots() == []
 
 
 async def test_programs_that_detach_are_found(tmp_path: Path) -> None:
-    code = ("import os, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0: time.sleep(60)\n    os._exit(0)\nos.wait()\n"
-            "print('left one')")
+    code = (
+        "import os, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0: time.sleep(60)\n    os._exit(0)\nos.wait()\n"
+        "print('left one')"
+    )
     outcome = await run(tmp_path, code)
     assert outcome.log == "left one\n" and psutil.Process().children(recursive=True) == []
 
@@ -68,8 +80,10 @@ def _environment(process: psutil.Process) -> dict[str, str]:
 
 
 async def test_the_folders_of_dead_processes_are_cleared_away() -> None:
-    code = ("import tempfile\nfrom evolver.sandbox.owner import mark\n"
-            "folder = tempfile.mkdtemp(prefix=mark()); open(folder + '/x', 'w'); print(folder)")
+    code = (
+        "import tempfile\nfrom evolver.sandbox.owner import mark\n"
+        "folder = tempfile.mkdtemp(prefix=mark()); open(folder + '/x', 'w'); print(folder)"
+    )
     left = Path(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip())
     assert left.exists()
     await open_sandbox("none", 1).close()
@@ -84,6 +98,10 @@ async def test_it_says_what_it_does_not_protect() -> None:
 
 async def test_a_flood_of_processes_is_stopped(tmp_path: Path) -> None:
     began = time.monotonic()
-    outcome = await run(tmp_path, "import os, time\nwhile True:\n    if os.fork() == 0: time.sleep(60)\n    time.sleep(0.002)", processes=20)
+    outcome = await run(
+        tmp_path,
+        "import os, time\nwhile True:\n    if os.fork() == 0: time.sleep(60)\n    time.sleep(0.002)",
+        processes=20,
+    )
     assert "20 processes" in outcome.reason and outcome.exit_code == -9 and time.monotonic() - began < 10
     assert psutil.Process().children(recursive=True) == []

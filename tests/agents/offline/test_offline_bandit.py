@@ -27,6 +27,12 @@ def test_choice_is_the_definition() -> None:
         assert OperatorBandit().choose(list(credits), credits, rng) == max(bounds, key=lambda arm: bounds[arm])
 
 
+def test_less_exploration_stays_longer_with_what_paid() -> None:
+    credits = {"paid": (50, 20.0), "rare": (2, 0.5)}
+    assert OperatorBandit().choose(list(credits), credits, random.Random(0)) == "rare"
+    assert OperatorBandit(0.1).choose(list(credits), credits, random.Random(0)) == "paid"
+
+
 def test_arms_that_are_not_on_offer_do_not_count() -> None:
     credits = {"a": (1, 0.5), "b": (2, 1.2), "gone": (10**9, 0.0)}
     bounds = {arm: r / n + math.sqrt(2 * math.log(3) / n) for arm, (n, r) in credits.items() if arm != "gone"}

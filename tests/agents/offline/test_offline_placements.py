@@ -106,7 +106,7 @@ def test_nothing_is_put_in_front_of_a_loop_that_fills_a_list() -> None:
     operators, program = offline("def spread(n):\n    points = tuple(range(n))\n    return points\n", base=base)
     found = plans(operators, program, "spread")
     assert found[0] == "replace the body of build() by spread()"
-    assert not any("`points = []`" in plan for plan in found)
+    assert not any("`points = []`" in plan or "append" in plan for plan in found)
 
 
 def test_a_technique_is_not_offered_to_itself_under_another_name() -> None:

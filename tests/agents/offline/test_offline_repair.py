@@ -69,7 +69,7 @@ def test_a_missing_import_is_added(name: str, line: str) -> None:
     (recipe,) = [r for r in fixes(broken, TrialStatus.FAILED, f"NameError: name '{name}' is not defined").values()
                  if r["fix"] == "define"]
     assert repaired(recipe, broken) == f"import math\n{line}\n\ndef work(x):\n    return {name}, x\n"
-    assert OPERATORS.describe(recipe) == (f"after failed, bring in {name}", f"define {name}")
+    assert OPERATORS.describe(recipe) == (f"after status failed, bring in {name}", f"define {name}")
 
 
 def test_a_missing_function_comes_from_the_notes_with_its_needs() -> None:
@@ -93,27 +93,27 @@ def test_a_timeout_shrinks_large_integers_or_drops_the_last_stage() -> None:
         assert isinstance(change, dict)
         assert int(str(change["new"])) <= int(str(change["old"])) / 2
         assert str(change["new"]) in repaired(recipe, program())
-    assert "after timeout, drop `x = sorted(x)` in work()" in found
+    assert "after status timeout, drop `x = sorted(x)` in work()" in found
 
 
 def test_memory_errors_count_as_out_of_memory() -> None:
     found = fixes(program(), TrialStatus.FAILED, "MemoryError")
     assert any("width of wide()" in plan for plan in found)
-    assert all(plan.startswith("after out_of_memory") for plan in found)
+    assert all(plan.startswith("after status out_of_memory") for plan in found)
 
 
 def test_an_exception_guards_or_drops_the_statement_of_the_traceback() -> None:
     log = ('Traceback:\n  File "/in/harness.py", line 3, in run\n  File "/in/program.py", line 19, in work\n'
            "ZeroDivisionError")
     found = fixes(program(), TrialStatus.FAILED, log)
-    guard = found["after failed, keep the inputs when an error comes from `x = risky(` in work()"]
+    guard = found["after status failed, keep the inputs when an error comes from `x = risky(` in work()"]
     guarded = repaired(guard, program())
     assert ("    try:\n        # may fail\n        x = risky(\n            x)\n"
             "    except Exception:\n        pass  # the inputs stay as they are\n    x = sorted(x)\n") in guarded
     small = guarded.replace("100000", "1")
     assert result(small, [0.0, -3.0]) == [-3.0, 0.0]
     assert result(small, [2.0]) == [0.5]
-    dropped = repaired(found["after failed, drop `x = risky(` in work()"], program())
+    dropped = repaired(found["after status failed, drop `x = risky(` in work()"], program())
     assert dropped == TEXT.replace("    # may fail\n    x = risky(\n        x)\n", "")
 
 
@@ -122,7 +122,7 @@ def test_an_invalid_result_drops_what_the_failed_recipe_added() -> None:
     recipe = next(r for r in OPERATORS.techniques_for(base) if "after" in str(r["placement"]))
     child = OPERATORS.apply(recipe, base, {})
     found = fixes(child, TrialStatus.INVALID, made_by=recipe)
-    assert list(found) == ["after invalid, drop `x = clip(x)` in work()"]
+    assert list(found) == ["after status invalid, drop `x = clip(x)` in work()"]
     (drop,) = found.values()
     assert "= clip(x)" not in repaired(drop, child)
 
