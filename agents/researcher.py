@@ -92,7 +92,7 @@ class OfflineResearcher:
         seen: set[tuple[str, str]] = set()
         misses: Counter[str] = Counter()
         for _ in range(ATTEMPTS):
-            draw = self._sweep(pool, known, rng, seen) or self._by_credit(pool, rng, misses)
+            draw = self._sweep(pool, known, rng, seen) or self._by_credit(pool, rng, misses, experiment.number)
             if draw is None:
                 continue
             proposal = self._proposal(draw, known)
@@ -170,7 +170,7 @@ class OfflineResearcher:
 
         return min(techniques, key=rank)
 
-    def _by_credit(self, pool: list[Experiment], rng: random.Random, misses: Counter[str]) -> Draw | None:
+    def _by_credit(self, pool: list[Experiment], rng: random.Random, misses: Counter[str], number: int) -> Draw | None:
         """What the bandit over operators names, on a parent from the pool; passes over what missed twice already."""
         from evolver.agents.offline.bandit import OperatorBandit
 
@@ -184,7 +184,7 @@ class OfflineResearcher:
             draw = self._repair(rng.choice(failures), rng)
         else:
             fresh = [e for e in pool if misses[e.id] < MISSES] or pool
-            draw = self._change(operator, self._select(fresh, rng), pool, rng)
+            draw = self._change(operator, self._select(fresh, rng, number), pool, rng)
         if draw is None:
             misses[operator] += MISSES
         return draw
@@ -220,10 +220,11 @@ class OfflineResearcher:
         )
         return Draw(Operator.REPAIR, failed, recipe) if recipe else None
 
-    def _select(self, pool: list[Experiment], rng: random.Random) -> Experiment:
+    def _select(self, pool: list[Experiment], rng: random.Random, number: int) -> Experiment:
         from evolver.memory.selection import selection
 
-        return selection(self._workspace.campaign.parents).choose(pool, rng, self._workspace.task.metric)
+        choice = selection(self._workspace.campaign.parents)
+        return choice.choose(pool, rng, self._workspace.task.metric, number)
 
     def _program(self, experiment: Experiment) -> Program:
         assert experiment.program is not None

@@ -48,30 +48,39 @@ def _model_path() -> Path:
     return path
 
 
+@cache
+def _session() -> Any:
+    """The model, loaded once: Chroma builds embedders anew with every write."""
+    import onnxruntime  # type: ignore[import-untyped]
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(str(_model_path()), options, providers=["CPUExecutionProvider"])
+
+
+@cache
+def _tokenizer() -> Any:
+    """The tokenizer of uncased BERT, cut to what the model was trained on."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+
+    words = VOCABULARY.read_text(encoding="utf-8").split("\n")
+    vocabulary = {word: number for number, word in enumerate(words) if word}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))  # noqa: S106
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", vocabulary["[SEP]"]), ("[CLS]", vocabulary["[CLS]"]))
+    tokenizer.enable_truncation(MAX_TOKENS)
+    tokenizer.enable_padding(pad_id=vocabulary["[PAD]"], pad_token="[PAD]")  # noqa: S106
+    return tokenizer
+
+
 @register_embedding_function
 class MiniLm(EmbeddingFunction[list[str]]):
     """all-MiniLM-L6-v2 (int8, ONNX Runtime): texts -> unit vectors of 384 numbers, means over 128 tokens at most."""
 
     def __init__(self) -> None:
-        import onnxruntime  # type: ignore[import-untyped]
-        from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(str(_model_path()), options, providers=["CPUExecutionProvider"])
+        self._session, self._tokenizer = _session(), _tokenizer()
         self._inputs = {item.name for item in self._session.get_inputs()}
-        vocabulary = {
-            word: number for number, word in enumerate(VOCABULARY.read_text(encoding="utf-8").split("\n")) if word
-        }
-        tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))  # noqa: S106
-        tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-        tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-        tokenizer.post_processor = processors.BertProcessing(
-            ("[SEP]", vocabulary["[SEP]"]), ("[CLS]", vocabulary["[CLS]"])
-        )
-        tokenizer.enable_truncation(MAX_TOKENS)
-        tokenizer.enable_padding(pad_id=vocabulary["[PAD]"], pad_token="[PAD]")  # noqa: S106
-        self._tokenizer = tokenizer
         self._cache: OrderedDict[str, Vector] = OrderedDict()
         self._lock = threading.Lock()
 

@@ -139,11 +139,11 @@ class Statement:
         return isinstance(self.node, ast.For | ast.AsyncFor | ast.While)
 
     def after(self) -> Iterator[Statement]:
-        """The statements that may run after it, nearest first; those of an enclosing loop come round again."""
+        """The statements that may run after it, nearest first; those of an enclosing loop, itself among them, come again."""
         yield from self.siblings[self.place + 1:]
         if self.parent is not None:
             if self.parent.loop:
-                yield from self.siblings[:self.place]
+                yield from self.siblings[:self.place + 1]
             yield from self.parent.after()
 
     def live_after(self, names: Iterable[str]) -> bool:

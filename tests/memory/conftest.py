@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -36,8 +37,17 @@ def url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'archive.sqlite'}"
 
 
+@pytest.fixture(scope="session")
+def empty_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of an archive without campaigns, to be copied: migrations take longer than most tests."""
+    file = tmp_path_factory.mktemp("empty") / "archive.sqlite"
+    Archive.open(f"sqlite:///{file}").close()
+    return file
+
+
 @pytest.fixture
-def archive(url: str) -> Iterator[Archive]:
+def archive(url: str, tmp_path: Path, empty_archive: Path) -> Iterator[Archive]:
+    shutil.copy(empty_archive, tmp_path / "archive.sqlite")
     with Archive.open(url) as opened:
         yield opened
 

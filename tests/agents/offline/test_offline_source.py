@@ -67,6 +67,9 @@ def test_liveness_follows_blocks_and_loops() -> None:
     text = "def f(x, y):\n    for k in x:\n        print(y)\n        y = k\n        x = 1\n    x = 2\n    return x\n"
     assert statement(text, "y = k").live_after({"y"})
     assert not statement(text, "x = 1").live_after({"x"})
+    again = "def f(x):\n    for k in x:\n        y = k + y\n    y = 0\n    return y\n"
+    assert statement(again, "y = k + y").live_after({"y"})
+    assert not statement(again.replace("k + y", "k"), "y = k").live_after({"y"})
     assert statement(text, "x = 2").live_after({"x", "q"})
 
 
