@@ -5,18 +5,20 @@ from __future__ import annotations
 import hashlib
 from typing import Protocol
 
-from evolver.agents.evidence import Comparison, compare, decide, interval_of_mean
+from evolver.agents.evidence import Comparison, compare, decide, interval_of_gains, interval_of_mean
 from evolver.agents.workspace import Workspace
 from evolver.contracts import (
     Experiment,
     Lesson,
     LessonStatus,
+    Proposal,
     Standing,
     Trial,
     TrialStatus,
     Verdict,
     VerdictKind,
 )
+from evolver.errors import UnknownName
 from evolver.memory import Conclusion
 
 EVIDENCE = 12
@@ -44,6 +46,7 @@ class OfflineCritic:
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
+        self._deltas: dict[str, float | None] = {}
 
     async def conclude(self, experiment_id: str) -> Verdict:
         """The verdict against the champion of this moment; recorded with everything that follows from it."""
@@ -131,41 +134,50 @@ class OfflineCritic:
         proposal = experiment.proposal
         if proposal is None or gain is None or not proposal.component or not self._decisive(gain):
             return ()
-        workspace, archive = self._workspace, self._workspace.archive
+        workspace = self._workspace
         key = f"{workspace.name}|{proposal.operator}|{proposal.component}"
         identity = hashlib.sha256(key.encode()).hexdigest()[:12]
-        known = next((lesson for lesson in archive.lessons(campaign=workspace.name) if lesson.id == identity), None)
-        evidence = (*(known.evidence if known else ()), experiment.id)[-EVIDENCE:]
-        gains = [gain.delta, *(g.delta for e in evidence[:-1] if (g := self._gain(archive.experiment(e))) is not None)]
+        evidence = (*self._evidence(identity), experiment.id)[-EVIDENCE:]
+        gains = [delta for e in evidence if (delta := self._delta(e)) is not None]
         effect = sum(gains) / len(gains)
         agree = sum(1 for g in gains if g * effect > 0)
-        status = _status(agree, len(gains))
-        spread = gain.interval if len(gains) == 1 else (min(gains), max(gains))
-        claim = (
-            f"{proposal.plan}: {effect:+.4g} {workspace.task.metric.name} for the better"
-            if effect > 0
-            else f"{proposal.plan}: {-effect:.4g} {workspace.task.metric.name} for the worse"
-        )
-        seen = (
-            f"{len(gain.seeds)} of {len(gain.seeds)} seeds"
-            if len(gains) == 1
-            else f"{agree} of {len(gains)} experiments agree"
-        )
         return (
             Lesson(
                 id=identity,
                 task=workspace.task.name,
                 campaign=workspace.name,
-                claim=f"{claim} ({seen})",
+                claim=_claim(proposal, workspace.task.metric.name, effect, agree, len(gains), len(gain.seeds)),
                 component=proposal.component,
                 operator=proposal.operator,
                 effect=effect,
-                interval=spread,
+                interval=gain.interval if len(gains) == 1 else interval_of_gains(gains),
                 evidence=evidence,
                 confidence=(agree + 1) / (len(gains) + 2),
-                status=status,
+                status=_status(agree, len(gains)),
             ),
         )
+
+    def _evidence(self, lesson: str) -> tuple[str, ...]:
+        """The experiments behind a lesson so far."""
+        try:
+            return self._workspace.archive.lesson(lesson).evidence
+        except UnknownName:
+            return ()
+
+    def _delta(self, experiment_id: str) -> float | None:
+        """An experiment's gain over its parent; it does not change once the trials are done."""
+        if experiment_id not in self._deltas:
+            gain = self._gain(self._workspace.archive.experiment(experiment_id))
+            self._deltas[experiment_id] = None if gain is None else gain.delta
+        return self._deltas[experiment_id]
+
+
+def _claim(proposal: Proposal, metric: str, effect: float, agree: int, total: int, seeds: int) -> str:
+    """What was found, in words: of one change, or of a kind of change that several experiments made."""
+    found = f"{metric} {'better' if effect > 0 else 'worse'} by {abs(effect):.4g}"
+    if total == 1:
+        return f"{proposal.plan}: {found} ({seeds} of {seeds} seeds)"
+    return f"{proposal.operator} of {proposal.component}: {found} on average ({agree} of {total} experiments agree)"
 
 
 def _first_failure(trials: list[Trial]) -> Trial | None:

@@ -107,6 +107,14 @@ def interval_of_mean(scores: Sequence[float], noise: Noise) -> Interval:
     return (mean - half, mean + half)
 
 
+def interval_of_gains(gains: Sequence[float]) -> Interval:
+    """Interval of the mean of two or more differences found in different experiments."""
+    deviation, freedom = _pooled(gains, 0.0, 0)
+    half = _student_quantile(0.5 + LEVEL / 2, freedom) * deviation / math.sqrt(len(gains))
+    mean = sum(gains) / len(gains)
+    return (mean - half, mean + half)
+
+
 def decide(comparison: Comparison, metric: Metric, noise: Noise, replicates: int) -> Decision:
     """Whether the race goes on, and what it says if not. `replicates` is the most that the stage allows."""
     had = len(comparison.seeds)

@@ -42,7 +42,12 @@ class Workspace:
         """The campaign as the archive has it now."""
         return self.archive.campaign(self.name)
 
-    @property
+    @cached_property
+    def stage(self) -> str:
+        """Name of the stage whose metric decides."""
+        return self.campaign.stage
+
+    @cached_property
     def noise(self) -> Noise:
         """The baseline's spread; raises UsageError before it was measured."""
         campaign = self.campaign
@@ -55,16 +60,16 @@ class Workspace:
         """Program-search operators over this campaign's notes."""
         from evolver.agents.offline import Library, Operators
 
-        return Operators(Library.from_notes(self.archive.notes(self.task.name)), self.task.spec.program.entry)
+        library = Library.from_notes(self.archive.notes(self.task.name))
+        return Operators(library, self.task.spec.program.entry, self.task.baseline())
 
     def scores(self, experiment: Experiment | str) -> dict[int, float]:
         """Deciding metric by seed, over the experiment's finished trials at the deciding stage."""
         key = experiment if isinstance(experiment, str) else experiment.id
-        campaign = self.campaign
         return {
-            trial.seed: trial.metrics[campaign.metric.name]
+            trial.seed: trial.metrics[self.task.metric.name]
             for trial in self.archive.trials(key)
-            if trial.stage == campaign.stage and trial.metrics
+            if trial.stage == self.stage and trial.metrics
         }
 
     async def close(self) -> None:

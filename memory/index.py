@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 COLLECTIONS = ("notes", "lessons", "ideas")
 BATCH = 200
+GATHER = 1.0
+"""Seconds that the writer lets entries gather: a write costs the same disk flushes for one as for many."""
 EVERY_TASK = "*"
 """In the index: the task of notes that serve every task."""
 
@@ -58,6 +60,9 @@ class Memory:
         self._guard = threading.RLock()
         self._connect()
         self._pending: queue.Queue[_Entry | None] = queue.Queue()
+        self._waiting: dict[tuple[str, str], _Entry] = {}
+        """What is not in its collection yet, the newest of each id."""
+        self._hurry = threading.Event()
         self._failure: Exception | None = None
         self._writer = threading.Thread(target=self._write_behind, name="evolver-memory", daemon=True)
         self._writer.start()
@@ -112,39 +117,52 @@ class Memory:
         )
         for note in notes:
             if note.id not in known:
-                self._pending.put(_note_entry(note))
+                self._give(_note_entry(note))
         self.flush()
 
     def add_lessons(self, lessons: Sequence[Lesson]) -> None:
         """Put lessons into the index or renew them; contradicted and retired ones are taken out. Does not wait."""
         for lesson in lessons:
-            self._pending.put(_lesson_entry(lesson))
+            self._give(_lesson_entry(lesson))
 
     def add_idea(self, experiment_id: str, campaign: str, text: str) -> None:
         """Put a proposal's text into the index. Does not wait."""
-        self._pending.put(_Entry(collection="ideas", id=experiment_id, text=text, metadata={"campaign": campaign}))
+        self._give(_Entry(collection="ideas", id=experiment_id, text=text, metadata={"campaign": campaign}))
+
+    def _give(self, entry: _Entry) -> None:
+        self._waiting[entry.collection, entry.id] = entry
+        self._pending.put(entry)
 
     def search_notes(self, query: str, task: str, k: int) -> list[Hit]:
         """Notes of a task, or for every task, nearest first."""
-        return self._search("notes", query, k, {"task": {"$in": [task, EVERY_TASK]}})
+        return self._search("notes", query, k, {"task": [task, EVERY_TASK]})
 
     def search_lessons(self, query: str, task: str, k: int, campaign: str | None = None) -> list[Hit]:
         """Lessons about a task, nearest first; of one campaign alone if named."""
-        about: dict[str, Any] = {"task": task}
-        return self._search("lessons", query, k, {"$and": [about, {"campaign": campaign}]} if campaign else about)
+        return self._search("lessons", query, k, {"task": [task]} | ({"campaign": [campaign]} if campaign else {}))
 
     def search_ideas(self, query: str, campaign: str, k: int) -> list[Hit]:
         """Ideas of a campaign, nearest first."""
-        return self._search("ideas", query, k, {"campaign": campaign})
+        return self._search("ideas", query, k, {"campaign": [campaign]})
 
-    def _search(self, name: str, query: str, k: int, where: dict[str, Any]) -> list[Hit]:
-        """Never waits for the writer: a write costs a disk flush or two."""
+    def _search(self, name: str, query: str, k: int, where: dict[str, list[str]]) -> list[Hit]:
+        """Nearest in the collection and among what is on its way there, so that a hit never depends on the writer."""
         self._check()
-        vectors = cast("Any", self._embedder([query]))
-        found = self._collections[name].query(query_embeddings=vectors, n_results=k, where=where, include=["distances"])
+        waiting = [entry for (collection, _), entry in list(self._waiting.items()) if collection == name]
+        ours = [e for e in waiting if e.text and all(e.metadata.get(key) in allowed for key, allowed in where.items())]
+        vectors = self._embedder([query, *(entry.text for entry in ours)])
+        clauses: list[dict[str, Any]] = [{key: {"$in": allowed}} for key, allowed in where.items()]
+        found = self._collections[name].query(
+            query_embeddings=cast("Any", vectors[:1]),
+            n_results=k + len(waiting),
+            where=cast("Any", clauses[0] if len(clauses) == 1 else {"$and": clauses}),
+            include=["distances"],
+        )
+        outdated = {entry.id for entry in waiting}
         distances = (found["distances"] or [[]])[0]
-        pairs = sorted(zip(distances, found["ids"][0], strict=True))
-        return [Hit(id=key, score=min(1.0, max(0.0, 1.0 - distance))) for distance, key in pairs]
+        pairs = [pair for pair in zip(distances, found["ids"][0], strict=True) if pair[1] not in outdated]
+        pairs += [(1.0 - float(vectors[0] @ vector), e.id) for vector, e in zip(vectors[1:], ours, strict=True)]
+        return [Hit(id=key, score=min(1.0, max(0.0, 1.0 - distance))) for distance, key in sorted(pairs)[:k]]
 
     def rebuild(self, archive: Archive) -> dict[str, int]:
         """Make every collection anew from the archive; returns how many documents each holds."""
@@ -154,7 +172,7 @@ class Memory:
                 self._client.delete_collection(name)
             self._connect()
         for note in archive.notes():
-            self._pending.put(_note_entry(note))
+            self._give(_note_entry(note))
         self.add_lessons(archive.lessons())
         for campaign in archive.campaigns():
             for experiment in archive.experiments(campaign.name):
@@ -167,12 +185,15 @@ class Memory:
 
     def flush(self) -> None:
         """Wait until everything given so far is in the index."""
+        self._hurry.set()
         self._pending.join()
+        self._hurry.clear()
         self._check()
 
     def close(self) -> None:
         """Write what is waiting and let go of the path."""
         if self._writer.is_alive():
+            self._hurry.set()
             self._pending.put(None)
             self._writer.join()
             self._client.close()
@@ -189,6 +210,7 @@ class Memory:
         closing = False
         while not closing:
             entries = [self._pending.get()]
+            self._hurry.wait(GATHER)
             while len(entries) < BATCH and not self._pending.empty():
                 entries.append(self._pending.get())
             closing = None in entries
@@ -197,7 +219,9 @@ class Memory:
             except Exception as error:  # kept, and raised to whoever uses the index next
                 self._failure = error
             finally:
-                for _ in entries:
+                for entry in entries:
+                    if entry is not None and self._waiting.get((entry.collection, entry.id)) is entry:
+                        del self._waiting[entry.collection, entry.id]
                     self._pending.task_done()
 
     def _write(self, entries: list[_Entry]) -> None:

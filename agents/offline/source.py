@@ -139,7 +139,7 @@ class Statement:
         return isinstance(self.node, ast.For | ast.AsyncFor | ast.While)
 
     def after(self) -> Iterator[Statement]:
-        """The statements that may run after it, nearest first; those of an enclosing loop, itself among them, come again."""
+        """The statements that may run after it, nearest first; an enclosing loop brings it and others round again."""
         yield from self.siblings[self.place + 1:]
         if self.parent is not None:
             if self.parent.loop:

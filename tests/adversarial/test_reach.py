@@ -6,9 +6,6 @@ from typing import Any
 
 import pytest
 
-from evolver.sandbox import Ending
-
-
 
 def case(name: str, code: str, **expected: Any) -> Any:
     """A hostile program and what must become of it; see the fixture `fight`."""

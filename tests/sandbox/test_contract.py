@@ -25,7 +25,8 @@ Bench = Any
 
 async def test_delivers_files_log_and_figures(bench: Bench) -> None:
     code = (
-        "os.makedirs(R + '/out/a/b')\nopen(R + '/out/a/b/c.bin', 'wb').write(bytes(range(256)) * 5000)\nopen(R + '/out/empty', 'w')\n"
+        "os.makedirs(R + '/out/a/b')\nopen(R + '/out/a/b/c.bin', 'wb').write(bytes(range(256)) * 5000)\n"
+        "open(R + '/out/empty', 'w')\n"
         "os.mkdir(R + '/out/nothing')\nprint('one'); print('two', file=sys.stderr)\nx = bytearray(60 << 20)\n"
         "end = time.process_time() + 0.2\nwhile time.process_time() < end: pass"
     )
@@ -62,7 +63,7 @@ async def test_commands_of_the_system_run(bench: Bench) -> None:
 
 async def test_the_environment_is_an_allow_list(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OUTSIDE", "1")
-    code = "print(sorted(os.environ.items()), os.getcwd() == os.environ['HOME'], os.listdir(os.getcwd()), sys.stdin.read())"
+    code = "print(sorted(os.environ.items()), os.getcwd() == os.environ['HOME'], sys.stdin.read())"
     outcome, _ = await bench.run(code, environment={"STAGE": "full", "PYTHONHASHSEED": "7"}, limits=Limits(cpus=3))
     assert (
         "('STAGE', 'full')" in outcome.log
@@ -140,7 +141,8 @@ async def test_memory_counts_shared_pages_once(bench: Bench) -> None:
 
 async def test_processes_run_out(bench: Bench) -> None:
     code = (
-        "n = 0\ntry:\n    for _ in range(40):\n        if os.fork() == 0: time.sleep(5); os._exit(0)\n        n += 1\n    time.sleep(0.5)\n"
+        "n = 0\ntry:\n    for _ in range(40):\n        if os.fork() == 0: time.sleep(5); os._exit(0)\n"
+        "        n += 1\n    time.sleep(0.5)\n"
         "except OSError: print('stopped', n)"
     )
     outcome, _ = await bench.run(code, limits=Limits(processes=12))
@@ -255,9 +257,11 @@ async def test_another_sandbox_does_not_take_its_handles(bench: Bench) -> None:
 
 async def test_multiprocessing_works(bench: Bench) -> None:
     code = (
-        "import multiprocessing as m\nfrom multiprocessing.shared_memory import SharedMemory\nq = m.Queue()\nlock = m.Lock()\n"
-        "p = m.Process(target=q.put, args=(41,)); p.start(); p.join(); s = SharedMemory(create=True, size=1 << 20); s.close(); s.unlink()\n"
-        "import socket; a, b = socket.socketpair(); l = socket.create_server(('localhost', 0)); socket.create_connection(l.getsockname())\n"
+        "import multiprocessing as m\nfrom multiprocessing.shared_memory import SharedMemory\n"
+        "q = m.Queue()\nlock = m.Lock()\np = m.Process(target=q.put, args=(41,))\np.start()\np.join()\n"
+        "s = SharedMemory(create=True, size=1 << 20)\ns.close()\ns.unlink()\n"
+        "import socket\na, b = socket.socketpair()\nl = socket.create_server(('localhost', 0))\n"
+        "socket.create_connection(l.getsockname())\n"
         "print(q.get() + 1)"
     )
     outcome, _ = await bench.run(code)

@@ -12,7 +12,6 @@ from evolver.sandbox.seccomp import filter_program
 
 ALLOW, KILL = 0x7FFF0000, 0x80000000
 AUDIT = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
-# read, openat, execve, exit_group, mmap, kill, futex, socket, socketpair, clone, ioctl, ptrace, unshare, mount, bpf, memfd_create, shmget
 NUMBERS = {
     "x86_64": dict(
         read=0,
