@@ -43,11 +43,7 @@ class OfflineCoder:
         if not proposal.recipe:
             return None
         archive, operators = self._workspace.archive, self._workspace.operators
-        programs = []
-        for parent in proposal.parents:
-            key = archive.experiment(parent).program
-            assert key is not None
-            programs.append(archive.program(key))
+        programs = [self._workspace.program(archive.experiment(parent)) for parent in proposal.parents]
         try:
             program = operators.apply(proposal.recipe, programs[0], {other.id: other for other in programs[1:]})
         except CannotApply:

@@ -37,7 +37,8 @@ def recall(workspace: Workspace, query: str, rng: random.Random) -> Recall:
     campaign, task = workspace.campaign, workspace.task.name
     notes = tuple(hit.id for hit in workspace.memory.search_notes(query, task, NOTES))
     within = None if campaign.recall else campaign.name
-    found = [workspace.archive.lesson(hit.id) for hit in workspace.memory.search_lessons(query, task, LESSONS, within)]
+    hits = workspace.memory.search_lessons(query, task, LESSONS, within)
+    found = workspace.archive.lessons_by_id([hit.id for hit in hits])
     withheld = bool(found) and rng.random() < HOLD_OUT
     return Recall(
         notes=notes,

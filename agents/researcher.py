@@ -6,19 +6,23 @@ import asyncio
 import random
 import threading
 from collections import Counter
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
 
 from evolver.agents.coder import OfflineCoder
+from evolver.agents.offline import Recipe
+from evolver.agents.offline.bandit import OperatorBandit
 from evolver.agents.recall import Recall, recall
 from evolver.agents.workspace import Workspace
 from evolver.contracts import Experiment, Operator, Program, Proposal
-
-if TYPE_CHECKING:
-    from evolver.agents.offline import Recipe
+from evolver.memory import Credit
+from evolver.memory.selection import ParentSelection, selection
 
 ATTEMPTS = 24
 """Draws before the researcher says that it found nothing new."""
+FAILURES = 5
+"""Most recent failures that repair chooses from."""
 GIVE_UP = 3
 """Tries without any reward after which a technique waits for the bandit instead of being swept over new skeletons."""
 EXPLORATION = 0.5
@@ -58,6 +62,32 @@ class Draw:
     others: tuple[Experiment, ...] = ()
 
 
+@dataclass(frozen=True)
+class Untried:
+    """A good program, and the techniques that its skeleton has not seen."""
+
+    parent: Experiment
+    chance: float
+    """That one of them is tried before credit decides."""
+    recipes: dict[str, Recipe]
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What one proposal is decided by, read once."""
+
+    number: int
+    rng: random.Random
+    pool: list[Experiment]
+    parents: ParentSelection
+    known: Recall
+    credits: Mapping[str, Credit]
+    failures: list[Experiment]
+    untried: list[Untried]
+    misses: Counter[str] = field(default_factory=Counter)
+    """Draws that came to nothing, by operator and by parent."""
+
+
 class OfflineResearcher:
     """Searches programs without a model.
 
@@ -84,32 +114,64 @@ class OfflineResearcher:
             return self._find(experiment)
 
     def _find(self, experiment: Experiment) -> Proposal:
-        workspace = self._workspace
-        campaign, archive = workspace.campaign, workspace.archive
-        rng = random.Random(f"{campaign.seed}/{experiment.number}")
-        pool = archive.pool(campaign.name)
-        known = recall(workspace, self._query(pool), rng)
-        seen: set[tuple[str, str]] = set()
-        misses: Counter[str] = Counter()
+        outlook = self._outlook(experiment)
         for _ in range(ATTEMPTS):
-            draw = self._sweep(pool, known, rng, seen) or self._by_credit(pool, rng, misses, experiment.number)
+            draw = self._sweep(outlook) or self._by_credit(outlook)
             if draw is None:
                 continue
-            proposal = self._proposal(draw, known)
+            proposal = self._proposal(draw, outlook.known)
             program = self._coder.attempt(proposal)
             if program is not None and self._is_new(program):
                 self._claimed.add(program.id)
                 return self._record(experiment, draw, proposal)
-            misses.update((draw.operator, draw.parent.id))
+            outlook.misses.update((draw.operator, draw.parent.id))
         nothing = Proposal(
             hypothesis="no operator found a program that was not tried before",
             plan="nothing to run",
             operator=Operator.EDIT,
-            notes=known.notes,
-            lessons_withheld=known.withheld,
+            notes=outlook.known.notes,
+            lessons_withheld=outlook.known.withheld,
         )
-        archive.record_proposal(experiment.id, nothing)
+        self._workspace.archive.record_proposal(experiment.id, nothing)
         return nothing
+
+    def _outlook(self, experiment: Experiment) -> Outlook:
+        """Read from the archive and the memory what this proposal is decided by."""
+        workspace = self._workspace
+        campaign, archive = workspace.campaign, workspace.archive
+        rng = random.Random(f"{campaign.seed}/{experiment.number}")
+        pool = archive.pool(campaign.name)
+        last = pool[0].proposal.component if pool and pool[0].proposal else ""
+        query = f"{workspace.task.spec.summary} what improves {workspace.task.metric.name} {last}".strip()
+        credits = archive.credits(campaign.name)
+        return Outlook(
+            number=experiment.number,
+            rng=rng,
+            pool=pool,
+            parents=selection(campaign.parents),
+            known=recall(workspace, query, rng),
+            credits=credits,
+            failures=archive.failures(campaign.name, limit=FAILURES),
+            untried=self._untried(pool, credits),
+        )
+
+    def _untried(self, pool: list[Experiment], credits: Mapping[str, Credit]) -> list[Untried]:
+        """For the best programs of the best skeletons: techniques that were not tried there, at their best place."""
+        workspace = self._workspace
+        fruitless = {
+            arm.removeprefix("technique:") for arm, c in credits.items() if c.pulls >= GIVE_UP and c.total == 0.0
+        }
+        best_of_skeleton = list({e.skeleton: e for e in reversed(pool) if e.skeleton}.values())[::-1]
+        found = []
+        for parent, chance in zip(best_of_skeleton, SWEEP, strict=False):
+            covered = workspace.archive.covered(workspace.name, str(parent.skeleton)) | fruitless
+            program, recipes = workspace.program(parent), dict[str, Recipe]()
+            for recipe in workspace.operators.techniques_for(program):
+                technique = str(recipe["technique"])
+                if technique not in covered and not _has_function(program, technique):
+                    recipes.setdefault(technique, recipe)
+            found.append(Untried(parent, chance, recipes))
+        return found
 
     def _is_new(self, program: Program) -> bool:
         known = self._workspace.archive.experiments_with_program(self._workspace.name, program.id)
@@ -124,67 +186,41 @@ class OfflineResearcher:
         workspace.memory.add_idea(experiment.id, workspace.name, f"{proposal.hypothesis} {proposal.plan}")
         return proposal
 
-    def _query(self, pool: list[Experiment]) -> str:
-        last = pool[0].proposal.component if pool and pool[0].proposal else ""
-        return f"{self._workspace.task.spec.summary} what improves {self._workspace.task.metric.name} {last}".strip()
-
-    def _sweep(
-        self, pool: list[Experiment], known: Recall, rng: random.Random, seen: set[tuple[str, str]]
-    ) -> Draw | None:
+    def _sweep(self, outlook: Outlook) -> Draw | None:
         """An untried technique on one of the best skeletons, or None to let credit decide."""
-        workspace = self._workspace
-        credits = workspace.archive.credits(workspace.name)
-        fruitless = {
-            arm.removeprefix("technique:") for arm, c in credits.items() if c.pulls >= GIVE_UP and c.total == 0.0
-        }
-        best_of_skeleton = list({e.skeleton: e for e in reversed(pool) if e.skeleton}.values())[::-1]
-        for parent, chance in zip(best_of_skeleton, SWEEP, strict=False):
-            assert parent.skeleton is not None
-            covered = workspace.archive.covered(workspace.name, parent.skeleton) | fruitless
-            recipes: dict[str, Recipe] = {}
-            program = self._program(parent)
-            for recipe in workspace.operators.techniques_for(program):
-                technique = str(recipe["technique"])
-                untried = technique not in covered and (parent.id, technique) not in seen
-                if untried and not _has_function(program, technique):
-                    recipes.setdefault(technique, recipe)
-            if not recipes or rng.random() >= chance:
-                continue
-            technique = self._most_promising(list(recipes), known, rng)
-            seen.add((parent.id, technique))
-            recipe = recipes[technique]
-            return Draw(Operator(str(recipe["operator"])), parent, recipe)
+        for untried in outlook.untried:
+            if untried.recipes and outlook.rng.random() < untried.chance:
+                recipe = untried.recipes.pop(self._most_promising(list(untried.recipes), outlook))
+                return Draw(Operator(str(recipe["operator"])), untried.parent, recipe)
         return None
 
-    def _most_promising(self, techniques: list[str], known: Recall, rng: random.Random) -> str:
+    def _most_promising(self, techniques: list[str], outlook: Outlook) -> str:
         """By measured effect, then by earnings, then by how close its note is to the question, then at random."""
-        effects, notes = known.effects(), {note: rank for rank, note in enumerate(known.notes)}
-        credits = self._workspace.archive.credits(self._workspace.name)
+        effects = outlook.known.effects()
+        notes = {note: rank for rank, note in enumerate(outlook.known.notes)}
         library = self._workspace.operators.library.techniques
 
         def rank(technique: str) -> tuple[float, float, int, float]:
-            credit = credits.get(f"technique:{technique}")
+            credit = outlook.credits.get(f"technique:{technique}")
             earned = credit.total / credit.pulls if credit else 0.0
             near = notes.get(library[technique].note, len(notes))
-            return (-effects.get(technique, 0.0), -earned, near, rng.random())
+            return (-effects.get(technique, 0.0), -earned, near, outlook.rng.random())
 
         return min(techniques, key=rank)
 
-    def _by_credit(self, pool: list[Experiment], rng: random.Random, misses: Counter[str], number: int) -> Draw | None:
+    def _by_credit(self, outlook: Outlook) -> Draw | None:
         """What the bandit over operators names, on a parent from the pool; passes over what missed twice already."""
-        from evolver.agents.offline.bandit import OperatorBandit
-
-        workspace, archive = self._workspace, self._workspace.archive
-        credits = {name: (credit.pulls, credit.total) for name, credit in archive.credits(workspace.name).items()}
-        failures = archive.failures(workspace.name, limit=5)
-        able = [op for op in BANDIT if misses[op] < MISSES and (failures or op is not Operator.REPAIR)]
+        rng, misses = outlook.rng, outlook.misses
+        pulls = {name: (credit.pulls, credit.total) for name, credit in outlook.credits.items()}
+        able = [op for op in BANDIT if misses[op] < MISSES and (outlook.failures or op is not Operator.REPAIR)]
         arms = [f"operator:{op}" for op in able or BANDIT[:1]]
-        operator = Operator(OperatorBandit(EXPLORATION).choose(arms, credits, rng).removeprefix("operator:"))
+        operator = Operator(OperatorBandit(EXPLORATION).choose(arms, pulls, rng).removeprefix("operator:"))
         if operator is Operator.REPAIR:
-            draw = self._repair(rng.choice(failures), rng)
+            draw = self._repair(rng.choice(outlook.failures), rng)
         else:
-            fresh = [e for e in pool if misses[e.id] < MISSES] or pool
-            draw = self._change(operator, self._select(fresh, rng, number), pool, rng)
+            fresh = [e for e in outlook.pool if misses[e.id] < MISSES] or outlook.pool
+            parent = outlook.parents.choose(fresh, rng, self._workspace.task.metric, outlook.number)
+            draw = self._change(operator, parent, outlook.pool, rng)
         if draw is None:
             misses[operator] += MISSES
         return draw
@@ -197,9 +233,9 @@ class OfflineResearcher:
         mates = [others[rank] for rank in ranked[:MATES]] if operator is Operator.CROSSOVER else []
         recipe = self._workspace.operators.draw(
             operator,
-            self._program(parent),
+            self._workspace.program(parent),
             rng,
-            others=[self._program(mate) for mate in mates],
+            others=[self._workspace.program(mate) for mate in mates],
             sigma=_sigma(parent),
             parent_recipe=parent.proposal.recipe if parent.proposal else None,
         )
@@ -213,22 +249,12 @@ class OfflineResearcher:
             return None
         recipe = self._workspace.operators.draw(
             Operator.REPAIR,
-            self._program(failed),
+            self._workspace.program(failed),
             rng,
             failure=trials[-1],
             parent_recipe=failed.proposal.recipe if failed.proposal else None,
         )
         return Draw(Operator.REPAIR, failed, recipe) if recipe else None
-
-    def _select(self, pool: list[Experiment], rng: random.Random, number: int) -> Experiment:
-        from evolver.memory.selection import selection
-
-        choice = selection(self._workspace.campaign.parents)
-        return choice.choose(pool, rng, self._workspace.task.metric, number)
-
-    def _program(self, experiment: Experiment) -> Program:
-        assert experiment.program is not None
-        return self._workspace.archive.program(experiment.program)
 
     def _proposal(self, draw: Draw, known: Recall) -> Proposal:
         operators, metric = self._workspace.operators, self._workspace.task.metric

@@ -248,12 +248,11 @@ class Runner:
                 return known
             workspace = self._workspace
             archive, experiment = workspace.archive, workspace.archive.experiment(experiment_id)
-            assert experiment.program is not None
             archive.add_event(workspace.name, "trial_started", experiment_id, stage=stage, seed=seed)
             trial = await run_trial(
                 workspace.sandbox,
                 workspace.task,
-                archive.program(experiment.program),
+                workspace.program(experiment),
                 stage,
                 seed,
                 experiment_folder(workspace.home, experiment_id) / f"{stage}-{seed}",

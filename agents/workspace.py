@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evolver.agents.evidence import Noise
-from evolver.contracts import Campaign, Experiment
+from evolver.contracts import Campaign, Experiment, Program
 from evolver.errors import UsageError
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ class Workspace:
     concluding: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while a verdict is formed, so that two lanes never crown against the same old champion."""
 
+    _programs: dict[str, Program] = field(default_factory=dict)
+
     @property
     def campaign(self) -> Campaign:
         """The campaign as the archive has it now."""
@@ -62,6 +64,13 @@ class Workspace:
 
         library = Library.from_notes(self.archive.notes(self.task.name))
         return Operators(library, self.task.spec.program.entry, self.task.baseline())
+
+    def program(self, experiment: Experiment) -> Program:
+        """The program of an experiment that has one; kept at hand, since programs never change."""
+        assert experiment.program is not None
+        if experiment.program not in self._programs:
+            self._programs[experiment.program] = self.archive.program(experiment.program)
+        return self._programs[experiment.program]
 
     def scores(self, experiment: Experiment | str) -> dict[int, float]:
         """Deciding metric by seed, over the experiment's finished trials at the deciding stage."""

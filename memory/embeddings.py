@@ -87,16 +87,18 @@ class MiniLm(EmbeddingFunction[list[str]]):
     def __call__(self, input: list[str]) -> list[Vector]:
         """Embed texts; texts seen lately cost nothing."""
         with self._lock:
-            new = [text for text in dict.fromkeys(input) if text not in self._cache]
-            for begin in range(0, len(new), BATCH):
-                batch = new[begin : begin + BATCH]
-                self._cache.update(zip(batch, self._embed(batch), strict=True))
-            for text in input:
+            vectors = {text: self._cache[text] for text in input if text in self._cache}
+        new = [text for text in dict.fromkeys(input) if text not in vectors]
+        for begin in range(0, len(new), BATCH):
+            batch = new[begin : begin + BATCH]
+            vectors.update(zip(batch, self._embed(batch), strict=True))
+        with self._lock:
+            for text, vector in vectors.items():
+                self._cache[text] = vector
                 self._cache.move_to_end(text)
-            vectors = [self._cache[text] for text in input]
             while len(self._cache) > CACHED_TEXTS:
                 self._cache.popitem(last=False)
-            return vectors
+        return [vectors[text] for text in input]
 
     def _embed(self, texts: list[str]) -> Vector:
         encoded = self._tokenizer.encode_batch(texts)

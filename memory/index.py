@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import queue
+import re
 import shutil
 import threading
 from collections.abc import Sequence
@@ -26,6 +27,8 @@ COLLECTIONS = ("notes", "lessons", "ideas")
 BATCH = 200
 GATHER = 1.0
 """Seconds that the writer lets entries gather: a write costs the same disk flushes for one as for many."""
+_NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
+"""Left out of what lessons are found by: a number says nothing there, and a change of it alone moves nothing."""
 EVERY_TASK = "*"
 """In the index: the task of notes that serve every task."""
 
@@ -63,6 +66,8 @@ class Memory:
         self._waiting: dict[tuple[str, str], _Entry] = {}
         """What is not in its collection yet, the newest of each id."""
         self._hurry = threading.Event()
+        self._answers: dict[tuple[str, str, int], list[Hit]] = {}
+        """What was found among the notes, until they change."""
         self._failure: Exception | None = None
         self._writer = threading.Thread(target=self._write_behind, name="evolver-memory", daemon=True)
         self._writer.start()
@@ -118,6 +123,7 @@ class Memory:
         for note in notes:
             if note.id not in known:
                 self._give(_note_entry(note))
+        self._answers.clear()
         self.flush()
 
     def add_lessons(self, lessons: Sequence[Lesson]) -> None:
@@ -134,8 +140,11 @@ class Memory:
         self._pending.put(entry)
 
     def search_notes(self, query: str, task: str, k: int) -> list[Hit]:
-        """Notes of a task, or for every task, nearest first."""
-        return self._search("notes", query, k, {"task": [task, EVERY_TASK]})
+        """Notes of a task, or for every task, nearest first; a question asked before costs nothing while notes stay."""
+        key = (query, task, k)
+        if key not in self._answers:
+            self._answers[key] = self._search("notes", query, k, {"task": [task, EVERY_TASK]})
+        return self._answers[key]
 
     def search_lessons(self, query: str, task: str, k: int, campaign: str | None = None) -> list[Hit]:
         """Lessons about a task, nearest first; of one campaign alone if named."""
@@ -167,6 +176,7 @@ class Memory:
     def rebuild(self, archive: Archive) -> dict[str, int]:
         """Make every collection anew from the archive; returns how many documents each holds."""
         self.flush()
+        self._answers.clear()
         with self._guard:
             for name in COLLECTIONS:
                 self._client.delete_collection(name)
@@ -253,7 +263,7 @@ def _lesson_entry(lesson: Lesson) -> _Entry:
     return _Entry(
         collection="lessons",
         id=lesson.id,
-        text="" if gone else f"{lesson.component}: {lesson.claim}",
+        text="" if gone else _NUMBER.sub("", f"{lesson.component}: {lesson.claim}"),
         metadata={"task": lesson.task, "campaign": lesson.campaign},
     )
 

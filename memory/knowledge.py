@@ -47,6 +47,13 @@ class Knowledge(Stored):
                 raise UnknownName(f"there is no lesson {lesson_id} in the archive")
             return Lesson.model_validate(row.data)
 
+    def lessons_by_id(self, ids: Sequence[str]) -> list[Lesson]:
+        """Lessons in the order of their ids; unknown ids are left out."""
+        with self._database.read() as session:
+            matches = session.scalars(select(LessonRow).where(LessonRow.id.in_(ids))) if ids else ()
+            found = {row.id: Lesson.model_validate(row.data) for row in matches}
+        return [found[key] for key in ids if key in found]
+
     def lessons(self, task: str | None = None, campaign: str | None = None) -> list[Lesson]:
         """Lessons of a task or a campaign, or all."""
         with self._database.read() as session:
