@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Select, select, update
 from sqlalchemy.orm import Session
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from evolver.contracts import Campaign
 from evolver.memory.tables import ExperimentRow
 
+Query = TypeVar("Query", bound=Select[*tuple[Any, ...]])
 POOL_SIZE = 40
 PER_SKELETON = 2
 """Elites of one skeleton that the pool keeps, so that constant-variants of one program do not fill it."""
@@ -34,7 +35,7 @@ def trim_pool(session: Session, campaign: Campaign) -> None:
         session.execute(update(ExperimentRow).where(ExperimentRow.id.in_(dropped)).values(pooled=0))
 
 
-def _best_first(query: Select[Any], campaign: Campaign) -> Select[Any]:
+def _best_first(query: Query, campaign: Campaign) -> Query:
     order: ColumnElement[Any] = (
         ExperimentRow.score.desc() if campaign.metric.direction == "maximize" else ExperimentRow.score.asc()
     )

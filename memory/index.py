@@ -171,7 +171,10 @@ class Memory:
         distances = (found["distances"] or [[]])[0]
         pairs = [pair for pair in zip(distances, found["ids"][0], strict=True) if pair[1] not in outdated]
         pairs += [(1.0 - float(vectors[0] @ vector), e.id) for vector, e in zip(vectors[1:], ours, strict=True)]
-        return [Hit(id=key, score=min(1.0, max(0.0, 1.0 - distance))) for distance, key in sorted(pairs)[:k]]
+        return [
+            Hit(id=key, score=min(1.0, max(0.0, 1.0 - distance)))
+            for distance, key in sorted((round(d, 4), key) for d, key in pairs)[:k]
+        ]
 
     def rebuild(self, archive: Archive) -> dict[str, int]:
         """Make every collection anew from the archive; returns how many documents each holds."""

@@ -15,6 +15,7 @@ from evolver.contracts import Campaign, Experiment, Lesson, LessonStatus, Note
 from evolver.errors import UsageError
 from evolver.memory import Archive, Hashing, Memory, MemoryInUse
 
+PARTS = ("start", "end", "slope", "warm-up", "length", "noise", "restart", "floor", "momentum", "batch", "order", "seed")
 NOTES = [
     Note(
         id="n1",
@@ -218,7 +219,7 @@ def test_a_rebuilt_index_finds_the_same(
         experiment = finish(archive, seq)
         assert experiment.proposal is not None
         memory.add_idea(experiment.id, "c", f"{experiment.proposal.hypothesis} {experiment.proposal.plan}")
-        lesson = make_lesson(f"l{seq}", claim=f"step {seq} of the schedule matters", component=f"part {seq}")
+        lesson = make_lesson(f"l{seq}", claim=f"the {PARTS[seq]} of the schedule matters", component=PARTS[seq])
         archive.save_lesson(lesson)
         memory.add_lessons([lesson])
     archive.save_lesson(make_lesson("gone", status=LessonStatus.RETIRED))
@@ -227,7 +228,7 @@ def test_a_rebuilt_index_finds_the_same(
     def found() -> list[tuple[str, float]]:
         hits = [
             *memory.search_notes("local optima", "packing", 3),
-            *memory.search_lessons("the schedule of step 7", "packing", 5),
+            *memory.search_lessons("does the warm-up matter", "packing", 5),
             *memory.search_ideas("plan c-0-3", "c", 5),
         ]
         return [(hit.id, round(hit.score, 4)) for hit in hits]

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+import psutil
 import pytest
 
 from evolver.sandbox import PYTHON, Job, Limits, Mount, Outcome, Sandbox
@@ -94,3 +95,15 @@ async def hiding(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
     yield make_one
     for sandbox in made:
         await sandbox.close()
+
+
+@pytest.fixture
+def survivors() -> Callable[[], list[psutil.Process]]:
+    """The processes below this one that the test has started and that still run."""
+    before = psutil.Process().children(recursive=True)
+
+    def running() -> list[psutil.Process]:
+        now = psutil.Process().children(recursive=True)
+        return [process for process in now if process not in before and process.status() != psutil.STATUS_ZOMBIE]
+
+    return running

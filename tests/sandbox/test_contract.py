@@ -8,9 +8,10 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from evolver.errors import SandboxError
 from evolver.sandbox import Ending, Limits
 
 Bench = Any
+Survivors = Callable[[], list[psutil.Process]]
 
 
 async def test_delivers_files_log_and_figures(bench: Bench) -> None:
@@ -206,7 +208,7 @@ async def test_slots_are_not_exceeded(bench: Bench) -> None:
     assert most == 2
 
 
-async def test_stop_ends_a_job_and_frees_its_slot(bench: Bench) -> None:
+async def test_stop_ends_a_job_and_frees_its_slot(bench: Bench, survivors: Survivors) -> None:
     handles = [await bench.sandbox.start(bench.job("print('up'); time.sleep(60)")) for _ in range(2)]
     waiting = asyncio.create_task(bench.sandbox.wait(handles[0]))
     await asyncio.sleep(0.1)
@@ -217,7 +219,7 @@ async def test_stop_ends_a_job_and_frees_its_slot(bench: Bench) -> None:
     await bench.sandbox.stop(handles[0])
     await bench.sandbox.close()
     assert (await bench.sandbox.wait(handles[1])).ending is Ending.CANCELLED
-    assert psutil.Process().children(recursive=True) == []
+    assert survivors() == []
 
 
 async def test_a_finished_job_cannot_be_stopped_any_more(bench: Bench) -> None:
@@ -227,11 +229,11 @@ async def test_a_finished_job_cannot_be_stopped_any_more(bench: Bench) -> None:
     assert await bench.sandbox.wait(handle) == first and first.succeeded
 
 
-async def test_cancelling_the_wait_ends_the_job(bench: Bench) -> None:
+async def test_cancelling_the_wait_ends_the_job(bench: Bench, survivors: Survivors) -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.3):
             await bench.run("time.sleep(60)")
-    assert psutil.Process().children(recursive=True) == []
+    assert survivors() == []
     assert [(await bench.run("pass"))[0].succeeded for _ in range(3)] == [True] * 3
 
 
@@ -300,7 +302,7 @@ def orphans_come_here() -> Iterator[None]:
     library.prctl(set_child_subreaper, 0, 0, 0, 0)
 
 
-async def test_a_killed_parent_leaves_nothing(bench: Bench, orphans_come_here: None) -> None:
+async def test_a_killed_parent_leaves_nothing(bench: Bench, survivors: Survivors, orphans_come_here: None) -> None:
     code = PARENT.format(tests=str(Path(__file__).parent), kind=bench.kind, folder=str(bench.folder / "jobs"))
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None and parent.stdout.readline() == "up\n"
@@ -310,15 +312,15 @@ async def test_a_killed_parent_leaves_nothing(bench: Bench, orphans_come_here: N
     parent.wait()
     parent.stdout.close()
     deadline = time.monotonic() + 5
-    while (
-        left := [p for p in psutil.Process().children(recursive=True) if p.status() != psutil.STATUS_ZOMBIE]
-    ) and time.monotonic() < deadline:
+    while survivors() and time.monotonic() < deadline:
         await asyncio.sleep(0.02)
-    assert left == []
-    for child in psutil.Process().children():
-        child.wait()
+    assert survivors() == []
+    for process in psutil.Process().children():
+        if process.status() == psutil.STATUS_ZOMBIE:
+            process.wait()
     again = type(bench.sandbox)(1)
-    for top in ("/sys/fs/cgroup", "/tmp"):
-        for folder, names, _ in os.walk(top):
-            assert not [name for name in names if name.startswith("evolver-") and f"-{parent.pid}-" in name], folder
+    marked = re.compile(rf"evolver-\d+-{parent.pid}-")
+    assert not any(marked.match(path.name) for path in Path(tempfile.gettempdir()).iterdir())
+    for top, names, _ in os.walk("/sys/fs/cgroup"):
+        assert not any(map(marked.match, names)), top
     await again.close()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 import psutil
@@ -14,6 +15,8 @@ import pytest
 
 from evolver.sandbox import PYTHON, Ending, Job, Limits, Mount, Outcome, open_sandbox
 from evolver.sandbox.unprotected import Unprotected, rewritten
+
+Survivors = Callable[[], list[psutil.Process]]
 
 
 async def run(folder: Path, code: str, **limits: float) -> Outcome:
@@ -56,14 +59,14 @@ async def test_its_folder_is_private_and_gone_afterwards(tmp_path: Path) -> None
     assert not Path(root).exists() and roots() == []
 
 
-async def test_programs_that_detach_are_found(tmp_path: Path) -> None:
+async def test_programs_that_detach_are_found(tmp_path: Path, survivors: Survivors) -> None:
     code = (
         "import os, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0: time.sleep(60)\n"
         "    os._exit(0)\nos.wait()\n"
         "print('left one')"
     )
     outcome = await run(tmp_path, code)
-    assert outcome.log == "left one\n" and psutil.Process().children(recursive=True) == []
+    assert outcome.log == "left one\n" and survivors() == []
 
 
 async def test_a_program_that_kills_its_launcher_leaves_nothing(tmp_path: Path) -> None:
@@ -98,7 +101,7 @@ async def test_it_says_what_it_does_not_protect() -> None:
     assert said["memory"].enforced
 
 
-async def test_a_flood_of_processes_is_stopped(tmp_path: Path) -> None:
+async def test_a_flood_of_processes_is_stopped(tmp_path: Path, survivors: Survivors) -> None:
     began = time.monotonic()
     outcome = await run(
         tmp_path,
@@ -106,4 +109,4 @@ async def test_a_flood_of_processes_is_stopped(tmp_path: Path) -> None:
         processes=20,
     )
     assert "20 processes" in outcome.reason and outcome.exit_code == -9 and time.monotonic() - began < 10
-    assert psutil.Process().children(recursive=True) == []
+    assert survivors() == []
