@@ -97,22 +97,11 @@ class Progress:
 
     def _conclusion(self, experiment: Experiment) -> list[Text]:
         """A line for what is worth one: a new champion, or where no display shows the count, every experiment."""
-        verdict = experiment.verdict
-        if verdict is None:
+        if experiment.verdict is None:
             return []
-        plan = experiment.proposal.plan if experiment.proposal else ""
-        improved = verdict.kind is VerdictKind.IMPROVED
-        if not improved and self._console.is_terminal:
+        if self._console.is_terminal and experiment.verdict.kind is not VerdictKind.IMPROVED:
             return []
-        score = f"{experiment.score:.6g}" if experiment.score is not None else "no score"
-        mark, style = ("★", "bold green") if improved else ("·", "dim")
-        text = Text(f"{mark} {experiment.number:>4}  {score:>10}  ", style=style)
-        text.append(
-            plan if verdict.kind is not VerdictKind.UNUSABLE else f"{plan}: {verdict.reason}",
-            style="" if improved else "dim",
-        )
-        text.truncate(self._console.width if self._console.is_terminal else LINE, overflow="ellipsis")
-        return [text]
+        return [conclusion_line(experiment, self._console.width if self._console.is_terminal else LINE)]
 
     def _panel(self, archive: Archive) -> RenderableType:
         campaign, counts = archive.campaign(self._campaign.name), archive.counts(self._campaign.name)
@@ -159,6 +148,20 @@ class Progress:
         text = Text(score_with_interval(champion.score, champion.interval), style="bold green")
         text.append(f"  {campaign.metric.name} of experiment {champion.number}", style="")
         return text
+
+
+def conclusion_line(experiment: Experiment, width: int) -> Text:
+    """Number, score and plan of an experiment with a verdict; a star marks a new champion."""
+    assert experiment.verdict is not None
+    plan = experiment.proposal.plan if experiment.proposal else ""
+    improved = experiment.verdict.kind is VerdictKind.IMPROVED
+    score = f"{experiment.score:.6g}" if experiment.score is not None else "no score"
+    mark, style = ("★", "bold green") if improved else ("·", "dim")
+    text = Text(f"{mark} {experiment.number:>4}  {score:>10}  ", style=style)
+    unusable = experiment.verdict.kind is VerdictKind.UNUSABLE
+    text.append(f"{plan}: {experiment.verdict.reason}" if unusable else plan, style="" if improved else "dim")
+    text.truncate(width, overflow="ellipsis")
+    return text
 
 
 def _one_line(text: str, width: int) -> Text:

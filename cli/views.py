@@ -74,9 +74,9 @@ def show_campaign(name: str, last: int, as_json: bool) -> None:
         console = Console(highlight=False)
         print_outcome(summary, home, console)
         console.print("\n[bold]Champions[/]")
-        console.print(_experiments_table(line))
+        console.print(_experiments_table(archive, line))
         console.print(f"\n[bold]Last {len(recent)} experiments[/]")
-        console.print(_experiments_table(recent))
+        console.print(_experiments_table(archive, recent))
 
 
 def _champions(archive: Archive, name: str) -> list[Experiment]:
@@ -84,7 +84,7 @@ def _champions(archive: Archive, name: str) -> list[Experiment]:
     return [archive.experiment(event.experiment) for event in archive.events(name, kind="champion") if event.experiment]
 
 
-def _experiments_table(experiments: list[Experiment]) -> Table:
+def _experiments_table(archive: Archive, experiments: list[Experiment]) -> Table:
     table = Table(box=None, header_style="dim")
     table.add_column("no.", justify="right", no_wrap=True)
     table.add_column("score", justify="right", no_wrap=True)
@@ -96,7 +96,7 @@ def _experiments_table(experiments: list[Experiment]) -> Table:
         plan = e.proposal.plan if e.proposal else "not proposed yet"
         verdict = str(e.verdict.kind) if e.verdict else "open"
         style = {"improved": "green", "unusable": "red"}.get(verdict, "")
-        parents = " ".join(str(_number(parent)) for parent in e.proposal.parents) if e.proposal else ""
+        parents = _parents(archive, e)
         table.add_row(
             str(e.number),
             "" if e.score is None else f"{e.score:.6g}",
@@ -108,11 +108,6 @@ def _experiments_table(experiments: list[Experiment]) -> Table:
     return table
 
 
-def _number(experiment_id: str) -> str:
-    with open_archive(Settings().home) as archive:
-        return str(archive.experiment(experiment_id).number)
-
-
 def show_experiment(name: str, number: int, as_json: bool) -> None:
     """One experiment: proposal, diff against its parent, trials, verdict, lessons."""
     with open_archive(Settings().home) as archive:
@@ -120,7 +115,7 @@ def show_experiment(name: str, number: int, as_json: bool) -> None:
         trials = archive.trials(experiment.id)
         lessons = [lesson for lesson in archive.lessons(campaign=name) if experiment.id in lesson.evidence]
         program = archive.program(experiment.program) if experiment.program else None
-        diff = _diff(archive, experiment, program)
+        diff, parents = _diff(archive, experiment, program), _parents(archive, experiment)
         if as_json:
             print(
                 json.dumps(
@@ -142,7 +137,7 @@ def show_experiment(name: str, number: int, as_json: bool) -> None:
         proposal = experiment.proposal
         facts.add_row("hypothesis", Text(proposal.hypothesis))
         facts.add_row("operator", str(proposal.operator))
-        facts.add_row("parents", " ".join(_number(parent) for parent in proposal.parents) or "none")
+        facts.add_row("parents", parents or "none")
         facts.add_row(
             "given",
             f"{len(proposal.notes)} notes, {len(proposal.lessons)} lessons"
@@ -173,6 +168,12 @@ def show_experiment(name: str, number: int, as_json: bool) -> None:
             console.print(Text(trial.log_tail.strip()[-1500:], style="dim"))
     if diff:
         console.print(Syntax(diff, "diff", background_color="default", word_wrap=True))
+
+
+def _parents(archive: Archive, experiment: Experiment) -> str:
+    """Numbers of the experiments that it was made from."""
+    keys = experiment.proposal.parents if experiment.proposal else ()
+    return " ".join(str(archive.experiment(key).number) for key in keys)
 
 
 def _diff(archive: Archive, experiment: Experiment, program: Program | None) -> str:

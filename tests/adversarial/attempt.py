@@ -62,14 +62,15 @@ async def attempt(sandbox: Any, folder: Path, request: dict[str, Any], port: int
     from evolver.sandbox import PYTHON, Job, Limits
 
     before, output = mounts(), folder / "out"
-    told = {"SECRET_FILE": str(folder / "secret"), "HOST_PORT": str(port), "HOST_NAME": f"evolver-test-{os.getpid()}"}
+    told = {"HIDDEN_FILE": str(folder / "secret"), "HOST_PORT": str(port), "HOST_NAME": f"evolver-test-{os.getpid()}",
+            "HOST_HOME": str(Path.home())}
     handle = await sandbox.start(
         Job(
             id="attack",
             command=(PYTHON, "-c", request["code"]),
             output=output,
             limits=Limits(**request["limits"]),
-            environment={name.replace("SECRET", "HIDDEN"): value for name, value in told.items()},
+            environment=told,
         )
     )
     outcome = await sandbox.wait(handle)

@@ -16,14 +16,15 @@ PROGRAMS = [
     case("write everywhere", """
 places = ["/x", "/usr/x", "/etc/passwd", "/etc/x", "/bin/x", "/run/launcher.pyc", "/dev/x", "/dev/null/x",
           "/proc/sys/kernel/core_pattern", "/proc/sys/kernel/hostname", "/proc/sysrq-trigger", "/proc/1/oom_score_adj",
-          "/root/evil", "/home/evil", "/var/tmp/evil",
+          os.environ["HOST_HOME"] + "/evil", "/home/evil", "/var/tmp/evil",
           sys.prefix + "/evil", os.__file__, os.environ["HIDDEN_FILE"], "/sys/fs/cgroup/evil", "/proc/1/mem"]
 for place in places: attempt("WROTE " + place, lambda: open(place, "r+" if os.path.exists(place) else "w"))
 for place in ("/tmp/evil", "/dev/shm/evil", "/out/fine"): open(place, "w").write("x")
 """, tools=True, exit_code=0, files=("fine",)),
     case("read the host", """
 import glob
-for place in (os.environ["HIDDEN_FILE"], "/etc/shadow", "/etc/machine-id", "/root/.bashrc", "/root/.ssh", "/home",
+for place in (os.environ["HIDDEN_FILE"], "/etc/shadow", "/etc/machine-id", os.environ["HOST_HOME"] + "/.bashrc",
+              os.environ["HOST_HOME"] + "/.ssh", "/home",
               "/var/log", "/sys/class",
               "/proc/kcore", "/dev/mem", "/dev/vda", "/dev/sda", "/proc/1/environ"):
     attempt("LEAK " + place, lambda: open(place, "rb").read(10) if not os.path.isdir(place) else os.listdir(place))
