@@ -80,9 +80,7 @@ def main() -> None:
             accepted, false = sum(row[1] for row in rows), sum(row[2] for row in rows)
             share = false / max(accepted, 1)
             mean = [sum(row[i] for row in rows) / repeats for i in range(5)]
-            print(
-                f"{name:16}{correlation:9.1f}{mean[0]:11.2f}{share:15.1%}{mean[4]:12.2f}{mean[3]:8.0f}"
-            )
+            print(f"{name:16}{correlation:9.1f}{mean[0]:11.2f}{share:15.1%}{mean[4]:12.2f}{mean[3]:8.0f}")
 
 
 if __name__ == "__main__":

@@ -14,47 +14,52 @@ import asyncio
 import tempfile
 import time
 from pathlib import Path
+from typing import Literal
 
 from evolver.graph import Context
 from evolver.graph.campaign import build_graph, recursion_limit
 from evolver.graph.context import Context as CampaignContext
 from evolver.graph.workspaces import Office, Workspaces
-from evolver.sandbox import Handle, Job, Outcome
+from evolver.sandbox.local import LocalSandbox
 
 TASK = Path(__file__).parent / "tasks" / "sleeper"
 
 
-async def campaign(context: CampaignContext, experiments: int) -> list[tuple[float, float]]:
-    """Begin and end of every job's time in a slot."""
-    workspaces, spans = Workspaces(), []
+class TimedSlots(asyncio.Semaphore):
+    """The sandbox's slots, with the moments at which one was taken (+1) or given back (-1)."""
+
+    def __init__(self, slots: int) -> None:
+        super().__init__(slots)
+        self.changes: list[tuple[float, int]] = []
+
+    async def acquire(self) -> Literal[True]:
+        """Take a slot."""
+        await super().acquire()
+        self.changes.append((time.perf_counter(), 1))
+        return True
+
+    def release(self) -> None:
+        """Give a slot back."""
+        self.changes.append((time.perf_counter(), -1))
+        super().release()
+
+
+async def campaign(context: CampaignContext, experiments: int) -> list[tuple[float, int]]:
+    """Run the campaign and return when slots were taken and given back."""
+    workspaces, slots = Workspaces(), TimedSlots(context.workers)
     opened = workspaces.get
-    watched: set[int] = set()
 
     async def get(ctx: CampaignContext, name: str) -> Office:
         office = await opened(ctx, name)
-        sandbox = office.workspace.sandbox
-        if id(sandbox) not in watched:
-            watched.add(id(sandbox))
-            start, wait, begun = sandbox.start, sandbox.wait, {}
-
-            async def timed_start(job: Job) -> Handle:
-                handle = await start(job)
-                begun[job.id] = time.perf_counter()
-                return handle
-
-            async def timed_wait(handle: Handle) -> Outcome:
-                outcome = await wait(handle)
-                spans.append((begun.pop(handle.job.id), time.perf_counter()))
-                return outcome
-
-            sandbox.start, sandbox.wait = timed_start, timed_wait  # type: ignore[method-assign]
+        assert isinstance(office.workspace.sandbox, LocalSandbox)
+        office.workspace.sandbox._slots = slots
         return office
 
     workspaces.get = get  # type: ignore[method-assign, assignment]
     await build_graph(workspaces).ainvoke(
         {"campaign": "slots"}, {"recursion_limit": recursion_limit(experiments)}, context=context
     )
-    return spans
+    return slots.changes
 
 
 def main() -> None:
@@ -66,13 +71,16 @@ def main() -> None:
         context = Context(
             task=str(TASK), campaign="slots", experiments=options.experiments, workers=options.slots, home=Path(home)
         )
-        spans = asyncio.run(campaign(context, options.experiments))
-    spans.sort()
-    spans = spans[2:]  # the baseline's candidate and judge, alone before the lanes begin
-    begin, tail = spans[0][0], sorted(end for _, end in spans)[-2 * options.slots]
-    busy = sum(min(end, tail) - start for start, end in spans if start < tail)
-    share = busy / (options.slots * (tail - begin))
-    print(f"{options.experiments} experiments, {options.slots} slots: {tail - begin:.1f} s, slots busy {share:.3f}")
+        changes = asyncio.run(campaign(context, options.experiments))
+    changes = changes[4:]  # the baseline's candidate and judge, alone before the lanes begin
+    end = [moment for moment, change in changes if change < 0][-2 * options.slots]
+    busy, held, last = 0.0, 0, changes[0][0]
+    for moment, change in changes:
+        busy += held * (min(moment, end) - min(last, end))
+        held, last = held + change, moment
+    wall = end - changes[0][0]
+    share = busy / (options.slots * wall)
+    print(f"{options.experiments} experiments, {options.slots} slots: {wall:.1f} s, slots busy {share:.3f}")
 
 
 if __name__ == "__main__":
