@@ -27,15 +27,15 @@ class OfflineCoder:
         workspace = self._workspace
         proposal = workspace.archive.experiment(experiment_id).proposal
         assert proposal is not None
-        program = self.attempt(proposal)
+        program = self.apply(proposal)
         if program is not None:
             from evolver.agents.offline import skeleton
 
             workspace.archive.record_program(experiment_id, program, skeleton(program))
         return program
 
-    def attempt(self, proposal: Proposal) -> Program | None:
-        """The program that a proposal leads to, or None where it does not apply or fails the cheap checks."""
+    def apply(self, proposal: Proposal) -> Program | None:
+        """The program that a proposal leads to, or None where its recipe does not apply."""
         from evolver.agents.offline import CannotApply
 
         if proposal.operator is Operator.BASELINE:
@@ -45,7 +45,10 @@ class OfflineCoder:
         archive, operators = self._workspace.archive, self._workspace.operators
         programs = [self._workspace.program(archive.experiment(parent)) for parent in proposal.parents]
         try:
-            program = operators.apply(proposal.recipe, programs[0], {other.id: other for other in programs[1:]})
+            return operators.apply(proposal.recipe, programs[0], {other.id: other for other in programs[1:]})
         except CannotApply:
             return None
-        return None if operators.check(program) else program
+
+    def is_sound(self, program: Program) -> bool:
+        """Whether a program passes the cheap checks that come before any trial."""
+        return not self._workspace.operators.check(program)

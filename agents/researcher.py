@@ -27,7 +27,7 @@ GIVE_UP = 3
 """Tries without any reward after which a technique waits for the bandit instead of being swept over new skeletons."""
 EXPLORATION = 0.5
 """Of the bandit over operators: rewards are rare, and the paper's bound would keep it near uniform for long."""
-MISSES = 2
+MISSES = 1
 """Draws by one operator, or on one parent, that may come to nothing before a proposal looks elsewhere."""
 MATES = 3
 """Programs that a crossover may take parts from; better ones are likelier."""
@@ -120,8 +120,8 @@ class OfflineResearcher:
             if draw is None:
                 continue
             proposal = self._proposal(draw, outlook.known)
-            program = self._coder.attempt(proposal)
-            if program is not None and self._is_new(program):
+            program = self._coder.apply(proposal)
+            if program is not None and self._is_new(program) and self._coder.is_sound(program):
                 self._claimed.add(program.id)
                 return self._record(experiment, draw, proposal)
             outlook.misses.update((draw.operator, draw.parent.id))
@@ -209,7 +209,7 @@ class OfflineResearcher:
         return min(techniques, key=rank)
 
     def _by_credit(self, outlook: Outlook) -> Draw | None:
-        """What the bandit over operators names, on a parent from the pool; passes over what missed twice already."""
+        """What the bandit over operators names, on a parent from the pool; passes over what missed already."""
         rng, misses = outlook.rng, outlook.misses
         pulls = {name: (credit.pulls, credit.total) for name, credit in outlook.credits.items()}
         able = [op for op in BANDIT if misses[op] < MISSES and (outlook.failures or op is not Operator.REPAIR)]

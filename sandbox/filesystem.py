@@ -14,6 +14,7 @@ from evolver.sandbox.job import Limits, Mount
 
 OUT, HOME, LAUNCHER = "/out", "/tmp", "/run/launcher.pyc"  # noqa: S108
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store")
+OTHERS_MAY_ENTER = 0o005
 CONFIGURATION = ("/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime")
 RESERVED = (*SYSTEM, "/etc", "/proc", "/dev", "/run", OUT)
 PACKAGES = ("agents", "cli", "graph", "memory", "prompts", "sandbox", "tasks", "web")
@@ -44,9 +45,17 @@ def interpreter() -> tuple[Bind, ...]:
     binds = []
     for target in targets:
         if target != Path("/") and not any(target.is_relative_to(folder) for folder in shown):
-            binds.append(Bind(target.resolve(), target))
+            binds += _opened(target)
             shown.append(target)
     return tuple(binds)
+
+
+def _opened(folder: Path) -> list[Bind]:
+    """The folder, or what is in it where others may not enter it: the one inside can then be entered."""
+    source = folder.resolve()
+    if source.stat().st_mode & OTHERS_MAY_ENTER == OTHERS_MAY_ENTER:
+        return [Bind(source, folder)]
+    return [Bind(entry.resolve(), folder / entry.name) for entry in sorted(source.iterdir()) if entry.exists()]
 
 
 @cache

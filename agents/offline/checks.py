@@ -11,12 +11,24 @@ from evolver.agents.offline.names import FunctionNode, required
 from evolver.agents.offline.source import CannotApply, Source, is_python, parse
 from evolver.contracts import Program
 
-_FATAL = frozenset({
-    "UndefinedName", "UndefinedLocal", "UndefinedExport", "ReturnOutsideFunction", "YieldOutsideFunction",
-    "ContinueOutsideLoop", "BreakOutsideLoop", "DuplicateArgument", "DefaultExceptNotLast", "TwoStarredExpressions",
-    "TooManyExpressionsInStarredAssignment", "FutureFeatureNotDefined", "LateFutureImport",
-    "ForwardAnnotationSyntaxError",
-})
+_FATAL = frozenset(
+    {
+        "UndefinedName",
+        "UndefinedLocal",
+        "UndefinedExport",
+        "ReturnOutsideFunction",
+        "YieldOutsideFunction",
+        "ContinueOutsideLoop",
+        "BreakOutsideLoop",
+        "DuplicateArgument",
+        "DefaultExceptNotLast",
+        "TwoStarredExpressions",
+        "TooManyExpressionsInStarredAssignment",
+        "FutureFeatureNotDefined",
+        "LateFutureImport",
+        "ForwardAnnotationSyntaxError",
+    }
+)
 """Kinds of pyflakes messages that mean that the program cannot work."""
 
 
@@ -61,8 +73,11 @@ def _file_faults(path: str, text: str) -> tuple[str, ...]:
 
 
 def _doubles(source: Source) -> Iterator[str]:
-    counts = Counter(node.name for node in source.tree.body
-                     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef))
+    counts = Counter(
+        node.name
+        for node in source.tree.body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    )
     for name, count in counts.items():
         if count > 1:
             yield f"{name} is defined {count} times"
@@ -84,7 +99,12 @@ def _entry_faults(item: str, program: Program, baseline: Program | None) -> Iter
 
 def _signatures(source: Source, name: str) -> list[tuple[str, FunctionNode]]:
     """The entry function, or the public methods and the constructor of an entry class."""
-    return [(function.name, function.node) for function in source.functions.values()
-            if function.name == name or (function.name.startswith(f"{name}.") and (
-                not function.node.name.startswith("_") or function.node.name == "__init__"))]
-
+    return [
+        (function.name, function.node)
+        for function in source.functions.values()
+        if function.name == name
+        or (
+            function.name.startswith(f"{name}.")
+            and (not function.node.name.startswith("_") or function.node.name == "__init__")
+        )
+    ]

@@ -59,8 +59,12 @@ def literals(text: str) -> tuple[Literal, ...]:
 
 def draw_tune(program: Program, rng: random.Random, sigma: float | None) -> Tune | None:
     """Mutate the step size, then one to four constants with it; None if the program has no constants."""
-    sites = [(path, index, literal) for path, text in program.files.items() if is_python(path)
-             for index, literal in enumerate(literals(text))]
+    sites = [
+        (path, index, literal)
+        for path, text in program.files.items()
+        if is_python(path)
+        for index, literal in enumerate(literals(text))
+    ]
     if not sites:
         return None
     step = (SIGMA if sigma is None else sigma) * math.exp(TAU * rng.gauss(0.0, 1.0))
@@ -68,12 +72,17 @@ def draw_tune(program: Program, rng: random.Random, sigma: float | None) -> Tune
     bar = rng.random()
     wanted = min(next(k for k, chance in enumerate(AT_ONCE, 1) if bar < chance), len(sites))
     # Weighted sampling without replacement: the largest u**(1/weight) win.
-    keyed = sorted(((rng.random() ** (1.0 / literal.weight), place) for place, (_, _, literal) in enumerate(sites)),
-                   reverse=True)
+    keyed = sorted(
+        ((rng.random() ** (1.0 / literal.weight), place) for place, (_, _, literal) in enumerate(sites)), reverse=True
+    )
     chosen = sorted(place for _, place in keyed[:wanted])
-    return Tune(sigma=float(f"{step:.6g}"), changes=tuple(
-        ConstantChange(file=path, index=index, name=literal.name, old=literal.text, new=mutate(literal, step, rng))
-        for path, index, literal in (sites[place] for place in chosen)))
+    return Tune(
+        sigma=float(f"{step:.6g}"),
+        changes=tuple(
+            ConstantChange(file=path, index=index, name=literal.name, old=literal.text, new=mutate(literal, step, rng))
+            for path, index, literal in (sites[place] for place in chosen)
+        ),
+    )
 
 
 def mutate(literal: Literal, sigma: float, rng: random.Random) -> str:
@@ -181,14 +190,18 @@ class _Collector:
         inner = _Context(f"{context.where}{node.name}", "", 1.0)
         args = node.args
         positional = [*args.posonlyargs, *args.args]
-        given = positional[len(positional) - len(args.defaults):]
+        given = positional[len(positional) - len(args.defaults) :]
         pairs = zip([*given, *args.kwonlyargs], [*args.defaults, *args.kw_defaults], strict=True)
         for arg, default in pairs:
             if default is not None:
                 self.visit(default, inner.named(arg.arg, 4.0))
         for statement in node.body:
-            self.visit(statement, _Context(f"{inner.where}.", "", 1.0) if isinstance(
-                statement, ast.FunctionDef | ast.AsyncFunctionDef) else inner)
+            self.visit(
+                statement,
+                _Context(f"{inner.where}.", "", 1.0)
+                if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef)
+                else inner,
+            )
 
     def _call(self, node: ast.Call, context: _Context) -> None:
         called = ast.unparse(node.func)

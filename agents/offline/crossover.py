@@ -17,8 +17,9 @@ FUNCTION, ENTRY, LINE = 3.0, 1.0, 3.0
 """How likely a function, an entry point (it brings most of the other program) and a stage's line are taken."""
 
 
-def draw_crossover(program: Program, others: Sequence[Program], rng: random.Random,
-                   entry: Sequence[str]) -> Crossover | None:
+def draw_crossover(
+    program: Program, others: Sequence[Program], rng: random.Random, entry: Sequence[str]
+) -> Crossover | None:
     """One exchange among all that the other programs offer; None if they offer nothing."""
     return choose([option for other in others for option in _offers(program, other, entry)], rng)
 
@@ -77,9 +78,19 @@ def _offers(program: Program, other: Program, entry: Sequence[str]) -> Iterator[
             if _exchangeable(mine, function, partner):
                 yield (ENTRY if name in entries else FUNCTION), Crossover(other=other.id, file=path, function=name)
             for line, anchor, placement in _lines(mine, function, theirs, partner):
-                yield LINE, Crossover.model_validate({
-                    "other": other.id, "file": path, "function": name, "line": line, "placement": placement,
-                    "site": Site.of(path, mine, anchor)})
+                yield (
+                    LINE,
+                    Crossover.model_validate(
+                        {
+                            "other": other.id,
+                            "file": path,
+                            "function": name,
+                            "line": line,
+                            "placement": placement,
+                            "site": Site.of(path, mine, anchor),
+                        }
+                    ),
+                )
 
 
 def _exchangeable(mine: Source, function: Function, partner: Function) -> bool:
@@ -87,8 +98,9 @@ def _exchangeable(mine: Source, function: Function, partner: Function) -> bool:
         return False
     if mine.indent(function.node) and function.node.col_offset != partner.node.col_offset:
         return False
-    return function.node is not function.top or \
-        call_fits(mine, function.name, accepts(partner.node), len(required(partner.node)))
+    return function.node is not function.top or call_fits(
+        mine, function.name, accepts(partner.node), len(required(partner.node))
+    )
 
 
 def _lines(mine: Source, function: Function, theirs: Source, partner: Function) -> Iterator[tuple[str, Statement, str]]:
@@ -98,7 +110,7 @@ def _lines(mine: Source, function: Function, theirs: Source, partner: Function) 
         line = theirs.segment(statement.node)
         if statement.stage is None or not statement.whole or "\n" in line or line in have:
             continue
-        before = [theirs.segment(s.node) for s in partner.body[:statement.place]]
+        before = [theirs.segment(s.node) for s in partner.body[: statement.place]]
         place = _place(mine, function, statement, before)
         if place is not None:
             yield line, *place
@@ -107,8 +119,14 @@ def _lines(mine: Source, function: Function, theirs: Source, partner: Function) 
 def _place(mine: Source, function: Function, statement: Statement, before: list[str]) -> tuple[Statement, str] | None:
     """After the nearest line that both have in front, else where the function's own refinements end."""
     local = statement.loads & (statement.function.stores | statement.function.parameters)
-    places = [s for s in function.body if s.whole and not isinstance(s.node, ast.Return | ast.Raise)
-              and local <= s.bound_before | s.binds and s.live_after(statement.stores)]
+    places = [
+        s
+        for s in function.body
+        if s.whole
+        and not isinstance(s.node, ast.Return | ast.Raise)
+        and local <= s.bound_before | s.binds
+        and s.live_after(statement.stores)
+    ]
     for line in reversed(before):
         shared = [s for s in places if mine.segment(s.node) == line]
         if shared:

@@ -14,8 +14,11 @@ from evolver.agents.offline.parts import Lookup, local_lookup
 from evolver.agents.offline.source import CannotApply, Definition, Edit, Source, parse, splice
 from evolver.contracts import Note
 
-_FENCE = re.compile(r"^(?P<indent>[ \t]*)(?P<mark>`{3,}|~{3,})[ \t]*(?:python|py|python3)[ \t]*\n"
-                    r"(?P<code>.*?)^[ \t]*(?P=mark)[ \t]*$", re.MULTILINE | re.DOTALL | re.IGNORECASE)
+_FENCE = re.compile(
+    r"^(?P<indent>[ \t]*)(?P<mark>`{3,}|~{3,})[ \t]*(?:python|py|python3)[ \t]*\n"
+    r"(?P<code>.*?)^[ \t]*(?P=mark)[ \t]*$",
+    re.MULTILINE | re.DOTALL | re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -166,9 +169,18 @@ def _technique(name: str, note: Note, definition: Definition, lookup: Lookup) ->
             waiting.extend(sorted(found.free, reverse=True))
     outputs, results = returned(definition.function)
     return Technique(
-        name=name, note=note.id, title=note.title, source=definition.text, inputs=required(definition.function),
-        outputs=outputs, results=results, needs=tuple(needs), imports=tuple(imports),
-        definition=definition, lookup=lookup)
+        name=name,
+        note=note.id,
+        title=note.title,
+        source=definition.text,
+        inputs=required(definition.function),
+        outputs=outputs,
+        results=results,
+        needs=tuple(needs),
+        imports=tuple(imports),
+        definition=definition,
+        lookup=lookup,
+    )
 
 
 def accepts(node: FunctionNode) -> tuple[str, ...]:

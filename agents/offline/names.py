@@ -8,8 +8,16 @@ from collections.abc import Iterator
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 BUILTINS = frozenset(dir(builtins))
-_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda,
-           ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_SCOPES = (
+    ast.FunctionDef,
+    ast.AsyncFunctionDef,
+    ast.ClassDef,
+    ast.Lambda,
+    ast.ListComp,
+    ast.SetComp,
+    ast.DictComp,
+    ast.GeneratorExp,
+)
 _GROWING = frozenset({"append", "extend", "insert", "add", "update", "setdefault", "appendleft"})
 _CHILDLESS = (ast.Constant, ast.expr_context, ast.operator, ast.cmpop, ast.unaryop, ast.boolop)
 
@@ -25,7 +33,7 @@ def required(node: FunctionNode) -> tuple[str, ...]:
     """Names of the parameters that a caller must give, in order."""
     args = node.args
     positional = [*args.posonlyargs, *args.args]
-    needed = positional[:len(positional) - len(args.defaults)]
+    needed = positional[: len(positional) - len(args.defaults)]
     keyword = [arg for arg, default in zip(args.kwonlyargs, args.kw_defaults, strict=True) if default is None]
     return tuple(arg.arg for arg in (*needed, *keyword))
 
@@ -72,8 +80,10 @@ def binds(node: ast.stmt) -> frozenset[str]:
     if isinstance(node, ast.For | ast.AsyncFor | ast.While | ast.With | ast.AsyncWith):
         return bound_by_header(node) | _binds_all(node.body)
     if isinstance(node, ast.Try | ast.TryStar):
-        ways = [_binds_all([*node.body, *node.orelse]),
-                *(_binds_all(handler.body) for handler in node.handlers if not _leaves(handler.body))]
+        ways = [
+            _binds_all([*node.body, *node.orelse]),
+            *(_binds_all(handler.body) for handler in node.handlers if not _leaves(handler.body)),
+        ]
         return frozenset.intersection(*ways) | _binds_all(node.finalbody)
     return stores(node)
 

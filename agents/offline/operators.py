@@ -56,8 +56,15 @@ class Operators:
             return []
 
     def draw(
-        self, operator: Operator, program: Program, rng: random.Random, *, others: Sequence[Program] = (),
-        sigma: float | None = None, failure: Trial | None = None, parent_recipe: Recipe | None = None,
+        self,
+        operator: Operator,
+        program: Program,
+        rng: random.Random,
+        *,
+        others: Sequence[Program] = (),
+        sigma: float | None = None,
+        failure: Trial | None = None,
+        parent_recipe: Recipe | None = None,
     ) -> Recipe | None:
         """A random recipe, or None when the operator has nothing to offer here.
 
@@ -138,8 +145,14 @@ def _choose(found: Sequence[Placement], kind: type[Draft | Rewrite], rng: random
     if not found:
         return None
     technique = rng.choice(sorted({place.recipe.technique for place in found}))
-    return choose([(_LIKELY[place.preference] * (_REPEAT if place.called else 1.0), place.recipe) for place in found
-                   if place.recipe.technique == technique], rng)
+    return choose(
+        [
+            (_LIKELY[place.preference] * (_REPEAT if place.called else 1.0), place.recipe)
+            for place in found
+            if place.recipe.technique == technique
+        ],
+        rng,
+    )
 
 
 def _sigma(recipe: Recipe | None) -> float | None:

@@ -129,16 +129,22 @@ def _words(source: Source) -> frozenset[str]:
 
 
 def _removals(source: Source, keep: frozenset[str]) -> list[Edit]:
-    functions = {node.name: node for node in source.tree.body
-                 if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.decorator_list}
+    functions = {
+        node.name: node
+        for node in source.tree.body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.decorator_list
+    }
     needed: set[str] = set()
     waiting = set(keep)
     for node in source.tree.body:
         if not isinstance(node, ast.Import | ast.ImportFrom) and functions.get(getattr(node, "name", "")) is not node:
             waiting |= loads(node)
             if "__all__" in stores(node):
-                waiting |= {inner.value for inner in ast.walk(node)
-                            if isinstance(inner, ast.Constant) and isinstance(inner.value, str)}
+                waiting |= {
+                    inner.value
+                    for inner in ast.walk(node)
+                    if isinstance(inner, ast.Constant) and isinstance(inner.value, str)
+                }
     while waiting:
         name = waiting.pop()
         if name not in needed:
@@ -166,6 +172,7 @@ def _past_blank_lines(text: str, at: int) -> int:
 
 def local_lookup(source: Source) -> Lookup:
     """Names as a parsed file means them."""
+
     def lookup(name: str) -> Definition | tuple[str, ...] | None:
         return source.definitions.get(name) or source.imports.get(name)
 

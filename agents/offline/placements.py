@@ -103,8 +103,12 @@ def _places(key: str, technique: Technique, program: Program, entry: Sequence[st
                     yield Placement(called, order_of.index(kind), place, recipe)
             if _replaces(technique, function, source, entries):
                 preference = 0 if function.name == technique.name else order_of.index("function")
-                yield Placement(False, preference, place, Rewrite(
-                    technique=key, digest=technique.digest, file=path, function=function.name))
+                yield Placement(
+                    False,
+                    preference,
+                    place,
+                    Rewrite(technique=key, digest=technique.digest, file=path, function=function.name),
+                )
 
 
 def _reach(technique: Technique, source: Source) -> frozenset[str]:
@@ -125,26 +129,37 @@ def _is(technique: Technique, function: Function) -> bool:
     return shape(function.node, named=False) == shape(technique.node, named=False)
 
 
-def _drafts(key: str, technique: Technique, path: str, source: Source,
-            function: Function) -> Iterator[tuple[Kind, Draft]]:
+def _drafts(
+    key: str, technique: Technique, path: str, source: Source, function: Function
+) -> Iterator[tuple[Kind, Draft]]:
     def draft(statement: Statement, placement: str, final: bool = False) -> Draft:
-        return Draft.model_validate({
-            "technique": key, "digest": technique.digest, "placement": placement, "call": technique.call,
-            "final": final, "site": Site.of(path, source, statement)})
+        return Draft.model_validate(
+            {
+                "technique": key,
+                "digest": technique.digest,
+                "placement": placement,
+                "call": technique.call,
+                "final": final,
+                "site": Site.of(path, source, statement),
+            }
+        )
 
     if _tears(technique, function):
         return
     gaps = [gap for gap in _gaps(technique, function) if _fits(technique, source, *gap)]
     for statement, placement in gaps:
-        following = statement.siblings[statement.place + 1:] if placement == "after" else [statement]
+        following = statement.siblings[statement.place + 1 :] if placement == "after" else [statement]
         final = bool(following) and isinstance(following[0].node, ast.Return)
         yield "last" if (statement, placement) == gaps[-1] else "earlier", draft(statement, placement, final)
     origin = _origin(technique, function)
     for statement in source.statements:
         if statement.function is not function or not statement.whole:
             continue
-        if _gives(statement, technique) and not _added_to(technique, statement) and _available(
-                technique, source, statement, statement.bound_before):
+        if (
+            _gives(statement, technique)
+            and not _added_to(technique, statement)
+            and _available(technique, source, statement, statement.bound_before)
+        ):
             yield "call" if statement is origin else "earlier", draft(statement, "replace_call")
         if statement.loop and (last := _end_of_loop(source, statement)) and _fits(technique, source, last, "after"):
             yield "loop", draft(last, "after")
@@ -188,7 +203,7 @@ def _origin(technique: Technique, function: Function) -> Statement | None:
 def _end_of_loop(source: Source, loop: Statement) -> Statement | None:
     assert isinstance(loop.node, ast.For | ast.AsyncFor | ast.While)
     last_node = loop.node.body[-1]
-    last = next(s for s in source.statements[loop.index + 1:] if s.node is last_node)
+    last = next(s for s in source.statements[loop.index + 1 :] if s.node is last_node)
     leaves = isinstance(last_node, ast.Return | ast.Raise | ast.Break | ast.Continue)
     return last if last.whole and not leaves else None
 
@@ -207,7 +222,8 @@ def _fits(technique: Technique, source: Source, statement: Statement, placement:
             return False
     outputs = set(technique.outputs)
     return bool(not after and statement.loads & outputs) or (
-        (after or not outputs <= statement.binds) and statement.live_after(outputs))
+        (after or not outputs <= statement.binds) and statement.live_after(outputs)
+    )
 
 
 def _available(technique: Technique, source: Source, statement: Statement, bound: frozenset[str]) -> bool:
@@ -253,5 +269,8 @@ def _alike(technique: Technique, function: Function, needs: tuple[str, ...]) -> 
     if technique.inputs != needs:
         return False
     names, results = function.returned
-    return results is not None and results == technique.results and (
-        not names or not technique.outputs or names == technique.outputs)
+    return (
+        results is not None
+        and results == technique.results
+        and (not names or not technique.outputs or names == technique.outputs)
+    )

@@ -28,8 +28,9 @@ class Site(Record):
     @classmethod
     def of(cls, file: str, source: Source, statement: Statement) -> Site:
         """The site of a statement."""
-        return cls(file=file, function=statement.function.name, index=statement.index,
-                   text=source.first_line(statement.node))
+        return cls(
+            file=file, function=statement.function.name, index=statement.index, text=source.first_line(statement.node)
+        )
 
     def find(self, source: Source) -> Statement:
         """The statement in a parsed file. Raises CannotApply if another one stands there."""
@@ -192,8 +193,7 @@ class Repair(Record):
         return f"after status {self.cause}, change {_listed(self.changes)}", _names(self.changes)
 
 
-AnyRecipe = Annotated[
-    Tune | Draft | Rewrite | Crossover | Change | Ablate | Repair, Field(discriminator="operator")]
+AnyRecipe = Annotated[Tune | Draft | Rewrite | Crossover | Change | Ablate | Repair, Field(discriminator="operator")]
 _ADAPTER: TypeAdapter[AnyRecipe] = TypeAdapter(AnyRecipe)
 
 

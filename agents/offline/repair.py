@@ -36,8 +36,9 @@ _UNDEFINED = re.compile(r"NameError: (?:global )?name '(\w+)' is not defined")
 _FRAME = re.compile(r'File "([^"\n]+)", line (\d+)')
 
 
-def draw_repair(program: Program, failure: Trial, parent_recipe: Recipe | None, library: Library,
-                rng: random.Random) -> Repair | None:
+def draw_repair(
+    program: Program, failure: Trial, parent_recipe: Recipe | None, library: Library, rng: random.Random
+) -> Repair | None:
     """One fix that suits the failure; None if there is none. `parent_recipe` is what made the failed program."""
     made_by = read_recipe(parent_recipe) if parent_recipe else None
     log = f"{failure.log_tail}\n{failure.reason}"
@@ -52,8 +53,9 @@ def draw_repair(program: Program, failure: Trial, parent_recipe: Recipe | None, 
         options += [(1.5, fix) for place in _blamed(program, log) for fix in _without(*place, status, guard=True)]
     if status in (TrialStatus.TIMEOUT, TrialStatus.OUT_OF_MEMORY, TrialStatus.FAILED, TrialStatus.INVALID):
         added = _last_added(program, made_by)
-        options += [(2.0, fix) for place in added
-                    for fix in _without(*place, status, guard=status is TrialStatus.FAILED)]
+        options += [
+            (2.0, fix) for place in added for fix in _without(*place, status, guard=status is TrialStatus.FAILED)
+        ]
         if isinstance(made_by, Tune):
             options += [(4.0, fix) for fix in _softened(program, made_by, status)]
     return choose(options, rng)
@@ -77,6 +79,7 @@ def apply_repair(recipe: Repair, program: Program, library: Library) -> dict[str
 
 def _known(library: Library) -> Lookup:
     """What a missing name may mean: something of the notes, or a module."""
+
     def lookup(name: str) -> Definition | tuple[str, ...] | None:
         found = library.lookup(name)
         if found is None and name in ABBREVIATIONS:
@@ -98,13 +101,21 @@ def _missing(program: Program, log: str, library: Library) -> Iterator[Repair]:
 
 def _shrinks(program: Program, status: TrialStatus, rng: random.Random) -> Iterator[Repair]:
     """The largest integers, such as loop counts, to a half or less."""
-    sites = [(abs(literal.value), path, index, literal) for path, text in program.files.items() if is_python(path)
-             for index, literal in enumerate(literals(text))
-             if isinstance(literal.value, int) and abs(literal.value) >= 4 and not literal.is_seed]
+    sites = [
+        (abs(literal.value), path, index, literal)
+        for path, text in program.files.items()
+        if is_python(path)
+        for index, literal in enumerate(literals(text))
+        if isinstance(literal.value, int) and abs(literal.value) >= 4 and not literal.is_seed
+    ]
     for value, path, index, literal in sorted(sites, key=lambda site: -site[0])[:LARGEST_CONSTANTS]:
         smaller = max(1, round(value / rng.choice((2, 3, 4)))) * (1 if literal.value > 0 else -1)
-        yield Repair(fix="shrink", cause=status.value, file=path, changes=(
-            ConstantChange(file=path, index=index, name=literal.name, old=literal.text, new=str(smaller)),))
+        yield Repair(
+            fix="shrink",
+            cause=status.value,
+            file=path,
+            changes=(ConstantChange(file=path, index=index, name=literal.name, old=literal.text, new=str(smaller)),),
+        )
 
 
 def _softened(program: Program, tuned: Tune, status: TrialStatus) -> Iterator[Repair]:
@@ -158,8 +169,13 @@ def _last_added(program: Program, made_by: object) -> Iterator[tuple[str, Source
             continue
         source = parse(text)
         for statement in source.statements:
-            if site is not None and line and path == site.file and statement.function.name == site.function \
-                    and source.first_line(statement.node) == line:
+            if (
+                site is not None
+                and line
+                and path == site.file
+                and statement.function.name == site.function
+                and source.first_line(statement.node) == line
+            ):
                 yield path, source, statement
                 return
             if statement.stage:
@@ -179,12 +195,15 @@ def _without(path: str, source: Source, statement: Statement, status: TrialStatu
 def _guardable(statement: Statement) -> bool:
     """Whether its names keep earlier values when it fails, and lines can be indented without changing a string."""
     if not statement.whole or not isinstance(
-            statement.node, ast.Assign | ast.AugAssign | ast.Expr | ast.For | ast.While):
+        statement.node, ast.Assign | ast.AugAssign | ast.Expr | ast.For | ast.While
+    ):
         return False
     if statement.parent is not None and isinstance(statement.parent.node, ast.Try):
         return False
-    if any(isinstance(node, ast.Constant | ast.JoinedStr) and node.end_lineno != node.lineno
-           for node in ast.walk(statement.node)):
+    if any(
+        isinstance(node, ast.Constant | ast.JoinedStr) and node.end_lineno != node.lineno
+        for node in ast.walk(statement.node)
+    ):
         return False
     return not statement.live_after(statement.stores - statement.bound_before)
 

@@ -71,7 +71,8 @@ def _is_number(node: ast.expr) -> bool:
 
 def _without_docstring(node: ast.AST, body: object) -> object:
     if not isinstance(body, list) or not isinstance(
-            node, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        node, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+    ):
         return body
     first = body[0] if body else None
     if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):

@@ -115,9 +115,12 @@ class Statement:
     @cached_property
     def bound_before(self) -> frozenset[str]:
         """Local names that are bound when it starts."""
-        outer = self.function.parameters if self.parent is None else \
-            self.parent.bound_before | bound_by_header(self.parent.node)
-        return outer.union(*(sibling.binds for sibling in self.siblings[:self.place]))
+        outer = (
+            self.function.parameters
+            if self.parent is None
+            else self.parent.bound_before | bound_by_header(self.parent.node)
+        )
+        return outer.union(*(sibling.binds for sibling in self.siblings[: self.place]))
 
     @cached_property
     def call(self) -> str | None:
@@ -125,8 +128,11 @@ class Statement:
         if not isinstance(self.node, ast.Assign) or len(self.node.targets) != 1:
             return None
         value = self.node.value
-        return ast.unparse(value.func) if isinstance(value, ast.Call) and \
-            isinstance(value.func, ast.Name | ast.Attribute) else None
+        return (
+            ast.unparse(value.func)
+            if isinstance(value, ast.Call) and isinstance(value.func, ast.Name | ast.Attribute)
+            else None
+        )
 
     @cached_property
     def stage(self) -> str | None:
@@ -140,10 +146,10 @@ class Statement:
 
     def after(self) -> Iterator[Statement]:
         """The statements that may run after it, nearest first; an enclosing loop brings it and others round again."""
-        yield from self.siblings[self.place + 1:]
+        yield from self.siblings[self.place + 1 :]
         if self.parent is not None:
             if self.parent.loop:
-                yield from self.siblings[:self.place + 1]
+                yield from self.siblings[: self.place + 1]
             yield from self.parent.after()
 
     def live_after(self, names: Iterable[str]) -> bool:
@@ -222,7 +228,7 @@ class Source:
     def indent(self, node: ast.stmt) -> str:
         """White space before a statement."""
         line = self.lines[node.lineno - 1]
-        return line[:len(line) - len(line.lstrip())]
+        return line[: len(line) - len(line.lstrip())]
 
     def first_line(self, node: ast.stmt) -> str:
         """The statement's first line without indentation; recipes carry it to see that they still fit."""
@@ -242,8 +248,9 @@ class Source:
                     function.body = self._enter(body, function, None, statements)
         return functions, tuple(statements)
 
-    def _enter(self, nodes: list[ast.stmt], function: Function, parent: Statement | None,
-               found: list[Statement]) -> list[Statement]:
+    def _enter(
+        self, nodes: list[ast.stmt], function: Function, parent: Statement | None, found: list[Statement]
+    ) -> list[Statement]:
         block: list[Statement] = []
         for node in nodes:
             statement = Statement(node, len(found), function, block, len(block), parent, self._whole(node))
@@ -256,9 +263,9 @@ class Source:
 
     def _whole(self, node: ast.stmt) -> bool:
         start, end = self.span(node)
-        before = self.lines[node.lineno - 1][:start - self._starts[node.lineno - 1]]
+        before = self.lines[node.lineno - 1][: start - self._starts[node.lineno - 1]]
         assert node.end_lineno is not None
-        rest = self.text[end:self._starts[node.end_lineno] - 1].strip()
+        rest = self.text[end : self._starts[node.end_lineno] - 1].strip()
         return not before.strip() and (not rest or rest.startswith("#")) and not self.text.startswith("elif", start)
 
     @cached_property
@@ -314,7 +321,7 @@ def splice(text: str, edits: Iterable[Edit]) -> str:
     for edit in sorted(edits, key=lambda e: (e.start, e.end)):
         if edit.start < at:
             raise CannotApply("two changes touch the same text")
-        pieces += [text[at:edit.start], edit.text]
+        pieces += [text[at : edit.start], edit.text]
         at = edit.end
     return "".join([*pieces, text[at:]])
 

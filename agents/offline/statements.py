@@ -20,16 +20,23 @@ MOVES = 4
 
 def draw_edit(program: Program, rng: random.Random) -> Change | None:
     """One change among all that the program allows; None if it has no statement to change."""
-    options = [option for path, source in _sources(program) for statement in source.statements
-               for option in (*_moves(path, source, statement, rng), *_words(path, source, statement, rng))]
+    options = [
+        option
+        for path, source in _sources(program)
+        for statement in source.statements
+        for option in (*_moves(path, source, statement, rng), *_words(path, source, statement, rng))
+    ]
     return choose(options, rng)
 
 
 def draw_ablate(program: Program, rng: random.Random) -> Ablate | None:
     """One statement to do without; None if each is needed."""
-    options = [(_weight(statement),
-                Ablate(site=Site.of(path, source, statement), component=_component(source, statement)))
-               for path, source in _sources(program) for statement in source.statements if removable(statement)]
+    options = [
+        (_weight(statement), Ablate(site=Site.of(path, source, statement), component=_component(source, statement)))
+        for path, source in _sources(program)
+        for statement in source.statements
+        if removable(statement)
+    ]
     return choose(options, rng)
 
 
@@ -44,7 +51,7 @@ def apply_change(recipe: Change, program: Program) -> dict[str, str]:
         case "delete":
             edits = [without_statement(source, statement)]
         case "duplicate":
-            text = source.text[source.offset(statement.node.lineno, 0):end]
+            text = source.text[source.offset(statement.node.lineno, 0) : end]
             edits = [Edit(end, end, text)]
         case "swap":
             edits = _swap(source, statement)
@@ -64,8 +71,11 @@ def apply_ablate(recipe: Ablate, program: Program, entry: Sequence[str]) -> dict
 
 def removable(statement: Statement) -> bool:
     """Whether the function is still whole without it: the names that it alone binds are not read later."""
-    if not statement.whole or len(statement.siblings) < 2 or isinstance(
-            statement.node, ast.Return | ast.Raise | ast.Global | ast.Nonlocal | ast.Break | ast.Continue):
+    if (
+        not statement.whole
+        or len(statement.siblings) < 2
+        or isinstance(statement.node, ast.Return | ast.Raise | ast.Global | ast.Nonlocal | ast.Break | ast.Continue)
+    ):
         return False
     return not statement.live_after(statement.stores - statement.bound_before)
 
@@ -110,9 +120,14 @@ def _moves(path: str, source: Source, statement: Statement, rng: random.Random) 
 
 
 def _swappable(statement: Statement) -> bool:
-    following = statement.siblings[statement.place + 1:statement.place + 2]
-    if not following or not following[0].whole or isinstance(
-            following[0].node, ast.Return | ast.Raise | ast.Break | ast.Continue | ast.FunctionDef | ast.ClassDef):
+    following = statement.siblings[statement.place + 1 : statement.place + 2]
+    if (
+        not following
+        or not following[0].whole
+        or isinstance(
+            following[0].node, ast.Return | ast.Raise | ast.Break | ast.Continue | ast.FunctionDef | ast.ClassDef
+        )
+    ):
         return False
     return not following[0].loads & (statement.stores - statement.bound_before)
 
@@ -132,9 +147,18 @@ def _words(path: str, source: Source, statement: Statement, rng: random.Random) 
     inside = 1.5 if statement.parent is not None and statement.parent.loop else 1.0
     found = tokens(source, statement)
     for place, token in enumerate(found):
-        yield inside * token.weight, Change.model_validate({
-            "change": token.kind, "site": Site.of(path, source, statement), "token": place, "old": token.old,
-            "new": rng.choice(token.options)})
+        yield (
+            inside * token.weight,
+            Change.model_validate(
+                {
+                    "change": token.kind,
+                    "site": Site.of(path, source, statement),
+                    "token": place,
+                    "old": token.old,
+                    "new": rng.choice(token.options),
+                }
+            ),
+        )
 
 
 def _swap(source: Source, statement: Statement) -> list[Edit]:

@@ -10,16 +10,35 @@ from typing import Literal
 from evolver.agents.offline.source import Source, Statement
 
 COMPARISONS: dict[type[ast.cmpop], tuple[str, tuple[str, ...]]] = {
-    ast.Lt: ("<", ("<=", ">")), ast.LtE: ("<=", ("<", ">=")), ast.Gt: (">", (">=", "<")),
-    ast.GtE: (">=", (">", "<=")), ast.Eq: ("==", ("!=",)), ast.NotEq: ("!=", ("==",)),
+    ast.Lt: ("<", ("<=", ">")),
+    ast.LtE: ("<=", ("<", ">=")),
+    ast.Gt: (">", (">=", "<")),
+    ast.GtE: (">=", (">", "<=")),
+    ast.Eq: ("==", ("!=",)),
+    ast.NotEq: ("!=", ("==",)),
 }
 ARITHMETIC: dict[type[ast.operator], tuple[str, tuple[str, ...]]] = {
-    ast.Add: ("+", ("-",)), ast.Sub: ("-", ("+",)), ast.Mult: ("*", ("/", "+")), ast.Div: ("/", ("*",)),
+    ast.Add: ("+", ("-",)),
+    ast.Sub: ("-", ("+",)),
+    ast.Mult: ("*", ("/", "+")),
+    ast.Div: ("/", ("*",)),
     ast.Pow: ("**", ("*",)),
 }
-_PAIRS = (("min", "max"), ("minimum", "maximum"), ("fmin", "fmax"), ("amin", "amax"), ("argmin", "argmax"),
-          ("nanmin", "nanmax"), ("nanargmin", "nanargmax"), ("floor", "ceil"), ("sin", "cos"), ("any", "all"),
-          ("zeros", "ones"), ("zeros_like", "ones_like"), ("cumsum", "cumprod"))
+_PAIRS = (
+    ("min", "max"),
+    ("minimum", "maximum"),
+    ("fmin", "fmax"),
+    ("amin", "amax"),
+    ("argmin", "argmax"),
+    ("nanmin", "nanmax"),
+    ("nanargmin", "nanargmax"),
+    ("floor", "ceil"),
+    ("sin", "cos"),
+    ("any", "all"),
+    ("zeros", "ones"),
+    ("zeros_like", "ones_like"),
+    ("cumsum", "cumprod"),
+)
 CALLS = {one: other for pair in _PAIRS for one, other in (pair, pair[::-1])}
 
 
@@ -55,8 +74,11 @@ def _statement_tokens(source: Source, node: ast.stmt) -> Iterator[Token]:
     if isinstance(node, ast.If):
         test = source.segment(node.test)
         start, end = source.span(node.test)
-        opposite = source.segment(node.test.operand) if isinstance(node.test, ast.UnaryOp) and isinstance(
-            node.test.op, ast.Not) else f"not ({test})"
+        opposite = (
+            source.segment(node.test.operand)
+            if isinstance(node.test, ast.UnaryOp) and isinstance(node.test.op, ast.Not)
+            else f"not ({test})"
+        )
         yield Token("condition", start, end, test, (opposite,), 1.0)
 
 
@@ -75,8 +97,13 @@ def _expression_tokens(source: Source, node: ast.AST) -> Iterator[Token]:
         between = source.span(node.values[0])[1], source.span(node.values[1])[0]
         yield from _between(source, between, old, (new,), 1.0)
     elif isinstance(node, ast.Call):
-        name = node.func.id if isinstance(node.func, ast.Name) else \
-            node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        name = (
+            node.func.id
+            if isinstance(node.func, ast.Name)
+            else node.func.attr
+            if isinstance(node.func, ast.Attribute)
+            else ""
+        )
         if name in CALLS:
             end = source.span(node.func)[1]
             yield Token("call", end - len(name), end, name, (CALLS[name],), 1.5)
@@ -84,8 +111,9 @@ def _expression_tokens(source: Source, node: ast.AST) -> Iterator[Token]:
         yield from _expression_tokens(source, child)
 
 
-def _between(source: Source, between: tuple[int, int], old: str, options: tuple[str, ...],
-             weight: float) -> Iterator[Token]:
+def _between(
+    source: Source, between: tuple[int, int], old: str, options: tuple[str, ...], weight: float
+) -> Iterator[Token]:
     """The operator between two operands, unless a comment between them has it too."""
     text = source.text[slice(*between)]
     if text.count(old) == 1:
