@@ -7,7 +7,9 @@ python docs/picture.py picture docs/circle-packing.svg
 from __future__ import annotations
 
 import io
+import re
 import sys
+from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
@@ -27,11 +29,12 @@ def main(name: str, output: str) -> None:
     console = Console(record=True, width=WIDTH, file=io.StringIO(), highlight=False, force_terminal=True)
     with open_archive(home) as archive:
         summary = summarise(archive, name)
-        console.print(Text(f"$ evolver run {summary.task} --compare", style="bold"))
+        console.print(Text(f"$ evolver run {summary.task} --experiments {summary.experiments} --compare", style="bold"))
         for event in archive.events(name, kind="champion"):
             console.print(conclusion_line(archive.experiment(str(event.experiment)), WIDTH))
         print_outcome(summary, home, console)
-    console.save_svg(output, title="evolver")
+    drawn = console.export_svg(title="evolver")
+    Path(output).write_text(re.sub(r"@font-face \{.*?\}", "", drawn, flags=re.DOTALL))  # no font is fetched
 
 
 if __name__ == "__main__":
