@@ -10,7 +10,7 @@ from langgraph.errors import GraphDrained
 from langgraph.runtime import RunControl
 
 from evolver.contracts import Campaign, CampaignStatus
-from evolver.graph.campaign import CampaignGraph, build_graph, recursion_limit
+from evolver.graph.campaign import CampaignGraph, build_graph, lanes_for, recursion_limit
 from evolver.graph.checkpoint import open_checkpointer
 from evolver.graph.context import Context
 from evolver.graph.lock import campaign_lock
@@ -74,8 +74,6 @@ async def _until_spent(graph: CampaignGraph, context: Context, campaign: Campaig
 
 def _lanes_changed(pending: int, campaign: Campaign) -> bool:
     """Whether the saved fan-out is too narrow for the workers asked for now; lanes are then laid out again."""
-    from evolver.graph.campaign import lanes_for
-
     return pending < lanes_for(campaign.workers)
 
 
