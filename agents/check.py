@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from evolver.agents.evidence import measure_noise
-from evolver.agents.runner import run_trial
+from evolver.agents.trial import run_trial
 from evolver.contracts import Program, Record, Trial, TrialStatus
 from evolver.sandbox import Sandbox
 from evolver.tasks import Task

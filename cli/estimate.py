@@ -15,7 +15,7 @@ from evolver.graph.context import Context
 
 def print_estimate(context: Context, as_json: bool) -> None:
     """Time from the baseline's own run up to every trial filling its limit; nothing is recorded."""
-    from evolver.agents.runner import run_trial
+    from evolver.agents.trial import run_trial
     from evolver.sandbox import open_sandbox
     from evolver.tasks import load_task
 

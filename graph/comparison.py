@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from evolver.agents.runner import run_trial
+from evolver.agents.trial import run_trial
 from evolver.contracts import Program
 from evolver.graph.context import Context
 from evolver.graph.summary import Arm, Summary, summarise

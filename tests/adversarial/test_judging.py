@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from evolver.agents.runner import run_trial
+from evolver.agents.trial import run_trial
 from evolver.contracts import Program, Trial, TrialStatus
 from evolver.sandbox import open_sandbox
 from evolver.tasks import Task, load_task
