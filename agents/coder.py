@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from evolver.agents.workspace import Workspace
-from evolver.contracts import Operator, Program, Proposal
+from evolver.contracts import Experiment, Operator, Program, Proposal
+
+if TYPE_CHECKING:
+    from evolver.agents.offline import Recipe
 
 
 class Coder(Protocol):
     """Writes the program that a proposal asks for."""
 
     async def code(self, experiment_id: str) -> Program | None:
-        """The program, recorded in the archive; None if the proposal cannot be carried out."""
+        """The program, recorded in the archive, once; None if the proposal cannot be carried out."""
         ...
 
 
@@ -25,27 +29,31 @@ class OfflineCoder:
     async def code(self, experiment_id: str) -> Program | None:
         """Apply the proposal's recipe to its parents."""
         workspace = self._workspace
-        proposal = workspace.archive.experiment(experiment_id).proposal
-        assert proposal is not None
-        program = self.apply(proposal)
+        experiment = workspace.archive.experiment(experiment_id)
+        if experiment.program is not None:
+            return workspace.program(experiment)
+        assert experiment.proposal is not None
+        program = self._apply(experiment.proposal)
         if program is not None:
             from evolver.agents.offline import skeleton
 
             workspace.archive.record_program(experiment_id, program, skeleton(program))
         return program
 
-    def apply(self, proposal: Proposal) -> Program | None:
-        """The program that a proposal leads to, or None where its recipe does not apply."""
-        from evolver.agents.offline import CannotApply
-
+    def _apply(self, proposal: Proposal) -> Program | None:
         if proposal.operator is Operator.BASELINE:
             return self._workspace.task.baseline()
         if not proposal.recipe:
             return None
-        archive, operators = self._workspace.archive, self._workspace.operators
-        programs = [self._workspace.program(archive.experiment(parent)) for parent in proposal.parents]
+        return self.make(proposal.recipe, [self._workspace.archive.experiment(parent) for parent in proposal.parents])
+
+    def make(self, recipe: Recipe, parents: Sequence[Experiment]) -> Program | None:
+        """What a recipe makes of the first parent, with parts from the others; None where it does not apply."""
+        from evolver.agents.offline import CannotApply
+
+        program, *others = map(self._workspace.program, parents)
         try:
-            return operators.apply(proposal.recipe, programs[0], {other.id: other for other in programs[1:]})
+            return self._workspace.operators.apply(recipe, program, {other.id: other for other in others})
         except CannotApply:
             return None
 

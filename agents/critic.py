@@ -58,11 +58,13 @@ class OfflineCritic:
         experiment = archive.experiment(experiment_id)
         if experiment.verdict is not None:
             return experiment.verdict
-        verdict = self._verdict(experiment)
-        usable = verdict.kind is not VerdictKind.UNUSABLE
-        scores = self._workspace.scores(experiment) if usable else {}
+        trials = archive.trials(experiment_id)
+        scores = self._workspace.scores_in(trials)
+        verdict = self._verdict(experiment, trials, scores)
+        if verdict.kind is VerdictKind.UNUSABLE:
+            scores = {}
         mean = sum(scores.values()) / len(scores) if scores else None
-        gain = self._gain(experiment) if usable else None
+        gain = self._gain(experiment, scores)
         lessons = self._lessons(experiment, gain)
         champion = verdict.kind is VerdictKind.IMPROVED
         archive.conclude(
@@ -80,15 +82,14 @@ class OfflineCritic:
         self._workspace.memory.add_lessons(lessons)
         return verdict
 
-    def _verdict(self, experiment: Experiment) -> Verdict:
+    def _verdict(self, experiment: Experiment, trials: list[Trial], scores: dict[int, float]) -> Verdict:
         workspace, campaign = self._workspace, self._workspace.campaign
         if experiment.program is None:
             return Verdict(kind=VerdictKind.UNUSABLE, reason="no program was written")
-        failed = _first_failure(workspace.archive.trials(experiment.id))
+        failed = _first_failure(trials)
         if failed is not None:
             where = f"{failed.stage} stage, seed {failed.seed}"
             return Verdict(kind=VerdictKind.UNUSABLE, reason=f"{failed.status} ({where}): {failed.reason}".rstrip(": "))
-        scores = workspace.scores(experiment)
         if not scores or campaign.champion is None:
             return Verdict(kind=VerdictKind.UNUSABLE, reason="no trial was finished")
         comparison = compare(scores, workspace.scores(campaign.champion), campaign.metric, workspace.noise)
@@ -102,11 +103,11 @@ class OfflineCritic:
             reference=campaign.champion,
         )
 
-    def _gain(self, experiment: Experiment) -> Comparison | None:
+    def _gain(self, experiment: Experiment, mine: dict[int, float]) -> Comparison | None:
         """Difference from the first parent on the replicates that both have."""
         if experiment.proposal is None or not experiment.proposal.parents:
             return None
-        mine, parents = self._workspace.scores(experiment), self._workspace.scores(experiment.proposal.parents[0])
+        parents = self._workspace.scores(experiment.proposal.parents[0]) if mine else {}
         if not mine.keys() & parents.keys():
             return None
         return compare(mine, parents, self._workspace.task.metric, self._workspace.noise)
@@ -138,6 +139,7 @@ class OfflineCritic:
         key = f"{workspace.name}|{proposal.operator}|{proposal.component}"
         identity = hashlib.sha256(key.encode()).hexdigest()[:12]
         evidence = (*self._evidence(identity), experiment.id)[-EVIDENCE:]
+        self._deltas[experiment.id] = gain.delta
         gains = [delta for e in evidence if (delta := self._delta(e)) is not None]
         effect = sum(gains) / len(gains)
         agree = sum(1 for g in gains if g * effect > 0)
@@ -167,7 +169,8 @@ class OfflineCritic:
     def _delta(self, experiment_id: str) -> float | None:
         """An experiment's gain over its parent; it does not change once the trials are done."""
         if experiment_id not in self._deltas:
-            gain = self._gain(self._workspace.archive.experiment(experiment_id))
+            experiment = self._workspace.archive.experiment(experiment_id)
+            gain = self._gain(experiment, self._workspace.scores(experiment))
             self._deltas[experiment_id] = None if gain is None else gain.delta
         return self._deltas[experiment_id]
 

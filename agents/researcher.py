@@ -119,11 +119,10 @@ class OfflineResearcher:
             draw = self._sweep(outlook) or self._by_credit(outlook)
             if draw is None:
                 continue
-            proposal = self._proposal(draw, outlook.known)
-            program = self._coder.apply(proposal)
+            program = self._coder.make(draw.recipe, (draw.parent, *draw.others))
             if program is not None and self._is_new(program) and self._coder.is_sound(program):
                 self._claimed.add(program.id)
-                return self._record(experiment, draw, proposal)
+                return self._record(experiment, draw, self._proposal(draw, outlook.known))
             outlook.misses.update((draw.operator, draw.parent.id))
         nothing = Proposal(
             hypothesis="no operator found a program that was not tried before",
@@ -174,8 +173,9 @@ class OfflineResearcher:
         return found
 
     def _is_new(self, program: Program) -> bool:
-        known = self._workspace.archive.experiments_with_program(self._workspace.name, program.id)
-        return program.id not in self._claimed and not known
+        if program.id in self._claimed:
+            return False
+        return not self._workspace.archive.experiments_with_program(self._workspace.name, program.id)
 
     def _record(self, experiment: Experiment, draw: Draw, proposal: Proposal) -> Proposal:
         workspace = self._workspace

@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 from evolver.agents.evidence import compare, decide
 from evolver.agents.trial import run_trial
 from evolver.agents.workspace import Workspace, experiment_folder
-from evolver.contracts import Trial, TrialStatus
+from evolver.contracts import Campaign, Experiment, Trial, TrialStatus
 from evolver.errors import WorkFailed
 
 
@@ -24,17 +24,17 @@ class Runner:
         """Run every trial that the verdict needs and that no earlier run of this program has finished."""
         workspace = self._workspace
         experiment, campaign = workspace.archive.experiment(experiment_id), workspace.campaign
-        if experiment.program is None:
+        if experiment.program is None or experiment.verdict is not None:
             return
         for stage in workspace.task.stages:
             if stage.name == campaign.stage:
                 break
             if not (await self.trial(experiment_id, stage.name, 0)).metrics:
                 return
-        await self._race(experiment_id)
+        await self._race(experiment_id, campaign)
 
-    async def _race(self, experiment_id: str) -> None:
-        workspace, campaign = self._workspace, self._workspace.campaign
+    async def _race(self, experiment_id: str, campaign: Campaign) -> None:
+        workspace = self._workspace
         size, have, replicates = 1, 0, workspace.task.stage(campaign.stage).replicates
         if workspace.noise.deterministic:
             await self.trial(experiment_id, campaign.stage, 0)
@@ -47,7 +47,7 @@ class Runner:
             champion = workspace.campaign.champion
             if champion is None or champion == experiment_id:
                 return
-            for seed in range(size):
+            for seed in sorted(set(range(size)) - workspace.scores(champion).keys()):
                 await self.trial(champion, campaign.stage, seed)
             comparison = compare(
                 workspace.scores(experiment_id), workspace.scores(champion), campaign.metric, workspace.noise
@@ -64,15 +64,19 @@ class Runner:
 
         `fresh` runs it whatever the archive says of the same program elsewhere. Lanes that need the same trial of the
         champion at once share one run. Raises WorkFailed if the trial was stopped from outside; none is recorded then.
+        Raises it too if the task's files were changed; that trial is recorded as tampered, and run again if asked for.
         """
         key = (experiment_id, stage, seed)
         lock = self._locks.setdefault(key, asyncio.Lock())
         async with lock:
-            known = self._known(experiment_id, stage, seed, elsewhere=not fresh)
+            workspace, archive = self._workspace, self._workspace.archive
+            own = next((t for t in archive.trials(experiment_id) if (t.stage, t.seed) == (stage, seed)), None)
+            if own is not None and own.status is not TrialStatus.TAMPERED:
+                return own
+            experiment = archive.experiment(experiment_id)
+            known = None if fresh or own is not None else self._elsewhere(experiment, stage, seed)
             if known is not None:
                 return known
-            workspace = self._workspace
-            archive, experiment = workspace.archive, workspace.archive.experiment(experiment_id)
             archive.add_event(workspace.name, "trial_started", experiment_id, stage=stage, seed=seed)
             trial = await run_trial(
                 workspace.sandbox,
@@ -83,22 +87,25 @@ class Runner:
                 experiment_folder(workspace.home, experiment_id) / f"{stage}-{seed}",
                 experiment=experiment_id,
                 keep=keep,
+                labels=workspace.labels,
             )
             if trial.status is TrialStatus.CANCELLED:
                 raise WorkFailed(f"trial {stage}/{seed} of {experiment_id} was stopped from outside")
             archive.record_trial(trial, workspace.task.version)
+            if trial.status is TrialStatus.TAMPERED:
+                raise WorkFailed(
+                    f"task {workspace.task.name} in {workspace.task.root} was {trial.reason}; scores would not be "
+                    f"comparable, so the trial counts for nothing. Undo the change and `evolver resume "
+                    f"{workspace.name}`, or start a new campaign."
+                )
             return trial
 
-    def _known(self, experiment_id: str, stage: str, seed: int, *, elsewhere: bool) -> Trial | None:
-        """The experiment's own trial, or, `elsewhere`, that of the same program in another experiment."""
+    def _elsewhere(self, experiment: Experiment, stage: str, seed: int) -> Trial | None:
+        """The trial of the same program in another experiment, which becomes this experiment's own."""
         archive, version = self._workspace.archive, self._workspace.task.version
-        own = next((t for t in archive.trials(experiment_id) if (t.stage, t.seed) == (stage, seed)), None)
-        if own is not None or not elsewhere:
-            return own
-        program = archive.experiment(experiment_id).program
-        known = archive.finished_trial(program, version, stage, seed) if program else None
+        known = archive.finished_trial(experiment.program, version, stage, seed) if experiment.program else None
         if known is None:
             return None
-        known = known.model_copy(update={"experiment": experiment_id, "seconds": 0.0, "cpu_seconds": 0.0})
+        known = known.model_copy(update={"experiment": experiment.id, "seconds": 0.0, "cpu_seconds": 0.0})
         archive.record_trial(known, version)
         return known

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
 
+from evolver.agents.launch import Launch, failure, launch_of, program_log
 from evolver.contracts import Metric, Program, Trial, TrialStatus
+from evolver.errors import SandboxError
 from evolver.sandbox import PYTHON, Ending, Job, Limits, Mount, Outcome, Sandbox
 from evolver.tasks import RUNTIME, Task
 
@@ -18,6 +23,7 @@ if TYPE_CHECKING:
 
 JUDGE_LIMITS = Limits(wall_seconds=60.0, memory=2 << 30, output=1 << 20, output_files=4)
 MAX_METRICS = 64
+LONGEST_TAIL = 4000
 _METRICS = TypeAdapter(dict[str, float])
 _STATUS = {
     Ending.TIMEOUT: TrialStatus.TIMEOUT,
@@ -38,51 +44,44 @@ async def run_trial(
     experiment: str,
     keep: Path | None = None,
     seconds: float | None = None,
+    labels: Mapping[str, str] | None = None,
 ) -> Trial:
     """One trial: every phase in a fresh sandbox, then the judge in another without the program.
 
     `folder` is scratch space on the host and is gone afterwards; what the program left is moved to `keep` if given.
-    `seconds` replaces the stage's time limit (comparison arms at equal CPU time).
+    If an earlier process was killed in this very trial, what it finished is used, and what still runs is waited for.
+    `seconds` replaces the stage's time limit (comparison arms at equal CPU time); `labels` mark what outlives us. If
+    files of the task were changed since it was loaded, before the trial or while it ran, the trial is `tampered`,
+    whatever came out.
     """
-    spec = task.stage(stage)
-    shutil.rmtree(folder, ignore_errors=True)
-    source = folder / "program"
-    for name, text in program.files.items():
-        path = source / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
     base = Trial(experiment=experiment, program=program.id, stage=stage, seed=seed, status=TrialStatus.CANCELLED)
+    if changed := await asyncio.to_thread(task.changed):
+        return _tampered(base, changed)
+    spec = task.stage(stage)
+    attempt = _Attempt(
+        sandbox=sandbox,
+        task=task,
+        spec=spec,
+        launch=launch_of(spec.accelerate, task.spec.resources.cpus),
+        seed=seed,
+        folder=folder,
+        seconds=seconds or spec.seconds,
+        labels={"experiment": experiment, **(labels or {})},
+    )
     try:
-        outputs: Path | None = None
-        for phase in task.spec.phases:
-            job = _harness_job(
-                task,
-                spec,
-                seed,
-                phase,
-                source,
-                folder / f"out-{phase}",
-                outputs,
-                seconds=seconds,
-                name=f"{folder.parent.name}.{folder.name}.{phase}",
-            )
-            outcome = await sandbox.wait(await sandbox.start(job))
-            base = base.model_copy(
-                update={
-                    "seconds": base.seconds + outcome.seconds,
-                    "cpu_seconds": base.cpu_seconds + outcome.cpu_seconds,
-                    "peak_memory": max(base.peak_memory, outcome.peak_memory),
-                    "log_tail": outcome.log[-4000:],
-                }
-            )
-            if not outcome.succeeded:
-                return _missing(base, outcome)
-            outputs = job.output
-        assert outputs is not None
-        judged = await _judge(sandbox, task, stage, seed, outputs, folder)
-        trial = judged if isinstance(judged, Trial) else _scored(base, judged, task.metric)
-        trial = trial.model_copy(update=base.model_dump(exclude={"status", "metrics", "reason"}))
-        if keep is not None and trial.status is TrialStatus.OK:
+        if not attempt.was_begun(program):
+            await attempt.begin(program)
+        try:
+            trial, outputs = await attempt.run(base)
+        except SandboxError:
+            # What was to be shown may be gone.
+            if changed := await asyncio.to_thread(task.changed):
+                return _tampered(base, changed)
+            raise
+        changed = await asyncio.to_thread(task.changed)
+        if changed and trial.status is not TrialStatus.CANCELLED:
+            return _tampered(trial, changed)
+        if keep is not None and outputs is not None and trial.status is TrialStatus.OK:
             shutil.rmtree(keep, ignore_errors=True)
             keep.parent.mkdir(parents=True, exist_ok=True)
             shutil.move(outputs, keep)
@@ -91,86 +90,183 @@ async def run_trial(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _harness_job(
-    task: Task,
-    spec: StageSpec,
-    seed: int,
-    phase: str,
-    source: Path,
-    output: Path,
-    artifacts: Path | None,
-    *,
-    seconds: float | None,
-    name: str,
-) -> Job:
-    resources, wall = task.spec.resources, seconds or spec.seconds
-    inputs = [("/evolver", RUNTIME), ("/task/harness.py", task.root / "harness.py"), ("/program", source)]
-    if (task.root / "public").is_dir():
-        inputs.append(("/public", task.root / "public"))
-    if artifacts is not None:
-        inputs.append(("/artifacts", artifacts))
-    return Job(
-        id=name,
-        command=(PYTHON, "/evolver/run_harness.py"),
-        output=output,
-        inputs=tuple(Mount(source=path, target=PurePosixPath(target)) for target, path in inputs),
-        limits=Limits(
-            wall_seconds=wall,
-            cpus=resources.cpus,
-            memory=int(resources.memory),
-            processes=resources.processes,
-            scratch=int(resources.scratch),
-            output=int(resources.output),
-        ),
-        environment={
-            "EVOLVER_STAGE": spec.name,
-            "EVOLVER_SEED": str(seed),
-            "EVOLVER_PHASE": phase,
-            "EVOLVER_SECONDS": str(wall),
-        },
+@dataclass(frozen=True)
+class _Attempt:
+    """A trial while it runs."""
+
+    sandbox: Sandbox
+    task: Task
+    spec: StageSpec
+    launch: Launch
+    seed: int
+    folder: Path
+    seconds: float
+    labels: dict[str, str]
+
+    @property
+    def source(self) -> Path:
+        """Where the program's files are."""
+        return self.folder / "program"
+
+    @property
+    def _note(self) -> Path:
+        return self.folder / "trial.json"
+
+    def was_begun(self, program: Program) -> bool:
+        """Whether an earlier process was killed in this trial of this program."""
+        try:
+            return bool(json.loads(self._note.read_text()) == self._identity(program))
+        except (OSError, ValueError):
+            return False
+
+    async def begin(self, program: Program) -> None:
+        """Clear away what an earlier process may have left of another trial here, and write the program."""
+        for phase in self.task.spec.phases:
+            left = await self.sandbox.attach(self._harness_job(phase, artifacts=None))
+            if left is not None:
+                await self.sandbox.stop(left)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        _write(program, self.source)
+        # Last: with it there, the program is whole.
+        self._note.write_text(json.dumps(self._identity(program)))
+
+    def _identity(self, program: Program) -> dict[str, object]:
+        return {
+            "program": program.id,
+            "task": self.task.version,
+            "stage": self.spec.name,
+            "seed": self.seed,
+            "seconds": self.seconds,
+        }
+
+    async def _outcome(self, job: Job) -> Outcome:
+        """The outcome of a job: as it was if it ended well before, else of the one that runs, else of a new one."""
+        note = job.output.with_suffix(".json")
+        try:
+            return Outcome.model_validate_json(note.read_text())
+        except (OSError, ValueError):
+            shutil.rmtree(job.output, ignore_errors=True)
+        handle = await self.sandbox.attach(job) or await self.sandbox.start(job)
+        outcome = await self.sandbox.wait(handle)
+        if outcome.succeeded:
+            note.write_text(outcome.model_dump_json())
+        return outcome
+
+    async def run(self, base: Trial) -> tuple[Trial, Path | None]:
+        """All phases and the judge: the trial, and what the last phase left for the judge."""
+        outputs: Path | None = None
+        for phase in self.task.spec.phases:
+            job = self._harness_job(phase, artifacts=outputs)
+            outcome = await self._outcome(job)
+            said = program_log(outcome.log) if self.spec.accelerate else outcome.log
+            base = base.model_copy(
+                update={
+                    "seconds": base.seconds + outcome.seconds,
+                    "cpu_seconds": base.cpu_seconds + outcome.cpu_seconds,
+                    "gpu_seconds": base.gpu_seconds + outcome.seconds * job.gpus,
+                    "peak_memory": max(base.peak_memory, outcome.peak_memory),
+                    "log_tail": said[-LONGEST_TAIL:],
+                }
+            )
+            if not outcome.succeeded:
+                return _missing(base, outcome), None
+            outputs = job.output
+        assert outputs is not None
+        return await self._judged(base, outputs), outputs
+
+    def _harness_job(self, phase: str, *, artifacts: Path | None) -> Job:
+        root, resources, launch = self.task.root, self.task.spec.resources, self.launch
+        return Job(
+            id=f"{self.folder.parent.name}.{self.folder.name}.{phase}",
+            command=launch.command,
+            output=self.folder / f"out-{phase}",
+            inputs=_mounts(
+                shared={
+                    "/evolver": RUNTIME,
+                    "/task/harness.py": root / "harness.py",
+                    "/public": root / "public",
+                    "/inputs": self.task.inputs(phase),
+                },
+                own={"/program": self.source, "/artifacts": artifacts},
+            ),
+            limits=Limits(
+                wall_seconds=self.seconds,
+                cpus=resources.cpus,
+                memory=int(resources.memory),
+                processes=resources.processes + launch.extra_processes,
+                scratch=int(resources.scratch),
+                output=int(resources.output),
+            ),
+            labels=self.labels,
+            gpus=launch.gpus,
+            ranks=launch.ranks,
+            requires=tuple(dict.fromkeys((*self.task.spec.requires, *launch.requires))),
+            environment={
+                "EVOLVER_STAGE": self.spec.name,
+                "EVOLVER_SEED": str(self.seed),
+                "EVOLVER_PHASE": phase,
+                "EVOLVER_SECONDS": str(self.seconds),
+                **launch.environment,
+            },
+        )
+
+    async def _judged(self, base: Trial, outputs: Path) -> Trial:
+        """The trial with the judge's metrics, or with the reason why there are none."""
+        root = self.task.root
+        job = Job(
+            id=f"{self.folder.parent.name}.{self.folder.name}.judge",
+            command=(PYTHON, "/evolver/run_judge.py"),
+            output=self.folder / "judged",
+            limits=JUDGE_LIMITS,
+            requires=self.task.spec.requires,
+            labels=self.labels,
+            inputs=_mounts(
+                shared={"/evolver": RUNTIME, "/judge/judge.py": root / "judge.py", "/private": root / "private"},
+                own={"/outputs": outputs},
+            ),
+            environment={"EVOLVER_STAGE": self.spec.name, "EVOLVER_SEED": str(self.seed)},
+        )
+        outcome = await self._outcome(job)
+        if outcome.ending is Ending.CANCELLED:
+            return _without_score(base, TrialStatus.CANCELLED, "stopped")
+        if not outcome.succeeded:
+            said = outcome.reason or outcome.log[-500:].strip()
+            why = f"the judge ended without a score ({outcome.ending}): {said}"
+            return _without_score(base, TrialStatus.INVALID, why)
+        try:
+            answer = json.loads((job.output / "metrics.json").read_text())
+            if "invalid" in answer:
+                return _without_score(base, TrialStatus.INVALID, str(answer["invalid"]))
+            return _scored(base, _METRICS.validate_python(answer["metrics"], strict=True), self.task.metric)
+        except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
+            return _without_score(base, TrialStatus.INVALID, f"the judge's answer cannot be read: {error}")
+
+
+def _mounts(*, shared: dict[str, Path | None], own: dict[str, Path | None]) -> tuple[Mount, ...]:
+    """What is there to be shown, by place; `own` belongs to this job alone."""
+    places = [*((target, source, False) for target, source in shared.items())]
+    places += [(target, source, True) for target, source in own.items()]
+    return tuple(
+        Mount(source=source, target=PurePosixPath(target), own=alone)
+        for target, source, alone in places
+        if source is not None and source.exists()
     )
 
 
-async def _judge(
-    sandbox: Sandbox, task: Task, stage: str, seed: int, outputs: Path, folder: Path
-) -> dict[str, float] | Trial:
-    """The judge's metrics, or a trial that says why there are none."""
-    inputs = [("/evolver", RUNTIME), ("/judge/judge.py", task.root / "judge.py"), ("/outputs", outputs)]
-    if (task.root / "private").is_dir():
-        inputs.append(("/private", task.root / "private"))
-    job = Job(
-        id=f"{folder.parent.name}.{folder.name}.judge",
-        command=(PYTHON, "/evolver/run_judge.py"),
-        output=folder / "judged",
-        limits=JUDGE_LIMITS,
-        inputs=tuple(Mount(source=path, target=PurePosixPath(target)) for target, path in inputs),
-        environment={"EVOLVER_STAGE": stage, "EVOLVER_SEED": str(seed)},
-    )
-    outcome = await sandbox.wait(await sandbox.start(job))
-    refused = Trial(experiment="", program="", stage=stage, seed=seed, status=TrialStatus.INVALID)
-    if outcome.ending is Ending.CANCELLED:
-        return refused.model_copy(update={"status": TrialStatus.CANCELLED, "reason": "stopped"})
-    if not outcome.succeeded:
-        said = outcome.reason or outcome.log[-500:].strip()
-        return refused.model_copy(update={"reason": f"the judge ended without a score ({outcome.ending}): {said}"})
-    try:
-        answer = json.loads((folder / "judged" / "metrics.json").read_text())
-        if "invalid" in answer:
-            return refused.model_copy(update={"reason": str(answer["invalid"])[:2000]})
-        return _METRICS.validate_python(answer["metrics"], strict=True)
-    except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
-        return refused.model_copy(update={"reason": f"the judge's answer cannot be read: {error}"[:2000]})
+def _write(program: Program, folder: Path) -> None:
+    for name, text in program.files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
 
 
 def _scored(base: Trial, metrics: dict[str, float], metric: Metric) -> Trial:
     value = metrics.get(metric.name)
     if value is None:
-        return base.model_copy(update={"status": TrialStatus.INVALID, "reason": f"the judge gave no {metric.name}"})
+        return _without_score(base, TrialStatus.INVALID, f"the judge gave no {metric.name}")
     if not metric.accepts(value):
         low, high = metric.range
-        return base.model_copy(
-            update={"status": TrialStatus.INVALID, "reason": f"{metric.name} = {value} is outside {low}..{high}"}
-        )
+        return _without_score(base, TrialStatus.INVALID, f"{metric.name} = {value} is outside {low}..{high}")
     finite = {name: float(v) for name, v in list(metrics.items())[:MAX_METRICS] if abs(v) < float("inf")}
     return base.model_copy(update={"status": TrialStatus.OK, "metrics": finite})
 
@@ -178,6 +274,17 @@ def _scored(base: Trial, metrics: dict[str, float], metric: Metric) -> Trial:
 def _missing(base: Trial, outcome: Outcome) -> Trial:
     reason = outcome.reason
     if outcome.ending is Ending.EXITED:
-        lines = outcome.log.strip().splitlines()
-        reason = f"exit status {outcome.exit_code}" + (f": {lines[-1][:300]}" if lines else "")
-    return base.model_copy(update={"status": _STATUS.get(outcome.ending, TrialStatus.FAILED), "reason": reason})
+        lines = base.log_tail.strip().splitlines()
+        why = failure(outcome.log) or (lines[-1] if lines else "")
+        reason = f"exit status {outcome.exit_code}" + (f": {why[:300]}" if why else "")
+    return _without_score(base, _STATUS.get(outcome.ending, TrialStatus.FAILED), reason)
+
+
+def _tampered(trial: Trial, changed: Sequence[str]) -> Trial:
+    more = f" and {len(changed) - 5} more" if len(changed) > 5 else ""
+    why = f"changed since the task was loaded: {', '.join(changed[:5])}{more}"
+    return _without_score(trial, TrialStatus.TAMPERED, why)
+
+
+def _without_score(base: Trial, status: TrialStatus, reason: str) -> Trial:
+    return base.model_copy(update={"status": status, "metrics": {}, "reason": reason[:2000]})

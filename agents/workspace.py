@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evolver.agents.evidence import Noise
-from evolver.contracts import Campaign, Experiment, Program
+from evolver.contracts import Campaign, Experiment, Program, Trial
 from evolver.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from evolver.memory import Archive, Memory
     from evolver.sandbox import Sandbox
     from evolver.tasks import Task
+
+PROGRAMS = 256
+"""Programs kept in memory."""
 
 
 def experiment_folder(home: Path, experiment: str) -> Path:
@@ -37,7 +41,10 @@ class Workspace:
     concluding: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while a verdict is formed, so that two lanes never crown against the same old champion."""
 
-    _programs: dict[str, Program] = field(default_factory=dict)
+    @property
+    def labels(self) -> dict[str, str]:
+        """Marks of everything that this campaign starts."""
+        return {"home": str(self.home), "campaign": self.name}
 
     @property
     def campaign(self) -> Campaign:
@@ -66,18 +73,24 @@ class Workspace:
         return Operators(library, self.task.spec.program.entry, self.task.baseline())
 
     def program(self, experiment: Experiment) -> Program:
-        """The program of an experiment that has one; kept at hand, since programs never change."""
+        """The program of an experiment that has one."""
         assert experiment.program is not None
-        if experiment.program not in self._programs:
-            self._programs[experiment.program] = self.archive.program(experiment.program)
-        return self._programs[experiment.program]
+        return self._program(experiment.program)
+
+    @cached_property
+    def _program(self) -> Callable[[str], Program]:
+        """Programs by id; those used lately are kept at hand, since programs never change."""
+        return lru_cache(PROGRAMS)(self.archive.program)
 
     def scores(self, experiment: Experiment | str) -> dict[int, float]:
         """Deciding metric by seed, over the experiment's finished trials at the deciding stage."""
-        key = experiment if isinstance(experiment, str) else experiment.id
+        return self.scores_in(self.archive.trials(experiment if isinstance(experiment, str) else experiment.id))
+
+    def scores_in(self, trials: Iterable[Trial]) -> dict[int, float]:
+        """Deciding metric by seed, over the finished ones of an experiment's trials at the deciding stage."""
         return {
             trial.seed: trial.metrics[self.task.metric.name]
-            for trial in self.archive.trials(key)
+            for trial in trials
             if trial.stage == self.stage and trial.metrics
         }
 

@@ -84,7 +84,14 @@ def main() -> None:
     parser.add_argument("--experiments", type=int, default=2000)
     experiments = parser.parse_args().experiments
     with tempfile.TemporaryDirectory(prefix="evolver-overhead-") as home:
-        context = Context(task=str(TASK), campaign="overhead", experiments=experiments, workers=1, home=Path(home))
+        context = Context(
+            task=str(TASK),
+            campaign="overhead",
+            experiments=experiments,
+            workers=1,
+            sandbox="bubblewrap",
+            home=Path(home),
+        )
         costs = asyncio.run(campaign(context, experiments))
     window = max(1, min(100, len(costs) // 4))
     early, late = costs[window : 2 * window], costs[-window:]

@@ -21,10 +21,12 @@ app = typer.Typer(
 )
 task_app = typer.Typer(no_args_is_help=True, help="List, check and make tasks.")
 memory_app = typer.Typer(no_args_is_help=True, help="Look after the memory of notes and lessons.")
+sandbox_app = typer.Typer(no_args_is_help=True, help="Look after the images that programs run in.")
 notes_app = typer.Typer(no_args_is_help=True, help="Give Evolver notes and papers to read.")
 app.add_typer(task_app, name="task")
 app.add_typer(memory_app, name="memory")
 app.add_typer(notes_app, name="notes")
+app.add_typer(sandbox_app, name="sandbox")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on standard output.")]
 Experiments = Annotated[int | None, typer.Option("--experiments", "-n", min=1, help="Experiments beside the baseline.")]
@@ -32,7 +34,9 @@ TimeBudget = Annotated[str | None, typer.Option("--time", "-t", help="Wall-clock
 Workers = Annotated[
     int | None, typer.Option("--workers", "-w", min=1, max=256, help="Trials at the same time; default: one per CPU.")
 ]
-SandboxChoice = Annotated[str | None, typer.Option("--sandbox", help="auto, bubblewrap, or none (protects nothing).")]
+SandboxChoice = Annotated[
+    str | None, typer.Option("--sandbox", help="auto, docker, bubblewrap, or none (protects nothing).")
+]
 Compare = Annotated[bool, typer.Option("--compare", help="Afterwards run the task's plain methods at equal CPU time.")]
 
 
@@ -216,6 +220,42 @@ def memory_rebuild(json: Json = False) -> None:
     from evolver.cli.memory import rebuild
 
     rebuild(json)
+
+
+@sandbox_app.command("build")
+def sandbox_build(
+    variant: Annotated[
+        str, typer.Option("--variant", help="plain (numpy, scipy), cpu (and torch for processors) or cuda.")
+    ] = "plain",
+    base: Annotated[
+        str, typer.Option("--base", help="Image to start from; default: EVOLVER_IMAGE_BASE or python:3.11-slim.")
+    ] = "",
+    pip_args: Annotated[
+        str, typer.Option("--pip-args", help="Further words for pip, such as an index; no passwords: they are kept.")
+    ] = "",
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Build it anew even if it is there.")] = False,
+    json: Json = False,
+) -> None:
+    """Build an image for the Docker sandbox, unless it is there; campaigns do it by themselves when they start."""
+    from evolver.cli.sandbox import build
+
+    build(variant, base, pip_args, rebuild, json)
+
+
+@sandbox_app.command("list")
+def sandbox_list(json: Json = False) -> None:
+    """List the images that Evolver made, with size, age and whether they are current."""
+    from evolver.cli.sandbox import show_images
+
+    show_images(json)
+
+
+@sandbox_app.command("prune")
+def sandbox_prune(json: Json = False) -> None:
+    """Remove images that an earlier recipe made."""
+    from evolver.cli.sandbox import prune
+
+    prune(json)
 
 
 @notes_app.command("add")

@@ -8,6 +8,7 @@ import math
 import tempfile
 from pathlib import Path
 
+from evolver.cli.choices import say_to_stderr
 from evolver.cli.words import duration
 from evolver.errors import WorkFailed
 from evolver.graph.context import Context
@@ -15,8 +16,8 @@ from evolver.graph.context import Context
 
 def print_estimate(context: Context, as_json: bool) -> None:
     """Time from the baseline's own run up to every trial filling its limit; nothing is recorded."""
+    from evolver.agents.place import sandbox_for
     from evolver.agents.trial import run_trial
-    from evolver.sandbox import open_sandbox
     from evolver.tasks import load_task
 
     task = load_task(context.task)
@@ -24,7 +25,7 @@ def print_estimate(context: Context, as_json: bool) -> None:
     experiments = context.experiments or task.spec.budget.experiments
 
     async def measure() -> float:
-        sandbox = open_sandbox(context.sandbox, 1, hidden=(task.root,))
+        sandbox = sandbox_for(task, context.sandbox, 1, stage=stage.name, progress=say_to_stderr)
         with tempfile.TemporaryDirectory(prefix="evolver-estimate-") as scratch:
             try:
                 trial = await run_trial(

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from evolver.cli.words import difference_with_interval, duration, score_with_interval
-from evolver.contracts import CampaignStatus
+from evolver.contracts import CampaignStatus, TrialStatus
 from evolver.graph.summary import Summary
 
 
@@ -45,6 +45,11 @@ def print_outcome(summary: Summary, home: Path, console: Console | None = None) 
     table.add_row("time", f"{duration(summary.seconds)}, {summary.cpu_seconds:.0f} CPU s in trials")
     console.print(f"\n[bold]{summary.campaign}[/] is {summary.status}")
     console.print(table)
+    if tampered := summary.trials.get(TrialStatus.TAMPERED):
+        console.print(
+            f"[bold red]TAMPERED: the task's files were changed while {tampered} of these trials ran; "
+            "those have no score.[/]"
+        )
     name = summary.campaign
     if summary.status is CampaignStatus.FINISHED:
         console.print(

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evolver.cli.words import duration, score_with_interval
-from evolver.contracts import Campaign, Experiment, VerdictKind
+from evolver.contracts import Campaign, Experiment, TrialStatus, VerdictKind
 from evolver.graph.workspaces import open_archive
 from evolver.memory import Archive
 
@@ -91,6 +91,8 @@ class Progress:
             self._seen_event = event.id
             if event.kind == "concluded" and event.experiment:
                 lines.extend(self._conclusion(archive.experiment(event.experiment)))
+            if event.kind == "trial" and event.data.get("status") == TrialStatus.TAMPERED:
+                lines.append(Text("TAMPERED: the task's files were changed; the campaign stops", style="bold red"))
             if event.kind == "lesson":
                 self._last_lesson = str(event.data.get("claim", ""))
         return lines, self._panel(archive)

@@ -10,7 +10,9 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from evolver.errors import UsageError
+from evolver.cli.choices import sandbox_choice, say_to_stderr
+from evolver.contracts import TrialStatus
+from evolver.errors import UsageError, WorkFailed
 from evolver.settings import Settings
 
 if TYPE_CHECKING:
@@ -95,7 +97,7 @@ def _context(options: RunOptions, **given: Any) -> Context:
         "experiments": options.experiments,
         "seconds": parse_duration(options.time) if options.time else None,
         "workers": options.workers or len(os.sched_getaffinity(0)),
-        "sandbox": options.sandbox or "auto",
+        "sandbox": sandbox_choice(options.sandbox),
         "stage": options.stage,
         "seed": options.seed,
         "parents": options.parents,
@@ -121,16 +123,37 @@ def _drive(context: Context, options: RunOptions) -> None:
 
     if context.sandbox == "none":
         _warn_unprotected()
+    elif context.sandbox == "docker":
+        _build_image(context)
     campaign = register(context)
     context = context.model_copy(update={"campaign": campaign.name})
     progress = Progress(context.home, campaign, to_stderr=options.json_only)
-    summary = asyncio.run(_under_progress(context, progress, compare=options.compare))
+    try:
+        summary = asyncio.run(_under_progress(context, progress, compare=options.compare))
+    except WorkFailed:
+        so_far = _paused(context)
+        if so_far.trials.get(TrialStatus.TAMPERED):
+            _report(so_far, context, options)
+        raise
+    _report(summary, context, options)
+
+
+def _report(summary: Summary, context: Context, options: RunOptions) -> None:
     if options.json_only:
         print(summary.model_dump_json())
     else:
         from evolver.cli.outcome import print_outcome
 
         print_outcome(summary, context.home)
+
+
+def _build_image(context: Context) -> None:
+    """Make the image that the task's trials need, unless it is there."""
+    from evolver.agents.place import sandbox_for
+    from evolver.tasks import load_task
+
+    sandbox = sandbox_for(load_task(context.task), "docker", 1, stage=context.stage, progress=say_to_stderr)
+    asyncio.run(sandbox.close())
 
 
 def _warn_unprotected() -> None:

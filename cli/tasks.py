@@ -8,6 +8,8 @@ import re
 import tempfile
 from pathlib import Path
 
+from evolver.cli.choices import sandbox_choice, say_to_stderr
+from evolver.contracts import SandboxKind
 from evolver.errors import UsageError
 from evolver.tasks import Task, builtin_tasks, load_task
 
@@ -49,7 +51,7 @@ def check_task(reference: str, sandbox_kind: str | None, as_json: bool) -> int:
     from evolver.agents.check import Finding
 
     task = load_task(reference)
-    findings: list[Finding] = asyncio.run(_checked(task, sandbox_kind or "auto"))
+    findings: list[Finding] = asyncio.run(_checked(task, sandbox_choice(sandbox_kind)))
     good = all(finding.good for finding in findings)
     if as_json:
         print(json.dumps({"task": task.name, "good": good, "findings": [f.model_dump() for f in findings]}))
@@ -60,11 +62,11 @@ def check_task(reference: str, sandbox_kind: str | None, as_json: bool) -> int:
     return 0 if good else 1
 
 
-async def _checked(task: Task, kind: str) -> list:  # type: ignore[type-arg]
+async def _checked(task: Task, kind: SandboxKind) -> list:  # type: ignore[type-arg]
     from evolver.agents.check import check
-    from evolver.sandbox import open_sandbox
+    from evolver.agents.place import sandbox_for
 
-    sandbox = open_sandbox(kind, 1, hidden=(task.root,))  # type: ignore[arg-type]
+    sandbox = sandbox_for(task, kind, 1, progress=say_to_stderr)
     with tempfile.TemporaryDirectory(prefix="evolver-check-") as scratch:
         try:
             return await check(task, sandbox, Path(scratch))

@@ -77,6 +77,7 @@ def build_graph(
         champion = workspace.campaign.champion or ""
         if workspace.campaign.status is CampaignStatus.RUNNING:
             await retest_champion(workspace, office.team.runner)
+            await workspace.sandbox.reap(workspace.labels)
             workspace.archive.update_campaign(workspace.name, status=CampaignStatus.FINISHED)
         await offices.close(runtime.context, state["campaign"])
         return {"champion": champion}
@@ -95,7 +96,7 @@ def build_graph(
 
 
 def _lane(offices: Workspaces) -> CompiledStateGraph[LaneState, Context, LaneState, LaneOutput]:
-    """The loop of one lane; every node looks into the archive first, so that running it again changes nothing."""
+    """The loop of one lane; every role looks into the archive first, so that running it again changes nothing."""
 
     async def researcher(state: LaneState, runtime: Runtime[Context]) -> LaneState:
         """Lease the next experiment and propose what to try."""
@@ -113,15 +114,13 @@ def _lane(offices: Workspaces) -> CompiledStateGraph[LaneState, Context, LaneSta
     async def coder(state: LaneState, runtime: Runtime[Context]) -> LaneState:
         """Write the program."""
         office = await offices.get(runtime.context, state["campaign"])
-        if office.workspace.archive.experiment(state["experiment"]).program is None:
-            await office.team.coder.code(state["experiment"])
+        await office.team.coder.code(state["experiment"])
         return {}
 
     async def runner(state: LaneState, runtime: Runtime[Context]) -> LaneState:
         """Run the trials that the verdict needs."""
         office = await offices.get(runtime.context, state["campaign"])
-        if office.workspace.archive.experiment(state["experiment"]).verdict is None:
-            await office.team.runner.run(state["experiment"])
+        await office.team.runner.run(state["experiment"])
         return {}
 
     async def critic(state: LaneState, runtime: Runtime[Context]) -> LaneState:

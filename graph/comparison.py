@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from evolver.agents.place import sandbox_for
 from evolver.agents.trial import run_trial
 from evolver.contracts import Program
 from evolver.graph.context import Context
 from evolver.graph.summary import Arm, Summary, summarise
 from evolver.graph.workspaces import open_archive
-from evolver.sandbox import Sandbox, open_sandbox
+from evolver.sandbox import Sandbox
 from evolver.tasks import Task, load_task
 
 SHORTEST = 1.0
@@ -27,7 +28,9 @@ async def run_comparisons(context: Context, say: Callable[[str], None]) -> Summa
             say(f"Task {task.name} has no comparison methods (compare/*.py).")
         else:
             say(f"Comparing with {', '.join(arms)}: {budget:.0f} CPU seconds each.")
-        sandbox = open_sandbox(context.sandbox, campaign.workers, hidden=(context.home.absolute(), task.root))
+        sandbox = sandbox_for(
+            task, context.sandbox, campaign.workers, hidden=(context.home.absolute(),), stage=campaign.stage
+        )
         try:
             results = await asyncio.gather(
                 *(

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from evolver.contracts import SandboxKind
 from evolver.settings import Settings
 
 
@@ -30,8 +31,10 @@ class Context(BaseModel):
     workers: Annotated[int, Field(ge=1, le=256)] = Field(
         2, title="Workers", description="Trials that run at the same time"
     )
-    sandbox: Literal["auto", "bubblewrap", "none"] = Field(
-        "auto", title="Sandbox", description="Where programs run; none protects nothing"
+    sandbox: SandboxKind = Field(
+        default_factory=lambda: Settings().sandbox,
+        title="Sandbox",
+        description="Where programs run; none protects nothing",
     )
     stage: str = Field("", title="Stage", description="The stage whose metric decides; empty: the task's last one")
     seed: int = Field(0, title="Seed", description="Seed of the search")

@@ -137,6 +137,8 @@ def _continue(archive: Archive, context: Context) -> Campaign:
     budget = Budget(
         experiments=context.experiments or campaign.budget.experiments,
         seconds=context.seconds or campaign.budget.seconds,
+        usd=campaign.budget.usd,
+        tokens=campaign.budget.tokens,
     )
     return archive.update_campaign(
         campaign.name, budget=budget, workers=context.workers, sandbox=context.sandbox, status=CampaignStatus.RUNNING
@@ -144,16 +146,17 @@ def _continue(archive: Archive, context: Context) -> Campaign:
 
 
 def _open_office(context: Context, name: str) -> Office:
+    from evolver.agents.place import sandbox_for
     from evolver.agents.team import offline_team
     from evolver.agents.workspace import Workspace
-    from evolver.sandbox import open_sandbox
     from evolver.tasks import load_task
 
     archive = open_archive(context.home)
     campaign = archive.campaign(name)
     task = load_task(campaign.task)
     memory = _open_memory(context.home, name, archive, task)
-    sandbox = open_sandbox(campaign.sandbox, campaign.workers, hidden=(context.home.absolute(), task.root))  # type: ignore[arg-type]
+    home = context.home.absolute()
+    sandbox = sandbox_for(task, campaign.sandbox, campaign.workers, hidden=(home,), stage=campaign.stage)
     workspace = Workspace(
         name=name, home=context.home.absolute(), archive=archive, memory=memory, task=task, sandbox=sandbox
     )

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any, Self
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
-from sqlalchemy.orm import Session
 
 from evolver.errors import UsageError
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest revision under `migrations/versions/`."""
 BUSY_SECONDS = 30
 _WRITERS = 0x45564F4C
@@ -49,6 +47,7 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._writing = engine.execution_options(evolver_write=True)
 
     @classmethod
     def open(cls, url: str) -> Database:
@@ -73,20 +72,13 @@ class Database:
             raise UsageError(f"the archive {shown} cannot be opened: {reason}; check EVOLVER_ARCHIVE") from None
         return cls(engine)
 
-    @contextmanager
-    def read(self) -> Iterator[Session]:
-        """A session that sees one consistent state."""
-        with Session(self._engine, expire_on_commit=False) as session:
-            yield session
+    def read(self) -> AbstractContextManager[Connection]:
+        """A connection that sees one consistent state."""
+        return self._engine.connect()
 
-    @contextmanager
-    def write(self) -> Iterator[Session]:
-        """A session whose work is committed whole or not at all; writers take turns from the start."""
-        with (
-            Session(self._engine.execution_options(evolver_write=True), expire_on_commit=False) as session,
-            session.begin(),
-        ):
-            yield session
+    def write(self) -> AbstractContextManager[Connection]:
+        """A connection whose work is committed whole or not at all; writers take turns from the start."""
+        return self._writing.begin()
 
     def close(self) -> None:
         """Give the connections back."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from pydantic import JsonValue
-from sqlalchemy import select
+from sqlalchemy import bindparam, insert, select
 
 from evolver.contracts import Directive, Event, Lesson, Note
 from evolver.errors import UnknownName
@@ -13,77 +13,83 @@ from evolver.memory import rows
 from evolver.memory.database import Stored
 from evolver.memory.tables import DirectiveRow, DirectiveUseRow, EventRow, LessonRow, NoteRow
 
+_LESSON = select(LessonRow.data).where(LessonRow.id == bindparam("id"))
+_LESSONS = select(LessonRow.id, LessonRow.data).where(LessonRow.id.in_(bindparam("ids", expanding=True)))
+_DIRECTIVES = select(DirectiveRow).where(DirectiveRow.campaign == bindparam("campaign")).order_by(DirectiveRow.given)
+
 
 class Knowledge(Stored):
     """Notes, lessons, directives and events in an open database."""
 
     def save_notes(self, notes: Iterable[Note]) -> None:
         """Keep notes; one of the same id is replaced."""
-        with self._database.write() as session:
-            for note in notes:
-                session.merge(NoteRow(**note.model_dump()))
+        with self._database.write() as connection:
+            rows.upsert(connection, NoteRow, *(note.model_dump() for note in notes))
 
     def notes(self, task: str | None = None) -> list[Note]:
         """Notes of a task and those that serve every task; all notes where no task is named."""
-        with self._database.read() as session:
+        with self._database.read() as connection:
             query = select(NoteRow).order_by(NoteRow.task.desc(), NoteRow.source, NoteRow.id)
             if task is not None:
                 query = query.where(NoteRow.task.in_((task, "")))
             return [
                 Note(id=row.id, source=row.source, title=row.title, text=row.text, task=row.task)
-                for row in session.scalars(query)
+                for row in connection.execute(query)
             ]
 
     def save_lesson(self, lesson: Lesson) -> None:
         """Keep a lesson; one of the same id is replaced."""
-        with self._database.write() as session:
-            rows.upsert_lesson(session, lesson)
+        with self._database.write() as connection:
+            rows.upsert_lesson(connection, lesson)
 
     def lesson(self, lesson_id: str) -> Lesson:
         """A lesson by id. Raises UnknownName."""
-        with self._database.read() as session:
-            row = session.get(LessonRow, lesson_id)
-            if row is None:
-                raise UnknownName(f"there is no lesson {lesson_id} in the archive")
-            return Lesson.model_validate(row.data)
+        with self._database.read() as connection:
+            data = connection.scalar(_LESSON, {"id": lesson_id})
+        if data is None:
+            raise UnknownName(f"there is no lesson {lesson_id} in the archive")
+        return Lesson.model_validate(data)
 
     def lessons_by_id(self, ids: Sequence[str]) -> list[Lesson]:
         """Lessons in the order of their ids; unknown ids are left out."""
-        with self._database.read() as session:
-            matches = session.scalars(select(LessonRow).where(LessonRow.id.in_(ids))) if ids else ()
-            found = {row.id: Lesson.model_validate(row.data) for row in matches}
+        if not ids:
+            return []
+        with self._database.read() as connection:
+            found = {
+                row.id: Lesson.model_validate(row.data) for row in connection.execute(_LESSONS, {"ids": list(ids)})
+            }
         return [found[key] for key in ids if key in found]
 
     def lessons(self, task: str | None = None, campaign: str | None = None) -> list[Lesson]:
         """Lessons of a task or a campaign, or all."""
-        with self._database.read() as session:
+        with self._database.read() as connection:
             query = select(LessonRow).order_by(LessonRow.id)
             if task is not None:
                 query = query.where(LessonRow.task == task)
             if campaign is not None:
                 query = query.where(LessonRow.campaign == campaign)
-            return [Lesson.model_validate(row.data) for row in session.scalars(query)]
+            return [Lesson.model_validate(row.data) for row in connection.execute(query)]
 
     def add_directive(self, directive: Directive) -> None:
         """Keep a directive."""
-        with self._database.write() as session:
+        with self._database.write() as connection:
             data = directive.model_dump(mode="json", exclude={"experiments"})
-            session.add(DirectiveRow(id=directive.id, campaign=directive.campaign, given=directive.when, data=data))
-            session.flush()
-            rows.add_event(session, directive.campaign, "directive", None, directive=directive.id, text=directive.text)
+            connection.execute(
+                insert(DirectiveRow),
+                {"id": directive.id, "campaign": directive.campaign, "given": directive.when, "data": data},
+            )
+            rows.add_event(
+                connection, directive.campaign, "directive", None, directive=directive.id, text=directive.text
+            )
 
     def directives(self, campaign: str) -> list[Directive]:
         """A campaign's directives, oldest first, with the experiments that each was given to."""
-        with self._database.read() as session:
-            found = list(
-                session.scalars(
-                    select(DirectiveRow).where(DirectiveRow.campaign == campaign).order_by(DirectiveRow.given)
-                )
-            )
+        with self._database.read() as connection:
+            found = connection.execute(_DIRECTIVES, {"campaign": campaign}).all()
             if not found:
                 return []
             uses: dict[str, list[str]] = {}
-            for use in session.scalars(
+            for use in connection.execute(
                 select(DirectiveUseRow).where(DirectiveUseRow.directive.in_([row.id for row in found]))
             ):
                 uses.setdefault(use.directive, []).append(use.experiment)
@@ -92,20 +98,20 @@ class Knowledge(Stored):
     def mark_directives(self, directives: Sequence[str], experiment: str) -> None:
         """Remember that directives were given to an experiment's proposal."""
         if directives:
-            with self._database.write() as session:
-                for directive in directives:
-                    session.merge(DirectiveUseRow(directive=directive, experiment=experiment))
+            with self._database.write() as connection:
+                uses = ({"directive": directive, "experiment": experiment} for directive in directives)
+                rows.upsert(connection, DirectiveUseRow, *uses)
 
     def add_event(self, campaign: str, kind: str, experiment: str | None = None, **data: JsonValue) -> None:
         """Append a line to the log."""
-        with self._database.write() as session:
-            rows.add_event(session, campaign, kind, experiment, **data)
+        with self._database.write() as connection:
+            rows.add_event(connection, campaign, kind, experiment, **data)
 
     def events(
         self, campaign: str, after: int = 0, limit: int = 1000, *, kind: str | None = None, newest: int | None = None
     ) -> list[Event]:
         """Lines of the log in order: those after an id, of one kind if named; or the `newest` few."""
-        with self._database.read() as session:
+        with self._database.read() as connection:
             query = select(EventRow).where(EventRow.campaign == campaign, EventRow.id > after)
             if kind is not None:
                 query = query.where(EventRow.kind == kind)
@@ -121,6 +127,6 @@ class Knowledge(Stored):
                     experiment=row.experiment,
                     data=row.data,
                 )
-                for row in session.scalars(ordered)
+                for row in connection.execute(ordered)
             ]
             return found[::-1] if newest else found

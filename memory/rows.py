@@ -1,40 +1,67 @@
-"""Rows to records and back; used inside an open session."""
+"""Rows to records and back; used on an open connection.
+
+Statements are built once, with parameters: building one takes longer than running it. They run on a plain connection,
+where `select(ExperimentRow)` gives rows with the table's columns, at a third of the cost of a session's objects.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from pydantic import JsonValue
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session
 
 from evolver.contracts import Campaign, Experiment, Lesson, Proposal, Trial, Verdict, now
 from evolver.errors import UnknownName
-from evolver.memory.tables import CampaignRow, EventRow, ExperimentRow, LessonRow, TallyRow, TrialRow
+from evolver.memory.tables import Base, CampaignRow, EventRow, ExperimentRow, LessonRow, TallyRow
+
+_CAMPAIGN = select(CampaignRow).where(CampaignRow.name == bindparam("name"))
+_EXPERIMENT = select(ExperimentRow).where(ExperimentRow.id == bindparam("id"))
+_CHANGE_CAMPAIGN = update(CampaignRow).where(CampaignRow.name == bindparam("key"))
+_CHANGE_EXPERIMENT = update(ExperimentRow).where(ExperimentRow.id == bindparam("key"))
+_ADD_EVENT = insert(EventRow)
 
 
-def campaign_row(session: Session, name: str) -> CampaignRow:
+def find_campaign(connection: Connection, name: str) -> Row[Any] | None:
+    """The row of a campaign, if there is one."""
+    return connection.execute(_CAMPAIGN, {"name": name}).one_or_none()
+
+
+def campaign_row(connection: Connection, name: str) -> Row[Any]:
     """The row of a campaign. Raises UnknownName."""
-    row = session.get(CampaignRow, name)
+    row = find_campaign(connection, name)
     if row is None:
         raise UnknownName(f"there is no campaign {name!r} here; see `evolver list`")
     return row
 
 
-def campaign_record(row: CampaignRow) -> Campaign:
+def campaign_record(row: Row[Any]) -> Campaign:
     """A campaign as the rest of Evolver knows it."""
     return Campaign.model_validate(row.data)
 
 
-def experiment_row(session: Session, experiment_id: str) -> ExperimentRow:
+def change_campaign(connection: Connection, name: str, **columns: Any) -> None:
+    """Set columns of a campaign's row."""
+    connection.execute(_CHANGE_CAMPAIGN, {"key": name, **columns})
+
+
+def find_experiment(connection: Connection, experiment_id: str) -> Row[Any] | None:
+    """The row of an experiment, if there is one."""
+    return connection.execute(_EXPERIMENT, {"id": experiment_id}).one_or_none()
+
+
+def experiment_row(connection: Connection, experiment_id: str) -> Row[Any]:
     """The row of an experiment. Raises UnknownName."""
-    row = session.get(ExperimentRow, experiment_id)
+    row = find_experiment(connection, experiment_id)
     if row is None:
         raise UnknownName(f"there is no experiment {experiment_id!r} in the archive")
     return row
 
 
-def experiment_record(row: ExperimentRow) -> Experiment:
+def experiment_record(row: Row[Any]) -> Experiment:
     """An experiment as the rest of Evolver knows it."""
     return Experiment(
         id=row.id,
@@ -55,32 +82,48 @@ def experiment_record(row: ExperimentRow) -> Experiment:
     )
 
 
-def trial_record(row: TrialRow) -> Trial:
+def change_experiment(connection: Connection, experiment_id: str, **columns: Any) -> None:
+    """Set columns of an experiment's row."""
+    connection.execute(_CHANGE_EXPERIMENT, {"key": experiment_id, **columns})
+
+
+def trial_record(row: Row[Any]) -> Trial:
     """A trial as the rest of Evolver knows it."""
     return Trial.model_validate(row.data)
 
 
-def upsert_lesson(session: Session, lesson: Lesson) -> None:
+def upsert_lesson(connection: Connection, lesson: Lesson) -> None:
     """Keep a lesson as it is now."""
-    session.merge(
-        LessonRow(id=lesson.id, task=lesson.task, campaign=lesson.campaign, data=lesson.model_dump(mode="json"))
-    )
+    data = lesson.model_dump(mode="json")
+    upsert(connection, LessonRow, {"id": lesson.id, "task": lesson.task, "campaign": lesson.campaign, "data": data})
 
 
-def add_event(session: Session, campaign: str, happening: str, experiment: str | None, **data: JsonValue) -> None:
+def add_event(connection: Connection, campaign: str, happening: str, experiment: str | None, **data: JsonValue) -> None:
     """Append a line to the log."""
-    details: dict[str, Any] = dict(data)
-    session.add(EventRow(campaign=campaign, happened=now(), kind=happening, experiment=experiment, data=details))
+    values = {"campaign": campaign, "happened": now(), "kind": happening, "experiment": experiment, "data": data}
+    connection.execute(_ADD_EVENT, values)
 
 
-def add_to_tallies(session: Session, campaign: str, changes: dict[str, float]) -> None:
+def add_to_tallies(connection: Connection, campaign: str, changes: Mapping[str, float]) -> None:
     """Add to a campaign's counters, making those that are new."""
-    dialect = session.get_bind().dialect.name
+    rows = ({"campaign": campaign, "name": name, "value": change} for name, change in changes.items())
+    upsert(connection, TallyRow, *rows, add=True)
+
+
+def upsert(connection: Connection, table: type[Base], *rows: dict[str, Any], add: bool = False) -> None:
+    """Insert rows in one statement; where a key is there already, replace the other columns, or `add` to them."""
+    if rows:
+        connection.execute(_upsert(connection.dialect.name, table, add), list(rows))
+
+
+@cache
+def _upsert(dialect: str, table: type[Base], add: bool) -> Any:
     make: Any = sqlite.insert if dialect == "sqlite" else postgresql.insert
-    for name, change in changes.items():
-        statement = make(TallyRow).values(campaign=campaign, name=name, value=change)
-        session.execute(
-            statement.on_conflict_do_update(
-                index_elements=["campaign", "name"], set_={"value": TallyRow.value + change}
-            )
-        )
+    statement = make(table)
+    columns = table.__table__.columns
+    new = {c.name: statement.excluded[c.name] for c in columns if not c.primary_key}
+    if not new:
+        return statement.on_conflict_do_nothing()
+    if add:
+        new = {name: columns[name] + value for name, value in new.items()}
+    return statement.on_conflict_do_update(index_elements=[c.name for c in columns if c.primary_key], set_=new)

@@ -186,3 +186,30 @@ class EventRow(Base):
     experiment: Mapped[str | None] = mapped_column(String(300))
     data: Mapped[JsonObject]
     __table_args__ = (Index("ix_events_campaign", "campaign", "id"), Index("ix_events_kind", "campaign", "kind", "id"))
+
+
+class CallRow(Base):
+    """One call of a model; `data` holds messages, reply and error."""
+
+    __tablename__ = "calls"
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    campaign: Mapped[str] = mapped_column(ForeignKey("campaigns.name"))
+    experiment: Mapped[str] = mapped_column(String(300))
+    role: Mapped[str] = mapped_column(String(20))
+    purpose: Mapped[str] = mapped_column(String(100))
+    ordinal: Mapped[int]
+    model: Mapped[str] = mapped_column(String(300))
+    prompt: Mapped[str] = mapped_column(String(64))
+    status: Mapped[str] = mapped_column(String(20))
+    tokens_in: Mapped[int]
+    tokens_cached: Mapped[int]
+    tokens_out: Mapped[int]
+    estimated: Mapped[bool]
+    usd: Mapped[float | None] = mapped_column(Float)
+    seconds: Mapped[float] = mapped_column(Float)
+    attempts: Mapped[int]
+    repairs: Mapped[int]
+    lost: Mapped[bool]
+    created: Mapped[datetime]
+    data: Mapped[JsonObject]
+    __table_args__ = (UniqueConstraint("campaign", "experiment", "role", "purpose", "ordinal"),)

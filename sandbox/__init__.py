@@ -2,29 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING
 
+from evolver.contracts import SandboxKind as Kind
+from evolver.errors import SandboxError
 from evolver.sandbox.job import PYTHON, Ending, Handle, Job, Limits, Mount, Outcome, Protection, Sandbox
 
-__all__ = ["PYTHON", "Ending", "Handle", "Job", "Kind", "Limits", "Mount", "Outcome", "Protection", "Sandbox",
-           "open_sandbox"]
+if TYPE_CHECKING:
+    from evolver.sandbox.containers.backend import Docker
 
-Kind = Literal["auto", "bubblewrap", "none"]
+__all__ = [
+    "PYTHON",
+    "Ending",
+    "Handle",
+    "Job",
+    "Kind",
+    "Limits",
+    "Mount",
+    "Outcome",
+    "Protection",
+    "Sandbox",
+    "open_sandbox",
+]
+
+_log = logging.getLogger(__name__)
 
 
-def open_sandbox(kind: Kind, slots: int, *, hidden: Sequence[Path] = ()) -> Sandbox:
+def open_sandbox(
+    kind: Kind,
+    slots: int,
+    *,
+    hidden: Sequence[Path] = (),
+    requires: Sequence[str] = (),
+    gpus: int = 0,
+    progress: Callable[[str], None] | None = None,
+) -> Sandbox:
     """A sandbox that runs up to `slots` jobs at a time.
 
-    `auto` takes the best backend that works here and never `none`. Programs cannot read what lies below a `hidden`
-    path, nor Evolver itself, even where such a path lies in a folder that they are shown (the backend `none` hides
-    nothing). Raises SandboxError, which says what is missing, where no backend works.
+    `docker` builds its image for jobs that import `requires` and use `gpus`, unless it is there, and tells `progress`
+    line by line. `auto` takes docker if an engine answers and that image is there, else bubblewrap, and never `none`.
+    Programs cannot read what lies below a `hidden` path, nor Evolver itself, even where such a path lies in a folder
+    that they are shown (the backend `none` hides nothing). Raises SandboxError, which says what is missing, where no
+    backend works.
     """
     if kind == "none":
         from evolver.sandbox.unprotected import Unprotected
 
         return Unprotected(slots)
+    if kind == "docker" or (kind == "auto" and _has_image(requires, gpus)):
+        return _docker(slots, hidden, requires, gpus, progress)
     from evolver.sandbox.bubblewrap import Bubblewrap
 
-    return Bubblewrap(slots, hidden)
+    try:
+        return Bubblewrap(slots, hidden)
+    except SandboxError as trouble:
+        if kind == "auto":
+            _log.warning("%s; trying docker", trouble)
+            try:
+                return _docker(slots, hidden, requires, gpus, progress)
+            except SandboxError as more:
+                raise SandboxError(f"no sandbox works here. bubblewrap: {trouble}. docker: {more}") from None
+        raise
+
+
+def _docker(
+    slots: int, hidden: Sequence[Path], requires: Sequence[str], gpus: int, progress: Callable[[str], None] | None
+) -> Docker:
+    from evolver.sandbox.containers.backend import Docker
+
+    docker = Docker(slots, hidden)
+    try:
+        docker.prepare(requires, gpus, progress)
+    except BaseException:
+        docker.abandon()
+        raise
+    return docker
+
+
+def _has_image(requires: Sequence[str], gpus: int) -> bool:
+    """Whether an engine that keeps its promises answers, and has the image."""
+    from evolver.sandbox.containers.engine import Engine
+    from evolver.sandbox.containers.images import exists, tag_of, variant_for
+
+    try:
+        engine = Engine()
+    except SandboxError:
+        return False
+    try:
+        return exists(engine.client, tag_of(variant_for(requires, gpus)))
+    finally:
+        engine.close()

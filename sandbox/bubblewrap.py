@@ -49,7 +49,7 @@ class Bubblewrap(LocalSandbox):
         self._cgroups: Cgroups | None = find_cgroups() if use_cgroups else None
         if self._cgroups is not None:
             self._cgroups.reap()
-        self._filter = filter_program(unaccounted_memory=self._cgroups is not None)
+        self._filter(ranks=1)  # to learn now if there is none
 
     def protections(self) -> list[Protection]:
         """What is guarded here, limit by limit."""
@@ -88,7 +88,7 @@ class Bubblewrap(LocalSandbox):
                 undo.callback(group.remove)
                 joined = group.open()
             files = {path: _in_memory(data) for path, data in self._files(user).items()}
-            filter_ = _in_memory(self._filter)
+            filter_ = _in_memory(self._filter(job.ranks))
             undo.pop_all()
         argv = [str(self._binary), *probe.isolation(privileged=self._privileged), "--seccomp", str(filter_),
                 *filesystem.arguments(job.limits, inputs, self._hidden, files), *_environment(job),
@@ -105,6 +105,10 @@ class Bubblewrap(LocalSandbox):
             "/etc/hosts": b"127.0.0.1 localhost sandbox\n::1 localhost\n",
             filesystem.LAUNCHER: _compiled_launcher(),
         }
+
+    def _filter(self, ranks: int) -> bytes:
+        """The system call filter; raises SandboxError where there is none for this machine."""
+        return filter_program(unaccounted_memory=self._cgroups is not None, interfaces=ranks > 1)
 
     def _limits_processes(self) -> bool:
         """Whether a resource limit can count processes: only if others of the same user do not matter."""

@@ -8,6 +8,7 @@ import sys
 from evolver.errors import SandboxError
 from evolver.sandbox import probe
 from evolver.sandbox.cgroups import find_cgroups, mounted_versions
+from evolver.sandbox.containers.survey import survey
 from evolver.sandbox.job import Protection
 from evolver.sandbox.seccomp import filter_program
 
@@ -15,9 +16,9 @@ from evolver.sandbox.seccomp import filter_program
 def diagnose() -> list[Protection]:
     """One line a part; `enforced` says whether it is there. Starts bubblewrap once or twice and leaves nothing."""
     if sys.platform != "linux":
-        return [Protection(what="bubblewrap", enforced=False,
-                           how="needs Linux; here only --sandbox none runs programs, unprotected")]
-    return [_bubblewrap(), _filter(), _cgroups(), _kernel(), _user()]
+        return [Protection(what="bubblewrap", enforced=False, how="needs Linux, as the sandbox docker does; here only "
+                           "--sandbox none runs programs, unprotected")]
+    return [_bubblewrap(), _filter(), _cgroups(), _kernel(), _user(), *survey()]
 
 
 def _bubblewrap() -> Protection:

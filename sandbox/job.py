@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Protocol
@@ -34,6 +34,8 @@ class Mount(Record):
 
     source: Path
     target: PurePosixPath
+    own: bool = False
+    """Of this job alone; a backend that keeps sandboxes warm shows it later than the others."""
 
 
 class Job(Record):
@@ -46,8 +48,16 @@ class Job(Record):
     output: Path
     """Host folder that receives what the job left in /out; must not exist yet."""
     limits: Limits = Limits()
+    gpus: Annotated[int, Field(ge=0)] = 0
+    """Devices that the program needs."""
+    ranks: Annotated[int, Field(ge=1)] = 1
+    """Processes that work together (torch.distributed). More than one may list their network interfaces, which such
+    libraries insist on; there is still only loopback."""
+    requires: tuple[str, ...] = ()
+    """Packages, by the names they are imported under; a backend that runs images takes one that has them."""
     environment: dict[str, str] = {}
-    """All that the program sees beside a fixed few (PATH, HOME, LANG, thread counts); never inherited."""
+    """All that the program sees beside a fixed few (PATH, HOME, LANG, thread counts), which it may replace; never
+    inherited."""
     labels: dict[str, str] = {}
 
     @field_validator("environment")
@@ -124,8 +134,15 @@ class Sandbox(Protocol):
         """Wait until the job has ended, its processes are gone and its output is delivered."""
         ...
 
-    async def attach(self, job_id: str) -> Handle | None:
-        """The handle of a job that an earlier process started and that still runs or left its result, if any."""
+    async def attach(self, job: Job) -> Handle | None:
+        """The handle of this job (by id and output) if an earlier process started it, and it still runs or has ended.
+
+        None where there is no such job. Raises SandboxError.
+        """
+        ...
+
+    async def reap(self, labels: Mapping[str, str]) -> int:
+        """End what earlier processes left behind of jobs that have these labels; how many there were."""
         ...
 
     async def stop(self, handle: Handle) -> None:

@@ -56,6 +56,9 @@ class Options:
         self.folder = given["folder"]
         self.contained = given["contained"] == "1"
 
+    def last_step(self) -> None:
+        """Called in the child once it is confined; a resident of a container puts its own here."""
+
 
 def text_frame(kind: bytes, text: str) -> bytes:
     """A frame that holds words."""
@@ -101,6 +104,7 @@ def start(options: Options, command: list[str]) -> int:
     if child == 0:
         try:
             prepare_child(options)
+            options.last_step()
         except BaseException as error:
             os.write(writer, repr(error).encode())
             os._exit(126)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import os
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from evolver.errors import SandboxError
 from evolver.sandbox.job import PYTHON, Ending, Handle, Job, Limits, Outcome, Protection
@@ -17,6 +18,8 @@ class LocalSandbox(ABC):
     """Slots and bookkeeping of a backend whose jobs are child processes of this one."""
 
     name: str
+    shows_gpus: bool = False
+    """Whether programs can use this machine's GPUs."""
 
     def __init__(self, slots: int) -> None:
         self._slots = asyncio.Semaphore(slots)
@@ -52,6 +55,12 @@ class LocalSandbox(ABC):
     async def _launched(self, job: Job) -> Running:
         if job.output.exists():
             raise SandboxError(f"the output folder {job.output} exists already")
+        if job.gpus and not self.shows_gpus:
+            raise SandboxError(f"a stage of this task needs {job.gpus} GPUs, which the sandbox {self.name} cannot show "
+                               "to programs; say --sandbox docker, with the NVIDIA Container Toolkit installed")
+        if missing := [name for name in job.requires if importlib.util.find_spec(name) is None]:
+            raise SandboxError(f"programs need {', '.join(missing)}, which this environment lacks; install it, or "
+                               "`pip install 'evolver[train]'` for torch and accelerate")
         for mount in job.inputs:
             if not mount.source.exists():
                 raise SandboxError(f"the input {mount.source} does not exist")
@@ -82,9 +91,13 @@ class LocalSandbox(ABC):
         """End a job now; `wait` then says cancelled."""
         await self._stopped(_own(handle))
 
-    async def attach(self, job_id: str) -> Handle | None:
+    async def attach(self, job: Job) -> Handle | None:
         """Always None: the jobs of this backend die with the process that started them."""
         return None
+
+    async def reap(self, labels: Mapping[str, str]) -> int:
+        """Always 0, for the same reason."""
+        return 0
 
     async def close(self) -> None:
         """End everything that still runs."""

@@ -6,6 +6,7 @@ import errno
 import platform
 import struct
 from dataclasses import dataclass
+from functools import cache
 
 from evolver.errors import SandboxError
 
@@ -16,6 +17,7 @@ _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _X32_BIT = 0x40000000
 _FAMILIES = (1, 2, 10)
 """AF_UNIX, AF_INET, AF_INET6; there is nothing to reach, but programs talk to themselves by them."""
+_AF_NETLINK, _NETLINK_ROUTE = 16, 0
 _NAMESPACE_FLAGS = 0x7E020080
 """CLONE_NEWTIME, NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET."""
 _TERMINAL_INPUT = (0x5412, 0x541C)
@@ -112,15 +114,29 @@ class _Assembler:
         self.add(_RETURN, miss)
         self.add(_RETURN, hit)
 
+    def allow_exactly(self, number: int, arguments: dict[int, int]) -> None:
+        """Allow call `number` where the low word of each argument has the given value."""
+        left = 2 * len(arguments) + 1
+        self.add(_EQUAL, number, 0, left)
+        for argument, value in arguments.items():
+            left -= 2
+            self.add(_LOAD, _ARGUMENTS + 8 * argument)
+            self.add(_EQUAL, value, 0, left)
+        self.add(_RETURN, _ALLOW)
+        self.add(_LOAD, _NUMBER)
+
     def program(self) -> bytes:
         return b"".join(self._code)
 
 
-def filter_program(*, unaccounted_memory: bool, machine: str | None = None) -> bytes:
+@cache
+def filter_program(*, unaccounted_memory: bool, interfaces: bool = False, machine: str | None = None) -> bytes:
     """The filter as bytes of `struct sock_filter`, for this machine.
 
     `unaccounted_memory` allows memory that belongs to no process (memfd, System V segments): only safe where a
-    control group counts it. Raises SandboxError on machines other than x86_64 and aarch64.
+    control group counts it. `interfaces` lets a program ask for the list of its network interfaces, by a routing
+    socket of the netlink family, as processes that train together must. Raises SandboxError on machines other than
+    x86_64 and aarch64.
     """
     machine = machine or platform.machine()
     architecture = _ARCHITECTURES.get(machine)
@@ -140,6 +156,8 @@ def filter_program(*, unaccounted_memory: bool, machine: str | None = None) -> b
     code.refuse_all((*architecture.denied, *_DENIED_EVERYWHERE), errno.EPERM)
     if not unaccounted_memory:
         code.refuse_all((*architecture.shared_segments, architecture.memfd_create), errno.ENOSYS)
+    if interfaces:
+        code.allow_exactly(architecture.socket, {0: _AF_NETLINK, 2: _NETLINK_ROUTE})
     for call in (architecture.socket, architecture.socketpair):
         code.on_argument(call, 0, _EQUAL, _FAMILIES, hit=_ALLOW, miss=_ERRNO | errno.EAFNOSUPPORT)
     code.on_argument(architecture.clone, 0, _ANY_BIT, (_NAMESPACE_FLAGS,), hit=refused, miss=_ALLOW)

@@ -27,7 +27,7 @@ def readable_inputs(inputs: Sequence[Mount], staging: Path, hidden: Sequence[Pat
             if not _readable_by_all(source):
                 staging.mkdir(mode=0o700, parents=True, exist_ok=True)
                 # An input may hold the very folder that copies are made in.
-                source = _copied(source, staging / str(number), (*hidden, staging.resolve()))
+                source = opened_copy(source, staging / str(number), (*hidden, staging.resolve()))
         except OSError as error:
             raise SandboxError(f"the input {mount.source} cannot be copied for the sandbox: {error}") from error
         shown.append(Mount(source=source, target=mount.target))
@@ -55,10 +55,10 @@ def _open_to_all(path: Path | os.DirEntry[str]) -> bool:
     return mode & needed == needed or stat.S_ISLNK(mode)
 
 
-def _copied(source: Path, target: Path, hidden: Sequence[Path]) -> Path:
-    """A copy that everyone may read."""
+def opened_copy(source: Path, target: Path, hidden: Sequence[Path]) -> Path:
+    """A copy that everyone may read, without what is hidden; a folder may be there already. Raises OSError."""
     if source.is_dir():
-        shutil.copytree(source, target, symlinks=True,
+        shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True,
                         ignore=lambda folder, names: [name for name in names if Path(folder, name) in hidden])
     else:
         shutil.copyfile(source, target)

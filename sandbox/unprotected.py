@@ -35,6 +35,7 @@ class Unprotected(LocalSandbox):
     """
 
     name = "none"
+    shows_gpus = True
 
     def __init__(self, slots: int) -> None:
         """Clears away the folders of dead processes."""

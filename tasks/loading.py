@@ -5,20 +5,19 @@ from __future__ import annotations
 import ast
 import difflib
 import hashlib
-import importlib.util
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from evolver.contracts import Metric, Program
 from evolver.errors import TaskError, UnknownName
+from evolver.tasks.seal import Seal
 from evolver.tasks.spec import STAGES, StageSpec, TaskSpec, read_spec
 
 HERE = Path(__file__).resolve().parent
 RUNTIME = HERE / "in-sandbox"
 """Folder that is shown at /evolver inside every sandbox."""
-JUDGED = ("task.yaml", "harness.py", "judge.py", "public", "private")
-"""What decides a score besides the program: files and folders of a task."""
+INPUTS = "inputs"
+"""Folder of a task with one folder a phase, shown at /inputs in that phase alone."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +27,9 @@ class Task:
     root: Path
     spec: TaskSpec
     version: str
-    """Hash of all that decides a score besides the program: task.yaml, harness, judge, public and private data."""
-    digests: Mapping[str, str] = field(repr=False, compare=False)
-    """SHA-256 of each of those files when the task was loaded, by path relative to `root`."""
+    """Hash of all that decides a score besides the program: task.yaml, harness, judge, and the data of every kind."""
+    seal: Seal = field(repr=False, compare=False)
+    """Those files as they were when the task was loaded."""
 
     @property
     def name(self) -> str:
@@ -76,27 +75,28 @@ class Task:
         return {path.stem: Program(files={**baseline, entry: _text(path)})
                 for path in sorted((self.root / "compare").glob("*.py"))}
 
+    def inputs(self, phase: str) -> Path | None:
+        """Folder of the data that programs may read in that phase alone, if it has any."""
+        folder = self.root / INPUTS / phase
+        return folder if folder.is_dir() else None
+
     def changed(self) -> list[str]:
-        """Files behind `version` that were changed, added or removed since loading, relative to `root`."""
-        now = _digests(self.root)
-        return sorted(name for name in self.digests.keys() | now.keys() if self.digests.get(name) != now.get(name))
+        """Files behind `version` that were changed, added or removed since loading, relative to `root`.
+
+        Costs a look at each file's times; only files that were touched are read.
+        """
+        return self.seal.broken()
 
 
 def load_task(ref: str | Path) -> Task:
     """The task in a folder, or the built-in one of that name (`-` and `_` alike).
 
-    Raises UnknownName if there is neither, TaskError if the folder does not keep the contract or a package that
-    it requires is not installed.
+    Raises UnknownName if there is neither, TaskError if the folder does not keep the contract.
     """
     path = Path(ref)
     if not path.is_dir():
         path = _builtin_folder(str(ref))
-    task = _load_folder(path.resolve())
-    missing = [package for package in task.spec.requires if importlib.util.find_spec(package) is None]
-    if missing:
-        raise TaskError(f"task {task.name} needs {', '.join(missing)} (task.yaml: requires); "
-                        "install it into the environment that runs evolver")
-    return task
+    return _load_folder(path.resolve())
 
 
 def builtin_tasks() -> list[Task]:
@@ -130,9 +130,26 @@ def _load_folder(root: Path) -> Task:
         if function not in _definitions(root / "baseline" / file):
             raise TaskError(f"{root / 'task.yaml'}: program.entry: baseline/{file} defines no {function}; "
                             "correct the entry or define it there")
-    digests = _digests(root)
-    version = hashlib.sha256("".join(f"{name}\0{digest}\n" for name, digest in digests.items()).encode())
-    return Task(root=root, spec=spec, version=version.hexdigest()[:16], digests=digests)
+    _check_inputs(root, spec)
+    try:
+        seal = Seal(root)
+    except OSError as error:
+        raise TaskError(f"{error.filename} cannot be read: {error.strerror}") from None
+    version = hashlib.sha256("".join(f"{name}\0{digest}\n" for name, digest in seal.digests.items()).encode())
+    return Task(root=root, spec=spec, version=version.hexdigest()[:16], seal=seal)
+
+
+def _check_inputs(root: Path, spec: TaskSpec) -> None:
+    """Raise TaskError for data that no phase would see."""
+    folder = root / INPUTS
+    for entry in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if entry.name.startswith("."):
+            continue
+        if not entry.is_dir():
+            raise TaskError(f"{entry} is shown in no phase; move it into {folder}/PHASE, with PHASE one of "
+                            f"{', '.join(spec.phases)}")
+        if entry.name not in spec.phases:
+            raise TaskError(f"{entry}: task.yaml has no phase {entry.name}; its phases are {', '.join(spec.phases)}")
 
 
 def _baseline_texts(root: Path, spec: TaskSpec) -> dict[str, str]:
@@ -160,17 +177,3 @@ def _definitions(path: Path) -> set[str]:
     except (SyntaxError, ValueError) as error:
         raise TaskError(f"{path} does not parse as Python: {error}") from None
     return {node.name for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
-
-
-def _digests(root: Path) -> dict[str, str]:
-    """SHA-256 of every file that decides a score; Python's own caches do not."""
-    found = []
-    for name in JUDGED:
-        path = root / name
-        found += [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
-    digests = {}
-    for path in sorted(found):
-        if "__pycache__" not in path.parts:
-            with path.open("rb") as file:
-                digests[path.relative_to(root).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
-    return digests

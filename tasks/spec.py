@@ -57,6 +57,11 @@ def _size(value: object) -> object:
 Size = Annotated[ByteSize, BeforeValidator(_size)]
 
 
+def _spelled_no(value: object) -> object:
+    # YAML reads a bare `no` as false.
+    return "no" if value is False else value
+
+
 class ProgramSpec(Record):
     """The files that a candidate may change, and what the harness calls."""
 
@@ -77,6 +82,25 @@ class ProgramSpec(Record):
         return self
 
 
+class AccelerateSpec(Record):
+    """How Accelerate starts each phase of a stage."""
+
+    processes: Annotated[int, Field(ge=1, le=64)] = 1
+    """Processes that train together; with GPUs, one for each."""
+    mixed_precision: Annotated[Literal["no", "fp16", "bf16"], BeforeValidator(_spelled_no)] = "no"
+    gpus: Annotated[int, Field(ge=0)] = 0
+    """0 trains on the CPU."""
+
+    @model_validator(mode="after")
+    def _can_be_launched(self) -> AccelerateSpec:
+        if self.gpus and self.processes != self.gpus:
+            raise ValueError(f"{self.processes} processes cannot share {self.gpus} GPUs; "
+                             f"each GPU takes one process: write processes: {self.gpus}, or gpus: 0 for the CPU")
+        if self.mixed_precision == "fp16" and not self.gpus:
+            raise ValueError("mixed_precision: fp16 needs a GPU; on the CPU write bf16 or no")
+        return self
+
+
 class StageSpec(Record):
     """A fidelity: how long a phase may take and how many seeds a verdict may use."""
 
@@ -85,6 +109,8 @@ class StageSpec(Record):
     """Wall-clock limit of each phase."""
     replicates: Annotated[int, Field(ge=1, le=1000)] = 1
     """The highest number of seeds that a verdict may use; 1 says that the seed changes nothing."""
+    accelerate: AccelerateSpec | None = None
+    """Start the harness by Accelerate; plain Python without."""
 
 
 class ResourcesSpec(Record):
@@ -93,7 +119,7 @@ class ResourcesSpec(Record):
     cpus: Annotated[int, Field(ge=1)] = 1
     memory: Annotated[Size, Field(ge=16 << 20)] = ByteSize(1 << 30)
     processes: Annotated[int, Field(ge=2)] = 64
-    """Processes and threads together."""
+    """Processes and threads together; a stage with `accelerate` gets 32 more for each of its processes."""
     scratch: Annotated[Size, Field(ge=1 << 20)] = ByteSize(64 << 20)
     """Space in /tmp."""
     output: Annotated[Size, Field(ge=1 << 10)] = ByteSize(64 << 20)

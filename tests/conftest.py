@@ -7,11 +7,17 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.adversarial import table
+
 ROOT = Path(__file__).resolve().parent.parent
 EVOLVER = Path(sys.executable).parent / "evolver"
+
+# Tests name docker where they mean it; `auto` would take it for all the others, which would be slower.
+os.environ["EVOLVER_SANDBOX"] = "bubblewrap"
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -47,3 +53,12 @@ def cli(home: Path, tmp_path: Path) -> Cli:
         return result
 
     return run
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print what became of each hostile program, if any was run."""
+    reports = [r for kind in ("passed", "failed") for r in terminalreporter.stats.get(kind, ()) if r.when == "call"]
+    if lines := table.rows(reports):
+        terminalreporter.section("hostile programs")
+        for line in lines:
+            terminalreporter.line(line)

@@ -20,6 +20,10 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+SandboxKind = Literal["auto", "docker", "bubblewrap", "none"]
+"""Where programs run; `none` protects nothing."""
+
+
 class Record(BaseModel):
     """Base of all records: immutable, and unknown fields are errors."""
 
@@ -90,6 +94,8 @@ class Proposal(Record):
     """What an offline coder needs to carry the plan out, exactly."""
     lessons_withheld: bool = False
     """Whether retrieved lessons were held out, to measure what lessons are worth."""
+    author: str = ""
+    """The model whose idea it is; empty for the offline team's."""
 
 
 class Program(Record):
@@ -267,6 +273,10 @@ class Budget(Record):
     experiments: Annotated[int, Field(ge=1)]
     seconds: Annotated[float, Field(gt=0.0)] | None = None
     """Wall-clock seconds of campaign time, resumptions added up."""
+    usd: Annotated[float, Field(gt=0.0)] | None = None
+    """US dollars for model calls."""
+    tokens: Annotated[int, Field(ge=1)] | None = None
+    """Tokens of model calls, prompts and answers added up."""
 
 
 class CampaignStatus(StrEnum):
@@ -291,7 +301,7 @@ class Campaign(Record):
     seed: int
     workers: int
     budget: Budget
-    sandbox: str
+    sandbox: SandboxKind
     recall: bool = True
     """Whether lessons of earlier campaigns on the same task are used."""
     parents: Literal["ucb1", "greedy", "random", "islands"] = "ucb1"
@@ -340,3 +350,83 @@ class Event(Record):
     kind: str
     experiment: str | None = None
     data: dict[str, JsonValue] = {}
+
+
+class Message(Record):
+    """One turn of a conversation with a model."""
+
+    role: Literal["system", "user", "assistant"]
+    text: str
+
+
+class CallStatus(StrEnum):
+    """How a model call ended."""
+
+    OK = "ok"
+    MALFORMED = "malformed"
+    """An answer came that could not be used."""
+    TRUNCATED = "truncated"
+    REFUSED = "refused"
+    ERROR = "error"
+    """No answer came."""
+
+
+class Call(Record):
+    """One question to a model and its answer, as the archive keeps it, secrets removed."""
+
+    id: str
+    """Hash of campaign, experiment, role, purpose and ordinal."""
+    campaign: str
+    experiment: str
+    """Empty where the call belongs to no experiment."""
+    role: str
+    purpose: str
+    ordinal: int
+    """Which call of this experiment, role and purpose it is, from 0."""
+    model: str
+    prompt: str
+    """Hash of the messages and of the form that the answer was to have."""
+    messages: tuple[Message, ...]
+    reply: str = ""
+    status: CallStatus
+    error: str = ""
+    tokens_in: int = 0
+    tokens_cached: int = 0
+    """Part of `tokens_in` that the provider had cached."""
+    tokens_out: int = 0
+    estimated: bool = False
+    """Whether tokens were estimated, because the provider reported none or the answer never arrived."""
+    usd: float | None = None
+    """None where no price is known."""
+    seconds: float = 0.0
+    attempts: int = 1
+    """Requests that were sent for this answer."""
+    repairs: int = 0
+    """How many answers before this one could not be used."""
+    lost: bool = False
+    """Whether the question was given up after this call."""
+    created: datetime = Field(default_factory=now)
+
+
+class Spent(Record):
+    """What a campaign's model calls have cost so far."""
+
+    tokens: int = 0
+    usd: float = 0.0
+    """Of the calls whose price is known."""
+
+
+class Spending(Record):
+    """What one model was paid in one role."""
+
+    role: str
+    model: str
+    calls: int
+    tokens_in: int
+    tokens_out: int
+    usd: float | None
+    """None where the price of any of the calls is unknown."""
+    repaired: int
+    """Questions that were answered only after a repair."""
+    lost: int
+    """Questions that were given up."""

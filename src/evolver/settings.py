@@ -1,9 +1,12 @@
 """Settings that come from the environment; everything else is an argument or belongs to a campaign."""
 
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from evolver.contracts import SandboxKind
 
 
 class Settings(BaseSettings):
@@ -15,6 +18,26 @@ class Settings(BaseSettings):
     """Folder of the archive, the memory, the checkpoints and the trials."""
     archive: str = ""
     """Database URL of the archive; empty: SQLite in `home`."""
+    sandbox: SandboxKind = "auto"
+    """Where programs run unless a command says otherwise."""
+    gpus: str | None = None
+    """GPUs that jobs may use, such as `0,1`; unset: every NVIDIA device of this machine."""
+    image_base: str = "python:3.11-slim"
+    """Image that the sandbox's own images start from: Debian, Ubuntu or alike, with a Python of 3.11 or newer."""
+    image_pip_args: str = ""
+    """Further words for pip when it fills an image, such as an index; the image's history keeps them."""
+    image_network: str = "default"
+    """Docker network that images are built on; `host` where the default one reaches no package index."""
+    base_url: str = ""
+    """Address of an OpenAI-compatible server that models are asked at; empty: the provider's own."""
+    request_seconds: Annotated[float, Field(gt=0)] = 180.0
+    """Longest wait for one answer of a model."""
+    outage_seconds: Annotated[float, Field(ge=0)] = 3600.0
+    """How long a campaign waits for a model provider that is down before it stops; it can be resumed then."""
+    answer_tokens: Annotated[int, Field(ge=1)] = 16384
+    """Longest answer of a model, its reasoning included; what a cost cap reserves for each call."""
+    prices: Path | None = None
+    """File of model prices that comes before the shipped ones; unset: `prices.json` in `home`, if there is one."""
 
     @property
     def archive_url(self) -> str:

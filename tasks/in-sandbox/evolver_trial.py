@@ -1,6 +1,6 @@
 """What a harness, a program and a judge may import inside the sandbox. Standard library only; numpy where asked for.
 
-Folders in the sandbox: /program /public /task /evolver /artifacts /out for the program and its harness,
+Folders in the sandbox: /program /public /inputs /task /evolver /artifacts /out for the program and its harness,
 /judge /outputs /private /evolver /out for the judge. A backend without mounts names their parent in EVOLVER_ROOT.
 """
 
@@ -8,29 +8,23 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import math
 import os
 import random
-import stat
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    import numpy
+from evolver_readers import Invalid, read_bounded, safe_json, safe_npy, safe_npz, safe_safetensors
+
+__all__ = ["Invalid", "Trial", "folder", "read_bounded", "safe_json", "safe_npy", "safe_npz", "safe_safetensors",
+           "seed_random", "time_left"]
 
 SECONDS_UNSAID = 60.0
 """Limit assumed where nobody says one: a program that is run by hand."""
 MARGIN, LARGEST_MARGIN = 0.1, 1.0
 """Share of the limit, and most seconds, that are kept for writing the output and ending."""
-
-
-class Invalid(Exception):
-    """Raised by a judge: this output gets no score, for the reason given."""
 
 
 def folder(name: str) -> Path:
@@ -39,9 +33,10 @@ def folder(name: str) -> Path:
 
 
 def _process_start() -> float:
-    """When this process began, on time.monotonic()'s clock, in seconds."""
+    """When this process, or the launcher that started it, began; on time.monotonic()'s clock, in seconds."""
+    process = os.getppid() if "EVOLVER_PROCESSES" in os.environ else "self"
     try:
-        fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
         age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
     except (OSError, ValueError, IndexError, AttributeError):
         age = 0.0
@@ -60,7 +55,11 @@ def time_left() -> float:
 
 @dataclass(frozen=True)
 class Trial:
-    """One execution of a program, as its harness sees it."""
+    """One execution of a program, as its harness sees it.
+
+    Where the stage asks Accelerate for several processes, the harness runs in each of them, with a `rank` of its own,
+    and all share the folders: only the process of rank 0 writes the output, and the others' `save_` calls do nothing.
+    """
 
     program: Path
     """The candidate's files."""
@@ -70,9 +69,20 @@ class Trial:
     """The one folder whose files reach the judge, or the next phase."""
     artifacts: Path
     """What the phase before this one left; absent in the first phase."""
+    inputs: Path
+    """The task's data for this phase alone (inputs/PHASE in its folder); absent where the phase has none."""
     stage: str
     seed: int
     phase: str
+    processes: int = 1
+    """How many processes run this harness together."""
+    rank: int = 0
+    """The number of this one among them."""
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this process is the one that writes."""
+        return self.rank == 0
 
     def load(self, name: str) -> ModuleType:
         """Import a program file, such as `program.py`, with random numbers seeded; raises what the file raises."""
@@ -90,100 +100,30 @@ class Trial:
 
     def save_json(self, name: str, value: object) -> None:
         """Write a JSON file to `out`; floats keep every digit. Raises TypeError for what JSON cannot hold."""
-        (self.out / name).write_text(json.dumps(value), encoding="utf-8")
+        text = json.dumps(value)
+        if self.is_main:
+            (self.out / name).write_text(text, encoding="utf-8")
 
     def save_npy(self, name: str, array: object) -> None:
         """Write an array to `out` in npy format; raises ValueError for arrays of Python objects."""
         import numpy
 
-        numpy.save(self.out / name, numpy.asarray(array), allow_pickle=False)
+        if self.is_main:
+            numpy.save(self.out / name, numpy.asarray(array), allow_pickle=False)
+
+    def save_npz(self, name: str, **arrays: object) -> None:
+        """Write arrays by name to `out` in npz format; raises ValueError for arrays of Python objects."""
+        import numpy
+
+        if self.is_main:
+            plain = {key: numpy.asarray(array) for key, array in arrays.items()}
+            numpy.savez(self.out / name, allow_pickle=False, **plain)
 
 
 def seed_random(seed: int) -> None:
-    """Seed `random` and, where it is already imported, numpy's legacy generator."""
+    """Seed `random` and, where they are already imported, numpy's legacy generator and torch."""
     random.seed(seed)
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed(seed % 2**32)
-
-
-def read_bounded(path: Path, limit: int = 16 << 20) -> bytes:
-    """The bytes of a plain file; raises Invalid if it is missing, no plain file, or larger than `limit` bytes."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
-        raise Invalid(f"the program left no {path.name}") from None
-    except OSError as error:
-        raise Invalid(f"{path.name} cannot be read: {error.strerror}") from None
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise Invalid(f"{path.name} is not a plain file")
-        if status.st_size > limit:
-            raise Invalid(f"{path.name} has {status.st_size} bytes, more than {limit}")
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            return file.read(limit)
-    finally:
-        os.close(descriptor)
-
-
-def safe_json(path: Path, limit: int = 16 << 20) -> Any:
-    """The value in a JSON file that a candidate wrote.
-
-    Raises Invalid if it is missing, larger than `limit` bytes, not strict JSON, names a key twice, or holds a
-    number that is not finite.
-    """
-    try:
-        return json.loads(read_bounded(path, limit).decode("utf-8"), parse_float=_finite,
-                          parse_constant=_refuse_constant, object_pairs_hook=_unique_keys)
-    except (ValueError, RecursionError) as error:
-        raise Invalid(f"{path.name} is not usable JSON: {error}") from None
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(f"{text[:40]} is too large")
-    return value
-
-
-def _refuse_constant(text: str) -> float:
-    raise ValueError(f"{text} is not a number")
-
-
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        raise ValueError("a key occurs twice")
-    return value
-
-
-def safe_npy(path: Path, *, shape: Sequence[int | None], dtype: str = "float64",
-             limit: int = 256 << 20) -> numpy.ndarray[Any, Any]:
-    """The array in an npy file that a candidate wrote; None in `shape` allows any length there.
-
-    Raises Invalid if it is missing, larger than `limit` bytes, of another dtype or shape, or not finite throughout.
-    The header is checked against the file's true size before memory is taken.
-    """
-    import io
-
-    import numpy
-    from numpy.lib import format as npy
-
-    data = io.BytesIO(read_bounded(path, limit))
-    try:
-        read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[npy.read_magic(data)]
-        found, by_columns, kind = read_header(data)
-    except (ValueError, KeyError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
-        raise Invalid(f"{path.name} is not a usable npy file: {error}") from None
-    wanted = numpy.dtype(dtype)
-    if wanted.hasobject or kind != wanted:
-        raise Invalid(f"{path.name} holds {kind}, not {wanted}")
-    if len(found) != len(shape) or any(size not in (None, got) for size, got in zip(shape, found, strict=True)):
-        raise Invalid(f"{path.name} has shape {found}, not {tuple(shape)}")
-    body = data.read()
-    if len(body) != math.prod(found) * wanted.itemsize:
-        raise Invalid(f"{path.name} has {len(body)} bytes of numbers, which does not fit shape {found}")
-    array = numpy.frombuffer(body, dtype=wanted).reshape(found, order="F" if by_columns else "C")
-    if wanted.kind in "fc" and not numpy.isfinite(array).all():
-        raise Invalid(f"{path.name} holds numbers that are not finite")
-    return array
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(seed)

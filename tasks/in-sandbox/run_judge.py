@@ -18,6 +18,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from evolver_readers import refuse_other_formats
 from evolver_trial import Invalid, folder
 
 LONGEST_REASON = 2000
@@ -49,6 +50,7 @@ def checked(metrics: object) -> dict[str, float]:
 def answer() -> dict[str, Any]:
     """The judge's verdict on /outputs, whatever the judge does."""
     try:
+        refuse_other_formats(folder("outputs"))
         returned = load_judge().judge(out=folder("outputs"), private=folder("private"),
                                       stage=os.environ["EVOLVER_STAGE"], seed=int(os.environ["EVOLVER_SEED"]))
         return {"metrics": checked(returned)}

@@ -1,6 +1,6 @@
 """Runs hostile programs on request, in a process of its own: one JSON object a line in, one a line out.
 
-    python attempt.py FOLDER [USER]
+    python attempt.py FOLDER BACKEND [USER]
 
 The process takes in every orphan, so that what survives a sandbox is found among its descendants. With USER it first
 becomes that user for good. The programs are told where there would be something to steal or to reach.
@@ -27,7 +27,7 @@ def become(user: int) -> None:
     os.setgroups([])
     os.setresgid(user, user, user)
     os.setresuid(user, user, user)
-    os.execv(sys.executable, [sys.executable, *sys.argv[:2]])
+    os.execv(sys.executable, [sys.executable, *sys.argv[:3]])
 
 
 def leftovers(folder: Path) -> list[str]:
@@ -45,7 +45,8 @@ def leftovers(folder: Path) -> list[str]:
 
 
 def mounts() -> int:
-    return len(Path("/proc/self/mountinfo").read_text().splitlines())
+    """Mounts that this process sees, but for those of containers, which come and go."""
+    return sum("/docker/" not in line for line in Path("/proc/self/mountinfo").read_text().splitlines())
 
 
 def listeners() -> Iterator[socket.socket]:
@@ -63,7 +64,7 @@ async def attempt(sandbox: Any, folder: Path, request: dict[str, Any], port: int
 
     before, output = mounts(), folder / "out"
     told = {"HIDDEN_FILE": str(folder / "secret"), "HOST_PORT": str(port), "HOST_NAME": f"evolver-test-{os.getpid()}",
-            "HOST_HOME": str(Path.home())}
+            "HOST_HOME": str(Path.home()), "BACKEND": sandbox.name}
     handle = await sandbox.start(
         Job(
             id="attack",
@@ -74,12 +75,13 @@ async def attempt(sandbox: Any, folder: Path, request: dict[str, Any], port: int
         )
     )
     outcome = await sandbox.wait(handle)
+    left = [] if await removed(handle) else ["a container"]
     files = {str(path.relative_to(output)): path.stat().st_size for path in sorted(output.rglob("*")) if path.is_file()}
     for path in sorted(output.rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
     if output.exists():
         output.rmdir()
-    left = leftovers(folder)
+    left += leftovers(folder)
     if mounts() != before:
         left.append("a mount")
     if (folder / "secret").read_text() != SECRET:
@@ -87,20 +89,36 @@ async def attempt(sandbox: Any, folder: Path, request: dict[str, Any], port: int
     return {**outcome.model_dump(mode="json"), "files": files, "left": left}
 
 
-async def main(folder: Path) -> None:
+async def removed(handle: Any) -> bool:
+    """Whether the job's container, if it had one, is gone soon, and all of its processes with it."""
+    from evolver.sandbox.containers.engine import NoSuchContainer
+
+    if not hasattr(handle, "container"):
+        return True
+    engine, name = handle.container.engine, handle.container.meeting.name
+    for _ in range(100):
+        try:
+            engine.state(name)
+        except NoSuchContainer:
+            return True
+        await asyncio.sleep(0.05)
+    return False
+
+
+async def main(folder: Path, backend: str) -> None:
     from evolver.sandbox import open_sandbox
 
     ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
     folder.mkdir(exist_ok=True)
     (folder / "secret").write_text(SECRET)
     tcp, _unix = listeners()
-    sandbox = open_sandbox("bubblewrap", 1)
+    sandbox = open_sandbox(backend, 1)  # type: ignore[arg-type]
     for line in sys.stdin:
         print(json.dumps(await attempt(sandbox, folder, json.loads(line), tcp.getsockname()[1])), flush=True)
     await sandbox.close()
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 2:
-        become(int(sys.argv[2]))
-    asyncio.run(main(Path(sys.argv[1])))
+    if len(sys.argv) > 3:
+        become(int(sys.argv[3]))
+    asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))

@@ -16,12 +16,14 @@ import pytest
 from evolver.sandbox import Ending
 from evolver.sandbox.filesystem import interpreter
 from evolver.sandbox.probe import find_binary, is_privileged
+from tests.engine import ensure_engine
 
 SERVER = Path(__file__).with_name("attempt.py")
 ROOT = Path(__file__).resolve().parents[2]
 NOBODY = 65534
 LIMITS = {"wall_seconds": 10.0, "memory": 128 << 20, "processes": 16, "scratch": 8 << 20,
           "output": 4 << 20, "output_files": 16, "log": 8 << 10}
+BACKENDS = ["docker", "bubblewrap-root", "bubblewrap-user"] if is_privileged() else ["docker", "bubblewrap-user"]
 TRESPASS = re.compile("WROTE|LEAK|REACHED|DID|FORGED")
 """What the programs print when they get somewhere."""
 TOOLS = """
@@ -57,15 +59,18 @@ def _as_nobody(folder: Path) -> list[str]:
     return [*words, "--die-with-parent", "--"]
 
 
-@pytest.fixture(scope="session", params=["root", "user"] if is_privileged() else ["user"])
+@pytest.fixture(scope="session", params=BACKENDS)
 def attempt(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attempt]:
-    """Runs one program in the sandbox of a process that is root, or an ordinary user; see attempt.py."""
+    """Runs one program in a sandbox, bubblewrap in a process that is root or an ordinary user; see attempt.py."""
+    backend, _, who = request.param.partition("-")
+    if backend == "docker":
+        ensure_engine()
     folder, before, user = tmp_path_factory.mktemp("attempts") / "jobs", [], []
-    if request.param == "user" and is_privileged():
+    if who == "user" and is_privileged():
         folder.mkdir()
         os.chown(folder, NOBODY, NOBODY)
         before, user = _as_nobody(folder), [str(NOBODY)]
-    words = [*before, sys.executable, str(SERVER), str(folder), *user]
+    words = [*before, sys.executable, str(SERVER), str(folder), backend, *user]
     environment = {**os.environ, "EVOLVER_CANARY": "the-host-keeps-this", "PYTHONDONTWRITEBYTECODE": "1"}
     server = subprocess.Popen(words, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
     assert server.stdin is not None and server.stdout is not None
@@ -79,12 +84,12 @@ def attempt(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
     yield run
     requests.close()
-    assert server.wait(timeout=10) == 0
+    assert server.wait(timeout=30) == 0
     answers.close()
 
 
 @pytest.fixture
-def fight(attempt: Attempt) -> Callable[..., dict[str, Any]]:
+def fight(attempt: Attempt, record_property: Callable[[str, object], None]) -> Callable[..., dict[str, Any]]:
     """Runs a program and asserts what became of it: its ending, and that the host is as it was.
 
     `says` is a pattern to be found in the log or the reason, `files` names all that may be delivered, and `tools`
@@ -96,6 +101,7 @@ def fight(attempt: Attempt) -> Callable[..., dict[str, Any]]:
             tools: bool = False) -> dict[str, Any]:
         allowed = {**LIMITS, **(limits or {})}
         found = attempt(TOOLS * tools + code, allowed)
+        record_property("became", found["ending"].replace("_", " "))
         assert found["left"] == []
         assert Ending(found["ending"]) in endings, found
         assert not TRESPASS.search(found["log"]), found["log"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +12,9 @@ import pytest
 
 from evolver.agents.trial import run_trial
 from evolver.contracts import Program, Trial, TrialStatus
-from evolver.sandbox import open_sandbox
+from evolver.sandbox import Kind, open_sandbox
 from evolver.tasks import Task, load_task
+from tests.engine import ensure_engine
 
 HONEST = (1.0 - 3.7) ** 2 + (1.0 - 2.2) ** 2
 
@@ -119,8 +121,17 @@ ATTACKS = [
 ]
 
 
-async def _trial(task: Task, code: str, scratch: Path) -> Trial:
-    sandbox = open_sandbox("bubblewrap", 1, hidden=(task.root, scratch))
+@pytest.fixture(params=["docker", "bubblewrap"])
+def backend(request: pytest.FixtureRequest) -> Kind:
+    """Each backend in turn."""
+    kind: Kind = request.param
+    if kind == "docker":
+        ensure_engine()
+    return kind
+
+
+async def _trial(backend: Kind, task: Task, code: str, scratch: Path) -> Trial:
+    sandbox = open_sandbox(backend, 1, hidden=(task.root, scratch))
     try:
         return await run_trial(
             sandbox, task, Program(files={"program.py": code}), "full", 0, scratch / "attack" / "0", experiment="attack"
@@ -130,10 +141,13 @@ async def _trial(task: Task, code: str, scratch: Path) -> Trial:
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
-async def test_no_score_is_forged(attack: Attack, quadratic: Path, tmp_path: Path) -> None:
+async def test_no_score_is_forged(
+    attack: Attack, backend: Kind, quadratic: Path, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     task = load_task(quadratic)
     before = {path: path.read_bytes() for path in quadratic.rglob("*") if path.is_file()}
-    trial = await _trial(task, attack.code, tmp_path)
+    trial = await _trial(backend, task, attack.code, tmp_path)
+    record_property("became", "no more than earned" if trial.status is TrialStatus.OK else f"no score, {trial.status}")
     if trial.status is TrialStatus.OK:
         value = trial.metrics["squared_distance"]
         assert math.isfinite(value)
@@ -143,14 +157,14 @@ async def test_no_score_is_forged(attack: Attack, quadratic: Path, tmp_path: Pat
     assert not task.changed()
 
 
-async def test_what_one_trial_leaves_does_not_reach_the_next(quadratic: Path, tmp_path: Path) -> None:
+async def test_what_one_trial_leaves_does_not_reach_the_next(backend: Kind, quadratic: Path, tmp_path: Path) -> None:
     task = load_task(quadratic)
-    await _trial(task, "open('/tmp/seen', 'w').write('x')\n" + POINT, tmp_path)
-    trial = await _trial(task, "import os\nassert not os.path.exists('/tmp/seen')\n" + POINT, tmp_path)
+    await _trial(backend, task, "open('/tmp/seen', 'w').write('x')\n" + POINT, tmp_path)
+    trial = await _trial(backend, task, "import os\nassert not os.path.exists('/tmp/seen')\n" + POINT, tmp_path)
     assert trial.status is TrialStatus.OK
 
 
-async def test_a_judge_that_breaks_gives_no_score(quadratic: Path, tmp_path: Path) -> None:
+async def test_a_judge_that_breaks_gives_no_score(backend: Kind, quadratic: Path, tmp_path: Path) -> None:
     task = tmp_path / "task"
     shutil.copytree(quadratic, task)
     for body, why in (
@@ -162,6 +176,6 @@ async def test_a_judge_that_breaks_gives_no_score(quadratic: Path, tmp_path: Pat
         ("import os; os._exit(0)", ""),
     ):
         (task / "judge.py").write_text(f"def judge(out, private, stage, seed):\n    {body}\n")
-        trial = await _trial(load_task(task), POINT, tmp_path / "scratch")
+        trial = await _trial(backend, load_task(task), POINT, tmp_path / "scratch")
         assert trial.status is TrialStatus.INVALID, body
         assert why in trial.reason

@@ -43,11 +43,11 @@ except OSError as e: print('full', e.errno)
     case("too many files", "for i in range(17): open(f'/out/{i}', 'w')",
          endings=(REFUSED,), says="more than 16 files"),
     case("endless empty files", "for i in range(10**9): open(f'/tmp/{i}', 'w').close()",
-         endings=(REFUSED,), says="more than"),
+         endings=(REFUSED, Ending.EXITED), says="more than|No space left"),
     case("endless folders", """
 import os
 for i in range(10**9): os.mkdir(f'/dev/shm/{i}')
-""", endings=(REFUSED,), says="more than"),
+""", endings=(REFUSED, Ending.OUT_OF_MEMORY), says="more than"),
     case("name with a line break", r"open('/out/a\nb', 'w')", endings=(REFUSED,), says="unusable name"),
     case("name that is no text", r"open(b'/out/\xff\xfe', 'w')", endings=(REFUSED,), says="unusable name"),
     case("name that writes backwards", r"open('/out/gnp\u202e.sj', 'w')", endings=(REFUSED,), says="unusable name"),

@@ -24,8 +24,9 @@ for place in ("/tmp/evil", "/dev/shm/evil", "/out/fine"): open(place, "w").write
     case("read the host", """
 import glob
 for place in (os.environ["HIDDEN_FILE"], "/etc/shadow", "/etc/machine-id", os.environ["HOST_HOME"] + "/.bashrc",
-              os.environ["HOST_HOME"] + "/.ssh", "/home",
-              "/var/log", "/sys/class",
+              os.environ["HOST_HOME"] + "/.ssh",
+              # An image has these of its own, and the kernel's list of kinds of devices.
+              *(("/home", "/var/log", "/sys/class") if os.environ["BACKEND"] != "docker" else ()),
               "/proc/kcore", "/dev/mem", "/dev/vda", "/dev/sda", "/proc/1/environ"):
     attempt("LEAK " + place, lambda: open(place, "rb").read(10) if not os.path.isdir(place) else os.listdir(place))
 for top, folders, names in os.walk("/"):
@@ -44,7 +45,7 @@ for pid in filter(str.isdigit, os.listdir("/proc")):
         if b"EVOLVER_" + b"CANARY=" in data or b"attempt" + b".py" in data: print("LEAK", pid, name)
 if any("CANARY" in name for name in os.environ) or len(os.listdir("/proc/self/fd")) > 4: print("LEAK", os.environ)
 print(sorted(filter(str.isdigit, os.listdir("/proc"))))
-""", tools=True, exit_code=0, says=r"\['1', '2'\]"),
+""", tools=True, exit_code=0, says=r"\['1', '\d+'\]"),
     case("network", """
 def reach(family, address, kind=socket.SOCK_STREAM):
     with socket.socket(family, kind) as s:

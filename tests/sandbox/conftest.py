@@ -12,17 +12,22 @@ import pytest
 
 from evolver.sandbox import PYTHON, Job, Limits, Mount, Outcome, Sandbox
 from evolver.sandbox.bubblewrap import Bubblewrap
+from evolver.sandbox.containers.backend import Docker
 from evolver.sandbox.probe import is_privileged
 from evolver.sandbox.unprotected import Unprotected
+from tests.engine import ensure_engine
 
 CONFINED = ["root", "user"] if is_privileged() else ["user"]
 SLOTS = 2
 
 
 def make(kind: str, hidden: Sequence[Path] = ()) -> Sandbox:
-    """A backend: `root` drops to a user id of its own, `user` has a user namespace and no control groups."""
+    """A backend: bubblewrap as `root` drops to a user id of its own, as `user` has a namespace and no control groups."""
     if kind == "none":
         return Unprotected(SLOTS)
+    if kind == "docker":
+        ensure_engine()
+        return Docker(SLOTS, hidden, ahead=1)
     return (
         Bubblewrap(SLOTS, hidden) if kind == "root" else Bubblewrap(SLOTS, hidden, privileged=False, use_cgroups=False)
     )
@@ -67,9 +72,17 @@ class Bench:
         return await self.sandbox.wait(await self.sandbox.start(made)), made.output
 
 
-@pytest.fixture(params=[*CONFINED, "none"])
+@pytest.fixture(params=[*CONFINED, "docker", "none"])
 async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
     """Each backend in turn."""
+    bench = Bench(request.param, make(request.param), tmp_path)
+    yield bench
+    await bench.sandbox.close()
+
+
+@pytest.fixture(params=[*CONFINED, "none"])
+async def local(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
+    """Each backend whose jobs are child processes."""
     bench = Bench(request.param, make(request.param), tmp_path)
     yield bench
     await bench.sandbox.close()

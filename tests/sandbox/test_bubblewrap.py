@@ -23,7 +23,8 @@ Bench = Any
 GROUPS = find_cgroups()
 
 
-def test_auto_takes_it() -> None:
+def test_auto_takes_it_where_no_engine_answers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
     sandbox: Sandbox = open_sandbox("auto", 1)
     assert sandbox.name == open_sandbox("bubblewrap", 1).name == "bubblewrap"
     assert all(line.how for line in sandbox.protections())

@@ -12,17 +12,71 @@ from evolver.errors import SandboxError
 from evolver.sandbox import probe
 from evolver.sandbox.bubblewrap import Bubblewrap
 from evolver.sandbox.cgroups import find_cgroups
+from evolver.sandbox.containers import survey
+from evolver.sandbox.containers.engine import connect
+from evolver.sandbox.containers.images import exists, tag_of
 from evolver.sandbox.diagnose import diagnose
 
 
 def test_every_part_is_named_and_true() -> None:
     lines = {line.what: line for line in diagnose()}
-    assert set(lines) == {"bubblewrap", "system call filter", "control groups", "kernel", "user"}
+    assert set(lines) == {
+        "bubblewrap",
+        "system call filter",
+        "control groups",
+        "kernel",
+        "user",
+        "container engine",
+        "container limits",
+        "GPUs",
+        "images",
+    }
     assert all(line.how for line in lines.values())
     assert lines["bubblewrap"].enforced and "0.11.0" in lines["bubblewrap"].how
     assert lines["control groups"].enforced == (find_cgroups() is not None)
     assert os.uname().release in lines["kernel"].how
     assert ("root" in lines["user"].how) == probe.is_privileged()
+    engine = connect()
+    assert lines["container engine"].enforced and engine.info()["ServerVersion"] in lines["container engine"].how
+    assert lines["container limits"].enforced
+    assert lines["images"].enforced == exists(engine, tag_of("plain"))
+    assert "evolver sandbox build --variant cuda" in lines["images"].how or exists(engine, tag_of("cuda"))
+    engine.close()
+
+
+def test_a_machine_without_an_engine_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere.sock")
+    monkeypatch.setenv("EVOLVER_GPUS", "0")
+    engine, gpus = survey.survey()
+    assert not engine.enforced and "install Docker" in engine.how and "bubblewrap" in engine.how
+    assert not gpus.enforced and "1 seen (/dev/nvidia0)" in gpus.how and "container engine" in gpus.how
+
+
+def test_an_engine_that_ignores_limits_is_told_apart() -> None:
+    whole = {"MemoryLimit": True, "SwapLimit": True, "PidsLimit": True, "CpuCfsQuota": True}
+    assert survey.limits(whole).enforced
+    line = survey.limits({**whole, "MemoryLimit": False, "PidsLimit": False})
+    assert not line.enforced
+    assert "memory, processes" in line.how and "control groups" in line.how
+
+
+def test_gpus_need_a_way_into_containers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\nprintf 'GPU 0: NVIDIA H100 (UUID: GPU-1)\\nGPU 1: NVIDIA H100 (UUID: GPU-2)\\n'\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setenv("EVOLVER_GPUS", "0,1,7")
+    seen = survey.seen_gpus()
+    assert seen == ["NVIDIA H100", "NVIDIA H100", "/dev/nvidia7"]
+    line = survey.gpus({"Runtimes": {"runc": {}}}, seen)
+    assert not line.enforced and "3 seen (NVIDIA H100, /dev/nvidia7)" in line.how and "nvidia-ctk" in line.how
+    assert survey.gpus({"Runtimes": {"runc": {}, "nvidia": {}}}, seen).enforced
+    (tmp_path / "nvidia.yaml").write_text("kind: nvidia.com/gpu\n")
+    assert survey.gpus({"Runtimes": {}, "CDISpecDirs": [str(tmp_path)]}, seen).enforced
+    (tmp_path / "nvidia-container-runtime-hook").write_text("#!/bin/sh\n")
+    (tmp_path / "nvidia-container-runtime-hook").chmod(0o755)
+    assert "nvidia-container-runtime-hook" in survey.gpus({}, seen).how
+    assert not survey.gpus({}, []).enforced
 
 
 @pytest.fixture

@@ -61,12 +61,20 @@ NUMBERS = {
 MACHINES = sorted(NUMBERS)
 
 
-def answer(machine: str, number: int, *arguments: int, audit: int | None = None, unaccounted: bool = True) -> int:
+def answer(
+    machine: str,
+    number: int,
+    *arguments: int,
+    audit: int | None = None,
+    unaccounted: bool = True,
+    interfaces: bool = False,
+) -> int:
     """What the filter returns for a call."""
     data = struct.pack(
         "<IIQ6Q", number, AUDIT[machine] if audit is None else audit, 0, *(*arguments, 0, 0, 0, 0, 0, 0)[:6]
     )
-    program = list(struct.iter_unpack("<HBBI", filter_program(unaccounted_memory=unaccounted, machine=machine)))
+    code = filter_program(unaccounted_memory=unaccounted, interfaces=interfaces, machine=machine)
+    program = list(struct.iter_unpack("<HBBI", code))
     at, word = 0, 0
     while True:
         code, if_true, if_false, value = program[at]
@@ -105,6 +113,24 @@ def test_only_three_families_of_sockets(machine: str) -> None:
         for family in range(64):
             expected = ALLOW if family in (1, 2, 10) else refused(errno.EAFNOSUPPORT)
             assert answer(machine, NUMBERS[machine][call], family) == expected
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_interfaces_may_be_listed_and_nothing_else_by_netlink(machine: str) -> None:
+    numbers, closed = NUMBERS[machine], refused(errno.EAFNOSUPPORT)
+    for kind in (2, 3, 3 | 0x80000):
+        assert answer(machine, numbers["socket"], 16, kind, 0, interfaces=True) == ALLOW
+        assert answer(machine, numbers["socket"], 16, kind, 0) == closed
+        for protocol in range(1, 32):
+            assert answer(machine, numbers["socket"], 16, kind, protocol, interfaces=True) == closed
+    assert answer(machine, numbers["socketpair"], 16, 3, 0, interfaces=True) == closed
+    for family in range(64):
+        expected = ALLOW if family in (1, 2, 10, 16) else closed
+        assert answer(machine, numbers["socket"], family, 1, 0, interfaces=True) == expected
+    for name in ("read", "openat", "mmap"):
+        assert answer(machine, numbers[name], 16, 3, 0, interfaces=True) == ALLOW
+    for name in ("ptrace", "mount", "unshare"):
+        assert answer(machine, numbers[name], interfaces=True) == refused(errno.EPERM)
 
 
 @pytest.mark.parametrize("machine", MACHINES)

@@ -120,7 +120,6 @@ MISTAKES = {
     "bad size": ("memory: 512MiB", "memory: plenty", "resources.memory: 'plenty' is not a size; write one like 512MiB"),
     "small memory": ("memory: 512MiB", "memory: 1KiB", "resources.memory: "),
     "no experiments": ("experiments: 30", "experiments: 0", "budget.experiments: "),
-    "missing package": ("requires: []", "requires: [no_such_package]", "needs no_such_package"),
 }
 
 
@@ -181,6 +180,7 @@ CHANGES: dict[str, Callable[[Task], None]] = {
     "harness.py": lambda task: append(task.root / "harness.py"),
     "judge.py": lambda task: append(task.root / "judge.py"),
     "public/cities.json": lambda task: append(task.root / "public" / "cities.json"),
+    "inputs/run/new.json": lambda task: write(task.root / "inputs" / "run" / "new.json"),
     "private/cities.json": lambda task: (task.root / "private" / "cities.json").unlink(),
     "private/deep/new.json": lambda task: write(task.root / "private" / "deep" / "new.json"),
 }

@@ -1,0 +1,63 @@
+"""What models are asked to answer with. No field holds a score, an effect or a verdict: those are measured."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+LONGEST = 4000
+"""Characters of a plan; other texts may have a quarter."""
+LONGEST_COMPONENT = 80
+
+
+def _said(most: int) -> AfterValidator:
+    # Not as a constraint of the field: servers refuse schemas with lengths in them.
+    def check(text: str) -> str:
+        text = text.strip()
+        if not text:
+            raise ValueError("this is empty")
+        if len(text) > most:
+            raise ValueError(f"this has {len(text)} characters; say it in {most}")
+        return text
+
+    return AfterValidator(check)
+
+
+Plan = Annotated[str, _said(LONGEST)]
+Sentence = Annotated[str, _said(LONGEST // 4)]
+Component = Annotated[
+    str, _said(LONGEST_COMPONENT), AfterValidator(lambda words: " ".join(words.lower().replace("_", " ").split()))
+]
+"""The same words for the same part, since lessons are kept by it."""
+
+
+class Idea(BaseModel):
+    """What the researcher wants tried."""
+
+    model_config = ConfigDict(frozen=True)
+
+    hypothesis: Sentence = Field(description="what is expected, and the mechanism")
+    plan: Plan = Field(description="what the coder must change")
+    parent: int = Field(description="number of the experiment whose program is changed")
+    others: list[int] = Field([], description="numbers of further experiments that code is taken from")
+    component: Component = Field(description="the part or technique that the change is about, in a few words")
+    notes: list[str] = Field([], description="ids of the notes used")
+    lessons: list[str] = Field([], description="ids of the lessons used")
+    novelty: str = Field("", description="how this differs from what was tried")
+
+    @property
+    def text(self) -> str:
+        """What its likeness to other ideas is measured by."""
+        return f"{self.hypothesis} {self.plan}"
+
+
+class Observation(BaseModel):
+    """What an experiment teaches, in words."""
+
+    model_config = ConfigDict(frozen=True)
+
+    claim: Sentence = Field(description="what was learned, in one sentence")
+    component: Component = Field(description="the part or technique that was changed, in a few words")
+    mechanism: str = Field(description="why, in one sentence, or 'unclear'")
+    caution: str = Field("", description="where it may not hold")

@@ -1,0 +1,231 @@
+"""The coder that asks a model for the program, and has it repaired until it passes the cheap checks."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from evolver.agents.language.checks import Checked, Checks
+from evolver.agents.language.desk import GAVE_UP, Desk
+from evolver.agents.language.room import Room
+from evolver.agents.language.views import files_view, is_whole, result_words, task_view
+from evolver.agents.models import Conversation, EditError, NoUsableAnswer, read_program
+from evolver.agents.models.conversation import REPAIRS
+from evolver.agents.novelty import Programs
+from evolver.agents.offline import skeleton
+from evolver.agents.workspace import Workspace
+from evolver.contracts import Experiment, Message, Program, Proposal
+from evolver.prompts import conversation as render
+from evolver.prompts import cut, inline
+
+ROLE: Final = "coder"
+REPAIR_TURNS = 3
+"""Answers beyond the first that an experiment's program may take, whatever was wrong."""
+OWN, OTHERS = 0.6, 0.3
+"""Shares of the room for the program that is changed and for those that parts are taken from."""
+LONGEST_PROBLEM = 6000
+LONGEST_REASON = 400
+_EDITS = re.compile(r"^\s*<{4,9}\s*SEARCH\s*$", re.MULTILINE)
+_ELISION = re.compile(
+    r"^\s*#\s*(\.{3}|…)|^\s*#.*\b(rest|remainder) of (the |this )?(code|file|function|program|class)\b"
+    r"|^\s*#.*\b(existing|previous|original) code\b.*(\.{3}|…|unchanged|here)",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""Comments that stand for code which was left out."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one experiment's program is made from."""
+
+    experiment: Experiment
+    proposal: Proposal
+    parents: tuple[Experiment, ...]
+    packages: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a candidate program was found to be."""
+
+    checked: Checked
+    owner: Experiment | None = None
+    """The experiment that had this program first."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether it may be run."""
+        return not self.checked.check
+
+
+class LanguageCoder:
+    """Turns proposals into programs that parse, keep the interface, are new, can be imported and survive `smoke`.
+
+    What is wrong goes back to the model, three times at most; what cannot be repaired leaves the experiment without a
+    program, and an event that says why.
+    """
+
+    def __init__(self, workspace: Workspace, conversation: Conversation, checks: Checks) -> None:
+        self._workspace = workspace
+        self._desk = Desk(workspace, conversation)
+        self._checks = checks
+        self._programs = Programs(workspace)
+        self._claiming = asyncio.Lock()
+
+    async def code(self, experiment_id: str) -> Program | None:
+        """The program that the model wrote, recorded, or None.
+
+        Raises BudgetSpent, ProviderDown, SandboxError, and UsageError where a key or a model's name is wrong.
+        """
+        archive = self._workspace.archive
+        experiment = await asyncio.to_thread(archive.experiment, experiment_id)
+        if experiment.program is not None:
+            return self._workspace.program(experiment)
+        proposal = experiment.proposal
+        if proposal is None or not proposal.parents:
+            return None
+        parents = tuple([await asyncio.to_thread(archive.experiment, key) for key in proposal.parents])
+        return await self._write(Work(experiment, proposal, parents, await self._checks.packages()))
+
+    async def _write(self, work: Work) -> Program | None:
+        turns, repairs = REPAIR_TURNS, 0
+        base = self._workspace.program(work.parents[0])
+        try:
+            asked = await self._desk.ask_text(
+                ROLE,
+                "code",
+                work.experiment.id,
+                lambda room: self._prompt(work, base, room),
+                lambda text, messages: _read(text, base, messages),
+                repairs=min(REPAIRS, turns),
+            )
+        except NoUsableAnswer as error:
+            return await self._give_up(work, f"the coder gave no usable answer: {error.reason}")
+        program, turns = asked.answer.value, turns - asked.answer.repaired
+        was_known = False
+        while True:
+            finding = await self._examine(work, program)
+            if finding.passed:
+                return await self._keep(work, program, finding)
+            if turns <= 0 or (finding.owner is not None and was_known):
+                return await self._end(work, program, finding)
+            was_known = was_known or finding.owner is not None
+            turns, repairs = turns - 1, repairs + 1
+            try:
+                program, used = await self._repair(work, program, finding, repairs, turns)
+            except NoUsableAnswer as error:
+                return await self._end(work, program, finding, f"; and the repair could not be used: {error.reason}")
+            turns -= used
+
+    async def _repair(
+        self, work: Work, program: Program, finding: Finding, repair: int, turns: int
+    ) -> tuple[Program, int]:
+        """A repaired program, and how many turns more it took."""
+        asked = await self._desk.ask_text(
+            ROLE,
+            f"repair {repair}",
+            work.experiment.id,
+            lambda room: self._repair_prompt(work, program, finding.checked, room),
+            lambda text, messages: _read(text, program, messages),
+            repairs=min(1, turns),
+        )
+        return asked.answer.value, asked.answer.repaired
+
+    async def _examine(self, work: Work, program: Program) -> Finding:
+        """The checks from the cheapest to the dearest, until one fails."""
+        wrong = await asyncio.to_thread(self._workspace.operators.check, program)
+        if wrong:
+            return Finding(Checked(check="it does not pass static checks", problem="\n".join(wrong)))
+        async with self._claiming:
+            owner = await asyncio.to_thread(self._programs.claim, program, work.experiment)
+        if owner is not None:
+            return await asyncio.to_thread(self._known, owner)
+        return Finding(await self._checks.check(work.experiment.id, program))
+
+    def _known(self, owner: str) -> Finding:
+        archive = self._workspace.archive
+        earlier = archive.experiment(owner)
+        result = result_words(archive, earlier, self._workspace.task.metric, {})
+        problem = (
+            f"This program does exactly what that of experiment {earlier.number} does already ({result}); comments and "
+            "formatting do not count. Carry out the plan so that the program computes something else."
+        )
+        return Finding(Checked(check="the program is not new", problem=problem), earlier)
+
+    def _prompt(self, work: Work, base: Program, room: Room) -> tuple[Message, ...]:
+        workspace = self._workspace
+        others = work.parents[1:]
+        return render(
+            "coder",
+            task=task_view(workspace.task),
+            number=work.experiment.number,
+            hypothesis=inline(work.proposal.hypothesis, 1000),
+            plan=work.proposal.plan,
+            parent=work.parents[0].number,
+            files=files_view(base, room, OWN),
+            others=[
+                {"number": e.number, "files": files_view(workspace.program(e), room, OTHERS / len(others))}
+                for e in others
+                if e.program is not None
+            ],
+            paths=tuple(base.files),
+            packages=work.packages,
+        )
+
+    def _repair_prompt(self, work: Work, program: Program, checked: Checked, room: Room) -> tuple[Message, ...]:
+        return render(
+            "coder_repair",
+            task=task_view(self._workspace.task),
+            plan=work.proposal.plan,
+            files=files_view(program, room, OWN),
+            paths=tuple(program.files),
+            packages=work.packages,
+            check=checked.check,
+            problem=cut(checked.problem, LONGEST_PROBLEM),
+        )
+
+    async def _keep(self, work: Work, program: Program, finding: Finding) -> Program:
+        """Record a program, with the smoke trial that it had."""
+        await asyncio.to_thread(self._record, work, program, finding)
+        return program
+
+    def _record(self, work: Work, program: Program, finding: Finding) -> None:
+        archive, trial = self._workspace.archive, finding.checked.trial
+        archive.record_program(work.experiment.id, program, skeleton(program))
+        if trial is not None:
+            archive.record_trial(trial, self._workspace.task.version)
+
+    async def _end(self, work: Work, program: Program, finding: Finding, more: str = "") -> Program | None:
+        """No turn is left: a program that had a trial is kept with it, any other is not an experiment's program."""
+        if finding.checked.trial is not None:
+            return await self._keep(work, program, finding)
+        if finding.owner is not None:
+            return await self._give_up(work, f"identical to experiment {finding.owner.number}")
+        lines = finding.checked.problem.strip().splitlines()
+        return await self._give_up(work, f"{finding.checked.check}: {lines[-1] if lines else 'no reason'}{more}")
+
+    async def _give_up(self, work: Work, reason: str) -> Program | None:
+        await self._desk.tell(GAVE_UP, work.experiment.id, role=ROLE, reason=inline(reason, LONGEST_REASON))
+        return None
+
+
+def _read(text: str, base: Program, messages: Sequence[Message]) -> Program:
+    """The program that an answer asks for. Raises EditError for one that leaves out or adds what it must not."""
+    program = read_program(text, base)
+    added = sorted(program.files.keys() - base.files.keys())
+    if added:
+        raise EditError(f"{', '.join(added)} is no file of the program, which consists of {', '.join(base.files)}")
+    by_edits, shown = _EDITS.search(text) is not None, messages[-1].text
+    for path, new in program.files.items():
+        old = base.files[path]
+        if new == old:
+            continue
+        if not by_edits and not is_whole(old, shown):
+            raise EditError(f"{path} was shown only in part, so it can be changed by SEARCH/REPLACE blocks alone")
+        left_out = [match[0].strip() for match in _ELISION.finditer(new) if match[0] not in old]
+        if left_out:
+            raise EditError(f"{path} leaves code out ({left_out[0]!r}); write everything")
+    return program

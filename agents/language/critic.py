@@ -1,0 +1,215 @@
+"""The critic that puts measured differences into words; every number comes from the statistics of `OfflineCritic`."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Final
+
+from evolver.agents.critic import OfflineCritic
+from evolver.agents.evidence import Comparison
+from evolver.agents.language.answers import Observation
+from evolver.agents.language.desk import GAVE_UP, Asked, Desk
+from evolver.agents.language.outlook import OBSERVED
+from evolver.agents.language.room import Room
+from evolver.agents.language.views import (
+    diff_words,
+    gain_words,
+    interval_words,
+    lesson_view,
+    number_of,
+    score_lines,
+    task_view,
+    verdict_words,
+)
+from evolver.agents.models import BudgetSpent, Conversation, NoUsableAnswer
+from evolver.agents.workspace import Workspace
+from evolver.contracts import Experiment, Lesson, Message, Trial, Verdict, VerdictKind
+from evolver.prompts import conversation as render
+from evolver.prompts import inline
+
+ROLE: Final = "critic"
+DIFF, SCORES, LOG = 0.4, 0.15, 0.2
+"""Shares of the room."""
+_NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?:e[-+]?\d+)?\s*%?", re.IGNORECASE)
+_SMALL = 10
+"""Whole numbers up to this may be said freely: they count things."""
+
+
+class MeasuringCritic(OfflineCritic):
+    """Statistics as ever; knows why an experiment of the language team has no program, and credits its model."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        super().__init__(workspace)
+        self._written: dict[str, tuple[Lesson, ...]] = {}
+
+    def lessons_of(self, experiment: str) -> tuple[Lesson, ...]:
+        """The lessons that an experiment gave, as they are now."""
+        archive = self._workspace.archive
+        if experiment in self._written:
+            return tuple(archive.lessons_by_id([lesson.id for lesson in self._written.pop(experiment)]))
+        return tuple(e for e in archive.lessons(campaign=self._workspace.name) if e.evidence[-1:] == (experiment,))
+
+    def gain_of(self, experiment: Experiment) -> Comparison | None:
+        """An experiment's difference from its parent, where both have scores."""
+        return self._gain(experiment, self._workspace.scores(experiment))
+
+    def _verdict(self, experiment: Experiment, trials: list[Trial], scores: dict[int, float]) -> Verdict:
+        if experiment.program is None:
+            events = self._workspace.archive.events(self._workspace.name, kind=GAVE_UP, newest=100)
+            reasons = [str(event.data["reason"]) for event in events if event.experiment == experiment.id]
+            if reasons:
+                return Verdict(kind=VerdictKind.UNUSABLE, reason=reasons[-1])
+        return super()._verdict(experiment, trials, scores)
+
+    def _credits(self, experiment: Experiment, gain: Comparison | None, champion: bool) -> dict[str, float]:
+        """A model's proposal credits the model and what it was told; the arms of offline operators are not touched."""
+        proposal = experiment.proposal
+        if proposal is None or not proposal.author:
+            return super()._credits(experiment, gain, champion)
+        better = gain is not None and gain.delta > 0.0 and self._decisive(gain)
+        reward = 1.0 if champion else 0.3 if better else 0.0
+        told = "withheld" if proposal.lessons_withheld else "told" if proposal.lessons else "none"
+        return {f"model:{proposal.author}": reward, f"lessons:{told}": reward}
+
+    def _lessons(self, experiment: Experiment, gain: Comparison | None) -> tuple[Lesson, ...]:
+        lessons = super()._lessons(experiment, gain)
+        self._written[experiment.id] = lessons
+        return lessons
+
+
+class LanguageCritic:
+    """Has the verdict formed by statistics, then asks a model what a lesson or a failure teaches.
+
+    The model is asked about experiments of models that gave a lesson or failed while running; its words replace a
+    lesson's claim and nothing else. Where it has none that can be used, the claim stays as measured.
+    """
+
+    def __init__(self, workspace: Workspace, conversation: Conversation, offline: MeasuringCritic) -> None:
+        self._workspace = workspace
+        self._desk = Desk(workspace, conversation)
+        self._offline = offline
+
+    async def conclude(self, experiment_id: str) -> Verdict:
+        """The verdict of the statistics, recorded before any model is asked.
+
+        Raises ProviderDown, and UsageError where a key or a model's name is wrong.
+        """
+        archive = self._workspace.archive
+        known = await asyncio.to_thread(archive.experiment, experiment_id)
+        verdict = await self._offline.conclude(experiment_id)
+        experiment = await asyncio.to_thread(archive.experiment, experiment_id)
+        if experiment.proposal is None or not experiment.proposal.author or experiment.program is None:
+            return verdict
+        if known.verdict is not None and await asyncio.to_thread(self._was_observed, experiment_id):
+            return verdict
+        lessons = await asyncio.to_thread(self._offline.lessons_of, experiment_id)
+        if not lessons and verdict.kind is not VerdictKind.UNUSABLE:
+            return verdict
+        # The archive has an event about either, and the verdict stands without words.
+        with suppress(NoUsableAnswer, BudgetSpent):
+            await self._observe(experiment, verdict, lessons)
+        return verdict
+
+    def _was_observed(self, experiment: str) -> bool:
+        return self._desk.told(OBSERVED, experiment) is not None
+
+    async def _observe(self, experiment: Experiment, verdict: Verdict, lessons: Sequence[Lesson]) -> None:
+        asked: Asked[Observation] = await self._desk.ask(
+            ROLE,
+            "observe",
+            experiment.id,
+            lambda room: self._prompt(experiment, verdict, lessons, room),
+            Observation,
+            check=_invented_number,
+            repairs=1,
+        )
+        said = asked.answer.value
+        for lesson in lessons:
+            await self._word(experiment, lesson, said)
+        await self._desk.tell(
+            OBSERVED,
+            experiment.id,
+            claim=inline(said.claim, 1000),
+            component=said.component,
+            mechanism=inline(said.mechanism, 1000),
+            caution=inline(said.caution, 1000),
+            model=asked.answer.model,
+            lessons=[lesson.id for lesson in lessons],
+        )
+
+    async def _word(self, experiment: Experiment, lesson: Lesson, said: Observation) -> None:
+        """Give a lesson its words, unless a later experiment has changed it meanwhile."""
+        workspace = self._workspace
+        async with workspace.concluding:
+            current = await asyncio.to_thread(workspace.archive.lesson, lesson.id)
+            if current.evidence[-1:] != (experiment.id,):
+                return
+            worded = current.model_copy(update={"claim": _claim(said, current, workspace.task.metric.name)})
+            await asyncio.to_thread(workspace.archive.save_lesson, worded)
+            workspace.memory.add_lessons([worded])
+
+    def _prompt(
+        self, experiment: Experiment, verdict: Verdict, lessons: Sequence[Lesson], room: Room
+    ) -> tuple[Message, ...]:
+        workspace, archive, proposal = self._workspace, self._workspace.archive, experiment.proposal
+        assert proposal is not None
+        parent = archive.experiment(proposal.parents[0]) if proposal.parents else None
+        before = workspace.program(parent) if parent is not None and parent.program is not None else None
+        trials = archive.trials(experiment.id)
+        reference = archive.trials(verdict.reference) if verdict.reference else []
+        number = number_of(archive, verdict.reference, workspace.name) if verdict.reference else ""
+        last = next((trial for trial in trials if not trial.metrics), trials[-1] if trials else None)
+        unusable = verdict.kind is VerdictKind.UNUSABLE
+        gain = self._offline.gain_of(experiment)
+        return render(
+            "critic",
+            task=task_view(workspace.task),
+            number=experiment.number,
+            parent="" if parent is None else parent.number,
+            hypothesis=inline(proposal.hypothesis, 1000),
+            plan=inline(proposal.plan, 2000),
+            diff=room.cut(diff_words(before, workspace.program(experiment)), DIFF),
+            verdict=verdict_words(archive, verdict, workspace.name),
+            gain="" if gain is None else gain_words(gain, workspace.task.metric.name),
+            lessons=[lesson_view(archive, lesson, workspace.name) for lesson in lessons],
+            scores=room.cut("\n".join(score_lines(trials, reference, number)), SCORES).splitlines(),
+            reason=verdict.reason if unusable else "",
+            log=room.cut(last.log_tail, LOG, "tail") if last is not None else "",
+        )
+
+
+def _claim(said: Observation, lesson: Lesson, metric: str) -> str:
+    """The model's words with what was measured beside them."""
+    why = inline(said.mechanism, 300)
+    why = f" ({why})" if why and why.lower().strip(".") != "unclear" else ""
+    caution = f" Caution: {inline(said.caution, 300)}" if said.caution.strip() else ""
+    return f"{inline(said.claim, 600)}{why}{caution} [measured: {_measured(lesson, metric)}]"
+
+
+def _measured(lesson: Lesson, metric: str) -> str:
+    total = len(lesson.evidence)
+    return (
+        f"{metric} {'better' if lesson.effect > 0 else 'worse'} by {abs(lesson.effect):.4g} "
+        f"(gain {lesson.effect:.4g}{interval_words(lesson.interval)}, {total} experiment{'s' if total > 1 else ''})"
+    )
+
+
+def _invented_number(said: Observation, messages: Sequence[Message]) -> str | None:
+    """An objection to figures that nobody measured."""
+    shown = " ".join(message.text for message in messages)
+    known = {_value(number) for number in _NUMBER.findall(shown)}
+    claimed: Mapping[str, str] = {"claim": said.claim, "mechanism": said.mechanism, "caution": said.caution}
+    for field, text in claimed.items():
+        for number in _NUMBER.findall(text):
+            is_count = "%" not in number and "." not in number and float(number) <= _SMALL
+            if not is_count and _value(number) not in known:
+                return f"`{field}` says {number.strip()}, which was not measured; leave such numbers out"
+    return None
+
+
+def _value(number: str) -> str:
+    bare = number.replace("%", "").strip()
+    return f"{float(bare):g}" + ("%" if "%" in number else "")

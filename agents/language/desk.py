@@ -1,0 +1,131 @@
+"""Asks for a role: shortens prompts that do not fit, and repeats after a kill exactly what was asked before."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel
+
+from evolver.agents.language.room import Room
+from evolver.agents.models import Answer, ContextTooLong, Conversation, Role
+from evolver.agents.models.conversation import REPAIRS
+from evolver.agents.workspace import Workspace
+from evolver.contracts import CallStatus, Message
+
+M = TypeVar("M", bound=BaseModel)
+T = TypeVar("T")
+
+HALVINGS = 3
+GAVE_UP = "gave_up"
+"""Kind of the event that says why an experiment has no program."""
+RECENT = 400
+"""Newest events of a kind among which those of an experiment in work are."""
+
+Prompt = Callable[[Room], Sequence[Message]]
+"""Writes the messages for a room; may read the archive, in a thread."""
+
+
+@dataclass(frozen=True)
+class Asked(Generic[T]):
+    """An answer with the messages that it answers."""
+
+    answer: Answer[T]
+    messages: tuple[Message, ...]
+
+
+class Desk:
+    """What the roles of one campaign share for asking."""
+
+    def __init__(self, workspace: Workspace, conversation: Conversation) -> None:
+        self._workspace = workspace
+        self._conversation = conversation
+        self._rooms: dict[Role, Room] = {}
+
+    async def ask(
+        self,
+        role: Role,
+        purpose: str,
+        experiment: str,
+        prompt: Prompt,
+        form: type[M],
+        *,
+        check: Callable[[M, Sequence[Message]], str | None],
+        repairs: int = REPAIRS,
+        halvings: int = HALVINGS,
+    ) -> Asked[M]:
+        """An answer of a form that `check` has no objection to, given what was shown. Raises as `Conversation.ask`."""
+
+        async def send(messages: Sequence[Message]) -> Answer[M]:
+            return await self._conversation.ask(
+                role, purpose, experiment, messages, form, check=lambda value: check(value, messages), repairs=repairs
+            )
+
+        return await self._send(role, purpose, experiment, prompt, send, halvings)
+
+    async def ask_text(
+        self,
+        role: Role,
+        purpose: str,
+        experiment: str,
+        prompt: Prompt,
+        reader: Callable[[str, Sequence[Message]], T],
+        *,
+        repairs: int = REPAIRS,
+    ) -> Asked[T]:
+        """What `reader` makes of free text, given what was shown. Raises as `Conversation.ask_text`."""
+
+        async def send(messages: Sequence[Message]) -> Answer[T]:
+            return await self._conversation.ask_text(
+                role, purpose, experiment, messages, lambda text: reader(text, messages), repairs=repairs
+            )
+
+        return await self._send(role, purpose, experiment, prompt, send, HALVINGS)
+
+    async def _send(
+        self,
+        role: Role,
+        purpose: str,
+        experiment: str,
+        prompt: Prompt,
+        send: Callable[[Sequence[Message]], Awaitable[Answer[T]]],
+        halvings: int,
+    ) -> Asked[T]:
+        before = await asyncio.to_thread(self._asked_before, experiment, role, purpose)
+        if before is not None:
+            # The archive may have moved on; asked in other words, the question would be paid again.
+            with suppress(ContextTooLong):
+                return Asked(await send(before), before)
+        while True:
+            room = self._rooms.get(role, Room())
+            messages = tuple(await asyncio.to_thread(prompt, room))
+            try:
+                return Asked(await send(messages), messages)
+            except ContextTooLong:
+                if halvings == 0:
+                    raise
+                halvings -= 1
+                self._rooms[role] = room.half()
+
+    def _asked_before(self, experiment: str, role: Role, purpose: str) -> tuple[Message, ...] | None:
+        """The messages of this question if it was answered in an earlier process, or by a lane that was stopped."""
+        calls = self._workspace.archive.calls(self._workspace.name, experiment, role, purpose)
+        answered = [call.messages for call in calls if call.status is not CallStatus.ERROR]
+        # Follow-ups are longer: they repeat the question.
+        return min(answered, key=len, default=None)
+
+    async def tell(self, kind: str, experiment: str, **data: Any) -> None:
+        """Write an event."""
+        await asyncio.to_thread(self._workspace.archive.add_event, self._workspace.name, kind, experiment, **data)
+
+    def told(self, kind: str, experiment: str) -> dict[str, Any] | None:
+        """The newest event of a kind about an experiment."""
+        return self.all_told(kind).get(experiment)
+
+    def all_told(self, kind: str) -> dict[str, dict[str, Any]]:
+        """The newest events of a kind, by experiment."""
+        events = self._workspace.archive.events(self._workspace.name, kind=kind, newest=RECENT)
+        return {event.experiment: dict(event.data) for event in events if event.experiment}

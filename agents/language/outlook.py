@@ -1,0 +1,206 @@
+"""What the researcher is told before it decides: parents, lessons, notes, failures, ideas; and their ids."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from evolver.agents.language.desk import Desk
+from evolver.agents.language.room import Room
+from evolver.agents.language.views import (
+    LONGEST_IDEA,
+    FileView,
+    LessonView,
+    Parent,
+    Tried,
+    files_view,
+    lesson_view,
+    score_words,
+    task_view,
+    tried_view,
+)
+from evolver.agents.novelty import Ideas
+from evolver.agents.recall import Recall, recall
+from evolver.agents.workspace import Workspace
+from evolver.contracts import Experiment, Message, Note, Operator, Record
+from evolver.memory.selection import selection
+from evolver.prompts import conversation, inline
+
+PARENTS = 3
+"""Beside the champion."""
+FAILURES, RECENT, ALIKE = 4, 6, 4
+PROGRAMS, NOTES, LESSONS, TRIED, FAILED = 0.5, 0.15, 0.12, 0.12, 0.06
+"""Shares of the room."""
+FOR_RESEARCH = ("focus", "avoid", "pin", "note", "reject", "approve")
+"""Kinds of directives that say what to try; the others are not the researcher's business."""
+LONGEST_DIRECTIVE = 1000
+OBSERVED = "observed"
+TOLD = "told"
+
+
+class Shown(Record):
+    """Ids of what a researcher was shown."""
+
+    experiments: tuple[int, ...]
+    """Numbers of those that may be parents."""
+    notes: tuple[str, ...] = ()
+    lessons: tuple[str, ...] = ()
+    directives: tuple[str, ...] = ()
+    withheld: bool = False
+
+
+class Outlook:
+    """Writes the researcher's prompt, and remembers in the archive what was in it."""
+
+    def __init__(self, workspace: Workspace, desk: Desk, ideas: Ideas) -> None:
+        self._workspace = workspace
+        self._desk = desk
+        self._ideas = ideas
+        self._notes: dict[str, Note] = {}
+        self._shown: dict[str, Shown] = {}
+
+    def prompt(self, experiment: Experiment, room: Room) -> tuple[Message, ...]:
+        """The messages for an experiment's proposal.
+
+        Order and choice depend on the campaign's seed and the experiment's number, so that lanes that ask at the same
+        time do not ask the same.
+        """
+        workspace = self._workspace
+        campaign, archive, metric = workspace.campaign, workspace.archive, workspace.task.metric
+        rng = random.Random(f"{campaign.seed}/{experiment.number}")
+        pool = archive.pool(campaign.name)
+        parents = self._parents(experiment, pool, rng)
+        last = parents[0].proposal.component if parents and parents[0].proposal else ""
+        query = f"{workspace.task.spec.summary} what improves {metric.name} {last}".strip()
+        # Random numbers of its own, so that lessons are held out or not whatever the pool is by now.
+        known = recall(workspace, query, random.Random(f"{campaign.seed}/{experiment.number}/recall"))
+        observed = observations(self._desk)
+        failures, left_failures = _fitting(
+            [tried_view(archive, e, metric, observed) for e in archive.failures(campaign.name, FAILURES)],
+            room.characters(FAILED),
+        )
+        tried, left_ideas = self._tried(experiment, parents, {f.number for f in failures}, observed, room)
+        lessons, left_lessons = _fitting(
+            [lesson_view(archive, lesson, campaign.name) for lesson in known.lessons], room.characters(LESSONS)
+        )
+        notes = self._known_notes(known)
+        rng.shuffle(notes)
+        directives = [d for d in known.directives if d.kind in FOR_RESEARCH]
+        shown = Shown(
+            experiments=tuple(e.number for e in parents) + tuple(f.number for f in failures),
+            notes=tuple(note.id for note in notes),
+            lessons=tuple(lesson.id for lesson in lessons),
+            directives=tuple(directive.id for directive in directives),
+            withheld=known.withheld,
+        )
+        self._shown[experiment.id] = shown
+        archive.add_event(campaign.name, TOLD, experiment.id, **shown.model_dump(mode="json"))
+        cuts = [("ideas", left_ideas), ("failures", left_failures), ("lessons", left_lessons)]
+        champion = next((e for e in parents if e.id == campaign.champion), None)
+        return conversation(
+            "researcher",
+            task=task_view(workspace.task),
+            number=experiment.number,
+            left=max(0, campaign.budget.experiments - experiment.number),
+            champion=(
+                f"The champion is experiment {champion.number}: {score_words(champion, metric)}." if champion else ""
+            ),
+            directives=[{"kind": d.kind, "text": inline(d.text, LONGEST_DIRECTIVE)} for d in directives],
+            experiments=[self._parent_view(e, campaign.champion, room, PROGRAMS / len(parents)) for e in parents],
+            failures=failures,
+            lessons=lessons,
+            components=sorted({lesson.component for lesson in lessons}),
+            notes=[
+                {"id": note.id, "title": note.title, "text": room.cut(note.text, NOTES / len(notes))} for note in notes
+            ],
+            tried=tried,
+            cuts=[f"[... {count} {what} cut ...]" for what, count in cuts if count],
+        )
+
+    def shown(self, experiment: str) -> Shown:
+        """What the researcher was shown when it was last asked about an experiment, perhaps by an earlier process."""
+        if experiment not in self._shown:
+            self._shown[experiment] = Shown.model_validate(self._desk.told(TOLD, experiment) or {"experiments": ()})
+        return self._shown[experiment]
+
+    def forget(self, experiment: str) -> None:
+        """Its proposal is recorded: nobody will ask what it was shown."""
+        self._shown.pop(experiment, None)
+
+    def _parents(self, experiment: Experiment, pool: Sequence[Experiment], rng: random.Random) -> list[Experiment]:
+        """The champion and those that parent selection names, in random order."""
+        campaign, metric = self._workspace.campaign, self._workspace.task.metric
+        chosen = [e for e in pool if e.id == campaign.champion]
+        choose = selection(campaign.parents).choose
+        left = [e for e in pool if e.id != campaign.champion and e.score is not None]
+        while left and len(chosen) <= PARENTS:
+            parent = choose(left, rng, metric, experiment.number)
+            chosen.append(parent)
+            left.remove(parent)
+        rng.shuffle(chosen)
+        return chosen
+
+    def _parent_view(self, experiment: Experiment, champion: str | None, room: Room, share: float) -> Parent:
+        proposal = experiment.proposal
+        baseline = proposal is None or proposal.operator is Operator.BASELINE
+        files: tuple[FileView, ...] = files_view(self._workspace.program(experiment), room, share)
+        return Parent(
+            number=experiment.number,
+            is_champion=experiment.id == champion,
+            score=score_words(experiment, self._workspace.task.metric),
+            change="nothing: it is the baseline"
+            if baseline or proposal is None
+            else inline(proposal.plan, LONGEST_IDEA),
+            files=files,
+        )
+
+    def _known_notes(self, known: Recall) -> list[Note]:
+        if any(key not in self._notes for key in known.notes):
+            self._notes = {note.id: note for note in self._workspace.archive.notes(self._workspace.task.name)}
+        return [self._notes[key] for key in known.notes if key in self._notes]
+
+    def _tried(
+        self,
+        experiment: Experiment,
+        parents: Sequence[Experiment],
+        elsewhere: set[int],
+        observed: dict[str, str],
+        room: Room,
+    ) -> tuple[list[Tried], int]:
+        """The newest experiments and those with ideas like the first parent's, save those that stand elsewhere.
+
+        Also how many found no room.
+        """
+        archive, metric = self._workspace.archive, self._workspace.task.metric
+        found = {e.id: e for e in archive.experiments(experiment.campaign, after=experiment.number - RECENT - 1)}
+        proposal = parents[0].proposal if parents else None
+        if proposal is not None:
+            for near in self._ideas.like(f"{proposal.hypothesis} {proposal.plan}", experiment, ALIKE):
+                found.setdefault(near.experiment, archive.experiment(near.experiment))
+        told = elsewhere | {experiment.number}
+        rows = [e for e in found.values() if e.number not in told and e.lane >= 0 and e.proposal is not None]
+        rows.sort(key=lambda e: e.number, reverse=True)
+        return _fitting([tried_view(archive, e, metric, observed) for e in rows], room.characters(TRIED))
+
+
+def observations(desk: Desk) -> dict[str, str]:
+    """What the critic said lately, by experiment."""
+    return {key: _said(data) for key, data in desk.all_told(OBSERVED).items()}
+
+
+def _said(data: dict[str, Any]) -> str:
+    return " ".join(str(data[name]) for name in ("claim", "caution") if data.get(name))
+
+
+R = TypeVar("R", Tried, LessonView)
+
+
+def _fitting(rows: list[R], most: int) -> tuple[list[R], int]:
+    """As many of the first rows as fit, and how many do not."""
+    used = 0
+    for count, row in enumerate(rows):
+        used += sum(len(str(value)) for value in vars(row).values())
+        if used > most:
+            return rows[:count], len(rows) - count
+    return rows, 0

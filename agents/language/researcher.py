@@ -1,0 +1,206 @@
+"""The researcher that asks a model what to try next."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from evolver.agents.language.answers import Idea
+from evolver.agents.language.desk import GAVE_UP, Asked, Desk
+from evolver.agents.language.outlook import Outlook, Shown, observations
+from evolver.agents.language.views import idea_words, result_words
+from evolver.agents.models import Conversation, NoUsableAnswer
+from evolver.agents.novelty import Ideas, Near
+from evolver.agents.workspace import Workspace
+from evolver.contracts import Experiment, Message, Operator, Proposal, Standing
+from evolver.prompts import conversation as render
+from evolver.prompts import inline
+
+ROLE: Final = "researcher"
+ASKED_AGAIN = 2
+"""Most times that a researcher is asked for something that differs more from what was tried."""
+REPEATED = "idea_repeated"
+"""Kind of the event about an idea that is nearly one that was tried."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An idea with the experiments that it builds on."""
+
+    idea: Idea
+    parents: tuple[Experiment, ...]
+    author: str
+
+
+class LanguageResearcher:
+    """Proposes what a model has in mind after it was told what the campaign knows.
+
+    An idea that is nearly one that was tried goes back with that result. Ideas count from the moment they are recorded,
+    one at a time, so that two lanes never take the same one unknowingly.
+    """
+
+    def __init__(self, workspace: Workspace, conversation: Conversation) -> None:
+        self._workspace = workspace
+        self._desk = Desk(workspace, conversation)
+        self._ideas = Ideas(workspace)
+        self._outlook = Outlook(workspace, self._desk, self._ideas)
+        self._recording = asyncio.Lock()
+
+    async def propose(self, experiment_id: str) -> Proposal:
+        """The model's proposal, or one without a parent where it gives none that can be used.
+
+        Raises BudgetSpent, ProviderDown, and UsageError where a key or a model's name is wrong.
+        """
+        experiment = await asyncio.to_thread(self._workspace.archive.experiment, experiment_id)
+        if experiment.proposal is not None:
+            return experiment.proposal
+        try:
+            asked = await self._desk.ask(
+                ROLE,
+                "propose",
+                experiment.id,
+                lambda room: self._outlook.prompt(experiment, room),
+                Idea,
+                check=lambda idea, _: self._objection(experiment, idea),
+            )
+        except NoUsableAnswer as error:
+            return await self._nothing(experiment, error.reason)
+        for turn in range(1, ASKED_AGAIN + 1):
+            proposal, near = await self._record(experiment, asked, insist=False)
+            if proposal is not None:
+                return proposal
+            assert near is not None
+            again = await self._ask_again(experiment, asked, near, turn)
+            if again is None:
+                break
+            asked = again
+        proposal, _ = await self._record(experiment, asked, insist=True)
+        assert proposal is not None
+        return proposal
+
+    async def _ask_again(self, experiment: Experiment, asked: Asked[Idea], near: Near, turn: int) -> Asked[Idea] | None:
+        """Another idea, or None where the model has none that can be used."""
+        messages = await asyncio.to_thread(self._told_again, asked, near)
+        try:
+            return await self._desk.ask(
+                ROLE,
+                f"propose again {turn}",
+                experiment.id,
+                lambda _: messages,
+                Idea,
+                check=lambda idea, _: self._objection(experiment, idea),
+                repairs=1,
+                halvings=0,
+            )
+        except NoUsableAnswer:
+            return None
+
+    def _told_again(self, asked: Asked[Idea], near: Near) -> tuple[Message, ...]:
+        archive = self._workspace.archive
+        earlier = archive.experiment(near.experiment)
+        said = Message(role="assistant", text=json.dumps(asked.answer.value.model_dump(), ensure_ascii=False))
+        result = result_words(archive, earlier, self._workspace.task.metric, observations(self._desk))
+        return (
+            *asked.messages,
+            said,
+            *render(
+                "researcher_again",
+                number=earlier.number,
+                idea=idea_words(earlier.proposal),
+                result=result,
+                similarity=f"{near.similarity:.2f}",
+            ),
+        )
+
+    def _objection(self, experiment: Experiment, idea: Idea) -> str | None:
+        """What is wrong with an idea's references."""
+        allowed = self._outlook.shown(experiment.id).experiments
+        unknown = [number for number in (idea.parent, *idea.others) if number not in allowed]
+        if unknown:
+            return (
+                f"`parent` and `others` must be numbers of experiments that you were shown "
+                f"({', '.join(map(str, sorted(allowed)))}), not {', '.join(map(str, unknown))}"
+            )
+        return None
+
+    async def _record(
+        self, experiment: Experiment, asked: Asked[Idea], *, insist: bool
+    ) -> tuple[Proposal | None, Near | None]:
+        """The recorded proposal; None, with the idea that it repeats, unless that is to be accepted."""
+        async with self._recording:
+            return await asyncio.to_thread(self._weigh, experiment, asked, insist)
+
+    def _weigh(self, experiment: Experiment, asked: Asked[Idea], insist: bool) -> tuple[Proposal | None, Near | None]:
+        workspace, archive, idea = self._workspace, self._workspace.archive, asked.answer.value
+        near = self._ideas.nearest(idea.text, experiment)
+        if near is not None:
+            archive.add_event(
+                workspace.name,
+                REPEATED,
+                experiment.id,
+                nearest=near.experiment,
+                similarity=round(near.similarity, 4),
+                taken=insist,
+            )
+            if not insist:
+                return None, near
+        shown = self._outlook.shown(experiment.id)
+        parents = [
+            archive.experiment_by_number(workspace.name, number)
+            for number in dict.fromkeys((idea.parent, *idea.others))
+        ]
+        proposal = _proposal(Plan(idea, tuple(parents), asked.answer.model), shown)
+        recorded = archive.record_proposal(experiment.id, proposal)
+        archive.mark_directives(proposal.directives, experiment.id)
+        self._ideas.add(experiment, idea.text)
+        self._outlook.forget(experiment.id)
+        return recorded.proposal or proposal, near
+
+    async def _nothing(self, experiment: Experiment, reason: str) -> Proposal:
+        """An experiment without a plan; its verdict says why."""
+        archive = self._workspace.archive
+        shown = await asyncio.to_thread(self._outlook.shown, experiment.id)
+        proposal = Proposal(
+            hypothesis="the researcher's model gave no usable answer",
+            plan="nothing to run",
+            operator=Operator.EDIT,
+            notes=shown.notes,
+            lessons=shown.lessons,
+            lessons_withheld=shown.withheld,
+            directives=shown.directives,
+            # Reasons begin with the model's name.
+            author=reason.partition(": ")[0],
+        )
+        await self._desk.tell(GAVE_UP, experiment.id, role=ROLE, reason=inline(reason, 400))
+        self._outlook.forget(experiment.id)
+        return (await asyncio.to_thread(archive.record_proposal, experiment.id, proposal)).proposal or proposal
+
+
+def _proposal(plan: Plan, shown: Shown) -> Proposal:
+    idea, parents = plan.idea, plan.parents
+    return Proposal(
+        hypothesis=idea.hypothesis,
+        plan=idea.plan,
+        operator=_operator(parents),
+        parents=tuple(parent.id for parent in parents),
+        notes=_used_first(idea.notes, shown.notes),
+        lessons=_used_first(idea.lessons, shown.lessons),
+        lessons_withheld=shown.withheld,
+        directives=shown.directives,
+        component=idea.component,
+        author=plan.author,
+    )
+
+
+def _operator(parents: Sequence[Experiment]) -> Operator:
+    if parents[0].standing is Standing.UNUSABLE:
+        return Operator.REPAIR
+    return Operator.CROSSOVER if len(parents) > 1 else Operator.EDIT
+
+
+def _used_first(used: Sequence[str], shown: Sequence[str]) -> tuple[str, ...]:
+    """What was shown, beginning with what the model says it used."""
+    return tuple(dict.fromkeys((*(key for key in used if key in shown), *shown)))

@@ -1,0 +1,259 @@
+"""What models are told of tasks, programs and experiments: words and numbers from the archive, nothing else."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from evolver.agents.evidence import Comparison
+from evolver.agents.language.room import Room
+from evolver.contracts import Experiment, Interval, Lesson, Metric, Program, Proposal, Trial, Verdict, VerdictKind
+from evolver.memory import Archive
+from evolver.prompts import inline, neutral
+from evolver.tasks import Task
+
+LONGEST_CLAIM, LONGEST_IDEA, LONGEST_RESULT = 600, 500, 300
+SHOWN_EVIDENCE = 4
+"""Experiments behind a lesson that are named."""
+_VERDICTS = {
+    VerdictKind.IMPROVED: "new champion",
+    VerdictKind.NOT_IMPROVED: "not better than the champion",
+    VerdictKind.INDECISIVE: "no clear difference from the champion",
+}
+
+
+@dataclass(frozen=True)
+class TaskView:
+    """A task in words."""
+
+    name: str
+    summary: str
+    metric: str
+    better: str
+    range: str
+    resolution: str
+    files: tuple[str, ...]
+    interface: str
+    entry: tuple[str, ...]
+    stages: tuple[str, ...]
+    resources: str
+
+
+@dataclass(frozen=True)
+class FileView:
+    """One file of a program."""
+
+    path: str
+    text: str
+    cut: bool
+    """Whether a part is left out."""
+
+
+@dataclass(frozen=True)
+class Parent:
+    """An experiment that may be built on."""
+
+    number: int
+    is_champion: bool
+    score: str
+    change: str
+    files: tuple[FileView, ...]
+
+
+@dataclass(frozen=True)
+class Tried:
+    """An experiment in one line."""
+
+    number: int
+    parent: str
+    idea: str
+    result: str
+
+
+@dataclass(frozen=True)
+class LessonView:
+    """A lesson in words."""
+
+    id: str
+    component: str
+    operator: str
+    effect: str
+    evidence: str
+    status: str
+    confidence: str
+    claim: str
+
+
+def task_view(task: Task) -> TaskView:
+    """A task in words."""
+    spec, metric = task.spec, task.metric
+    low, high = metric.range
+    ends = ("any" if low is None else f"{low:g}", "any" if high is None else f"{high:g}")
+    needs = spec.resources
+    return TaskView(
+        name=task.name,
+        summary=spec.summary,
+        metric=metric.name,
+        better="higher" if metric.direction == "maximize" else "lower",
+        range="" if low is None and high is None else " to ".join(ends),
+        resolution=f"{metric.resolution:g}" if metric.resolution else "",
+        files=spec.program.files,
+        interface=spec.program.interface,
+        entry=spec.program.entry,
+        stages=tuple(
+            f"{stage.name}: {stage.seconds:g} s of wall-clock time"
+            + (f" for each of {', '.join(spec.phases)}" if len(spec.phases) > 1 else "")
+            + (f", up to {stage.replicates} seeds" if stage.replicates > 1 else "")
+            + (
+                f", {stage.accelerate.processes} processes by Accelerate ({stage.accelerate.gpus} GPUs)"
+                if stage.accelerate
+                else ""
+            )
+            for stage in task.stages
+        ),
+        resources=f"CPUs: {needs.cpus}; memory: {int(needs.memory) >> 20} MiB; no network",
+    )
+
+
+def files_view(program: Program, room: Room, share: float) -> tuple[FileView, ...]:
+    """A program's files within a share of the room, each by its length."""
+    whole = sum(map(len, program.files.values())) or 1
+    shown = []
+    for path, text in program.files.items():
+        part = room.cut(text, share * len(text) / whole) if whole > room.characters(share) else text
+        shown.append(FileView(path, part, cut=part.rstrip("\n") != text.rstrip("\n")))
+    return tuple(shown)
+
+
+def is_whole(text: str, shown: str) -> bool:
+    """Whether a file's whole text stands in a prompt."""
+    return neutral(text).strip("\n") in shown
+
+
+def number_of(archive: Archive, experiment_id: str, campaign: str) -> str:
+    """What people call an experiment; with its campaign where that is another one."""
+    experiment = archive.experiment(experiment_id)
+    return str(experiment.number) + ("" if experiment.campaign == campaign else f" of campaign {experiment.campaign}")
+
+
+def parent_of(archive: Archive, experiment: Experiment) -> str:
+    """The experiment that another one changed, in words."""
+    proposal = experiment.proposal
+    if proposal is None or not proposal.parents:
+        return "nothing"
+    return number_of(archive, proposal.parents[0], experiment.campaign)
+
+
+def score_words(experiment: Experiment, metric: Metric) -> str:
+    """An experiment's score with its interval."""
+    if experiment.score is None:
+        return "no score"
+    return f"{metric.name} {experiment.score:.6g}{interval_words(experiment.interval)}"
+
+
+def interval_words(interval: Interval | None) -> str:
+    """An interval that has a width."""
+    if interval is None or interval[0] == interval[1]:
+        return ""
+    return f" [{interval[0]:.4g}, {interval[1]:.4g}]"
+
+
+def verdict_words(archive: Archive, verdict: Verdict, campaign: str) -> str:
+    """What the statistics gave."""
+    if verdict.kind is VerdictKind.UNUSABLE:
+        return "unusable: no score"
+    against = ""
+    if verdict.delta is not None and verdict.reference:
+        sign = "better" if verdict.delta > 0 else "worse"
+        number = number_of(archive, verdict.reference, campaign)
+        against = (
+            f"; {abs(verdict.delta):.4g} {sign} than experiment {number}, the champion then "
+            f"(gain {verdict.delta:.4g}{interval_words(verdict.interval)}, {len(verdict.seeds)} "
+            f"seed{'s' if len(verdict.seeds) != 1 else ''})"
+        )
+    return _VERDICTS[verdict.kind] + against
+
+
+def result_words(archive: Archive, experiment: Experiment, metric: Metric, observed: Mapping[str, str]) -> str:
+    """What came of an experiment, with what the critic saw in it."""
+    if experiment.verdict is None:
+        return "still running"
+    seen = observed.get(experiment.id, "")
+    said = f" ({inline(seen, LONGEST_RESULT)})" if seen else ""
+    if experiment.verdict.kind is VerdictKind.UNUSABLE:
+        return f"unusable: {inline(experiment.verdict.reason, LONGEST_RESULT)}{said}"
+    words = verdict_words(archive, experiment.verdict, experiment.campaign)
+    return f"{score_words(experiment, metric)}: {words}{said}"
+
+
+def tried_view(archive: Archive, experiment: Experiment, metric: Metric, observed: Mapping[str, str]) -> Tried:
+    """An experiment in one line."""
+    return Tried(
+        number=experiment.number,
+        parent=parent_of(archive, experiment),
+        idea=idea_words(experiment.proposal),
+        result=result_words(archive, experiment, metric, observed),
+    )
+
+
+def idea_words(proposal: Proposal | None) -> str:
+    """A proposal in one line."""
+    return "" if proposal is None else inline(f"{proposal.hypothesis} {proposal.plan}", LONGEST_IDEA)
+
+
+def lesson_view(archive: Archive, lesson: Lesson, campaign: str) -> LessonView:
+    """A lesson with what supports it."""
+    newest = [number_of(archive, key, campaign) for key in lesson.evidence[: -SHOWN_EVIDENCE - 1 : -1]]
+    total = len(lesson.evidence)
+    more = f" and {total - len(newest)} more" if total > len(newest) else ""
+    return LessonView(
+        id=lesson.id,
+        component=inline(lesson.component, 100),
+        operator=lesson.operator,
+        effect=f"{lesson.effect:+.4g}{interval_words(lesson.interval)}",
+        evidence=f"from experiment{'s' if total > 1 else ''} {', '.join(newest)}{more}",
+        status=lesson.status,
+        confidence=f"{lesson.confidence:.2f}",
+        claim=inline(lesson.claim, LONGEST_CLAIM),
+    )
+
+
+def gain_words(gain: Comparison, metric: str) -> str:
+    """A difference from the parent."""
+    seeds = f"{len(gain.seeds)} seed{'s' if len(gain.seeds) != 1 else ''}"
+    sign = "better" if gain.delta > 0 else "worse"
+    return f"{metric} {sign} by {abs(gain.delta):.4g} (gain {gain.delta:.4g}{interval_words(gain.interval)}, {seeds})"
+
+
+def diff_words(old: Program | None, new: Program) -> str:
+    """A unified diff of two programs."""
+    before = {} if old is None else old.files
+    lines: list[str] = []
+    for path in sorted({*before, *new.files}):
+        lines += difflib.unified_diff(
+            before.get(path, "").splitlines(),
+            new.files.get(path, "").splitlines(),
+            f"before/{path}",
+            f"after/{path}",
+            lineterm="",
+        )
+    return "\n".join(lines)
+
+
+def score_lines(trials: Sequence[Trial], reference: Sequence[Trial], number: str) -> list[str]:
+    """All metrics of every seed, with the reference's beside them."""
+    theirs = {(trial.stage, trial.seed): trial.metrics for trial in reference}
+    lines = []
+    for trial in trials:
+        if not trial.metrics:
+            lines.append(f"{trial.stage}, seed {trial.seed}: no score ({trial.status})")
+            continue
+        line = f"{trial.stage}, seed {trial.seed}: {_metrics(trial.metrics)}"
+        beside = theirs.get((trial.stage, trial.seed))
+        lines.append(f"{line} | experiment {number}: {_metrics(beside)}" if beside else line)
+    return lines
+
+
+def _metrics(metrics: Mapping[str, float]) -> str:
+    return ", ".join(f"{inline(name, 60)} {value:.6g}" for name, value in metrics.items())

@@ -1,0 +1,166 @@
+"""Asks the models of one open campaign; every answer is in the archive before anything is done with it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from evolver.agents.models.choice import ROLES, ModelChoice, Role, in_order, models_for
+from evolver.agents.models.conversation import Answer, Asking, Conversation
+from evolver.agents.models.errors import BudgetSpent, NoUsableAnswer
+from evolver.agents.models.exchange import Exchange, Tab
+from evolver.agents.models.ledger import Ledger
+from evolver.agents.models.prices import Prices, load_prices, prices_file
+from evolver.agents.models.provider import Patience
+from evolver.agents.models.recording import Recordings, call_id
+from evolver.agents.models.replies import Reply
+from evolver.agents.models.secrets import Scrubber
+from evolver.contracts import Budget, Call, CallStatus
+from evolver.settings import Settings
+
+if TYPE_CHECKING:
+    from evolver.memory import Archive
+
+__all__ = ["Answer", "Caller"]
+
+
+class Caller(Conversation):
+    """The models of one campaign in one process and one event loop.
+
+    A question that the archive has an answer to (same experiment, role, purpose and prompt) is answered from there,
+    free of charge, once for every time that it was paid.
+    """
+
+    def __init__(
+        self,
+        archive: Archive,
+        campaign: str,
+        choices: Sequence[ModelChoice],
+        *,
+        prices: Prices | None = None,
+        patience: Patience | None = None,
+        settings: Settings | None = None,
+        scrubber: Scrubber | None = None,
+    ) -> None:
+        """Raises UsageError where dollars are capped and a model's price is unknown, or a price file is wrong."""
+        settings = settings or Settings()
+        super().__init__(archive, campaign, answer_tokens=settings.answer_tokens, scrubber=scrubber or Scrubber())
+        record = archive.campaign(campaign)
+        self._seed = record.seed
+        self._choices = tuple(choices)
+        self._recordings = Recordings(archive, campaign)
+        self._ledger = Ledger(record.budget, archive.spent(campaign))
+        self._exchange = Exchange(
+            ledger=self._ledger,
+            prices=prices or load_prices(prices_file(settings.home, settings)),
+            patience=patience or Patience(request=settings.request_seconds, outage=settings.outage_seconds),
+            scrubber=self._scrubber,
+            tell=self._tell,
+            notice=self._notice,
+        )
+        for choice in self._choices:
+            self._exchange.model(choice)
+
+    def check(self, roles: Sequence[Role] = ROLES) -> None:
+        """Open the models of these roles without asking them anything; takes seconds, since libraries are imported.
+
+        Raises UsageError where a role has no model, or a package or a key is missing.
+        """
+        for role in roles:
+            for choice in models_for(self._choices, role):
+                self._exchange.model(choice).check()
+
+    def allow(self, budget: Budget) -> None:
+        """Keep another budget from now on, as when the person steering raises it."""
+        self._ledger.allow(budget)
+
+    async def _call(self, asking: Asking) -> Call:
+        recording = await self._recordings.of(asking.experiment, asking.role, asking.purpose)
+        recorded = recording.take(asking.prompt)
+        if recorded is not None:
+            return recorded
+        return await self._pay(asking, recording.place(asking.prompt))
+
+    async def _pay(self, asking: Asking, ordinal: int) -> Call:
+        """A new answer, kept as soon as it is there; also a failure is kept, with what it may have cost."""
+        tab, start = Tab(experiment=asking.experiment), time.monotonic()
+        try:
+            reply = await self._exchange.send(asking.question, self._order(asking), tab)
+        except BudgetSpent as error:
+            await self._tell(
+                "budget_refused_call",
+                experiment=asking.experiment,
+                role=asking.role,
+                purpose=asking.purpose,
+                reason=str(error),
+            )
+            raise
+        except (Exception, asyncio.CancelledError) as error:
+            if tab.attempts:
+                lost = isinstance(error, NoUsableAnswer)
+                failed = self._record(asking, ordinal, tab, time.monotonic() - start, _failure(error), lost=lost)
+                await self._keep(failed)
+                if lost:
+                    await self._lose(asking, str(error))
+            raise
+        call = self._record(asking, ordinal, tab, time.monotonic() - start, reply)
+        await self._keep(call)
+        return call
+
+    def _order(self, asking: Asking) -> Sequence[ModelChoice]:
+        if asking.model is not None:
+            return (asking.model,)
+        rng = random.Random(f"{self._seed}/{asking.experiment}/{asking.role}/{asking.purpose}")
+        return in_order(models_for(self._choices, asking.role), rng)
+
+    def _record(
+        self, asking: Asking, ordinal: int, tab: Tab, seconds: float, reply: Reply | str, *, lost: bool = False
+    ) -> Call:
+        """The call as the archive keeps it; `reply` is the error's text where there is no answer."""
+        return Call(
+            id=call_id(self._campaign, asking.experiment, asking.role, asking.purpose, ordinal),
+            campaign=self._campaign,
+            experiment=asking.experiment,
+            role=asking.role,
+            purpose=asking.purpose,
+            ordinal=ordinal,
+            model=tab.model,
+            prompt=asking.prompt,
+            messages=asking.question.messages,
+            reply=(reply.refusal or reply.text) if isinstance(reply, Reply) else "",
+            status=_status(reply) if isinstance(reply, Reply) else CallStatus.ERROR,
+            error="" if isinstance(reply, Reply) else self._scrubber(reply),
+            tokens_in=tab.tokens_in,
+            tokens_cached=tab.tokens_cached,
+            tokens_out=tab.tokens_out,
+            estimated=tab.estimated,
+            usd=tab.usd,
+            seconds=seconds,
+            attempts=tab.attempts,
+            lost=lost,
+        )
+
+    async def _keep(self, call: Call) -> None:
+        """Write a call although the campaign may be stopping: it is paid."""
+        writing = asyncio.ensure_future(asyncio.to_thread(self._archive.record_call, call))
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            await writing
+            raise
+
+    async def _notice(self, model: str, difference: str) -> None:
+        await self._tell("parameter_dropped", model=model, difference=difference)
+
+
+def _status(reply: Reply) -> CallStatus:
+    if reply.refusal:
+        return CallStatus.REFUSED
+    return CallStatus.TRUNCATED if reply.truncated else CallStatus.OK
+
+
+def _failure(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

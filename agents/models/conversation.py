@@ -1,0 +1,229 @@
+"""Asks until an answer can be used: what was wrong with one goes back to the model, a bounded number of times."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from pydantic import BaseModel, JsonValue
+
+from evolver.agents.models.choice import ModelChoice, Role
+from evolver.agents.models.errors import NoUsableAnswer
+from evolver.agents.models.provider import Question
+from evolver.agents.models.reading import AnswerError, read
+from evolver.agents.models.secrets import Scrubber
+from evolver.contracts import Call, CallStatus, Message
+
+if TYPE_CHECKING:
+    from evolver.memory import Archive
+
+T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
+logger = logging.getLogger(__name__)
+
+REPAIRS = 2
+MOST_GROWTH = 4
+"""How many times the usual length an answer may have after it was cut off."""
+
+
+@dataclass(frozen=True)
+class Answer(Generic[T]):
+    """A usable answer and what it took, repairs included."""
+
+    value: T
+    model: str
+    usd: float | None
+    """None where a price is unknown."""
+    tokens_in: int
+    tokens_out: int
+    calls: tuple[str, ...]
+    """Ids in the archive."""
+    repaired: int
+    """How many answers before it could not be used."""
+
+
+@dataclass(frozen=True)
+class Asking:
+    """One question and whose it is."""
+
+    role: Role
+    purpose: str
+    experiment: str
+    question: Question
+    model: ModelChoice | None = None
+    """The only model to ask; None: one of the role's."""
+
+    @property
+    def prompt(self) -> str:
+        """Hash of the messages and of the form of the answer."""
+        said = [(message.role, message.text) for message in self.question.messages]
+        return hashlib.sha256(json.dumps([said, self.question.schema()]).encode()).hexdigest()[:32]
+
+
+class Conversation(ABC):
+    """What roles ask; where answers come from is up to the subclass."""
+
+    def __init__(self, archive: Archive, campaign: str, *, answer_tokens: int, scrubber: Scrubber) -> None:
+        self._archive = archive
+        self._campaign = campaign
+        self._answer_tokens = answer_tokens
+        self._scrubber = scrubber
+
+    async def ask(
+        self,
+        role: Role,
+        purpose: str,
+        experiment: str,
+        messages: Sequence[Message],
+        answer: type[M],
+        *,
+        check: Callable[[M], str | None] | None = None,
+        repairs: int = REPAIRS,
+        model: ModelChoice | None = None,
+        temperature: float | None = None,
+    ) -> Answer[M]:
+        """An answer of the given form that `check` has no objection to; an objection goes back to the model.
+
+        Raises NoUsableAnswer after `repairs` answers more, ContextTooLong, BudgetSpent, ProviderDown, and UsageError
+        where a key or a model's name is wrong.
+        """
+
+        def reader(text: str) -> M:
+            value = read(text, answer)
+            objection = check(value) if check else None
+            if objection:
+                raise AnswerError(objection)
+            return value
+
+        question = self._question(messages, answer, temperature)
+        return await self._converse(Asking(role, purpose, experiment, question, model), reader, repairs)
+
+    async def ask_text(
+        self,
+        role: Role,
+        purpose: str,
+        experiment: str,
+        messages: Sequence[Message],
+        reader: Callable[[str], T],
+        *,
+        repairs: int = REPAIRS,
+        model: ModelChoice | None = None,
+        temperature: float | None = None,
+    ) -> Answer[T]:
+        """What `reader` makes of free text; an AnswerError that it raises goes back to the model. Raises as `ask`."""
+        question = self._question(messages, None, temperature)
+        return await self._converse(Asking(role, purpose, experiment, question, model), reader, repairs)
+
+    async def say(
+        self,
+        role: Role,
+        purpose: str,
+        experiment: str,
+        messages: Sequence[Message],
+        *,
+        repairs: int = REPAIRS,
+        model: ModelChoice | None = None,
+        temperature: float | None = None,
+    ) -> Answer[str]:
+        """Free text that is not empty. Raises as `ask`."""
+        question = self._question(messages, None, temperature)
+        return await self._converse(Asking(role, purpose, experiment, question, model), _not_empty, repairs)
+
+    @abstractmethod
+    async def _call(self, asking: Asking) -> Call:
+        """One answer, usable or not, that the archive has. Raises as `ask`."""
+
+    def _question(
+        self, messages: Sequence[Message], form: type[BaseModel] | None, temperature: float | None
+    ) -> Question:
+        # Secrets leave before anything is sent, so that a resumed or replayed run sees the very same texts.
+        clean = self._scrubber.messages(tuple(messages))
+        return Question(clean, form, answer_tokens=self._answer_tokens, temperature=temperature)
+
+    async def _converse(self, asking: Asking, reader: Callable[[str], T], repairs: int) -> Answer[T]:
+        calls: list[Call] = []
+        while True:
+            call = await self._call(asking)
+            calls.append(call)
+            try:
+                value = _judge(call, reader, is_record=asking.question.form is not None)
+            except AnswerError as error:
+                problem = self._scrubber(str(error))
+            else:
+                if len(calls) > 1 or call.status is not CallStatus.OK:
+                    await self._mark(call, CallStatus.OK, repairs=len(calls) - 1)
+                return _answer(value, calls)
+            lost = len(calls) > repairs
+            status = CallStatus.MALFORMED if call.status is CallStatus.OK else call.status
+            await self._mark(call, status, error=problem, repairs=len(calls) - 1, lost=lost)
+            if lost:
+                reason = f"{call.model}: no usable answer in {len(calls)} tries: {problem}"
+                await self._lose(asking, reason)
+                raise NoUsableAnswer(reason)
+            asking = self._follow_up(asking, call, problem)
+
+    async def _mark(self, call: Call, status: CallStatus, **marks: Any) -> None:
+        await asyncio.to_thread(self._archive.mark_call, call.id, status=status, **marks)
+
+    async def _lose(self, asking: Asking, reason: str) -> None:
+        await self._tell(
+            "answer_lost", experiment=asking.experiment, role=asking.role, purpose=asking.purpose, reason=reason
+        )
+
+    async def _tell(self, kind: str, *, experiment: str = "", **details: JsonValue) -> None:
+        """Write an event, secrets removed."""
+        clean = {name: self._scrubber(value) if isinstance(value, str) else value for name, value in details.items()}
+        logger.info("%s %s %s", kind, experiment, clean)
+        await asyncio.to_thread(self._archive.add_event, self._campaign, kind, experiment or None, **clean)
+
+    def _follow_up(self, asking: Asking, call: Call, problem: str) -> Asking:
+        """The same question with the answer and what is wrong with it; one that was cut off may grow longer."""
+        old, tokens = asking.question, asking.question.answer_tokens
+        replied: tuple[Message, ...] = ()
+        if call.status is CallStatus.TRUNCATED:
+            tokens = min(2 * tokens, MOST_GROWTH * self._answer_tokens)
+        elif call.reply.strip():
+            replied = (Message(role="assistant", text=call.reply),)
+        complaint = Message(role="user", text=f"Your answer cannot be used: {problem}\nAnswer again, completely.")
+        question = Question((*old.messages, *replied, complaint), old.form, tokens, old.temperature)
+        return Asking(asking.role, asking.purpose, asking.experiment, question, asking.model)
+
+
+def _judge(call: Call, reader: Callable[[str], T], *, is_record: bool) -> T:
+    """The value of an answer. Raises AnswerError where it has none."""
+    if call.status is CallStatus.REFUSED:
+        raise AnswerError(f"you refused ({call.reply}); this is ordinary research code, please answer")
+    if call.status is not CallStatus.TRUNCATED:
+        return reader(call.reply)
+    if is_record:
+        # A record that is complete was not hurt by what was cut off after it.
+        try:
+            return reader(call.reply)
+        except AnswerError:
+            pass
+    raise AnswerError("it was cut off because it is too long; be briefer")
+
+
+def _not_empty(text: str) -> str:
+    if not text.strip():
+        raise AnswerError("it is empty")
+    return text
+
+
+def _answer(value: T, calls: list[Call]) -> Answer[T]:
+    prices = [call.usd for call in calls]
+    return Answer(
+        value=value,
+        model=calls[-1].model,
+        usd=None if None in prices else sum(price or 0.0 for price in prices),
+        tokens_in=sum(call.tokens_in for call in calls),
+        tokens_out=sum(call.tokens_out for call in calls),
+        calls=tuple(call.id for call in calls),
+        repaired=len(calls) - 1,
+    )

@@ -1,0 +1,198 @@
+"""Gets one question answered: chooses a model, keeps the caps, tries again, waits while providers are down."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+
+from evolver.agents.models.choice import ModelChoice
+from evolver.agents.models.errors import ContextTooLong, NoUsableAnswer
+from evolver.agents.models.failures import Failure, Kind
+from evolver.agents.models.ledger import Charge, Ledger
+from evolver.agents.models.outage import Outages, Tell
+from evolver.agents.models.prices import Price, Prices
+from evolver.agents.models.provider import ChatModel, Notice, Patience, Question, key_variable
+from evolver.agents.models.replies import Reply
+from evolver.agents.models.secrets import Scrubber
+from evolver.errors import EvolverError, UsageError
+
+
+@dataclass
+class Tab:
+    """What one question has cost so far, failed attempts included."""
+
+    experiment: str = ""
+    model: str = ""
+    tokens_in: int = 0
+    tokens_cached: int = 0
+    tokens_out: int = 0
+    usd: float | None = 0.0
+    """None as soon as something without a known price was used."""
+    estimated: bool = False
+    attempts: int = 0
+
+    def add(self, tokens_in: int, tokens_out: int, cached: int, price: Price | None, *, estimated: bool) -> Charge:
+        """Put one attempt on the tab."""
+        self.tokens_in += tokens_in
+        self.tokens_out += tokens_out
+        self.tokens_cached += cached
+        self.estimated = self.estimated or estimated
+        usd = 0.0 if price is None else price.cost(tokens_in, tokens_out, cached)
+        unknown = price is None and tokens_in + tokens_out > 0
+        self.usd = None if unknown or self.usd is None else self.usd + usd
+        return Charge(tokens_in + tokens_out, usd)
+
+
+class Exchange:
+    """The models of a campaign, with its ledger and the state of their providers. For one event loop."""
+
+    def __init__(
+        self, *, ledger: Ledger, prices: Prices, patience: Patience, scrubber: Scrubber, tell: Tell, notice: Notice
+    ) -> None:
+        self._ledger = ledger
+        self._prices = prices
+        self._patience = patience
+        self._scrubber = scrubber
+        self._tell = tell
+        self._notice = notice
+        self._outages = Outages(patience, tell)
+        self._models: dict[tuple[str, str], ChatModel] = {}
+
+    def model(self, choice: ModelChoice) -> ChatModel:
+        """A model as this process knows it. Raises UsageError where dollars are capped and it has no price."""
+        key = (choice.model, choice.base_url)
+        if key not in self._models:
+            self._ledger.require_price(choice.model, self._prices.of(choice))
+            self._models[key] = ChatModel(
+                choice, request_seconds=self._patience.request, scrubber=self._scrubber, notice=self._notice
+            )
+        return self._models[key]
+
+    async def send(self, question: Question, choices: Sequence[ModelChoice], tab: Tab) -> Reply:
+        """The answer of the first of these models whose provider can be reached; costs go on the tab.
+
+        Raises NoUsableAnswer or ContextTooLong where the question cannot be answered, BudgetSpent, ProviderDown, and
+        UsageError where key, name or package of a model is wrong.
+        """
+        models = [self.model(choice) for choice in choices]
+        while True:
+            for model in models:
+                reply = await self._ask(model, question, tab)
+                if reply is not None:
+                    return reply
+            await self._outages.wait(model.choice.server for model in models)
+
+    async def _ask(self, model: ChatModel, question: Question, tab: Tab) -> Reply | None:
+        """One model's answer, or None while its provider is down."""
+        server = model.choice.server
+        gate = self._outages.gate(server)
+        if not gate.admit():
+            return None
+        probing = gate.down_since is not None
+        try:
+            reply = await self._attempts(model, question, tab, 1 if probing else self._patience.attempts)
+        except Failure as failure:
+            if failure.kind is Kind.TRANSIENT:
+                await self._outages.failed(server, failure.text, failure.retry_after, probing=probing)
+                return None
+            await self._outages.answered(server)
+            raise self._outcome(model, failure) from None
+        else:
+            await self._outages.answered(server)
+            return reply
+        finally:
+            gate.leave(probing=probing)
+
+    async def _attempts(self, model: ChatModel, question: Question, tab: Tab, most: int) -> Reply:
+        backoff = wait_exponential_jitter(
+            multiplier=self._patience.pause, max=self._patience.longest_pause, jitter=self._patience.pause
+        )
+
+        def pause(state: RetryCallState) -> float:
+            error = state.outcome.exception() if state.outcome else None
+            asked = error.retry_after if isinstance(error, Failure) else None
+            return backoff(state) if asked is None else asked + random.random() * self._patience.pause / 10
+
+        def again(error: BaseException) -> bool:
+            return (
+                isinstance(error, Failure)
+                and error.kind in {Kind.TRANSIENT, Kind.UNREADABLE}
+                and (error.retry_after or 0.0) <= self._patience.longest_probe
+            )
+
+        retrying = AsyncRetrying(
+            stop=stop_after_attempt(most), wait=pause, retry=retry_if_exception(again), reraise=True
+        )
+        return await retrying(self._attempt, model, question, tab)
+
+    async def _attempt(self, model: ChatModel, question: Question, tab: Tab) -> Reply:
+        """One request, its worst case reserved; an answer that was lost on the way counts as paid in full."""
+        price = self._prices.of(model.choice)
+        prompt = model.prompt_tokens(question)
+        answer = model.capabilities.answer_tokens(question.answer_tokens)
+        worst = Charge(prompt + answer, 0.0 if price is None else price.cost(prompt, answer))
+        ticket = await self._ledger.reserve(worst)
+        tab.model, charge = model.choice.model, Charge()
+        tab.attempts += 1
+        try:
+            reply = await model.send(question)
+            charge = self._put_on_tab(model, question, reply, tab, price)
+        except Failure as failure:
+            if failure.billed:
+                charge = tab.add(prompt, answer, 0, price, estimated=True)
+            await self._tell(
+                "call_failed",
+                experiment=tab.experiment,
+                model=model.choice.model,
+                reason=failure.text,
+                status=failure.status,
+                attempt=tab.attempts,
+            )
+            raise
+        except asyncio.CancelledError:
+            charge = tab.add(prompt, answer, 0, price, estimated=True)
+            raise
+        finally:
+            self._ledger.settle(ticket, charge)
+        return reply
+
+    def _put_on_tab(self, model: ChatModel, question: Question, reply: Reply, tab: Tab, price: Price | None) -> Charge:
+        tokens_in, tokens_out = reply.tokens_in, reply.tokens_out
+        estimated = tokens_in is None or tokens_out is None
+        if tokens_in is None:
+            tokens_in = model.prompt_tokens(question)
+        if tokens_out is None:
+            tokens_out = model.estimate.tokens(len(reply.text.encode()), 1)
+        return tab.add(tokens_in, tokens_out, reply.tokens_cached, price, estimated=estimated)
+
+    def _outcome(self, model: ChatModel, failure: Failure) -> EvolverError:
+        """What a failure that trying again does not cure means for the campaign."""
+        name, provider, said = model.choice.model, model.choice.provider, failure.text
+        if failure.kind is Kind.CONTEXT:
+            return ContextTooLong(f"{name}: the messages are too long for the model: {said}")
+        if failure.kind is Kind.POLICY:
+            return NoUsableAnswer(f"{name}: the provider's filter stopped the question: {said}")
+        if failure.kind is Kind.ACCESS:
+            return UsageError(f"--model {name}: {_what_to_check(provider, failure, model.choice.base_url)} ({said})")
+        if failure.kind is Kind.UNREADABLE or model.answered:
+            return NoUsableAnswer(f"{name}: {said}")
+        return UsageError(
+            f"--model {name}: the provider refuses every request ({said}); check the model's name and --base-url"
+        )
+
+
+def _what_to_check(provider: str, failure: Failure, base_url: str) -> str:
+    if failure.status in {401, 403}:
+        return f"{provider} does not accept the key; check {key_variable(provider)}" + (
+            f" for {base_url}" if base_url else ""
+        )
+    if failure.status in {402, 429}:
+        return (
+            f"the account at {provider} has no credit left; top it up, or set another key in {key_variable(provider)}"
+        )
+    where = base_url or provider
+    return f"{where} has no such model; check its name" + (" and --base-url" if base_url else "")

@@ -1,0 +1,176 @@
+"""Says what a failed request means, whichever provider's library raised it.
+
+Libraries are told apart by what their errors carry (a status code, a response with headers, a name), so that none of
+them has to be imported.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from email.utils import parsedate_to_datetime
+from enum import Enum, auto
+from typing import Any
+
+RETRIED = {408, 409, 425, 429}
+LONGEST_TEXT = 600
+"""Characters of a provider's message that are worth showing."""
+
+_CONTEXT = re.compile(
+    r"context.?(length|window|size)|maximum context|prompt is too long|input is too long|too many (input )?tokens"
+    r"|input tokens? (count )?exceed|reduce the length|request.{0,20}too large",
+    re.IGNORECASE,
+)
+_LIMIT = re.compile(
+    r"(?:maximum context length is|context (?:length|window|size)(?: is| of|:)?|at most"
+    r"|maximum(?: value)?(?: is| of|:)?|<=?)\s*\(?(\d{3,8})",
+    re.IGNORECASE,
+)
+_NO_CREDIT = re.compile(r"insufficient_quota|credit balance|insufficient.balance|payment required", re.IGNORECASE)
+_NO_MODEL = re.compile(
+    r"model.{0,80}(not found|does not exist|not exist)|(no such|unknown|invalid|unsupported) model", re.IGNORECASE
+)
+_POLICY = re.compile(r"content.?(filter|policy|management)|safety|moderation", re.IGNORECASE)
+_LOST = re.compile(r"timeout|timed.?out", re.IGNORECASE)
+_CUT = re.compile(r"connect|network|remoteprotocol|readerror|writeerror|disconnect|incomplete", re.IGNORECASE)
+_NEVER_SENT = re.compile(r"connecterror|connecttimeout|connectionrefused|pooltimeout|gaierror", re.IGNORECASE)
+
+
+class Kind(Enum):
+    """What to do about a failure."""
+
+    TRANSIENT = auto()
+    """Try again."""
+    UNREADABLE = auto()
+    """A reply came that the library cannot read: try another way."""
+    ACCESS = auto()
+    """Stop: the key, the model's name or the account is wrong."""
+    CONTEXT = auto()
+    """Send less."""
+    POLICY = auto()
+    """The provider's filter stopped it: this question gets no answer."""
+    REJECTED = auto()
+    """Something about the request is wrong; perhaps one parameter."""
+
+
+class Failure(Exception):
+    """A request that brought no answer."""
+
+    def __init__(
+        self,
+        kind: Kind,
+        text: str,
+        *,
+        status: int | None = None,
+        parameter: str = "",
+        retry_after: float | None = None,
+        billed: bool = False,
+    ) -> None:
+        super().__init__(text)
+        self.kind = kind
+        self.text = text
+        self.status = status
+        self.parameter = parameter
+        """The parameter that the provider names, if it does."""
+        self.retry_after = retry_after
+        """Seconds that the provider asks to be left alone."""
+        self.billed = billed
+        """Whether the provider may have worked, and may be paid, although nothing arrived."""
+
+    @property
+    def limit(self) -> int | None:
+        """The number of tokens that the provider says are possible at most."""
+        found = _LIMIT.search(self.text)
+        return int(found[1]) if found else None
+
+
+def classify(error: BaseException, clean: Callable[[str], str]) -> Failure:
+    """What an error raised by a provider's library means; `clean` takes secrets out of its message."""
+    chain = list(_chain(error))
+    text = clean(_text(chain))
+    status = next((code for link in chain if (code := _status(link)) is not None), None)
+    if status is not None:
+        headers = next((found for link in chain if (found := _headers(link)) is not None), {})
+        parameter = next((str(p) for link in chain if (p := getattr(link, "param", None))), "")
+        failure = Failure(Kind.REJECTED, text, status=status, parameter=parameter, retry_after=retry_after(headers))
+        failure.kind = _kind(failure, " ".join([text, *_codes(chain)]))
+        return failure
+    names = " ".join(f"{base.__module__}.{base.__name__}" for link in chain for base in type(link).__mro__[:-2])
+    if _LOST.search(names):
+        return Failure(Kind.TRANSIENT, text, billed=not _NEVER_SENT.search(names))
+    if _CUT.search(names):
+        return Failure(Kind.TRANSIENT, text, billed=not _NEVER_SENT.search(names + text))
+    if _CONTEXT.search(text):
+        return Failure(Kind.CONTEXT, text)
+    return Failure(Kind.UNREADABLE, text, billed=True)
+
+
+def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
+    """Seconds to wait, from the header's seconds, its date, or the milliseconds that some providers give."""
+    lowered = {name.lower(): value for name, value in headers.items()}
+    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        value = lowered.get(name, "").strip()
+        if re.fullmatch(r"\d+(\.\d+)?", value):
+            return float(value) / unit
+    try:
+        moment = parsedate_to_datetime(lowered.get("retry-after", ""))
+    except ValueError:
+        return None
+    return max(0.0, moment.timestamp() - (time.time() if now is None else now))
+
+
+def _kind(failure: Failure, said: str) -> Kind:
+    """What a refusal with a status means; `said` is the provider's message with its codes."""
+    status = failure.status or 0
+    if status in {401, 402, 403, 404} or (status == 429 and _NO_CREDIT.search(said)):
+        return Kind.ACCESS
+    if status in RETRIED or status >= 500:
+        return Kind.TRANSIENT
+    meanings = (
+        (failure.parameter in {"", "model"} and (failure.parameter or _NO_MODEL.search(said)), Kind.ACCESS),
+        (status == 413 or _CONTEXT.search(said), Kind.CONTEXT),
+        (_POLICY.search(said), Kind.POLICY),
+    )
+    return next((kind for meant, kind in meanings if meant), Kind.REJECTED)
+
+
+def _codes(chain: list[BaseException]) -> Iterator[str]:
+    """The short names that providers give their errors."""
+    for link in chain:
+        yield from (
+            word for word in (getattr(link, "code", None), getattr(link, "type", None)) if isinstance(word, str)
+        )
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error and what caused it."""
+    seen: set[int] = set()
+    link: BaseException | None = error
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        yield link
+        link = link.__cause__ or link.__context__
+
+
+def _status(error: BaseException) -> int | None:
+    for value in (
+        getattr(error, "status_code", None),
+        getattr(error, "code", None),
+        getattr(getattr(error, "response", None), "status_code", None),
+    ):
+        if isinstance(value, int) and not isinstance(value, bool) and 400 <= value <= 599:
+            return int(value)
+    return None
+
+
+def _headers(error: BaseException) -> Mapping[str, str] | None:
+    headers: Any = getattr(getattr(error, "response", None), "headers", None)
+    return dict(headers) if headers is not None else None
+
+
+def _text(chain: list[BaseException]) -> str:
+    """The first message that says something, cut to what is worth showing."""
+    said = next((str(link) for link in chain if str(link).strip()), type(chain[0]).__name__)
+    text = " ".join(said.split())
+    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]} …"

@@ -1,0 +1,62 @@
+"""Answers from the recorded calls of a campaign, without a model, a key or a network."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from evolver.agents.models.conversation import Asking, Conversation
+from evolver.agents.models.errors import ContextTooLong, ModelError, NoUsableAnswer
+from evolver.agents.models.recording import Recordings, call_id
+from evolver.agents.models.secrets import Scrubber
+from evolver.contracts import Call, CallStatus
+from evolver.settings import Settings
+
+if TYPE_CHECKING:
+    from evolver.memory import Archive
+
+
+class Replay(Conversation):
+    """Gives the recorded answers of one campaign to another one, in order by experiment, role and purpose.
+
+    The other campaign may have another name, and its archive may be another one; the calls are written there too.
+    """
+
+    def __init__(self, archive: Archive, campaign: str, *, source: Archive, recorded: str) -> None:
+        """Answers for `campaign` in `archive`, from the campaign `recorded` in `source`. Raises UnknownName."""
+        super().__init__(archive, campaign, answer_tokens=Settings().answer_tokens, scrubber=Scrubber())
+        self._recorded = source.campaign(recorded).name
+        self._recordings = Recordings(source, recorded)
+        self.differing = 0
+        """How many questions were not word for word the recorded ones."""
+
+    async def _call(self, asking: Asking) -> Call:
+        """Raises ModelError where the recording has no such call, or ended with it; else what was raised then."""
+        experiment = self._as_recorded(asking.experiment)
+        recording = await self._recordings.of(experiment, asking.role, asking.purpose)
+        call = recording.take_any(asking.prompt)
+        if call is None:
+            raise ModelError(
+                f"the recording of campaign {self._recorded} has no further answer for the {asking.role} "
+                f"({asking.purpose}) of experiment {experiment or '(none)'}; was it recorded with the same task, seed, "
+                "workers and version?"
+            )
+        self.differing += call.prompt != asking.prompt
+        call = self._as_own(call, asking)
+        await asyncio.to_thread(self._archive.record_call, call)
+        if call.status is not CallStatus.ERROR:
+            return call
+        kind, _, text = call.error.partition(": ")
+        if kind == ContextTooLong.__name__:
+            raise ContextTooLong(text)
+        if call.lost:
+            raise NoUsableAnswer(text)
+        raise ModelError(f"the recording of campaign {self._recorded} was interrupted here: {call.error}")
+
+    def _as_recorded(self, experiment: str) -> str:
+        own = f"{self._campaign}-"
+        return f"{self._recorded}-{experiment.removeprefix(own)}" if experiment.startswith(own) else experiment
+
+    def _as_own(self, call: Call, asking: Asking) -> Call:
+        key = call_id(self._campaign, asking.experiment, asking.role, asking.purpose, call.ordinal)
+        return call.model_copy(update={"id": key, "campaign": self._campaign, "experiment": asking.experiment})

@@ -1,0 +1,130 @@
+"""What was tried already: ideas that mean nearly the same, and programs that do exactly the same."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import re
+from typing import TYPE_CHECKING
+
+from evolver.contracts import Experiment, Program, Record
+
+if TYPE_CHECKING:
+    from evolver.agents.workspace import Workspace
+
+SAME_IDEA = 0.7
+"""Cosine similarity from which two ideas are nearly the same.
+
+Measured with the sentence model on 31 texts about 15 ideas (tests/agents/language/test_novelty.py): 13 of 17 pairs of
+paraphrases lie above it and 1 of 448 pairs of different ideas, whose texts differ in a single word.
+"""
+NEAREST = 4
+"""Ideas that are looked at: those nearest may differ in their numbers alone."""
+RECENT = 50
+"""Newest proposals that are put into the index anew, for what a kill kept from it."""
+_NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?:e[-+]?\d+)?(?![\w.]*\w)")
+
+
+class Near(Record):
+    """An experiment with nearly the same idea."""
+
+    experiment: str
+    similarity: float
+
+
+class Ideas:
+    """The ideas of one campaign, those of experiments that still run included."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._caught_up = False
+
+    def nearest(self, text: str, experiment: Experiment, *, least: float = SAME_IDEA) -> Near | None:
+        """The idea most like this one, if it is nearly the same; texts that name other values are other ideas."""
+        for near in self.like(text, experiment, NEAREST):
+            if near.similarity < least:
+                return None
+            proposal = self._workspace.archive.experiment(near.experiment).proposal
+            if proposal is not None and not _other_values(text, f"{proposal.hypothesis} {proposal.plan}"):
+                return near
+        return None
+
+    def like(self, text: str, experiment: Experiment, most: int) -> list[Near]:
+        """The ideas of other experiments, the most similar first."""
+        self._catch_up()
+        hits = self._workspace.memory.search_ideas(text, self._workspace.name, most + 1)
+        found = [Near(experiment=hit.id, similarity=hit.score) for hit in hits if hit.id != experiment.id]
+        return found[:most]
+
+    def add(self, experiment: Experiment, text: str) -> None:
+        """Remember an idea; searches find it from now on."""
+        self._workspace.memory.add_idea(experiment.id, self._workspace.name, text)
+
+    def _catch_up(self) -> None:
+        """Once a process: the index is written behind, so the last ideas before a kill may be missing."""
+        if self._caught_up:
+            return
+        self._caught_up = True
+        archive, name = self._workspace.archive, self._workspace.name
+        for experiment in archive.experiments(name, after=archive.counts(name).leased - RECENT):
+            if experiment.proposal is not None and experiment.lane >= 0 and experiment.proposal.parents:
+                self.add(experiment, f"{experiment.proposal.hypothesis} {experiment.proposal.plan}")
+
+
+def _other_values(one: str, other: str) -> bool:
+    """Whether each of two texts names a number that the other does not: the same change with another value."""
+    mine, theirs = (set(map(float, _NUMBER.findall(text))) for text in (one, other))
+    return bool(mine - theirs) and bool(theirs - mine)
+
+
+class Programs:
+    """The programs of one campaign by what they do, those included that lanes of this process are still checking."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._known: dict[str, str] = {}
+        """Experiment by what its program does; the first one counts."""
+        self._read = -1
+        self._without: set[str] = set()
+        """Experiments that had no program when they were last looked at."""
+
+    def claim(self, program: Program, experiment: Experiment) -> str | None:
+        """None, and the program is this experiment's from now on; or the experiment that had it first."""
+        self._look()
+        owner = self._known.setdefault(behaviour(program), experiment.id)
+        return None if owner == experiment.id else owner
+
+    def _look(self) -> None:
+        """Take in what was coded since, whoever did it."""
+        archive, name = self._workspace.archive, self._workspace.name
+        fresh = archive.experiments(name, after=self._read)
+        waiting = [archive.experiment(key) for key in sorted(self._without)]
+        self._without.clear()
+        for experiment in (*waiting, *fresh):
+            self._read = max(self._read, experiment.number)
+            if experiment.program is not None:
+                self._known.setdefault(behaviour(self._workspace.program(experiment)), experiment.id)
+            elif experiment.verdict is None:
+                self._without.add(experiment.id)
+
+
+def behaviour(program: Program) -> str:
+    """Hash of a program without comments, docstrings and formatting: with the same one, two programs do the same."""
+    digest = hashlib.sha256()
+    for path, text in program.files.items():
+        shape = _tree(text) if path.endswith(".py") else text
+        digest.update(f"{len(path)}:{path}{len(shape)}:{shape}".encode())
+    return digest.hexdigest()[:16]
+
+
+def _tree(text: str) -> str:
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return text
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            first = node.body[0] if node.body else None
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                node.body = [*([] if len(node.body) > 1 else [ast.Pass()]), *node.body[1:]]
+    return ast.dump(tree)

@@ -1,0 +1,50 @@
+"""Opens the sandbox that a task's trials need."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from evolver.agents.launch import launch_of
+from evolver.errors import TaskError
+from evolver.sandbox import Kind, Sandbox, open_sandbox
+from evolver.tasks import Task
+
+
+def sandbox_for(
+    task: Task,
+    kind: Kind,
+    slots: int,
+    *,
+    hidden: Sequence[Path] = (),
+    stage: str = "",
+    progress: Callable[[str], None] | None = None,
+) -> Sandbox:
+    """A sandbox for trials up to `stage` (empty: the last), which hides the task's own folder.
+
+    Raises SandboxError; TaskError where a package that the task requires is missing from the environment that its
+    programs would use.
+    """
+    last = stage or task.final_stage.name
+    launches = []
+    for spec in task.stages:
+        launches.append(launch_of(spec.accelerate, task.spec.resources.cpus))
+        if spec.name == last:
+            break
+    requires = list(dict.fromkeys([*task.spec.requires, *(name for one in launches for name in one.requires)]))
+    sandbox = open_sandbox(
+        kind,
+        slots,
+        hidden=(*hidden, task.root),
+        requires=requires,
+        gpus=max(launch.gpus for launch in launches),
+        progress=progress,
+    )
+    missing = [name for name in requires if importlib.util.find_spec(name) is None]
+    if missing and sandbox.name != "docker":
+        raise TaskError(
+            f"task {task.name} needs {', '.join(missing)} (task.yaml: requires); install it into the environment that "
+            "runs evolver, or use --sandbox docker"
+        )
+    return sandbox

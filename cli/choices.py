@@ -1,0 +1,26 @@
+"""What may stand behind an option, checked, and where progress is told."""
+
+from __future__ import annotations
+
+import sys
+from typing import get_args
+
+from evolver.contracts import SandboxKind
+from evolver.errors import UsageError
+from evolver.settings import Settings
+
+
+def sandbox_choice(word: str | None) -> SandboxKind:
+    """The sandbox that was asked for, else that of the settings. Raises UsageError."""
+    if word is None:
+        return Settings().sandbox
+    kinds: tuple[SandboxKind, ...] = get_args(SandboxKind)
+    for kind in kinds:
+        if kind == word:
+            return kind
+    raise UsageError(f"--sandbox {word}: choose one of {', '.join(kinds)}")
+
+
+def say_to_stderr(line: str) -> None:
+    """Tell how long work goes on."""
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,87 @@
+"""The part of the archive that is about trials."""
+
+from __future__ import annotations
+
+from sqlalchemy import bindparam, delete, insert, select
+
+from evolver.contracts import Trial, TrialStatus
+from evolver.memory.database import Stored
+from evolver.memory.rows import add_event, add_to_tallies, experiment_row, trial_record
+from evolver.memory.tables import TrialRow
+
+NOT_REMEMBERED = (TrialStatus.CANCELLED, TrialStatus.TAMPERED)
+
+_ADD = insert(TrialRow)
+_OF_EXPERIMENT = select(TrialRow.data).where(TrialRow.experiment == bindparam("experiment")).order_by(TrialRow.id)
+_SAME = select(TrialRow).where(
+    TrialRow.experiment == bindparam("experiment"),
+    TrialRow.stage == bindparam("stage"),
+    TrialRow.seed == bindparam("seed"),
+)
+_FINISHED = (
+    select(TrialRow.data)
+    .where(
+        TrialRow.program == bindparam("program"),
+        TrialRow.task_version == bindparam("task_version"),
+        TrialRow.stage == bindparam("stage"),
+        TrialRow.seed == bindparam("seed"),
+        TrialRow.status.not_in(NOT_REMEMBERED),
+    )
+    .order_by(TrialRow.id)
+    .limit(1)
+)
+
+
+class Trials(Stored):
+    """Trials in an open database."""
+
+    def record_trial(self, trial: Trial, task_version: str) -> None:
+        """Keep a trial; the same experiment, stage and seed again replaces it and is not counted twice."""
+        with self._database.write() as connection:
+            campaign = experiment_row(connection, trial.experiment).campaign
+            place = {"experiment": trial.experiment, "stage": trial.stage, "seed": trial.seed}
+            old = connection.execute(_SAME, place).one_or_none()
+            if old is not None:
+                connection.execute(delete(TrialRow).where(TrialRow.id == old.id))
+                add_to_tallies(connection, campaign, _counted(trial_record(old), -1.0))
+            connection.execute(
+                _ADD,
+                {
+                    **place,
+                    "program": trial.program,
+                    "task_version": task_version,
+                    "status": trial.status,
+                    "data": trial.model_dump(mode="json"),
+                },
+            )
+            add_to_tallies(connection, campaign, _counted(trial, 1.0))
+            add_event(
+                connection,
+                campaign,
+                "trial",
+                trial.experiment,
+                stage=trial.stage,
+                seed=trial.seed,
+                status=str(trial.status),
+            )
+
+    def trials(self, experiment_id: str) -> list[Trial]:
+        """An experiment's trials in the order they were run."""
+        with self._database.read() as connection:
+            return [trial_record(row) for row in connection.execute(_OF_EXPERIMENT, {"experiment": experiment_id})]
+
+    def finished_trial(self, program_id: str, task_version: str, stage: str, seed: int) -> Trial | None:
+        """What any experiment found when it ran this program under the same task version, stage and seed."""
+        asked = {"program": program_id, "task_version": task_version, "stage": stage, "seed": seed}
+        with self._database.read() as connection:
+            row = connection.execute(_FINISHED, asked).one_or_none()
+            return None if row is None else trial_record(row)
+
+
+def _counted(trial: Trial, sign: float) -> dict[str, float]:
+    """What a trial adds to the campaign's counters."""
+    return {
+        f"trial:{trial.status}": sign,
+        "seconds": sign * trial.seconds,
+        "cpu_seconds": sign * trial.cpu_seconds,
+    }

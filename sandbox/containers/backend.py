@@ -1,0 +1,236 @@
+"""The Docker backend: every job in a container of its own, which outlives this process if it must."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from evolver.errors import SandboxError
+from evolver.sandbox.containers import devices
+from evolver.sandbox.containers.collected import Collected
+from evolver.sandbox.containers.contained import Contained
+from evolver.sandbox.containers.container import Container, rejoin, start_container
+from evolver.sandbox.containers.engine import GPUS, Engine, NoSuchContainer
+from evolver.sandbox.containers.images import ensure_image, variant_for
+from evolver.sandbox.containers.meeting import Meeting, left_behind
+from evolver.sandbox.containers.pool import Pool
+from evolver.sandbox.containers.shape import OWN_MOST, Shape, shape_of
+from evolver.sandbox.job import Ending, Handle, Job, Outcome, Protection
+
+DEVICE_INTERVAL = 1.0
+"""Seconds between two looks for a free GPU."""
+
+
+class Docker:
+    """The sandbox for machines with a container engine."""
+
+    name = "docker"
+
+    def __init__(self, slots: int, hidden: Sequence[Path] = (), *, ahead: int | None = None) -> None:
+        """`ahead` containers of each kind wait for jobs, by default one a slot. Raises SandboxError."""
+        self._engine = Engine()
+        self._hidden = tuple(path.resolve() for path in hidden)
+        self._slots = asyncio.Semaphore(slots)
+        self._pool = Pool(self._engine, self._hidden, slots if ahead is None else ahead)
+        self._images: dict[str, asyncio.Task[str]] = {}
+        self._running: set[Contained | Collected] = set()
+        self._clear_away()
+
+    def protections(self) -> list[Protection]:
+        """What is guarded here, limit by limit."""
+        said = {
+            "network": "none, beside the container's own loopback",
+            "file system": "a read-only image and the inputs, read-only; all else in memory of bounded size",
+            "user": "65534, no capabilities, no new privileges",
+            "system calls": "the engine's filter, and one without tracing, io_uring and unusual sockets on top",
+            "memory": f"control group version {self._engine.cgroups}, without swap",
+            "processes": "control group",
+            "processor": "control group quota",
+            "time": "kept by process 1 of the container, and by the engine should that fail",
+            "output": "collected in memory of bounded size, checked file by file",
+        }
+        return [Protection(what=what, how=how, enforced=True) for what, how in said.items()]
+
+    def prepare(self, requires: Sequence[str], gpus: int, progress: Callable[[str], None] | None = None) -> None:
+        """Build the image that such jobs need, unless it is there. Blocks. Raises SandboxError."""
+        ensure_image(self._engine.client, variant_for(requires, gpus), progress=progress)
+
+    def abandon(self) -> None:
+        """Let go of everything at once; only for a sandbox that has not started a job."""
+        self._engine.close()
+
+    async def start(self, job: Job) -> Handle:
+        """Start a job when a slot is free; returns when its program runs. Raises SandboxError."""
+        if job.output.exists():
+            raise SandboxError(f"the output folder {job.output} exists already")
+        if job.gpus:
+            devices.check(job.gpus)
+        image = await self._image(job)
+        shape = shape_of(job, image)
+        await self._slots.acquire()
+        try:
+            running = await self._given(job, shape)
+        except BaseException:
+            self._slots.release()
+            raise
+        return await self._watched(running)
+
+    async def wait(self, handle: Handle) -> Outcome:
+        """The outcome, when the processes are gone and the output is delivered. Raises SandboxError.
+
+        Cancelling the waiting ends the job.
+        """
+        running = self._own(handle)
+        try:
+            return await asyncio.shield(running.task)
+        except asyncio.CancelledError:
+            await self._stopped(running)
+            raise
+
+    async def stop(self, handle: Handle) -> None:
+        """End a job now; `wait` then says cancelled."""
+        await self._stopped(self._own(handle))
+
+    async def attach(self, job: Job) -> Handle | None:
+        """The same job as an earlier process started it, still running or waiting to be collected. Raises SandboxError.
+
+        One whose container was ended from outside is forgotten, unless that was for want of memory: this says nothing
+        about the program, which can be started again.
+        """
+        wanted = (job.id, job.output)
+        for meeting in left_behind(lambda known: known is not None and (known.id, known.output) == wanted):
+            await self._slots.acquire()
+            try:
+                container = await rejoin(self._engine, meeting)
+                if container is None:
+                    return await self._collected(job, meeting)
+                await container.go_on()
+            except BaseException:
+                self._slots.release()
+                meeting.leave()
+                raise
+            return await self._watched(self._follow(job, container))
+        return None
+
+    async def reap(self, labels: Mapping[str, str]) -> int:
+        """End what earlier processes left of jobs with these labels; how many there were."""
+        found = left_behind(lambda job: job is not None and labels.items() <= job.labels.items())
+        for meeting in found:
+            await self._engine.call(self._engine.remove, meeting.name)
+            meeting.clear()
+        return len(found)
+
+    async def close(self) -> None:
+        """End everything that still runs here; what earlier processes left stays."""
+        await asyncio.gather(*(self._stopped(running) for running in list(self._running)))
+        await self._pool.close()
+        for image in self._images.values():
+            image.cancel()
+        self.abandon()
+
+    async def _image(self, job: Job) -> str:
+        """The image for a job, built now if it is the first that needs it; all who ask wait for one build."""
+        variant = variant_for(job.requires, job.gpus)
+        if variant not in self._images or (self._images[variant].done() and self._images[variant].exception()):
+            work = self._engine.call(ensure_image, self._engine.client, variant)
+            self._images[variant] = asyncio.get_running_loop().create_task(work)
+        return await asyncio.shield(self._images[variant])
+
+    async def _given(self, job: Job, shape: Shape) -> Contained:
+        """The job in a container: one that waits if its own folders are small, else one made for it."""
+        own = [mount for mount in job.inputs if mount.own]
+        small = not job.gpus and all(m.source.is_dir() for m in own) and sum(_size(m.source) for m in own) <= OWN_MOST
+        if small:
+            container = await self._pool.take(shape)
+        else:
+            whole = replace(shape, shown=(*shape.shown, *own), own=())
+            making = asyncio.get_running_loop().create_task(self._made(job, whole))
+            try:
+                container = await asyncio.shield(making)
+            except asyncio.CancelledError:
+                making.add_done_callback(self._unwanted)
+                raise
+        try:
+            await self._engine.call(container.furnish, job, self._hidden) if small else container.meeting.note(job)
+            await container.give(job)
+        except OSError as error:
+            self._pool.discard(container)
+            raise SandboxError(f"the container for {job.id} is gone: {error}") from error
+        except BaseException:
+            self._pool.discard(container)
+            raise
+        return self._follow(job, container)
+
+    def _unwanted(self, making: asyncio.Task[Container]) -> None:
+        if not making.cancelled() and making.exception() is None:
+            self._pool.discard(making.result())
+
+    async def _made(self, job: Job, shape: Shape) -> Container:
+        """A container for this job alone, with its labels and devices."""
+        labels = {f"evolver.{name}": value for name, value in job.labels.items()}
+        if not job.gpus:
+            return await start_container(self._engine, shape, self._hidden, labels=labels)
+        while True:
+            async with devices.choosing():
+                chosen = (await self._engine.call(devices.free, self._engine))[: job.gpus]
+                if len(chosen) == job.gpus:
+                    labels[GPUS] = ",".join(chosen)
+                    return await start_container(self._engine, shape, self._hidden, labels=labels, devices=chosen)
+            await asyncio.sleep(DEVICE_INTERVAL)
+
+    def _follow(self, job: Job, container: Container) -> Contained:
+        running = Contained(job, container)
+        self._running.add(running)
+        running.task.add_done_callback(lambda _: self._forget(running))
+        return running
+
+    async def _watched(self, running: Contained) -> Handle:
+        try:
+            await running.begun()
+        except asyncio.CancelledError:
+            await self._stopped(running)
+            raise
+        return running
+
+    async def _collected(self, job: Job, meeting: Meeting) -> Handle | None:
+        """The handle of a job whose memory ran out while nobody was there; None if it ended for any other reason."""
+        with suppress(NoSuchContainer):
+            ended = await self._engine.call(self._engine.state, meeting.name)
+            await self._engine.call(self._engine.remove, meeting.name)
+            if ended.out_of_memory:
+                meeting.clear()
+                collected = Collected(job)
+                self._running.add(collected)
+                collected.task.add_done_callback(lambda _: self._forget(collected))
+                return collected
+        meeting.clear()
+        self._slots.release()
+        return None
+
+    async def _stopped(self, running: Contained | Collected) -> None:
+        running.end(Ending.CANCELLED, "stopped")
+        await asyncio.wait([running.task])
+
+    def _forget(self, running: Contained | Collected) -> None:
+        self._running.discard(running)
+        self._slots.release()
+        if isinstance(running, Contained):
+            self._pool.discard(running.container)
+
+    def _own(self, handle: Handle) -> Contained | Collected:
+        if not isinstance(handle, Contained | Collected):
+            raise SandboxError("this handle belongs to another sandbox")
+        return handle
+
+    def _clear_away(self) -> None:
+        """Remove what dead processes left and nobody can ask for: places without a job, or whose results go nowhere."""
+        for meeting in left_behind(lambda job: job is None or not job.output.parent.exists()):
+            self._engine.remove(meeting.name)
+            meeting.clear()
+
+
+def _size(folder: Path) -> int:
+    return sum(path.lstat().st_size for path in folder.rglob("*"))

@@ -1,0 +1,410 @@
+"""Process 1 of a container: waits for its one job, runs it, and keeps what it left until someone has taken it.
+
+Run as `python -I -S resident.py SOCKET`. Being process 1 it cannot be killed, stopped or traced by the program, so its
+clock and its word hold even while nobody is outside. It connects to the socket of whoever started the container and,
+should that one die, to the same path again until another listens there. Numbers are big-endian:
+
+    resident    H <u8 1 if a job was given> <u64 bytes of log so far>     on every connection
+    host        J <u32 length> <json>     the job, if there is none yet
+                A <u64 offset>            go on from that byte of the log
+    resident    S                         the program runs
+                E <u16 length> <text>     it could not be started in safety; nothing follows
+                L <u32 length> <bytes>    what it printed, as it comes
+                C <u8 cause> <u64 seconds> <u64 processor seconds> <u64 memory> <u32 kills>    its end, see Figures;
+                                          seconds are microseconds
+                D, F, R, .                as launcher.py sends them, when it ended by itself
+    host        B                         taken; the container may go
+
+Standard library only. It is started before there is a job, so its imports cost nobody time.
+"""
+
+# ruff: noqa: PTH100, PTH120, PTH123
+
+import base64
+import ctypes
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+import time
+from types import ModuleType
+
+EXITED, TIMED_OUT, REFUSED = 0, 1, 2
+RETRY = 0.25
+PIECE = 1 << 16
+PATIENCE = 24 * 3600.0
+"""Seconds that a finished job waits to be taken."""
+FIRST_CONTACT = 3.0
+"""Seconds to find whoever started this; they listen before they start it."""
+ANSWER = 60.0
+SET_DUMPABLE, SET_SECCOMP, FILTER = 4, 22, 2
+
+
+class Gone(Exception):
+    """The other side closed the connection."""
+
+
+class Figures:
+    """What the kernel counted for this container since the job began."""
+
+    def __init__(self) -> None:
+        self._began, self._cpu, self._kills = time.monotonic(), self._cpu_now(), self._kills_now()
+        self._memory = _number("memory/memory.usage_in_bytes", "memory.current")
+
+    def frame(self, cause: int) -> bytes:
+        """The `C` frame."""
+        return b"C" + struct.pack(
+            ">BQQQI",
+            cause,
+            int((time.monotonic() - self._began) * 1e6),
+            max(0, self._cpu_now() - self._cpu),
+            max(0, _number("memory/memory.max_usage_in_bytes", "memory.peak", "memory.current") - self._memory),
+            max(0, self._kills_now() - self._kills),
+        )
+
+    @property
+    def seconds(self) -> float:
+        """Since the job began."""
+        return time.monotonic() - self._began
+
+    @staticmethod
+    def _cpu_now() -> int:
+        """Microseconds."""
+        old = _number("cpuacct/cpuacct.usage", "cpu,cpuacct/cpuacct.usage")
+        return old // 1000 if old else _field("usage_usec", "cpu.stat")
+
+    @staticmethod
+    def _kills_now() -> int:
+        return _field("oom_kill", "memory/memory.oom_control", "memory.events")
+
+
+def _read(*names: str) -> str:
+    for name in names:
+        try:
+            with open(f"/sys/fs/cgroup/{name}") as file:
+                return file.read()
+        except OSError:
+            continue
+    return ""
+
+
+def _number(*names: str) -> int:
+    text = _read(*names).strip()
+    return int(text) if text.isdigit() else 0
+
+
+def _field(field: str, *names: str) -> int:
+    for line in _read(*names).splitlines():
+        name, _, value = line.partition(" ")
+        if name == field:
+            return int(value)
+    return 0
+
+
+class Link:
+    """The connection to whoever is outside; may be down for a while."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._socket: socket.socket | None = None
+        self._outbox = b""
+        self._tried = 0.0
+
+    @property
+    def up(self) -> bool:
+        """Whether someone listens."""
+        return self._socket is not None
+
+    @property
+    def socket(self) -> socket.socket:
+        """The connection. Raises Gone if there is none."""
+        if self._socket is None:
+            raise Gone
+        return self._socket
+
+    @property
+    def busy(self) -> bool:
+        """Whether something waits to be sent."""
+        return bool(self._outbox)
+
+    def connect(self, hello: bytes) -> bool:
+        """Try once, not more often than every RETRY seconds."""
+        if time.monotonic() - self._tried < RETRY:
+            return False
+        self._tried = time.monotonic()
+        link = socket.socket(socket.AF_UNIX)
+        try:
+            link.connect(self._path)
+            link.sendall(hello)
+        except OSError:
+            link.close()
+            return False
+        self._socket, self._outbox = link, b""
+        return True
+
+    def drop(self) -> None:
+        """Forget a connection that broke."""
+        if self._socket is not None:
+            self._socket.close()
+        self._socket, self._outbox = None, b""
+
+    def exactly(self, count: int) -> bytes:
+        """So many bytes. Raises Gone."""
+        data = b""
+        while len(data) < count:
+            try:
+                piece = self.socket.recv(count - len(data))
+            except OSError:
+                piece = b""
+            if not piece:
+                self.drop()
+                raise Gone
+            data += piece
+        return data
+
+    def send(self, data: bytes) -> None:
+        """Send all of it, however long that takes. Raises Gone."""
+        try:
+            self.socket.setblocking(True)
+            self.socket.sendall(self._outbox + data)
+            self._outbox = b""
+        except OSError:
+            self.drop()
+            raise Gone from None
+
+    def offer(self, data: bytes = b"") -> None:
+        """Send what can be sent at once and keep the rest."""
+        self._outbox += data
+        if self._socket is None or not self._outbox:
+            return
+        try:
+            self._socket.setblocking(False)
+            self._outbox = self._outbox[self._socket.send(self._outbox) :]
+        except BlockingIOError:
+            return
+        except OSError:
+            self.drop()
+
+
+class Log:
+    """The last bytes that the program printed, and how far they were handed on."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit, self._kept, self._dropped, self._handed = limit, bytearray(), 0, 0
+        self.total = 0
+
+    def add(self, data: bytes) -> None:
+        """Append what was read."""
+        self._kept += data
+        self.total += len(data)
+        if len(self._kept) > 2 * self._limit:
+            surplus = len(self._kept) - self._limit
+            del self._kept[:surplus]
+            self._dropped += surplus
+
+    def go_back(self, offset: int) -> None:
+        """Hand on everything from that byte again, as far as it is kept."""
+        self._handed = min(offset, self.total)
+
+    def piece(self) -> bytes:
+        """The next `L` frame, or nothing."""
+        start = max(0, self._handed - self._dropped)
+        data = bytes(self._kept[start : start + PIECE])
+        self._handed = self._dropped + start + len(data)
+        return b"L" + struct.pack(">I", len(data)) + data if data else b""
+
+
+class Stay:
+    """One job, from the moment it is given until it is taken."""
+
+    def __init__(self, launcher: ModuleType, link: Link, job: dict[str, object]) -> None:
+        self._launcher, self._link, self._job = launcher, link, job
+        self._log = Log(int(str(job["log"])))
+        self._options = launcher.Options([str(word) for word in _list(job["options"])])
+        self._options.last_step = self._confine
+        self._silent = False
+
+    def run(self) -> None:
+        """Start the program, follow it, clear up after it and hand over what it left."""
+        reader, writer = os.pipe()
+        saved = os.dup(2)
+        os.dup2(writer, 1)
+        os.dup2(writer, 2)
+        try:
+            child = self._launcher.start(self._options, [str(word) for word in _list(self._job["command"])])
+        except RuntimeError as error:
+            self._link.send(self._launcher.text_frame(b"E", str(error)))
+            self._link.exactly(1)
+            return
+        finally:
+            for descriptor in (1, 2):
+                os.dup2(saved, descriptor)
+            os.close(saved)
+            os.close(writer)
+        figures = Figures()
+        self._link.offer(b"S")
+        status, refused = self._follow(child, reader, figures)
+        cause = REFUSED if refused else EXITED if status is not None else TIMED_OUT
+        ended = figures.frame(cause)
+        self._launcher.end_others(self._options)
+        self._drain(reader)
+        # Once more: the kernel may have killed others of the job after its first process had ended.
+        self._hand_over(figures.frame(cause) if cause == EXITED else ended, status, refused)
+
+    def _confine(self) -> None:
+        """In the child, last: be the first to go when memory is short, and close doors that the engine leaves open."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.prctl(SET_DUMPABLE, 1, 0, 0, 0)
+        with open("/proc/self/oom_score_adj", "w") as file:
+            file.write("1000")
+        rules = base64.b64decode(str(self._job["filter"]))
+        if not rules:
+            return
+        buffer = ctypes.create_string_buffer(rules, len(rules))
+        program = struct.pack("@HxxxxxxQ", len(rules) // 8, ctypes.addressof(buffer))
+        if libc.prctl(SET_SECCOMP, FILTER, ctypes.create_string_buffer(program, len(program)), 0, 0) != 0:
+            raise OSError(ctypes.get_errno(), "the system call filter was refused")
+
+    def _follow(self, child: int, reader: int, figures: Figures) -> tuple[int | None, str]:
+        """The wait status once the child has ended, None if its time ran out; why it was ended, if it was refused."""
+        wall = float(str(self._job["wall"]))
+        pidfd = os.pidfd_open(child)
+        os.set_blocking(reader, False)
+        try:
+            while True:
+                left = wall - figures.seconds
+                if left <= 0:
+                    return None, ""
+                self._wait(min(left, 1.0), pidfd, reader)
+                self._pump(reader)
+                status = self._launcher.reap(child)
+                if status is not None:
+                    return status, ""
+                if not self._link.up:
+                    self._reconnect()
+        finally:
+            os.close(pidfd)
+
+    def _wait(self, seconds: float, pidfd: int, reader: int) -> None:
+        """Until the child ends, prints, or the link has news."""
+        poll = select.poll()
+        poll.register(pidfd, select.POLLIN)
+        if not self._link.busy and not self._silent:
+            poll.register(reader, select.POLLIN)
+        if self._link.up:
+            poll.register(self._link.socket, select.POLLIN | (select.POLLOUT if self._link.busy else 0))
+        else:
+            seconds = min(seconds, RETRY)
+        for descriptor, event in poll.poll(seconds * 1000):
+            if descriptor == reader and event & select.POLLHUP and not event & select.POLLIN:
+                self._silent = True  # nobody can print any more, and each wait would return at once
+            if self._link.up and descriptor == self._link.socket.fileno() and event & ~select.POLLOUT:
+                self._link.drop()  # the host says nothing while a program runs
+
+    def _pump(self, reader: int) -> None:
+        """Move what was printed into the log, and on to the host if it keeps up."""
+        try:
+            data = os.read(reader, PIECE)
+        except BlockingIOError:
+            data = b""
+        if data:
+            self._log.add(data)
+        self._link.offer(b"" if self._link.busy else self._log.piece())
+
+    def _drain(self, reader: int) -> None:
+        """The rest of the log; everyone who could write to it is gone."""
+        os.set_blocking(reader, False)
+        while True:
+            try:
+                data = os.read(reader, PIECE)
+            except BlockingIOError:
+                break
+            if not data:
+                break
+            self._log.add(data)
+        os.close(reader)
+
+    def _reconnect(self) -> bool:
+        """Try to reach a host again; True if it goes on from where it was."""
+        if not self._link.connect(b"H" + struct.pack(">BQ", 1, self._log.total)):
+            return False
+        try:
+            self._link.socket.settimeout(ANSWER)
+            if self._link.exactly(1) != b"A":
+                raise Gone
+            self._log.go_back(struct.unpack(">Q", self._link.exactly(8))[0])
+            self._link.send(b"S")
+        except Gone:
+            self._link.drop()
+            return False
+        return True
+
+    def _hand_over(self, figures: bytes, status: int | None, refused: str) -> None:
+        """Tell how it ended and send the output, again and again until someone has taken it."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            if not self._link.up and not self._reconnect():
+                time.sleep(RETRY)
+                continue
+            try:
+                while piece := self._log.piece():
+                    self._link.send(piece)
+                self._link.send(figures)
+                self._deliver(status, refused)
+                if self._link.exactly(1) == b"B":
+                    return
+            except (Gone, OSError):
+                self._link.drop()
+
+    def _deliver(self, status: int | None, refused: str) -> None:
+        if status is None:
+            return
+        self._link.send(b"D" + struct.pack(">iQ", os.waitstatus_to_exitcode(status), 0))
+        if refused:
+            self._link.send(self._launcher.text_frame(b"R", refused))
+            return
+        self._options.stream = self._link.socket.fileno()
+        self._launcher.deliver(self._options)
+
+
+def _list(value: object) -> list[object]:
+    assert isinstance(value, list)
+    return value
+
+
+def _launcher() -> ModuleType:
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    import launcher  # type: ignore[import-not-found]
+
+    module: ModuleType = launcher
+    return module
+
+
+def main(path: str) -> None:
+    """Wait for a job and see it through; return at once if whoever started this goes away before giving one."""
+    launcher, link = _launcher(), Link(path)
+    ctypes.CDLL(None).prctl(SET_DUMPABLE, 0, 0, 0, 0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    deadline = time.monotonic() + FIRST_CONTACT
+    while not link.connect(b"H" + struct.pack(">BQ", 0, 0)):
+        if time.monotonic() > deadline:
+            sys.exit("nobody listens at the socket")
+        time.sleep(RETRY)
+    try:
+        if link.exactly(1) != b"J":
+            return
+        (length,) = struct.unpack(">I", link.exactly(4))
+        job = json.loads(link.exactly(length))
+    except Gone:
+        return
+    os.environ.clear()
+    os.environ.update(job["environment"])
+    Stay(launcher, link, job).run()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
+    os._exit(0)
