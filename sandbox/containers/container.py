@@ -28,7 +28,6 @@ START_SECONDS = 120.0
 HELLO = b"H"
 LOOK = 1.0
 """Seconds between two looks at a container that keeps us waiting."""
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class Container:
@@ -60,7 +59,9 @@ class Container:
     async def give(self, job: Job) -> None:
         """Hand the job over; raises ConnectionError if the resident is gone."""
         words = [*job.command]
-        environment = {**fixed_environment(job.limits, PATH, filesystem.HOME), **job.environment}
+        environment = {**fixed_environment(job.limits, "", filesystem.HOME), **job.environment}
+        if "PATH" not in job.environment:
+            del environment["PATH"]  # the image knows where its programs are
         order = {
             "command": ["python" if words[0] == PYTHON else words[0], *words[1:]],
             "options": launcher_options(job, 0, out=filesystem.OUT, folder=filesystem.HOME, contained=True),

@@ -400,7 +400,7 @@ def main(path: str) -> None:
         job = json.loads(link.exactly(length))
     except Gone:
         return
-    os.environ.clear()
+    # Beside it there is only what the image says, such as where its programs are.
     os.environ.update(job["environment"])
     Stay(launcher, link, job).run()
 
