@@ -94,6 +94,11 @@ class Programs:
         owner = self._known.setdefault(behaviour(program), experiment.id)
         return None if owner == experiment.id else owner
 
+    def release(self, program: Program, experiment: Experiment) -> None:
+        """Give a program up that is not going to be this experiment's."""
+        if self._known.get(behaviour(program)) == experiment.id:
+            del self._known[behaviour(program)]
+
     def _look(self) -> None:
         """Take in what was coded since, whoever did it."""
         archive, name = self._workspace.archive, self._workspace.name

@@ -17,15 +17,15 @@ from evolver.agents.models.conversation import REPAIRS
 from evolver.agents.novelty import Programs
 from evolver.agents.offline import skeleton
 from evolver.agents.workspace import Workspace
-from evolver.contracts import Experiment, Message, Program, Proposal
+from evolver.contracts import Experiment, Message, Program, Proposal, Standing
 from evolver.prompts import conversation as render
 from evolver.prompts import cut, inline
 
 ROLE: Final = "coder"
 REPAIR_TURNS = 3
 """Answers beyond the first that an experiment's program may take, whatever was wrong."""
-OWN, OTHERS = 0.6, 0.3
-"""Shares of the room for the program that is changed and for those that parts are taken from."""
+OWN, OTHERS, LOG = 0.6, 0.25, 0.1
+"""Shares of the room: the program that is changed, those that parts are taken from, the log of one that failed."""
 LONGEST_PROBLEM = 6000
 LONGEST_REASON = 400
 _EDITS = re.compile(r"^\s*<{4,9}\s*SEARCH\s*$", re.MULTILINE)
@@ -113,6 +113,9 @@ class LanguageCoder:
             if turns <= 0 or (finding.owner is not None and was_known):
                 return await self._end(work, program, finding)
             was_known = was_known or finding.owner is not None
+            if finding.checked.trial is None:
+                # Another lane that writes this deserves to hear what is wrong with it.
+                self._programs.release(program, work.experiment)
             turns, repairs = turns - 1, repairs + 1
             try:
                 program, used = await self._repair(work, program, finding, repairs, turns)
@@ -148,7 +151,7 @@ class LanguageCoder:
     def _known(self, owner: str) -> Finding:
         archive = self._workspace.archive
         earlier = archive.experiment(owner)
-        result = result_words(archive, earlier, self._workspace.task.metric, {})
+        result = result_words(self._desk.numbers, earlier, self._workspace.task.metric, {})
         problem = (
             f"This program does exactly what that of experiment {earlier.number} does already ({result}); comments and "
             "formatting do not count. Carry out the plan so that the program computes something else."
@@ -166,6 +169,7 @@ class LanguageCoder:
             plan=work.proposal.plan,
             parent=work.parents[0].number,
             files=files_view(base, room, OWN),
+            failure=self._failure(work.parents[0], room),
             others=[
                 {"number": e.number, "files": files_view(workspace.program(e), room, OTHERS / len(others))}
                 for e in others
@@ -174,6 +178,14 @@ class LanguageCoder:
             paths=tuple(base.files),
             packages=work.packages,
         )
+
+    def _failure(self, parent: Experiment, room: Room) -> str:
+        """Why a parent that is to be repaired failed; empty for others."""
+        if parent.verdict is None or parent.standing is not Standing.UNUSABLE:
+            return ""
+        failed = [trial for trial in self._workspace.archive.trials(parent.id) if not trial.metrics]
+        log = room.cut(failed[-1].log_tail, LOG, "tail") if failed else ""
+        return f"{parent.verdict.reason}\n{log}".strip()
 
     def _repair_prompt(self, work: Work, program: Program, checked: Checked, room: Room) -> tuple[Message, ...]:
         return render(
@@ -204,6 +216,7 @@ class LanguageCoder:
             return await self._keep(work, program, finding)
         if finding.owner is not None:
             return await self._give_up(work, f"identical to experiment {finding.owner.number}")
+        self._programs.release(program, work.experiment)
         lines = finding.checked.problem.strip().splitlines()
         return await self._give_up(work, f"{finding.checked.check}: {lines[-1] if lines else 'no reason'}{more}")
 

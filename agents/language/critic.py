@@ -11,7 +11,7 @@ from typing import Final
 from evolver.agents.critic import OfflineCritic
 from evolver.agents.evidence import Comparison
 from evolver.agents.language.answers import Observation
-from evolver.agents.language.desk import GAVE_UP, Asked, Desk
+from evolver.agents.language.desk import GAVE_UP, IN_WORK, Asked, Desk
 from evolver.agents.language.outlook import OBSERVED
 from evolver.agents.language.room import Room
 from evolver.agents.language.views import (
@@ -19,7 +19,6 @@ from evolver.agents.language.views import (
     gain_words,
     interval_words,
     lesson_view,
-    number_of,
     score_lines,
     task_view,
     verdict_words,
@@ -45,12 +44,12 @@ class MeasuringCritic(OfflineCritic):
         super().__init__(workspace)
         self._written: dict[str, tuple[Lesson, ...]] = {}
 
-    def lessons_of(self, experiment: str) -> tuple[Lesson, ...]:
-        """The lessons that an experiment gave, as they are now."""
-        archive = self._workspace.archive
-        if experiment in self._written:
-            return tuple(archive.lessons_by_id([lesson.id for lesson in self._written.pop(experiment)]))
-        return tuple(e for e in archive.lessons(campaign=self._workspace.name) if e.evidence[-1:] == (experiment,))
+    def lessons_of(self, experiment: str, *, concluded_before: bool) -> tuple[Lesson, ...]:
+        """The lessons that an experiment gave; looked for among all where an earlier process may have concluded it."""
+        if not concluded_before:
+            return self._written.pop(experiment, ())
+        lessons = self._workspace.archive.lessons(campaign=self._workspace.name)
+        return tuple(lesson for lesson in lessons if lesson.evidence[-1:] == (experiment,))
 
     def gain_of(self, experiment: Experiment) -> Comparison | None:
         """An experiment's difference from its parent, where both have scores."""
@@ -58,7 +57,7 @@ class MeasuringCritic(OfflineCritic):
 
     def _verdict(self, experiment: Experiment, trials: list[Trial], scores: dict[int, float]) -> Verdict:
         if experiment.program is None:
-            events = self._workspace.archive.events(self._workspace.name, kind=GAVE_UP, newest=100)
+            events = self._workspace.archive.events(self._workspace.name, kind=GAVE_UP, newest=IN_WORK)
             reasons = [str(event.data["reason"]) for event in events if event.experiment == experiment.id]
             if reasons:
                 return Verdict(kind=VerdictKind.UNUSABLE, reason=reasons[-1])
@@ -76,7 +75,8 @@ class MeasuringCritic(OfflineCritic):
 
     def _lessons(self, experiment: Experiment, gain: Comparison | None) -> tuple[Lesson, ...]:
         lessons = super()._lessons(experiment, gain)
-        self._written[experiment.id] = lessons
+        if lessons and experiment.proposal is not None and experiment.proposal.author:
+            self._written[experiment.id] = lessons
         return lessons
 
 
@@ -103,9 +103,10 @@ class LanguageCritic:
         experiment = await asyncio.to_thread(archive.experiment, experiment_id)
         if experiment.proposal is None or not experiment.proposal.author or experiment.program is None:
             return verdict
-        if known.verdict is not None and await asyncio.to_thread(self._was_observed, experiment_id):
+        before = known.verdict is not None
+        if before and await asyncio.to_thread(self._was_observed, experiment_id):
             return verdict
-        lessons = await asyncio.to_thread(self._offline.lessons_of, experiment_id)
+        lessons = await asyncio.to_thread(self._offline.lessons_of, experiment_id, concluded_before=before)
         if not lessons and verdict.kind is not VerdictKind.UNUSABLE:
             return verdict
         # The archive has an event about either, and the verdict stands without words.
@@ -160,7 +161,7 @@ class LanguageCritic:
         before = workspace.program(parent) if parent is not None and parent.program is not None else None
         trials = archive.trials(experiment.id)
         reference = archive.trials(verdict.reference) if verdict.reference else []
-        number = number_of(archive, verdict.reference, workspace.name) if verdict.reference else ""
+        number = self._desk.numbers(verdict.reference) if verdict.reference else ""
         last = next((trial for trial in trials if not trial.metrics), trials[-1] if trials else None)
         unusable = verdict.kind is VerdictKind.UNUSABLE
         gain = self._offline.gain_of(experiment)
@@ -172,9 +173,9 @@ class LanguageCritic:
             hypothesis=inline(proposal.hypothesis, 1000),
             plan=inline(proposal.plan, 2000),
             diff=room.cut(diff_words(before, workspace.program(experiment)), DIFF),
-            verdict=verdict_words(archive, verdict, workspace.name),
+            verdict=verdict_words(self._desk.numbers, verdict),
             gain="" if gain is None else gain_words(gain, workspace.task.metric.name),
-            lessons=[lesson_view(archive, lesson, workspace.name) for lesson in lessons],
+            lessons=[lesson_view(self._desk.numbers, lesson) for lesson in lessons],
             scores=room.cut("\n".join(score_lines(trials, reference, number)), SCORES).splitlines(),
             reason=verdict.reason if unusable else "",
             log=room.cut(last.log_tail, LOG, "tail") if last is not None else "",

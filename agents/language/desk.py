@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel
 
 from evolver.agents.language.room import Room
+from evolver.agents.language.views import Numbers
 from evolver.agents.models import Answer, ContextTooLong, Conversation, Role
 from evolver.agents.models.conversation import REPAIRS
 from evolver.agents.workspace import Workspace
@@ -22,8 +23,8 @@ T = TypeVar("T")
 HALVINGS = 3
 GAVE_UP = "gave_up"
 """Kind of the event that says why an experiment has no program."""
-RECENT = 400
-"""Newest events of a kind among which those of an experiment in work are."""
+IN_WORK = 2000
+"""Newest events of a kind among which those about an experiment in work are."""
 
 Prompt = Callable[[Room], Sequence[Message]]
 """Writes the messages for a room; may read the archive, in a thread."""
@@ -44,6 +45,7 @@ class Desk:
         self._workspace = workspace
         self._conversation = conversation
         self._rooms: dict[Role, Room] = {}
+        self.numbers = Numbers(workspace.archive, workspace.name)
 
     async def ask(
         self,
@@ -122,10 +124,10 @@ class Desk:
         await asyncio.to_thread(self._workspace.archive.add_event, self._workspace.name, kind, experiment, **data)
 
     def told(self, kind: str, experiment: str) -> dict[str, Any] | None:
-        """The newest event of a kind about an experiment."""
-        return self.all_told(kind).get(experiment)
+        """The newest event of a kind about an experiment in work."""
+        return self.told_lately(kind, IN_WORK).get(experiment)
 
-    def all_told(self, kind: str) -> dict[str, dict[str, Any]]:
+    def told_lately(self, kind: str, newest: int) -> dict[str, dict[str, Any]]:
         """The newest events of a kind, by experiment."""
-        events = self._workspace.archive.events(self._workspace.name, kind=kind, newest=RECENT)
+        events = self._workspace.archive.events(self._workspace.name, kind=kind, newest=newest)
         return {event.experiment: dict(event.data) for event in events if event.experiment}

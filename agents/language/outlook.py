@@ -35,6 +35,8 @@ PROGRAMS, NOTES, LESSONS, TRIED, FAILED = 0.5, 0.15, 0.12, 0.12, 0.06
 FOR_RESEARCH = ("focus", "avoid", "pin", "note", "reject", "approve")
 """Kinds of directives that say what to try; the others are not the researcher's business."""
 LONGEST_DIRECTIVE = 1000
+OBSERVATIONS = 100
+"""Newest words of the critic that are at hand."""
 OBSERVED = "observed"
 TOLD = "told"
 
@@ -77,12 +79,12 @@ class Outlook:
         known = recall(workspace, query, random.Random(f"{campaign.seed}/{experiment.number}/recall"))
         observed = observations(self._desk)
         failures, left_failures = _fitting(
-            [tried_view(archive, e, metric, observed) for e in archive.failures(campaign.name, FAILURES)],
+            [tried_view(self._desk.numbers, e, metric, observed) for e in archive.failures(campaign.name, FAILURES)],
             room.characters(FAILED),
         )
         tried, left_ideas = self._tried(experiment, parents, {f.number for f in failures}, observed, room)
         lessons, left_lessons = _fitting(
-            [lesson_view(archive, lesson, campaign.name) for lesson in known.lessons], room.characters(LESSONS)
+            [lesson_view(self._desk.numbers, lesson) for lesson in known.lessons], room.characters(LESSONS)
         )
         notes = self._known_notes(known)
         rng.shuffle(notes)
@@ -181,12 +183,12 @@ class Outlook:
         told = elsewhere | {experiment.number}
         rows = [e for e in found.values() if e.number not in told and e.lane >= 0 and e.proposal is not None]
         rows.sort(key=lambda e: e.number, reverse=True)
-        return _fitting([tried_view(archive, e, metric, observed) for e in rows], room.characters(TRIED))
+        return _fitting([tried_view(self._desk.numbers, e, metric, observed) for e in rows], room.characters(TRIED))
 
 
 def observations(desk: Desk) -> dict[str, str]:
     """What the critic said lately, by experiment."""
-    return {key: _said(data) for key, data in desk.all_told(OBSERVED).items()}
+    return {key: _said(data) for key, data in desk.told_lately(OBSERVED, OBSERVATIONS).items()}
 
 
 def _said(data: dict[str, Any]) -> str:

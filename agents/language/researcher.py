@@ -68,11 +68,14 @@ class LanguageResearcher:
             )
         except NoUsableAnswer as error:
             return await self._nothing(experiment, error.reason)
+        insist = False
         for turn in range(1, ASKED_AGAIN + 1):
-            proposal, near = await self._record(experiment, asked, insist=False)
+            proposal, near = await self._record(experiment, asked, insist=insist)
             if proposal is not None:
                 return proposal
             assert near is not None
+            # A failure says nothing about its idea; who knows of it may try again.
+            insist = await asyncio.to_thread(self._has_failed, near.experiment)
             again = await self._ask_again(experiment, asked, near, turn)
             if again is None:
                 break
@@ -98,11 +101,14 @@ class LanguageResearcher:
         except NoUsableAnswer:
             return None
 
+    def _has_failed(self, experiment: str) -> bool:
+        return self._workspace.archive.experiment(experiment).standing is Standing.UNUSABLE
+
     def _told_again(self, asked: Asked[Idea], near: Near) -> tuple[Message, ...]:
         archive = self._workspace.archive
         earlier = archive.experiment(near.experiment)
         said = Message(role="assistant", text=json.dumps(asked.answer.value.model_dump(), ensure_ascii=False))
-        result = result_words(archive, earlier, self._workspace.task.metric, observations(self._desk))
+        result = result_words(self._desk.numbers, earlier, self._workspace.task.metric, observations(self._desk))
         return (
             *asked.messages,
             said,

@@ -131,18 +131,29 @@ def is_whole(text: str, shown: str) -> bool:
     return neutral(text).strip("\n") in shown
 
 
-def number_of(archive: Archive, experiment_id: str, campaign: str) -> str:
-    """What people call an experiment; with its campaign where that is another one."""
-    experiment = archive.experiment(experiment_id)
-    return str(experiment.number) + ("" if experiment.campaign == campaign else f" of campaign {experiment.campaign}")
+class Numbers:
+    """What people call experiments, by id; it never changes, so each is looked up once."""
+
+    def __init__(self, archive: Archive, campaign: str) -> None:
+        self._archive = archive
+        self._campaign = campaign
+        self._known: dict[str, str] = {}
+
+    def __call__(self, experiment_id: str) -> str:
+        """An experiment's number; with its campaign where that is another one."""
+        if experiment_id not in self._known:
+            experiment = self._archive.experiment(experiment_id)
+            elsewhere = "" if experiment.campaign == self._campaign else f" of campaign {experiment.campaign}"
+            self._known[experiment_id] = f"{experiment.number}{elsewhere}"
+        return self._known[experiment_id]
 
 
-def parent_of(archive: Archive, experiment: Experiment) -> str:
+def parent_of(numbers: Numbers, experiment: Experiment) -> str:
     """The experiment that another one changed, in words."""
     proposal = experiment.proposal
     if proposal is None or not proposal.parents:
         return "nothing"
-    return number_of(archive, proposal.parents[0], experiment.campaign)
+    return numbers(proposal.parents[0])
 
 
 def score_words(experiment: Experiment, metric: Metric) -> str:
@@ -159,14 +170,14 @@ def interval_words(interval: Interval | None) -> str:
     return f" [{interval[0]:.4g}, {interval[1]:.4g}]"
 
 
-def verdict_words(archive: Archive, verdict: Verdict, campaign: str) -> str:
+def verdict_words(numbers: Numbers, verdict: Verdict) -> str:
     """What the statistics gave."""
     if verdict.kind is VerdictKind.UNUSABLE:
         return "unusable: no score"
     against = ""
     if verdict.delta is not None and verdict.reference:
         sign = "better" if verdict.delta > 0 else "worse"
-        number = number_of(archive, verdict.reference, campaign)
+        number = numbers(verdict.reference)
         against = (
             f"; {abs(verdict.delta):.4g} {sign} than experiment {number}, the champion then "
             f"(gain {verdict.delta:.4g}{interval_words(verdict.interval)}, {len(verdict.seeds)} "
@@ -175,7 +186,7 @@ def verdict_words(archive: Archive, verdict: Verdict, campaign: str) -> str:
     return _VERDICTS[verdict.kind] + against
 
 
-def result_words(archive: Archive, experiment: Experiment, metric: Metric, observed: Mapping[str, str]) -> str:
+def result_words(numbers: Numbers, experiment: Experiment, metric: Metric, observed: Mapping[str, str]) -> str:
     """What came of an experiment, with what the critic saw in it."""
     if experiment.verdict is None:
         return "still running"
@@ -183,17 +194,17 @@ def result_words(archive: Archive, experiment: Experiment, metric: Metric, obser
     said = f" ({inline(seen, LONGEST_RESULT)})" if seen else ""
     if experiment.verdict.kind is VerdictKind.UNUSABLE:
         return f"unusable: {inline(experiment.verdict.reason, LONGEST_RESULT)}{said}"
-    words = verdict_words(archive, experiment.verdict, experiment.campaign)
+    words = verdict_words(numbers, experiment.verdict)
     return f"{score_words(experiment, metric)}: {words}{said}"
 
 
-def tried_view(archive: Archive, experiment: Experiment, metric: Metric, observed: Mapping[str, str]) -> Tried:
+def tried_view(numbers: Numbers, experiment: Experiment, metric: Metric, observed: Mapping[str, str]) -> Tried:
     """An experiment in one line."""
     return Tried(
         number=experiment.number,
-        parent=parent_of(archive, experiment),
+        parent=parent_of(numbers, experiment),
         idea=idea_words(experiment.proposal),
-        result=result_words(archive, experiment, metric, observed),
+        result=result_words(numbers, experiment, metric, observed),
     )
 
 
@@ -202,9 +213,9 @@ def idea_words(proposal: Proposal | None) -> str:
     return "" if proposal is None else inline(f"{proposal.hypothesis} {proposal.plan}", LONGEST_IDEA)
 
 
-def lesson_view(archive: Archive, lesson: Lesson, campaign: str) -> LessonView:
+def lesson_view(numbers: Numbers, lesson: Lesson) -> LessonView:
     """A lesson with what supports it."""
-    newest = [number_of(archive, key, campaign) for key in lesson.evidence[: -SHOWN_EVIDENCE - 1 : -1]]
+    newest = [numbers(key) for key in lesson.evidence[: -SHOWN_EVIDENCE - 1 : -1]]
     total = len(lesson.evidence)
     more = f" and {total - len(newest)} more" if total > len(newest) else ""
     return LessonView(

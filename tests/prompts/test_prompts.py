@@ -82,6 +82,7 @@ VALUES: dict[str, dict[str, Any]] = {
         "plan": "Compute radii with linprog.",
         "parent": 12,
         "files": FILES,
+        "failure": "failed (full stage, seed 0): exit status 1: NameError",
         "others": [{"number": 9, "files": FILES[:1]}],
         "paths": ("program.py", "parts.py"),
         "packages": ("numpy", "scipy"),
