@@ -65,7 +65,8 @@ async def test_a_campaign_improves_remembers_and_keeps_its_budget(quadratic: Pat
             assert experiment.verdict is not None
             assert experiment.proposal.notes, "every proposal records the notes it was given"
         assert any(e.proposal.lessons for e in experiments if e.proposal), "lessons come back into later proposals"
-        confirmed = [e for e in experiments if e.standing is Standing.CONFIRMED]
+        concluded = sorted((e for e in experiments if e.finished), key=lambda e: e.finished or e.created)
+        confirmed = [e for e in concluded if e.standing is Standing.CONFIRMED]
         scores = [e.score for e in confirmed if e.score is not None]
         assert scores == sorted(scores, reverse=True), "each champion beats the one before"
 

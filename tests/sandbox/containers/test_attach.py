@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 
 from evolver.sandbox import Ending, Job, Limits
 from evolver.sandbox.containers.backend import Docker
-from evolver.sandbox.containers.engine import FOLDER, Engine
+from evolver.sandbox.containers.engine import FOLDER, Engine, NoSuchContainer
 from evolver.sandbox.containers.meeting import meetings
 
 Starter = Callable[[str, Limits], tuple[subprocess.Popen[str], Job]]
@@ -192,4 +193,8 @@ def owned_by(engine: Engine, mark: str) -> list[str]:
 
 
 def running_of(engine: Engine, mark: str) -> int:
-    return sum(engine.state(key).running for key in owned_by(engine, mark))
+    running = 0
+    for key in owned_by(engine, mark):
+        with suppress(NoSuchContainer):  # another process may have cleared it away just now
+            running += engine.state(key).running
+    return running
