@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import subprocess
 import sys
 import textwrap
@@ -62,7 +63,7 @@ def starter(tmp_path: Path) -> Iterator[Starter]:
 
     def start(code: str, limits: Limits) -> tuple[subprocess.Popen[str], Job]:
         job = Job(
-            id=f"{tmp_path.name}.{len(started)}",
+            id=f"{tmp_path.name}.{secrets.token_hex(4)}",
             command=(PYTHON, "-u", "-c", textwrap.dedent(code)),
             output=tmp_path / f"out{len(started)}",
             limits=limits,
