@@ -18,6 +18,7 @@ from evolver.sandbox import Sandbox, open_sandbox
 from evolver.sandbox.bubblewrap import Bubblewrap
 from evolver.sandbox.probe import is_privileged
 from evolver.tasks import Task, load_task
+from tests.engine import ensure_engine
 
 TASKS = Path(__file__).with_name("tasks")
 Try = Callable[..., Any]
@@ -26,16 +27,19 @@ USERS = ["root", "user"] if is_privileged() else ["user"]
 
 @pytest.fixture
 async def attempt(tmp_path: Path) -> AsyncIterator[Try]:
-    """attempt(task, files=None, stage="full", user=None) -> Trial, in bubblewrap."""
+    """attempt(task, files=None, stage="full", user=None) -> Trial, in bubblewrap or docker."""
     opened: list[Sandbox] = []
 
     async def run(task: Task, files: dict[str, str] | None = None, stage: str = "full", user: str = "") -> Trial:
         hidden = (task.root, tmp_path)
-        sandbox = (
-            Bubblewrap(1, hidden, privileged=False, use_cgroups=False)
-            if user == "user"
-            else open_sandbox("bubblewrap", 1, hidden=hidden)
-        )
+        sandbox: Sandbox
+        if user == "docker":
+            ensure_engine()
+            sandbox = open_sandbox("docker", 1, hidden=hidden, requires=["torch"])
+        elif user == "user":
+            sandbox = Bubblewrap(1, hidden, privileged=False, use_cgroups=False)
+        else:
+            sandbox = open_sandbox("bubblewrap", 1, hidden=hidden)
         opened.append(sandbox)
         program = Program(files=files) if files else task.baseline()
         return await run_trial(sandbox, task, program, stage, 0, tmp_path / "trial" / "0", experiment="test")
@@ -54,7 +58,7 @@ def two_process() -> Task:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("user", USERS)
+@pytest.mark.parametrize("user", [*USERS, "docker"])
 async def test_two_processes_average_their_gradients(attempt: Try, two_process: Task, user: str) -> None:
     """Each half of the data alone gives another slope (1 and 3) than the answers were made with (2)."""
     trial = await attempt(two_process, user=user)
