@@ -13,16 +13,15 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from evolver.errors import SandboxError
 from evolver.sandbox.gauge import INTERVAL, Gauge
 from evolver.sandbox.job import Ending, Job, Outcome
-from evolver.sandbox.log import LogTail
 from evolver.sandbox.outputs import Refused, Report, receive, text_of
+from evolver.sandbox.supervised import Supervised
 
 START_SECONDS = 60.0
 """For laying out the sandbox, which takes milliseconds on a machine that is not overloaded."""
@@ -50,15 +49,13 @@ class Launch:
     """Clears away what was made for the job; False asks for another attempt soon."""
 
 
-class Running:
+class Running(Supervised):
     """A job that was started; the `Handle` of every backend on this machine."""
 
     def __init__(self, job: Job, launch: Launch, stream: tuple[int, int]) -> None:
         """Start it. `stream` is a pipe for the launcher's words. Raises SandboxError; both ends are ours to close."""
-        self._job, self._launch = job, launch
-        self._log = LogTail(job.limits.log)
-        self._cause: tuple[Ending, str] | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        super().__init__(job)
+        self._launch = launch
         self._seconds = 0.0
         self._log_reader, log_writer = os.pipe2(os.O_CLOEXEC)
         self._stream = stream[0]
@@ -80,40 +77,10 @@ class Running:
             fcntl.fcntl(self._stream, fcntl.F_SETPIPE_SZ, _PIPE_SIZE)
         self._pidfd: int | None = os.pidfd_open(self._process.pid)
         self._gauge = launch.gauge(self._process.pid)
-        loop = asyncio.get_running_loop()
-        self._began: asyncio.Future[None] = loop.create_future()
-        self._log_ended: asyncio.Future[None] = loop.create_future()
-        self.task: asyncio.Task[Outcome] = loop.create_task(self._supervise(), name=f"sandbox {job.id}")
-        self.task.add_done_callback(self._tell_starter)
-
-    @property
-    def job(self) -> Job:
-        """What was asked for."""
-        return self._job
-
-    def logs(self) -> AsyncIterator[str]:
-        """Standard output and error as they come, from the oldest piece still kept, until the job ends."""
-        return self._log.follow()
-
-    async def begun(self) -> None:
-        """Return when the program runs. Raises SandboxError if it does not come to that."""
-        await asyncio.shield(self._began)
-
-    def end(self, ending: Ending, reason: str) -> None:
-        """Kill the job for this reason, unless it is being killed already."""
-        if self._cause is None:
-            self._cause = (ending, reason)
-            self._kill()
-
-    def _tell_starter(self, task: asyncio.Task[Outcome]) -> None:
-        error = None if task.cancelled() else task.exception()
-        if not self._began.done():
-            self._began.set_exception(error or SandboxError("the sandbox was closed while a job started"))
-            # Nobody may be listening any more, which is no reason for a warning.
-            self._began.exception()
+        self._log_ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._begin()
 
     async def _supervise(self) -> Outcome:
-        """Everything from the first byte to the last process."""
         loop = asyncio.get_running_loop()
         os.set_blocking(self._log_reader, False)
         loop.add_reader(self._log_reader, self._read_log)
@@ -189,18 +156,6 @@ class Running:
         return Outcome(ending=ending, exit_code=exit_code, seconds=self._seconds,
                        cpu_seconds=cpu, peak_memory=peak, log=self._log.text(), reason=reason)
 
-    def _deliver(self) -> None:
-        """Put the files in their place, in one step. Raises SandboxError."""
-        try:
-            self._arrivals.rename(self._job.output)
-        except OSError as error:
-            raise SandboxError(f"the output cannot be stored in {self._job.output}: {error.strerror}") from error
-
-    @property
-    def _arrivals(self) -> Path:
-        """Where files wait until the outcome is known."""
-        return self._job.output.with_name(f".{self._job.output.name}.arriving")
-
     def _reap(self) -> float:
         """Collect the process, which has ended; the processor time of it and of all that was collected below it."""
         _, status, usage = os.wait4(self._process.pid, 0)
@@ -229,12 +184,6 @@ class Running:
     def _kill(self) -> None:
         if self._pidfd is not None:
             self._launch.kill(self._process.pid)
-
-    def _alarm(self, seconds: float, ending: Ending, reason: str) -> None:
-        """Replace the running alarm: the job is killed after so many seconds from now."""
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(seconds, self.end, ending, reason)
 
     async def _watch(self) -> None:
         """Look at the job's use of memory, and repeat a kill that came too early to reach everything."""

@@ -6,18 +6,16 @@ import asyncio
 import shutil
 import signal
 import struct
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from evolver.errors import SandboxError
 from evolver.sandbox.containers.container import Container, exactly
 from evolver.sandbox.containers.engine import NoSuchContainer, State
 from evolver.sandbox.gauge import out_of_memory
 from evolver.sandbox.job import Ending, Job, Outcome
-from evolver.sandbox.log import LogTail
 from evolver.sandbox.outputs import Refused, Report, receive, text_of
+from evolver.sandbox.supervised import Supervised
 
 GRACE = 10.0
 """Seconds after its time limit that a job's own clock may take to end it before the engine does."""
@@ -39,52 +37,24 @@ class Ended:
     """Processes that the kernel killed for want of memory."""
 
 
-class Contained:
+class Contained(Supervised):
     """A job that was given to a container; the `Handle` of the Docker backend."""
 
     def __init__(self, job: Job, container: Container) -> None:
-        self._job, self._container = job, container
-        self._log = LogTail(job.limits.log)
-        self._cause: tuple[Ending, str] | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        loop = asyncio.get_running_loop()
-        self._loop = loop
-        self._began: asyncio.Future[None] = loop.create_future()
-        self.task: asyncio.Task[Outcome] = loop.create_task(self._supervise(), name=f"sandbox {job.id}")
-        self.task.add_done_callback(self._tell_starter)
-
-    @property
-    def job(self) -> Job:
-        """What was asked for."""
-        return self._job
+        super().__init__(job)
+        self._container = container
+        self._begin()
 
     @property
     def container(self) -> Container:
         """Where it runs."""
         return self._container
 
-    def logs(self) -> AsyncIterator[str]:
-        """Standard output and error as they come, from the oldest piece still kept, until the job ends."""
-        return self._log.follow()
-
-    async def begun(self) -> None:
-        """Return when the program runs. Raises SandboxError if it does not come to that."""
-        await asyncio.shield(self._began)
-
-    def end(self, ending: Ending, reason: str) -> None:
-        """Kill the job for this reason, unless it is being killed already."""
-        if self._cause is None:
-            self._cause = (ending, reason)
-            engine = self._container.engine
-            # The connection breaks once it is dead, which is what ends the supervision.
-            self._killing = self._loop.create_task(engine.call(engine.kill, self._container.meeting.name))
-
-    def _tell_starter(self, task: asyncio.Task[Outcome]) -> None:
-        error = None if task.cancelled() else task.exception()
-        if not self._began.done():
-            self._began.set_exception(error or SandboxError("the sandbox was closed while a job started"))
-            # Nobody may be listening any more, which is no reason for a warning.
-            self._began.exception()
+    def _kill(self) -> None:
+        engine = self._container.engine
+        # The connection breaks once it is dead, which is what ends the supervision.
+        kill = engine.call(engine.kill, self._container.meeting.name)
+        self._killing = asyncio.get_running_loop().create_task(kill)
 
     async def _supervise(self) -> Outcome:
         try:
@@ -187,24 +157,6 @@ class Contained:
             log=self._log.text(),
             reason=reason,
         )
-
-    def _deliver(self) -> None:
-        """Put the files in their place, in one step. Raises SandboxError."""
-        try:
-            self._arrivals.rename(self._job.output)
-        except OSError as error:
-            raise SandboxError(f"the output cannot be stored in {self._job.output}: {error.strerror}") from error
-
-    @property
-    def _arrivals(self) -> Path:
-        """Where files wait until the outcome is known."""
-        return self._job.output.with_name(f".{self._job.output.name}.arriving")
-
-    def _alarm(self, seconds: float, ending: Ending, reason: str) -> None:
-        """Replace the running alarm: the job is killed after so many seconds from now."""
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._loop.call_later(seconds, self.end, ending, reason)
 
 
 async def _whole(link: object, count: int) -> bytes:
