@@ -26,15 +26,23 @@ import json
 import os
 import select
 import signal
-import socket
 import struct
 import sys
 import time
-from types import ModuleType
+from typing import TYPE_CHECKING
+
+# The folder is not on the path of an isolated interpreter.
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+if TYPE_CHECKING:
+    from evolver.sandbox import launcher
+    from evolver.sandbox.containers.resident_figures import Figures
+    from evolver.sandbox.containers.resident_link import PIECE, RETRY, Gone, Link, Log
+else:
+    import launcher
+    from resident_figures import Figures
+    from resident_link import PIECE, RETRY, Gone, Link, Log
 
 EXITED, TIMED_OUT, REFUSED = 0, 1, 2
-RETRY = 0.25
-PIECE = 1 << 16
 PATIENCE = 24 * 3600.0
 """Seconds that a finished job waits to be taken."""
 FIRST_CONTACT = 3.0
@@ -43,188 +51,14 @@ ANSWER = 60.0
 SET_DUMPABLE, SET_SECCOMP, FILTER = 4, 22, 2
 
 
-class Gone(Exception):
-    """The other side closed the connection."""
-
-
-class Figures:
-    """What the kernel counted for this container since the job began."""
-
-    def __init__(self) -> None:
-        self._began, self._cpu, self._kills = time.monotonic(), self._cpu_now(), self._kills_now()
-        self._memory = _number("memory/memory.usage_in_bytes", "memory.current")
-
-    def frame(self, cause: int) -> bytes:
-        """The `C` frame."""
-        return b"C" + struct.pack(
-            ">BQQQI",
-            cause,
-            int((time.monotonic() - self._began) * 1e6),
-            max(0, self._cpu_now() - self._cpu),
-            max(0, _number("memory/memory.max_usage_in_bytes", "memory.peak", "memory.current") - self._memory),
-            max(0, self._kills_now() - self._kills),
-        )
-
-    @property
-    def seconds(self) -> float:
-        """Since the job began."""
-        return time.monotonic() - self._began
-
-    @staticmethod
-    def _cpu_now() -> int:
-        """Microseconds."""
-        old = _number("cpuacct/cpuacct.usage", "cpu,cpuacct/cpuacct.usage")
-        return old // 1000 if old else _field("usage_usec", "cpu.stat")
-
-    @staticmethod
-    def _kills_now() -> int:
-        return _field("oom_kill", "memory/memory.oom_control", "memory.events")
-
-
-def _read(*names: str) -> str:
-    for name in names:
-        try:
-            with open(f"/sys/fs/cgroup/{name}") as file:
-                return file.read()
-        except OSError:
-            continue
-    return ""
-
-
-def _number(*names: str) -> int:
-    text = _read(*names).strip()
-    return int(text) if text.isdigit() else 0
-
-
-def _field(field: str, *names: str) -> int:
-    for line in _read(*names).splitlines():
-        name, _, value = line.partition(" ")
-        if name == field:
-            return int(value)
-    return 0
-
-
-class Link:
-    """The connection to whoever is outside; may be down for a while."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._socket: socket.socket | None = None
-        self._outbox = b""
-        self._tried = 0.0
-
-    @property
-    def up(self) -> bool:
-        """Whether someone listens."""
-        return self._socket is not None
-
-    @property
-    def socket(self) -> socket.socket:
-        """The connection. Raises Gone if there is none."""
-        if self._socket is None:
-            raise Gone
-        return self._socket
-
-    @property
-    def busy(self) -> bool:
-        """Whether something waits to be sent."""
-        return bool(self._outbox)
-
-    def connect(self, hello: bytes) -> bool:
-        """Try once, not more often than every RETRY seconds."""
-        if time.monotonic() - self._tried < RETRY:
-            return False
-        self._tried = time.monotonic()
-        link = socket.socket(socket.AF_UNIX)
-        try:
-            link.connect(self._path)
-            link.sendall(hello)
-        except OSError:
-            link.close()
-            return False
-        self._socket, self._outbox = link, b""
-        return True
-
-    def drop(self) -> None:
-        """Forget a connection that broke."""
-        if self._socket is not None:
-            self._socket.close()
-        self._socket, self._outbox = None, b""
-
-    def exactly(self, count: int) -> bytes:
-        """So many bytes. Raises Gone."""
-        data = b""
-        while len(data) < count:
-            try:
-                piece = self.socket.recv(count - len(data))
-            except OSError:
-                piece = b""
-            if not piece:
-                self.drop()
-                raise Gone
-            data += piece
-        return data
-
-    def send(self, data: bytes) -> None:
-        """Send all of it, however long that takes. Raises Gone."""
-        try:
-            self.socket.setblocking(True)
-            self.socket.sendall(self._outbox + data)
-            self._outbox = b""
-        except OSError:
-            self.drop()
-            raise Gone from None
-
-    def offer(self, data: bytes = b"") -> None:
-        """Send what can be sent at once and keep the rest."""
-        self._outbox += data
-        if self._socket is None or not self._outbox:
-            return
-        try:
-            self._socket.setblocking(False)
-            self._outbox = self._outbox[self._socket.send(self._outbox) :]
-        except BlockingIOError:
-            return
-        except OSError:
-            self.drop()
-
-
-class Log:
-    """The last bytes that the program printed, and how far they were handed on."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit, self._kept, self._dropped, self._handed = limit, bytearray(), 0, 0
-        self.total = 0
-
-    def add(self, data: bytes) -> None:
-        """Append what was read."""
-        self._kept += data
-        self.total += len(data)
-        if len(self._kept) > 2 * self._limit:
-            surplus = len(self._kept) - self._limit
-            del self._kept[:surplus]
-            self._dropped += surplus
-
-    def go_back(self, offset: int) -> None:
-        """Hand on everything from that byte again, as far as it is kept."""
-        self._handed = min(offset, self.total)
-
-    def piece(self) -> bytes:
-        """The next `L` frame, or nothing."""
-        start = max(0, self._handed - self._dropped)
-        data = bytes(self._kept[start : start + PIECE])
-        self._handed = self._dropped + start + len(data)
-        return b"L" + struct.pack(">I", len(data)) + data if data else b""
-
-
 class Stay:
     """One job, from the moment it is given until it is taken."""
 
-    def __init__(self, launcher: ModuleType, link: Link, job: dict[str, object]) -> None:
-        self._launcher, self._link, self._job = launcher, link, job
+    def __init__(self, link: Link, job: dict[str, object]) -> None:
+        self._link, self._job = link, job
         self._log = Log(int(str(job["log"])))
         self._options = launcher.Options([str(word) for word in _list(job["options"])])
-        self._options.last_step = self._confine
+        self._options.last_step = self._confine  # type: ignore[method-assign]
         self._silent = False
 
     def run(self) -> None:
@@ -234,9 +68,9 @@ class Stay:
         os.dup2(writer, 1)
         os.dup2(writer, 2)
         try:
-            child = self._launcher.start(self._options, [str(word) for word in _list(self._job["command"])])
+            child = launcher.start(self._options, [str(word) for word in _list(self._job["command"])])
         except RuntimeError as error:
-            self._link.send(self._launcher.text_frame(b"E", str(error)))
+            self._link.send(launcher.text_frame(b"E", str(error)))
             self._link.exactly(1)
             return
         finally:
@@ -249,7 +83,7 @@ class Stay:
         status, refused = self._follow(child, reader, figures)
         cause = REFUSED if refused else EXITED if status is not None else TIMED_OUT
         ended = figures.frame(cause)
-        self._launcher.end_others(self._options)
+        launcher.end_others(self._options)
         self._drain(reader)
         # Once more: the kernel may have killed others of the job after its first process had ended.
         self._hand_over(figures.frame(cause) if cause == EXITED else ended, status, refused)
@@ -280,7 +114,7 @@ class Stay:
                     return None, ""
                 self._wait(min(left, 1.0), pidfd, reader)
                 self._pump(reader)
-                status = self._launcher.reap(child)
+                status = launcher.reap(child)
                 if status is not None:
                     return status, ""
                 if not self._link.up:
@@ -364,10 +198,10 @@ class Stay:
             return
         self._link.send(b"D" + struct.pack(">iQ", os.waitstatus_to_exitcode(status), 0))
         if refused:
-            self._link.send(self._launcher.text_frame(b"R", refused))
+            self._link.send(launcher.text_frame(b"R", refused))
             return
         self._options.stream = self._link.socket.fileno()
-        self._launcher.deliver(self._options)
+        launcher.deliver(self._options)
 
 
 def _list(value: object) -> list[object]:
@@ -375,17 +209,9 @@ def _list(value: object) -> list[object]:
     return value
 
 
-def _launcher() -> ModuleType:
-    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-    import launcher  # type: ignore[import-not-found]
-
-    module: ModuleType = launcher
-    return module
-
-
 def main(path: str) -> None:
     """Wait for a job and see it through; return at once if whoever started this goes away before giving one."""
-    launcher, link = _launcher(), Link(path)
+    link = Link(path)
     ctypes.CDLL(None).prctl(SET_DUMPABLE, 0, 0, 0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     deadline = time.monotonic() + FIRST_CONTACT
@@ -402,7 +228,7 @@ def main(path: str) -> None:
         return
     # Beside it there is only what the image says, such as where its programs are.
     os.environ.update(job["environment"])
-    Stay(launcher, link, job).run()
+    Stay(link, job).run()
 
 
 if __name__ == "__main__":

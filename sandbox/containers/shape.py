@@ -18,9 +18,9 @@ GUEST = "/run/evolver"
 """Where a container finds the resident and its socket."""
 OWN_MOST = 8 << 20
 """Bytes that are copied into a waiting container; a job with more gets one made for it."""
-_MODULES = {
-    "resident.py": Path(__file__).with_name("resident.py"),
-    "launcher.py": Path(__file__).parents[1] / "launcher.py",
+_OWN = ("resident.py", "resident_link.py", "resident_figures.py")
+_MODULES = {name: Path(__file__).with_name(name) for name in _OWN} | {
+    "launcher.py": Path(__file__).parents[1] / "launcher.py"
 }
 
 
