@@ -85,7 +85,7 @@ def _champions(archive: Archive, name: str) -> list[Experiment]:
 
 
 def _experiments_table(archive: Archive, experiments: list[Experiment]) -> Table:
-    table = Table(box=None, header_style="dim")
+    table = Table(box=None, header_style="dim", expand=True)
     table.add_column("no.", justify="right", no_wrap=True)
     table.add_column("score", justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
@@ -209,7 +209,7 @@ def show_lessons(name: str, query: str | None, as_json: bool) -> None:
         print("No lessons yet: no experiment has shown a decisive difference.")
         return
     console = Console(highlight=False)
-    table = Table(box=None, header_style="dim")
+    table = Table(box=None, header_style="dim", expand=True)
     table.add_column("effect", justify="right")
     table.add_column("status")
     table.add_column("sure", justify="right")
