@@ -44,5 +44,5 @@ def recall(workspace: Workspace, query: str, rng: random.Random) -> Recall:
         notes=notes,
         lessons=() if withheld else tuple(found),
         withheld=withheld,
-        directives=tuple(workspace.archive.directives(campaign.name)),
+        directives=tuple(workspace.archive.directives_in_force(campaign.name)),
     )

@@ -6,7 +6,7 @@ import asyncio
 import random
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -14,8 +14,10 @@ from evolver.agents.coder import OfflineCoder
 from evolver.agents.offline import Recipe
 from evolver.agents.offline.bandit import OperatorBandit
 from evolver.agents.recall import Recall, recall
+from evolver.agents.steering.guidance import FOCUS_DRAWS, Guidance
 from evolver.agents.workspace import Workspace
 from evolver.contracts import Experiment, Operator, Program, Proposal
+from evolver.errors import UnknownName
 from evolver.memory import Credit
 from evolver.memory.selection import ParentSelection, selection
 
@@ -31,6 +33,8 @@ MISSES = 1
 """Draws by one operator, or on one parent, that may come to nothing before a proposal looks elsewhere."""
 MATES = 3
 """Programs that a crossover may take parts from; better ones are likelier."""
+REGARDED = 3
+"""Best programs whose functions a focus may be about."""
 SWEEP = (0.8, 0.4, 0.2)
 """Chance to try an untried technique on the best, second and third best program skeleton before credit decides."""
 BANDIT = (
@@ -84,6 +88,12 @@ class Outlook:
     credits: Mapping[str, Credit]
     failures: list[Experiment]
     untried: list[Untried]
+    guidance: Guidance
+    """What the directives in force say."""
+    start: Experiment | None = None
+    """The pinned experiment, where this proposal starts from it."""
+    focused: bool = False
+    """Whether this proposal is to be about a topic in focus."""
     misses: Counter[str] = field(default_factory=Counter)
     """Draws that came to nothing, by operator and by parent."""
 
@@ -93,7 +103,8 @@ class OfflineResearcher:
 
     Each technique of the notes is tried once on each good program skeleton, most promising by lessons first; then a
     UCB1 bandit over operators decides by what each has earned. Draws depend on the campaign's seed, the experiment's
-    number and the archive alone.
+    number and the archive alone. While a focus is in force most proposals are about it; what is to be avoided is never
+    drawn; most proposals start from the pinned experiment.
     """
 
     def __init__(self, workspace: Workspace, coder: OfflineCoder) -> None:
@@ -115,14 +126,11 @@ class OfflineResearcher:
 
     def _find(self, experiment: Experiment) -> Proposal:
         outlook = self._outlook(experiment)
-        for _ in range(ATTEMPTS):
-            draw = self._sweep(outlook) or self._by_credit(outlook)
-            if draw is None:
-                continue
+        for draw in self._draws(outlook):
             program = self._coder.make(draw.recipe, (draw.parent, *draw.others))
-            if program is not None and self._is_new(program) and self._coder.is_sound(program):
+            if program is not None and self._is_wanted(draw, program, outlook) and self._coder.is_sound(program):
                 self._claimed.add(program.id)
-                return self._record(experiment, draw, self._proposal(draw, outlook.known))
+                return self._record(experiment, draw, self._proposal(draw, outlook))
             outlook.misses.update((draw.operator, draw.parent.id))
         nothing = Proposal(
             hypothesis="no operator found a program that was not tried before",
@@ -130,9 +138,44 @@ class OfflineResearcher:
             operator=Operator.EDIT,
             notes=outlook.known.notes,
             lessons_withheld=outlook.known.withheld,
+            directives=outlook.guidance.ids,
         )
         self._workspace.archive.record_proposal(experiment.id, nothing)
+        self._workspace.archive.mark_directives(nothing.directives, experiment.id)
         return nothing
+
+    def _draws(self, outlook: Outlook) -> Iterator[Draw]:
+        """Draws in the order in which they are to be looked at; those in focus come first."""
+        if outlook.focused:
+            for _ in range(FOCUS_DRAWS):
+                draw = self._in_focus(outlook)
+                if draw is not None and not self._is_avoided(draw, outlook):
+                    yield draw
+        for _ in range(ATTEMPTS * 2 if outlook.guidance.avoid else ATTEMPTS):
+            draw = self._sweep(outlook) or self._by_credit(outlook)
+            if draw is None:
+                continue
+            if self._is_avoided(draw, outlook):
+                outlook.misses[draw.operator] += MISSES
+            else:
+                yield draw
+
+    def _in_focus(self, outlook: Outlook) -> Draw | None:
+        """An untried technique in focus, else some change if it happens to be in focus."""
+        rng, describe = outlook.rng, self._workspace.operators.describe
+        for untried in outlook.untried:
+            near = [t for t, recipe in untried.recipes.items() if outlook.guidance.in_focus(recipe, *describe(recipe))]
+            if near:
+                recipe = untried.recipes.pop(self._most_promising(near, outlook))
+                return Draw(Operator(str(recipe["operator"])), untried.parent, recipe)
+        operator = rng.choice([operator for operator in BANDIT if operator is not Operator.REPAIR])
+        draw = self._change(operator, self._parent(outlook), outlook.pool, rng)
+        if draw is None or not outlook.guidance.in_focus(draw.recipe, *describe(draw.recipe)):
+            return None
+        return draw
+
+    def _is_avoided(self, draw: Draw, outlook: Outlook) -> bool:
+        return outlook.guidance.is_avoided(draw.recipe, *self._workspace.operators.describe(draw.recipe))
 
     def _outlook(self, experiment: Experiment) -> Outlook:
         """Read from the archive and the memory what this proposal is decided by."""
@@ -142,17 +185,31 @@ class OfflineResearcher:
         pool = archive.pool(campaign.name)
         last = pool[0].proposal.component if pool and pool[0].proposal else ""
         query = f"{workspace.task.spec.summary} what improves {workspace.task.metric.name} {last}".strip()
-        credits = archive.credits(campaign.name)
+        credits, known = archive.credits(campaign.name), recall(workspace, query, rng)
+        guidance = Guidance(known.directives, workspace.operators.library, lambda: archive.notes(workspace.task.name))
+        start = self._pinned(guidance) if guidance.starts_from_pin(rng) else None
+        guidance.regard([workspace.program(e) for e in ([start] if start else pool[:REGARDED])])
         return Outlook(
             number=experiment.number,
             rng=rng,
             pool=pool,
             parents=selection(campaign.parents),
-            known=recall(workspace, query, rng),
+            known=known,
             credits=credits,
             failures=archive.failures(campaign.name, limit=FAILURES),
-            untried=self._untried(pool, credits),
+            untried=self._untried([start] if start else pool, credits),
+            guidance=guidance,
+            start=start,
+            focused=guidance.is_focused(rng),
         )
+
+    def _pinned(self, guidance: Guidance) -> Experiment | None:
+        """The pinned experiment, if it has a score."""
+        try:
+            pinned = self._workspace.archive.experiment_by_number(self._workspace.name, guidance.pinned or 0)
+        except UnknownName:
+            return None
+        return pinned if pinned.program is not None and pinned.score is not None else None
 
     def _untried(self, pool: list[Experiment], credits: Mapping[str, Credit]) -> list[Untried]:
         """For the best programs of the best skeletons: techniques that were not tried there, at their best place."""
@@ -171,6 +228,11 @@ class OfflineResearcher:
                     recipes.setdefault(technique, recipe)
             found.append(Untried(parent, chance, recipes))
         return found
+
+    def _is_wanted(self, draw: Draw, program: Program, outlook: Outlook) -> bool:
+        """Whether a program is new and brings in nothing that is to be left out."""
+        parent = self._workspace.program(draw.parent)
+        return self._is_new(program) and not outlook.guidance.brings_in(program, parent)
 
     def _is_new(self, program: Program) -> bool:
         if program.id in self._claimed:
@@ -212,18 +274,24 @@ class OfflineResearcher:
         """What the bandit over operators names, on a parent from the pool; passes over what missed already."""
         rng, misses = outlook.rng, outlook.misses
         pulls = {name: (credit.pulls, credit.total) for name, credit in outlook.credits.items()}
-        able = [op for op in BANDIT if misses[op] < MISSES and (outlook.failures or op is not Operator.REPAIR)]
+        failures = [] if outlook.start else outlook.failures
+        able = [op for op in BANDIT if misses[op] < MISSES and (failures or op is not Operator.REPAIR)]
         arms = [f"operator:{op}" for op in able or BANDIT[:1]]
         operator = Operator(OperatorBandit(EXPLORATION).choose(arms, pulls, rng).removeprefix("operator:"))
         if operator is Operator.REPAIR:
-            draw = self._repair(rng.choice(outlook.failures), rng)
+            draw = self._repair(rng.choice(failures), rng)
         else:
-            fresh = [e for e in outlook.pool if misses[e.id] < MISSES] or outlook.pool
-            parent = outlook.parents.choose(fresh, rng, self._workspace.task.metric, outlook.number)
-            draw = self._change(operator, parent, outlook.pool, rng)
+            draw = self._change(operator, self._parent(outlook), outlook.pool, rng)
         if draw is None:
             misses[operator] += MISSES
         return draw
+
+    def _parent(self, outlook: Outlook) -> Experiment:
+        """The pinned experiment, or one from the pool that has not missed yet."""
+        if outlook.start is not None:
+            return outlook.start
+        fresh = [e for e in outlook.pool if outlook.misses[e.id] < MISSES] or outlook.pool
+        return outlook.parents.choose(fresh, outlook.rng, self._workspace.task.metric, outlook.number)
 
     def _change(
         self, operator: Operator, parent: Experiment, pool: list[Experiment], rng: random.Random
@@ -256,8 +324,8 @@ class OfflineResearcher:
         )
         return Draw(Operator.REPAIR, failed, recipe) if recipe else None
 
-    def _proposal(self, draw: Draw, known: Recall) -> Proposal:
-        operators, metric = self._workspace.operators, self._workspace.task.metric
+    def _proposal(self, draw: Draw, outlook: Outlook) -> Proposal:
+        operators, metric, known = self._workspace.operators, self._workspace.task.metric, outlook.known
         plan, component = operators.describe(draw.recipe)
         for other in draw.others:
             plan = plan.replace(f"program {other.program}", f"experiment {other.number}")
@@ -281,7 +349,7 @@ class OfflineResearcher:
             notes=notes,
             lessons=tuple(lesson.id for lesson in known.lessons),
             lessons_withheld=known.withheld,
-            directives=tuple(directive.id for directive in known.directives),
+            directives=outlook.guidance.ids,
         )
 
 

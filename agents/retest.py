@@ -11,6 +11,8 @@ from evolver.contracts import Record
 
 FRESH = 1000
 """First seed of replicates that the search never uses."""
+VERIFIED = 2000
+"""First seed of replicates that `verify` uses, new ones each time."""
 REPLICATES = 5
 
 
@@ -65,7 +67,7 @@ def read_retest(workspace: Workspace) -> Retest | None:
     if campaign.champion is None:
         return None
     ours, base = (
-        {seed: score for seed, score in workspace.scores(experiment).items() if seed >= FRESH}
+        {seed: score for seed, score in workspace.scores(experiment).items() if FRESH <= seed < VERIFIED}
         for experiment in (campaign.champion, workspace.archive.experiment_by_number(campaign.name, 0).id)
     )
     if not ours.keys() & base.keys():

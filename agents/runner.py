@@ -74,7 +74,8 @@ class Runner:
             if own is not None and own.status is not TrialStatus.TAMPERED:
                 return own
             experiment = archive.experiment(experiment_id)
-            known = None if fresh or own is not None else self._elsewhere(experiment, stage, seed)
+            again = fresh or own is not None or not workspace.reuses_trials
+            known = None if again else self._elsewhere(experiment, stage, seed)
             if known is not None:
                 return known
             archive.add_event(workspace.name, "trial_started", experiment_id, stage=stage, seed=seed)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter, ValidationError
 
 from evolver.agents.launch import Launch, failure, launch_of, program_log
+from evolver.agents.models.secrets import Scrubber
 from evolver.contracts import Metric, Program, Trial, TrialStatus
 from evolver.errors import SandboxError
 from evolver.sandbox import PYTHON, Ending, Job, Limits, Mount, Outcome, Sandbox
@@ -150,7 +151,7 @@ class _Attempt:
         except (OSError, ValueError):
             shutil.rmtree(job.output, ignore_errors=True)
         handle = await self.sandbox.attach(job) or await self.sandbox.start(job)
-        outcome = await self.sandbox.wait(handle)
+        outcome = without_secrets(await self.sandbox.wait(handle))
         if outcome.succeeded:
             note.write_text(outcome.model_dump_json())
         return outcome
@@ -289,5 +290,11 @@ def _tampered(trial: Trial, changed: Sequence[str]) -> Trial:
     return _without_score(trial, TrialStatus.TAMPERED, why)
 
 
+def without_secrets(outcome: Outcome) -> Outcome:
+    """What a job said, without anything that this process knows to be a secret."""
+    scrubber = Scrubber()
+    return outcome.model_copy(update={"log": scrubber(outcome.log), "reason": scrubber(outcome.reason)})
+
+
 def _without_score(base: Trial, status: TrialStatus, reason: str) -> Trial:
-    return base.model_copy(update={"status": status, "metrics": {}, "reason": reason[:2000]})
+    return base.model_copy(update={"status": status, "metrics": {}, "reason": Scrubber()(reason)[:2000]})

@@ -57,6 +57,11 @@ class Workspace:
         return self.campaign.stage
 
     @cached_property
+    def reuses_trials(self) -> bool:
+        """Whether trials of the same program in other campaigns count here."""
+        return self.campaign.reuses_trials
+
+    @cached_property
     def noise(self) -> Noise:
         """The baseline's spread; raises UsageError before it was measured."""
         campaign = self.campaign
@@ -71,6 +76,10 @@ class Workspace:
 
         library = Library.from_notes(self.archive.notes(self.task.name))
         return Operators(library, self.task.spec.program.entry, self.task.baseline())
+
+    def renew_notes(self) -> None:
+        """Read the notes again when techniques are next looked for."""
+        self.__dict__.pop("operators", None)
 
     def program(self, experiment: Experiment) -> Program:
         """The program of an experiment that has one."""

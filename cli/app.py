@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from evolver.cli.steered import register
 from evolver.errors import EvolverError, UsageError
 
 app = typer.Typer(
@@ -37,7 +38,30 @@ Workers = Annotated[
 SandboxChoice = Annotated[
     str | None, typer.Option("--sandbox", help="auto, docker, bubblewrap, or none (protects nothing).")
 ]
+TeamChoice = Annotated[
+    str | None,
+    typer.Option("--team", help="offline, llm or hybrid; default: hybrid where a model is given, else offline."),
+]
+Models = Annotated[
+    list[str] | None,
+    typer.Option("--model", "-m", help="PROVIDER:NAME or ROLE=PROVIDER:NAME, @WEIGHT; may be given several times."),
+]
+BaseUrl = Annotated[str, typer.Option("--base-url", help="Address of an OpenAI-compatible server for the models.")]
+CostCap = Annotated[
+    float | None, typer.Option("--cost", min=0.000001, help="Most US dollars for models; a hard limit.")
+]
+TokenCap = Annotated[
+    int | None, typer.Option("--tokens", min=1, help="Most tokens for models, prompts and answers; a hard limit.")
+]
 Compare = Annotated[bool, typer.Option("--compare", help="Afterwards run the task's plain methods at equal CPU time.")]
+
+ApproveAbove = Annotated[
+    str | None,
+    typer.Option(
+        "--approve-above",
+        help="Ask before experiments whose trials may take longer (90s, 10m; GPU-seconds where GPUs are used).",
+    ),
+]
 
 
 @app.callback(invoke_without_command=True)
@@ -73,6 +97,12 @@ def run(
     recall: Annotated[
         bool, typer.Option("--recall/--no-recall", help="Use lessons of earlier campaigns on this task.")
     ] = True,
+    team: TeamChoice = None,
+    model: Models = None,
+    base_url: BaseUrl = "",
+    cost: CostCap = None,
+    tokens: TokenCap = None,
+    approve_above: ApproveAbove = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Run the baseline once, estimate, and stop.")] = False,
     compare: Compare = False,
     json: Json = False,
@@ -94,6 +124,12 @@ def run(
             parents=parents,
             recall=recall,
             compare=compare,
+            team=team,
+            models=tuple(model or ()),
+            base_url=base_url,
+            cost=cost,
+            tokens=tokens,
+            approve_above=approve_above,
             json_only=json,
         ),
         dry_run=dry_run,
@@ -107,6 +143,12 @@ def resume(
     time: TimeBudget = None,
     workers: Workers = None,
     sandbox: SandboxChoice = None,
+    team: TeamChoice = None,
+    model: Models = None,
+    base_url: BaseUrl = "",
+    cost: CostCap = None,
+    tokens: TokenCap = None,
+    approve_above: ApproveAbove = None,
     compare: Compare = False,
     json: Json = False,
 ) -> None:
@@ -122,9 +164,32 @@ def resume(
             workers=workers,
             sandbox=sandbox,
             compare=compare,
+            team=team,
+            models=tuple(model or ()),
+            base_url=base_url,
+            cost=cost,
+            tokens=tokens,
+            approve_above=approve_above,
             json_only=json,
         )
     )
+
+
+@app.command()
+def replay(
+    campaign: Annotated[str, typer.Argument(help="Name of the campaign whose recorded answers are used.")],
+    name: Annotated[
+        str, typer.Option("--campaign", "-c", help="Name of the new campaign; default: the old one's and -replay.")
+    ] = "",
+    fresh: Annotated[bool, typer.Option("--fresh", help="Run every trial again instead of using its result.")] = False,
+    workers: Workers = None,
+    sandbox: SandboxChoice = None,
+    json: Json = False,
+) -> None:
+    """Run a campaign again from its recorded answers, without key or network, and say whether the same comes out."""
+    from evolver.cli.replay import run_again
+
+    raise typer.Exit(run_again(campaign, name, fresh, workers, sandbox, json))
 
 
 @app.command("list")
@@ -173,6 +238,52 @@ def lessons(
     from evolver.cli.views import show_lessons
 
     show_lessons(campaign, query, json)
+
+
+@app.command()
+def report(
+    campaign: Annotated[str, typer.Argument(help="Name of the campaign.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write; default: the campaign's name and .html.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Write a campaign's curve, lineage, champions, lessons and experiments as one HTML file."""
+    from evolver.cli.report import write_report
+
+    write_report(campaign, output, json)
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option("--host", help="Address to listen on; others than loopback need a token.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port to listen on.")] = 8123,
+    token: Annotated[
+        str | None, typer.Option("--token", help="What every request must carry; default: EVOLVER_TOKEN.")
+    ] = None,
+    page: Annotated[bool, typer.Option("--page/--no-page", help="Serve the page beside the API.")] = True,
+    allow_host: Annotated[
+        list[str] | None, typer.Option("--allow-host", help="Further name that the server answers to.")
+    ] = None,
+    allow_origin: Annotated[
+        list[str] | None, typer.Option("--allow-origin", help="Further page that may use the API, as http://HOST:PORT.")
+    ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show the server's log.")] = False,
+) -> None:
+    """Serve the page, and the LangGraph API for Studio, chat pages and programs."""
+    from evolver.cli.serve import start_server
+
+    start_server(
+        host,
+        port,
+        token,
+        page=page,
+        allow_hosts=tuple(allow_host or ()),
+        allow_origins=tuple(allow_origin or ()),
+        verbose=verbose,
+    )
 
 
 @app.command()
@@ -268,6 +379,9 @@ def notes_add(
     from evolver.cli.memory import add_notes
 
     add_notes(paths, task, json)
+
+
+register(app)
 
 
 def entry() -> int:

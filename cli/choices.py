@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import get_args
 
-from evolver.contracts import SandboxKind
+from evolver.contracts import SandboxKind, TeamKind
 from evolver.errors import UsageError
 from evolver.settings import Settings
 
@@ -19,6 +19,17 @@ def sandbox_choice(word: str | None) -> SandboxKind:
         if kind == word:
             return kind
     raise UsageError(f"--sandbox {word}: choose one of {', '.join(kinds)}")
+
+
+def team_choice(word: str | None) -> TeamKind | None:
+    """The team that was asked for, if one was. Raises UsageError."""
+    kinds: tuple[TeamKind, ...] = get_args(TeamKind)
+    for kind in kinds:
+        if kind == word:
+            return kind
+    if word is not None:
+        raise UsageError(f"--team {word}: choose one of {', '.join(kinds)}")
+    return None
 
 
 def say_to_stderr(line: str) -> None:

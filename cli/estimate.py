@@ -7,11 +7,17 @@ import json
 import math
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from evolver.cli.choices import say_to_stderr
-from evolver.cli.words import duration
+from evolver.cli.words import cost, duration
+from evolver.contracts import Trial
 from evolver.errors import WorkFailed
 from evolver.graph.context import Context
+from evolver.graph.staffing import Staff, staff_for
+
+if TYPE_CHECKING:
+    from evolver.graph.forecast import Forecast
 
 
 def print_estimate(context: Context, as_json: bool) -> None:
@@ -24,7 +30,9 @@ def print_estimate(context: Context, as_json: bool) -> None:
     stage = task.stage(context.stage) if context.stage else task.final_stage
     experiments = context.experiments or task.spec.budget.experiments
 
-    async def measure() -> float:
+    staff = staff_for(context)
+
+    async def measure() -> Trial:
         sandbox = sandbox_for(task, context.sandbox, 1, stage=stage.name, progress=say_to_stderr)
         with tempfile.TemporaryDirectory(prefix="evolver-estimate-") as scratch:
             try:
@@ -41,9 +49,10 @@ def print_estimate(context: Context, as_json: bool) -> None:
                 await sandbox.close()
         if not trial.metrics:
             raise WorkFailed(f"the baseline of {task.name} got no score: {trial.status}: {trial.reason}")
-        return trial.seconds
+        return trial
 
-    baseline = asyncio.run(measure())
+    trial = asyncio.run(measure())
+    baseline, spending = trial.seconds, _forecast(context, staff, trial, experiments)
     rounds = math.ceil(experiments / context.workers)
     least, most = rounds * baseline, rounds * stage.seconds * stage.replicates
     if as_json:
@@ -57,7 +66,9 @@ def print_estimate(context: Context, as_json: bool) -> None:
                     "baseline_seconds": baseline,
                     "least_seconds": least,
                     "most_seconds": most,
-                    "cost": {"usd": 0.0, "tokens": 0},
+                    "team": staff.team,
+                    "models": staff.models,
+                    "cost": {**spending.model_dump(), "unknown": spending.unknown},
                 }
             )
         )
@@ -67,5 +78,28 @@ def print_estimate(context: Context, as_json: bool) -> None:
         f"from {duration(least)} to {duration(most)}.\n"
         f"The least: every trial as quick as the baseline's {baseline:.2f} s, one replicate each.\n"
         f"The most: every trial filling its {stage.seconds:g} s, {stage.replicates} replicates each.\n"
-        "No model is used: it costs no tokens. Nothing was recorded."
+        f"{_cost_words(staff, spending, context)}Nothing was recorded."
+    )
+
+
+def _forecast(context: Context, staff: Staff, trial: Trial, experiments: int) -> Forecast:
+    from evolver.graph.forecast import forecast
+
+    return asyncio.run(forecast(context, staff, trial, experiments))
+
+
+def _cost_words(staff: Staff, spending: Forecast, context: Context) -> str:
+    if staff.team == "offline":
+        return "No model is used: it costs no tokens.\n"
+    least, most = spending.least, spending.most
+    capped = " (the cap)" if context.tokens == most.tokens or (context.cost and context.cost == most.usd) else ""
+    if spending.unknown:
+        span = f"from {least.tokens:,} to {most.tokens:,} tokens, price unknown"
+    else:
+        span = f"from {cost(least.usd, least.tokens)} to {cost(most.usd, most.tokens)}"
+    return (
+        f"Models ({', '.join(staff.models)}): {span}{capped}.\n"
+        "The least: brief answers that need no repair"
+        + (", the offline operators doing nearly all" if staff.team == "hybrid" else "")
+        + ". The most: every prompt filled, every answer as long as allowed and repaired.\n"
     )

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from evolver.cli.words import difference_with_interval, duration, score_with_interval
+from evolver.cli.words import cost, difference_with_interval, duration, score_with_interval
 from evolver.contracts import CampaignStatus, TrialStatus
-from evolver.graph.summary import Summary
+from evolver.graph.summary import Cost, Share, Summary
 
 
 def print_outcome(summary: Summary, home: Path, console: Console | None = None) -> None:
@@ -42,6 +43,11 @@ def print_outcome(summary: Summary, home: Path, console: Console | None = None) 
     table.add_row("experiments", f"{summary.experiments} ({standings})")
     table.add_row("trials", trials)
     table.add_row("lessons", str(summary.lessons))
+    if summary.team != "offline" or summary.cost.calls:
+        table.add_row("team", f"{summary.team}: {', '.join(summary.models)}" if summary.models else summary.team)
+        table.add_row("models", Text(cost_line(summary.cost)))
+        for role, share in summary.cost.by_role.items():
+            table.add_row("", Text(f"{role}: {cost(share.usd, share.tokens_in + share.tokens_out)}, {_calls(share)}"))
     table.add_row("time", f"{duration(summary.seconds)}, {summary.cpu_seconds:.0f} CPU s in trials")
     console.print(f"\n[bold]{summary.campaign}[/] is {summary.status}")
     console.print(table)
@@ -50,6 +56,8 @@ def print_outcome(summary: Summary, home: Path, console: Console | None = None) 
             f"[bold red]TAMPERED: the task's files were changed while {tampered} of these trials ran; "
             "those have no score.[/]"
         )
+    if summary.ended:
+        console.print(Text(f"Ended early: {summary.ended}.", style="yellow"))
     name = summary.campaign
     if summary.status is CampaignStatus.FINISHED:
         console.print(
@@ -57,6 +65,17 @@ def print_outcome(summary: Summary, home: Path, console: Console | None = None) 
             f"Take it: evolver export {name} -o DIR    go on: evolver resume {name} --experiments "
             f"{summary.experiments * 2}\nEverything is kept in {home}"
         )
+
+
+def cost_line(spent: Cost) -> str:
+    """What models were paid in all."""
+    return f"{cost(spent.usd, spent.tokens)} ({spent.tokens_in:,} in, {spent.tokens_out:,} out), {spent.calls} calls"
+
+
+def _calls(share: Share) -> str:
+    repaired = f", {share.repaired} answers repaired" if share.repaired else ""
+    lost = f", {share.lost} questions lost" if share.lost else ""
+    return f"{share.calls} calls{repaired}{lost}"
 
 
 def _seeds(count: int) -> str:

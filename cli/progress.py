@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
@@ -15,8 +16,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from evolver.cli.happenings import happening
+from evolver.cli.spending import SpendingLine
 from evolver.cli.words import duration, score_with_interval
-from evolver.contracts import Campaign, Experiment, TrialStatus, VerdictKind
+from evolver.contracts import Campaign, Experiment, VerdictKind
 from evolver.graph.workspaces import open_archive
 from evolver.memory import Archive
 
@@ -38,6 +41,24 @@ class Progress:
         self._before: int | None = None
         self._seen_event = 0
         self._last_lesson = ""
+        self._spending = SpendingLine(campaign)
+        self._live: Live | None = None
+
+    @property
+    def is_conversation(self) -> bool:
+        """Whether somebody sits at a terminal who can be asked."""
+        return self._console.is_terminal and sys.stdin.isatty()
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Take the display away while something else is written."""
+        if self._live is not None:
+            self._live.stop()
+        try:
+            yield
+        finally:
+            if self._live is not None:
+                self._live.start()
 
     def say(self, text: str) -> None:
         """A line above the display."""
@@ -52,12 +73,14 @@ class Progress:
             campaign = self._campaign
             self.say(
                 f"Campaign {campaign.name}: task {campaign.task}, {campaign.metric.direction} {campaign.metric.name}, "
-                f"{campaign.budget.experiments} experiments, {campaign.workers} workers, seed {campaign.seed}"
+                f"{campaign.budget.experiments} experiments, {campaign.workers} workers, seed {campaign.seed}, "
+                f"team {campaign.team}" + (f" with {', '.join(campaign.models)}" if campaign.team != "offline" else "")
             )
             stop = asyncio.Event()
             live = (
                 Live(console=self._console, refresh_per_second=4, transient=True) if self._console.is_terminal else None
             )
+            self._live = live
             watcher = asyncio.ensure_future(self._watch(archive, live, stop))
             try:
                 if live is not None:
@@ -91,8 +114,8 @@ class Progress:
             self._seen_event = event.id
             if event.kind == "concluded" and event.experiment:
                 lines.extend(self._conclusion(archive.experiment(event.experiment)))
-            if event.kind == "trial" and event.data.get("status") == TrialStatus.TAMPERED:
-                lines.append(Text("TAMPERED: the task's files were changed; the campaign stops", style="bold red"))
+            if (line := happening(event)) is not None:
+                lines.append(line)
             if event.kind == "lesson":
                 self._last_lesson = str(event.data.get("claim", ""))
         return lines, self._panel(archive)
@@ -124,6 +147,9 @@ class Progress:
             Text("trials", style="dim"),
             ", ".join(f"{count} {status}" for status, count in sorted(counts.trials.items())) or "none yet",
         )
+        if campaign.team != "offline":
+            said = self._spending.words(archive.spent(campaign.name), campaign)
+            facts.add_row(Text("models", style="dim"), Text(said))
         running = archive.unfinished(campaign.name)
         for row, experiment in enumerate(running[:RUNNING_SHOWN]):
             plan = experiment.proposal.plan if experiment.proposal else "thinking"
@@ -173,6 +199,4 @@ def _one_line(text: str, width: int) -> Text:
 
 
 def _is_terminal(to_stderr: bool) -> bool:
-    import sys
-
     return (sys.stderr if to_stderr else sys.stdout).isatty()

@@ -7,10 +7,12 @@ import os
 import re
 import signal
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from evolver.cli.choices import sandbox_choice, say_to_stderr
+from evolver.cli.choices import sandbox_choice, say_to_stderr, team_choice
 from evolver.contracts import TrialStatus
 from evolver.errors import UsageError, WorkFailed
 from evolver.settings import Settings
@@ -39,6 +41,12 @@ class RunOptions:
     parents: str = "ucb1"
     recall: bool = True
     compare: bool = False
+    team: str | None = None
+    models: tuple[str, ...] = ()
+    base_url: str = ""
+    cost: float | None = None
+    tokens: int | None = None
+    approve_above: str | None = None
     json_only: bool = False
 
 
@@ -51,13 +59,23 @@ def parse_duration(text: str) -> float:
     return seconds
 
 
+def _threshold(text: str | None) -> float | None:
+    """Seconds above which a person is asked; 0 asks always. Raises UsageError."""
+    if text is None or text.strip() == "0":
+        return None if text is None else 0.0
+    try:
+        return parse_duration(text)
+    except UsageError:
+        raise UsageError(f"--approve-above {text}: write 0, or a duration such as 90s, 10m or 2h") from None
+
+
 def start(options: RunOptions, *, dry_run: bool) -> None:
     """Begin a new campaign, or estimate it."""
     from evolver.graph.workspaces import open_archive
 
     context = _context(options)
     if options.campaign:
-        _check_name(options.campaign)
+        check_name(options.campaign)
         with open_archive(context.home) as archive:
             if any(known.name == options.campaign for known in archive.campaigns()):
                 raise UsageError(
@@ -74,6 +92,7 @@ def start(options: RunOptions, *, dry_run: bool) -> None:
 
 def go_on(options: RunOptions) -> None:
     """Continue an existing campaign."""
+    from evolver.graph.lock import is_running
     from evolver.graph.workspaces import open_archive
 
     with open_archive(Settings().home) as archive:
@@ -83,7 +102,22 @@ def go_on(options: RunOptions) -> None:
         "workers": options.workers or campaign.workers,
         "sandbox": options.sandbox or campaign.sandbox,
     }
+    if is_running(Settings().home, options.campaign):
+        _wake(_context(options, **given))
+        return
     _drive(_context(options, **given), options)
+
+
+def _wake(context: Context) -> None:
+    """A campaign whose process lives, perhaps paused: it goes on there, with the new budget and workers."""
+    from evolver.graph.workspaces import register
+
+    register(context)
+    print(
+        f"Campaign {context.campaign} is being run by another process, where it goes on. Watch and steer it: "
+        f"evolver chat {context.campaign}",
+        file=sys.stderr,
+    )
 
 
 def _context(options: RunOptions, **given: Any) -> Context:
@@ -103,6 +137,12 @@ def _context(options: RunOptions, **given: Any) -> Context:
         "parents": options.parents,
         "recall": options.recall,
         "notes": options.notes,
+        "team": team_choice(options.team),
+        "models": options.models,
+        "base_url": options.base_url,
+        "cost": options.cost,
+        "tokens": options.tokens,
+        "approve_above": _threshold(options.approve_above),
         **given,
     }
     try:
@@ -112,7 +152,8 @@ def _context(options: RunOptions, **given: Any) -> Context:
         raise UsageError(f"--{first['loc'][0]} {first.get('input')}: {first['msg'].lower()}") from None
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Whether a campaign can have this name. Raises UsageError."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
         raise UsageError(f"--campaign {name}: use letters, digits, dot, dash and underscore, at most 64")
 
@@ -184,7 +225,7 @@ async def _under_progress(context: Context, progress: Progress, *, compare: bool
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, interrupt)
-    async with progress.watching():
+    async with progress.watching(), _asking(context, progress):
         try:
             summary = await work
         except asyncio.CancelledError:
@@ -197,6 +238,23 @@ async def _under_progress(context: Context, progress: Progress, *, compare: bool
     if control.drain_requested:
         print(f"Paused. Go on with: evolver resume {context.campaign}", file=sys.stderr)
     return summary
+
+
+@asynccontextmanager
+async def _asking(context: Context, progress: Progress) -> AsyncIterator[None]:
+    """Ask about experiments that wait for approval, where there is somebody to ask."""
+    if not progress.is_conversation or context.approve_above is None:
+        yield
+        return
+    from evolver.cli.approval import Approvals
+
+    approvals = Approvals(context.home, context.campaign, progress.aside)
+    watcher = asyncio.ensure_future(approvals.watch())
+    try:
+        yield
+    finally:
+        approvals.end()
+        await watcher
 
 
 def _paused(context: Context) -> Summary:

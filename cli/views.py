@@ -11,8 +11,10 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from evolver.cli.words import difference_with_interval, duration, score_with_interval
-from evolver.contracts import Experiment, Lesson, Program
+from evolver.cli.steering import directives_json, directives_table
+from evolver.cli.words import cost, difference_with_interval, duration, score_with_interval
+from evolver.contracts import Call, Experiment, Lesson, Program
+from evolver.graph.summary import cost_of
 from evolver.graph.workspaces import open_archive
 from evolver.settings import Settings
 
@@ -25,15 +27,17 @@ def show_campaigns(as_json: bool) -> None:
     home = Settings().home
     with open_archive(home) as archive:
         campaigns = archive.campaigns()
+        costs = {c.name: cost_of(archive, c.name) for c in campaigns}
         if as_json:
-            print(json.dumps({"campaigns": [c.model_dump(mode="json") for c in campaigns]}))
+            rows = [{**c.model_dump(mode="json"), "cost": costs[c.name].model_dump(mode="json")} for c in campaigns]
+            print(json.dumps({"campaigns": rows}))
             return
         if not campaigns:
             print(f"No campaigns in {home}. Start one: evolver run circle-packing")
             return
         table = Table(box=None, header_style="dim")
-        for column in ("campaign", "status", "experiments", "best", "metric", "time"):
-            table.add_column(column, justify="right" if column in ("experiments", "best", "time") else "left")
+        for column in ("campaign", "status", "experiments", "best", "metric", "team", "time", "cost"):
+            table.add_column(column, justify="right" if column in ("experiments", "best", "time", "cost") else "left")
         for campaign in campaigns:
             champion = archive.champion(campaign.name)
             best = f"{champion.score:.6g}" if champion and champion.score is not None else ""
@@ -44,7 +48,9 @@ def show_campaigns(as_json: bool) -> None:
                 f"{done}/{campaign.budget.experiments}",
                 best,
                 f"{campaign.metric.name} ({campaign.metric.direction})",
+                campaign.team,
                 duration(campaign.seconds),
+                cost(costs[campaign.name].usd, costs[campaign.name].tokens) if costs[campaign.name].calls else "$0",
             )
         Console(highlight=False).print(table)
 
@@ -67,6 +73,7 @@ def show_campaign(name: str, last: int, as_json: bool) -> None:
                         "summary": summary.model_dump(mode="json"),
                         "champions": [e.model_dump(mode="json") for e in line],
                         "recent": [e.model_dump(mode="json") for e in recent],
+                        "directives": directives_json(archive, name),
                     }
                 )
             )
@@ -77,6 +84,9 @@ def show_campaign(name: str, last: int, as_json: bool) -> None:
         console.print(_experiments_table(archive, line))
         console.print(f"\n[bold]Last {len(recent)} experiments[/]")
         console.print(_experiments_table(archive, recent))
+        if (said := directives_table(archive, name)) is not None:
+            console.print("\n[bold]Directives[/]")
+            console.print(said)
 
 
 def _champions(archive: Archive, name: str) -> list[Experiment]:
@@ -114,6 +124,7 @@ def show_experiment(name: str, number: int, as_json: bool) -> None:
         experiment = archive.experiment_by_number(name, number)
         trials = archive.trials(experiment.id)
         lessons = [lesson for lesson in archive.lessons(campaign=name) if experiment.id in lesson.evidence]
+        calls = archive.calls(name, experiment.id)
         program = archive.program(experiment.program) if experiment.program else None
         diff, parents = _diff(archive, experiment, program), _parents(archive, experiment)
         if as_json:
@@ -123,6 +134,7 @@ def show_experiment(name: str, number: int, as_json: bool) -> None:
                         "experiment": experiment.model_dump(mode="json"),
                         "trials": [t.model_dump(mode="json") for t in trials],
                         "lessons": [x.model_dump(mode="json") for x in lessons],
+                        "calls": [c.model_dump(mode="json") for c in calls],
                         "program": program.files if program else None,
                         "diff": diff,
                     }
@@ -137,6 +149,8 @@ def show_experiment(name: str, number: int, as_json: bool) -> None:
         proposal = experiment.proposal
         facts.add_row("hypothesis", Text(proposal.hypothesis))
         facts.add_row("operator", str(proposal.operator))
+        if proposal.author:
+            facts.add_row("by", Text(proposal.author))
         facts.add_row("parents", parents or "none")
         facts.add_row(
             "given",
@@ -155,6 +169,8 @@ def show_experiment(name: str, number: int, as_json: bool) -> None:
         facts.add_row("score", score_with_interval(experiment.score, experiment.interval))
     for lesson in lessons:
         facts.add_row("lesson", Text(lesson.claim))
+    for call in calls:
+        facts.add_row("call" if call is calls[0] else "", Text(_call_line(call)))
     console.print(facts)
     for trial in trials:
         metrics = ", ".join(f"{key} {value:.6g}" for key, value in trial.metrics.items())
@@ -168,6 +184,14 @@ def show_experiment(name: str, number: int, as_json: bool) -> None:
             console.print(Text(trial.log_tail.strip()[-1500:], style="dim"))
     if diff:
         console.print(Syntax(diff, "diff", background_color="default", word_wrap=True))
+
+
+def _call_line(call: Call) -> str:
+    problem = f": {call.error}" if call.error else ""
+    return (
+        f"{call.role} ({call.purpose}) by {call.model}: {cost(call.usd, call.tokens_in + call.tokens_out)}, "
+        f"{call.seconds:.1f} s, {call.status}{problem}"
+    )
 
 
 def _parents(archive: Archive, experiment: Experiment) -> str:

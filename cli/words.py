@@ -5,6 +5,18 @@ from __future__ import annotations
 from evolver.contracts import Interval
 
 
+def money(usd: float | None) -> str:
+    """`$1.23`, with more digits where it is little; or that the price is not known."""
+    if usd is None:
+        return "price unknown"
+    return f"${usd:.2f}" if usd >= 1.0 or usd == 0.0 else f"${usd:.4f}"
+
+
+def cost(usd: float | None, tokens: int) -> str:
+    """What models were paid, in dollars and tokens."""
+    return f"{money(usd)}, {tokens:,} tokens"
+
+
 def duration(seconds: float) -> str:
     """`42 s`, `3 min 05 s`, `2 h 10 min`."""
     whole = round(seconds)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import END, START, StateGraph
@@ -15,12 +15,15 @@ from evolver.agents.baseline import establish_baseline
 from evolver.agents.retest import retest_champion
 from evolver.contracts import CampaignStatus
 from evolver.graph.context import Context
+from evolver.graph.heeding import heed, may_run
 from evolver.graph.state import CampaignInput, CampaignOutput, CampaignState, LaneOutput, LaneState
 from evolver.graph.workspaces import Workspaces, register
 from evolver.memory import read_notes
 
 SUPERSTEPS = 4
 """Of a lane per experiment: researcher, coder, runner, critic."""
+MOST_STEPS = 1_000_000
+"""Allowed in any case: what ends a campaign is its budget."""
 
 CampaignGraph = CompiledStateGraph[CampaignState, Context, CampaignInput, CampaignOutput]
 
@@ -31,8 +34,8 @@ def lanes_for(workers: int) -> int:
 
 
 def recursion_limit(experiments: int) -> int:
-    """Supersteps that a campaign may need, were one lane to do all its experiments."""
-    return SUPERSTEPS * experiments + 50
+    """Supersteps that a campaign may need, were one lane to do all its experiments; its budget may be raised."""
+    return max(SUPERSTEPS * experiments + 50, MOST_STEPS)
 
 
 def build_graph(
@@ -65,6 +68,7 @@ def build_graph(
         positions = workspace.archive.lane_positions(state["campaign"])
         unfinished = [experiment.lane for experiment in workspace.archive.unfinished(state["campaign"])]
         count = max([lanes_for(workspace.campaign.workers), *(lane + 1 for lane in unfinished)])
+        workspace.archive.add_event(state["campaign"], "lanes", count=count)
         return [
             Send("lane", LaneState(campaign=state["campaign"], lane=lane, seq=positions.get(lane, 0), concluded={}))
             for lane in range(count)
@@ -75,6 +79,10 @@ def build_graph(
         office = await offices.get(runtime.context, state["campaign"])
         workspace = office.workspace
         champion = workspace.campaign.champion or ""
+        if office.trouble is not None:
+            workspace.archive.update_campaign(workspace.name, status=CampaignStatus.PAUSED)
+            await offices.close(runtime.context, state["campaign"])
+            raise office.trouble
         if workspace.campaign.status is CampaignStatus.RUNNING:
             await retest_champion(workspace, office.team.runner)
             await workspace.sandbox.reap(workspace.labels)
@@ -101,39 +109,47 @@ def _lane(offices: Workspaces) -> CompiledStateGraph[LaneState, Context, LaneSta
     async def researcher(state: LaneState, runtime: Runtime[Context]) -> LaneState:
         """Lease the next experiment and propose what to try."""
         office = await offices.get(runtime.context, state["campaign"])
+        office.floor.enter(state["lane"])
+        await heed(office, runtime)
         office.keep_clock()
-        if office.out_of_time():
+        experiment = None
+        if office.may_propose(state["lane"], state["seq"]):
+            experiment = office.workspace.archive.lease(state["campaign"], state["lane"], state["seq"])
+        if experiment is None or (
+            experiment.proposal is None and not await office.attempt(office.team.researcher.propose, experiment.id)
+        ):
+            office.floor.leave(state["lane"])
             return {"experiment": ""}
-        experiment = office.workspace.archive.lease(state["campaign"], state["lane"], state["seq"])
-        if experiment is None:
-            return {"experiment": ""}
-        if experiment.proposal is None:
-            await office.team.researcher.propose(experiment.id)
         return {"experiment": experiment.id}
 
     async def coder(state: LaneState, runtime: Runtime[Context]) -> LaneState:
         """Write the program."""
         office = await offices.get(runtime.context, state["campaign"])
-        await office.team.coder.code(state["experiment"])
-        return {}
+        office.floor.enter(state["lane"])
+        if await office.attempt(office.team.coder.code, state["experiment"]):
+            return {}
+        office.floor.leave(state["lane"])
+        return {"experiment": ""}
 
     async def runner(state: LaneState, runtime: Runtime[Context]) -> LaneState:
-        """Run the trials that the verdict needs."""
+        """Run the trials that the verdict needs, after a person has approved of those that are dear."""
         office = await offices.get(runtime.context, state["campaign"])
-        await office.team.runner.run(state["experiment"])
+        office.floor.enter(state["lane"])
+        if await may_run(office, state["lane"], state["experiment"], runtime):
+            await office.team.runner.run(state["experiment"])
         return {}
 
     async def critic(state: LaneState, runtime: Runtime[Context]) -> LaneState:
         """Form the verdict and write the lesson."""
         office = await offices.get(runtime.context, state["campaign"])
-        await office.team.critic.conclude(state["experiment"])
+        office.floor.enter(state["lane"])
+        if state["experiment"] not in office.floor.rejected:
+            if not await office.attempt(office.team.critic.conclude, state["experiment"]):
+                return {}
+            office.weigh_losses(state["experiment"])
         lane = str(state["lane"])
         done = state.get("concluded", {}).get(lane, 0) + 1
         return {"seq": state["seq"] + 1, "concluded": {lane: done}}
-
-    def after_researcher(state: LaneState) -> Literal["coder", "__end__"]:
-        """On with the work, unless the budget is spent."""
-        return "coder" if state["experiment"] else "__end__"
 
     builder = StateGraph(LaneState, context_schema=Context, output_schema=LaneOutput)
     builder.add_node("researcher", researcher)
@@ -141,8 +157,13 @@ def _lane(offices: Workspaces) -> CompiledStateGraph[LaneState, Context, LaneSta
     builder.add_node("runner", runner)
     builder.add_node("critic", critic)
     builder.add_edge(START, "researcher")
-    builder.add_conditional_edges("researcher", after_researcher, ["coder", END])
-    builder.add_edge("coder", "runner")
+    builder.add_conditional_edges("researcher", _goes_on, {True: "coder", False: END})
+    builder.add_conditional_edges("coder", _goes_on, {True: "runner", False: END})
     builder.add_edge("runner", "critic")
     builder.add_edge("critic", "researcher")
     return builder.compile()
+
+
+def _goes_on(state: LaneState) -> bool:
+    """Whether a lane has an experiment in work; none where the budget is spent or the campaign comes to an end."""
+    return bool(state["experiment"])

@@ -1,22 +1,88 @@
-"""The checkpointer that the command line and Python callers bring: SQLite beside the archive."""
+"""The checkpointer that the command line, Python callers and the server share: SQLite beside the archive."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiosqlite
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
+from evolver.settings import Settings
+
+_TABLES = ("checkpoints", "writes")
+_OF_RUN = """SELECT thread_id, checkpoint_ns, checkpoint_id FROM checkpoints
+             WHERE json_extract(CAST(metadata AS TEXT), '$.run_id') = ?"""
+_LATEST = """SELECT thread_id, checkpoint_ns, max(checkpoint_id) FROM checkpoints
+             WHERE thread_id = ? GROUP BY thread_id, checkpoint_ns"""
+
+
+class Saver(AsyncSqliteSaver):
+    """SQLite's saver with what the LangGraph server also asks for: forget a run, copy and prune a thread."""
+
+    async def adelete_for_runs(self, run_ids: Sequence[str]) -> None:
+        """Delete the checkpoints that runs have written, as a rolled-back run must."""
+        await self.setup()
+        async with self.lock:
+            for run in run_ids:
+                rows = await self.conn.execute_fetchall(_OF_RUN, (str(run),))
+                for table in _TABLES:
+                    await self.conn.executemany(
+                        f"DELETE FROM {table} WHERE (thread_id, checkpoint_ns, checkpoint_id) = (?, ?, ?)",  # noqa: S608
+                        [tuple(row) for row in rows],
+                    )
+            await self.conn.commit()
+
+    async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
+        """Give a thread everything that another one has."""
+        await self.setup()
+        async with self.lock:
+            for table in _TABLES:
+                described = await self.conn.execute_fetchall(f"PRAGMA table_info({table})")
+                columns = ", ".join(row[1] for row in described if row[1] != "thread_id")
+                await self.conn.execute(
+                    f"INSERT OR REPLACE INTO {table} (thread_id, {columns}) "  # noqa: S608
+                    f"SELECT ?, {columns} FROM {table} WHERE thread_id = ?",
+                    (target_thread_id, source_thread_id),
+                )
+            await self.conn.commit()
+
+    async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
+        """Delete all but a thread's latest checkpoints, or all (`delete`)."""
+        for thread in thread_ids:
+            if strategy != "keep_latest":
+                await self.adelete_thread(str(thread))
+                continue
+            await self.setup()
+            async with self.lock:
+                for table in reversed(_TABLES):
+                    await self.conn.execute(
+                        f"DELETE FROM {table} WHERE thread_id = ? "  # noqa: S608
+                        f"AND (thread_id, checkpoint_ns, checkpoint_id) NOT IN ({_LATEST})",
+                        (str(thread), str(thread)),
+                    )
+                await self.conn.commit()
+
 
 @asynccontextmanager
-async def open_checkpointer(home: Path) -> AsyncIterator[AsyncSqliteSaver]:
+async def open_checkpointer(home: Path) -> AsyncIterator[Saver]:
     """A saver on `home/checkpoints.sqlite`; write-ahead log, synchronous NORMAL (the archive holds the truth)."""
     await asyncio.to_thread(home.mkdir, parents=True, exist_ok=True)
-    async with aiosqlite.connect(home / "checkpoints.sqlite") as connection:
+    connecting = aiosqlite.connect(home / "checkpoints.sqlite")
+    # The server has a saver for every thread that runs campaigns and closes one of them; the rest must not keep it
+    # from ending. What was committed is on disk.
+    connecting._thread.daemon = True
+    async with connecting as connection:
         await connection.execute("PRAGMA journal_mode=WAL")
         await connection.execute("PRAGMA synchronous=NORMAL")
         await connection.execute("PRAGMA busy_timeout=30000")
-        yield AsyncSqliteSaver(connection)
+        yield Saver(connection)
+
+
+@asynccontextmanager
+async def served_checkpointer() -> AsyncIterator[Saver]:
+    """What `langgraph.json` names: the saver of the data folder that the environment says."""
+    async with open_checkpointer(Settings().home) as saver:
+        yield saver

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from evolver.contracts import SandboxKind
+from evolver.contracts import SandboxKind, TeamKind
 from evolver.settings import Settings
 
 
@@ -43,6 +43,30 @@ class Context(BaseModel):
     )
     recall: bool = Field(True, title="Recall", description="Use lessons of earlier campaigns on the same task")
     notes: tuple[str, ...] = Field((), title="Notes", description="Extra note files or folders")
+    team: TeamKind | None = Field(
+        None, title="Team", description="offline, llm or hybrid; empty: hybrid where a model is given, else offline"
+    )
+    models: tuple[str, ...] = Field(
+        (),
+        title="Models",
+        description="PROVIDER:NAME, as in openai:gpt-5-mini; ROLE=PROVIDER:NAME for one role; keys stay in the "
+        "environment",
+    )
+    base_url: str = Field(
+        "", title="Base URL", description="Address of an OpenAI-compatible server; empty: the provider's own"
+    )
+    cost: Annotated[float, Field(gt=0)] | None = Field(
+        None, title="Cost", description="Most US dollars for models; empty: no limit"
+    )
+    tokens: Annotated[int, Field(ge=1)] | None = Field(
+        None, title="Tokens", description="Most tokens for models, prompts and answers; empty: no limit"
+    )
+    approve_above: Annotated[float, Field(ge=0)] | None = Field(
+        None,
+        title="Approve above",
+        description="Ask a person before an experiment whose trials may take more seconds (GPU-seconds where GPUs are "
+        "used); empty: never ask",
+    )
     home: Path = Field(
         default_factory=lambda: Settings().home, title="Home", description="Folder of archive, memory and checkpoints"
     )

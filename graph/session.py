@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from langchain_core.runnables import RunnableConfig
 from langgraph.errors import GraphDrained
 from langgraph.runtime import RunControl
 
-from evolver.contracts import Campaign, CampaignStatus
-from evolver.graph.campaign import CampaignGraph, build_graph, lanes_for, recursion_limit
+from evolver.agents.models.errors import ModelError
+from evolver.contracts import Budget, Campaign, CampaignStatus
+from evolver.errors import UsageError
+from evolver.graph.campaign import build_graph, lanes_for
 from evolver.graph.checkpoint import open_checkpointer
 from evolver.graph.context import Context
+from evolver.graph.driving import Drive
 from evolver.graph.lock import campaign_lock
 from evolver.graph.summary import Summary, summarise
 from evolver.graph.workspaces import Workspaces, open_archive, register
@@ -27,7 +29,8 @@ async def arun(context: Context, *, control: RunControl | None = None) -> Summar
     """Start or continue a campaign until its budget is spent, or until `control` asks it to drain.
 
     A drained campaign is paused: running trials are finished first and nothing is lost. Raises UsageError where the
-    context cannot be, or another process runs the campaign; WorkFailed where the baseline or the sandbox fails.
+    context cannot be, a model's key or name is wrong, or another process runs the campaign; WorkFailed where the
+    baseline or the sandbox fails, or no model gives answers. The campaign can be continued after either.
     """
     campaign = await asyncio.to_thread(register, context)
     context = context.model_copy(update={"campaign": campaign.name})
@@ -41,10 +44,13 @@ async def _drive(context: Context, campaign: Campaign, control: RunControl) -> S
     try:
         async with open_checkpointer(context.home) as saver:
             graph = build_graph(workspaces, checkpointer=saver)
-            await _until_spent(graph, context, campaign, control)
+            await _until_spent(Drive(graph, context, campaign.name, control, workspaces), campaign)
         status = CampaignStatus.FINISHED
     except GraphDrained:
         pass
+    except (ModelError, UsageError):
+        # Nothing is wrong with the work itself: it goes on once the person has seen to the models.
+        raise
     except Exception:
         status = CampaignStatus.FAILED
         raise
@@ -58,18 +64,25 @@ async def _drive(context: Context, campaign: Campaign, control: RunControl) -> S
         return summarise(archive, campaign.name)
 
 
-async def _until_spent(graph: CampaignGraph, context: Context, campaign: Campaign, control: RunControl) -> None:
+async def _until_spent(drive: Drive, campaign: Campaign) -> None:
     """Pick up pending lanes first; then fan out anew while there is budget, as when it was raised."""
-    config: RunnableConfig = {
-        "configurable": {"thread_id": campaign.name},
-        "recursion_limit": recursion_limit(campaign.budget.experiments),
-    }
-    state = await graph.aget_state(config)
-    if state.tasks and not _lanes_changed(len(state.tasks), campaign):
-        await graph.ainvoke(None, config, context=context, durability="async", control=control)
-        if not _reopen(context, campaign.name):
+    pending = await drive.pending()
+    if pending and not _lanes_changed(pending, campaign):
+        newest = _newest_event(drive.context, campaign.name)
+        await drive.run(None)
+        if not _reopen(drive.context, campaign.name, newest):
             return
-    await graph.ainvoke({"campaign": campaign.name}, config, context=context, durability="async", control=control)
+    while True:
+        before, newest = _budget(drive.context, campaign.name), _newest_event(drive.context, campaign.name)
+        await drive.run({"campaign": campaign.name})
+        raised = _budget(drive.context, campaign.name) != before
+        if not raised or not _reopen(drive.context, campaign.name, newest):
+            return
+
+
+def _budget(context: Context, name: str) -> Budget:
+    with open_archive(context.home) as archive:
+        return archive.campaign(name).budget
 
 
 def _lanes_changed(pending: int, campaign: Campaign) -> bool:
@@ -77,10 +90,19 @@ def _lanes_changed(pending: int, campaign: Campaign) -> bool:
     return pending < lanes_for(campaign.workers)
 
 
-def _reopen(context: Context, name: str) -> bool:
+def _newest_event(context: Context, name: str) -> int:
+    with open_archive(context.home) as archive:
+        return max((event.id for event in archive.events(name, newest=1)), default=0)
+
+
+def _reopen(context: Context, name: str, since: int) -> bool:
     """After pending lanes ended: whether budget is left; the campaign is then running again."""
     with open_archive(context.home) as archive:
+        if archive.events(name, since, kind="ended"):
+            return False
         campaign = archive.campaign(name)
+        if campaign.status is CampaignStatus.PAUSED:
+            return False
         limit = campaign.budget.seconds
         if archive.counts(name).finished >= campaign.budget.experiments or (limit and campaign.seconds >= limit):
             return False

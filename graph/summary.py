@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from evolver.agents.retest import FRESH
-from evolver.contracts import CampaignStatus, Direction, Experiment, Interval, Record
+from evolver.contracts import Campaign, CampaignStatus, Direction, Experiment, Interval, Record, Spending, TeamKind
 
 if TYPE_CHECKING:
     from evolver.memory import Archive
@@ -39,11 +40,36 @@ class Arm(Record):
     reason: str = ""
 
 
+class Share(Record):
+    """What was paid for one role or one model."""
+
+    usd: float | None
+    """None where the price of any of its calls is unknown."""
+    tokens_in: int
+    tokens_out: int
+    calls: int
+    repaired: int
+    """Questions that were answered only after a repair."""
+    lost: int
+    """Questions that were given up."""
+
+
 class Cost(Record):
     """What was paid for models."""
 
-    usd: float = 0.0
-    tokens: int = 0
+    usd: float | None = 0.0
+    """None where the price of any call is unknown."""
+    unknown: bool = False
+    tokens_in: int = 0
+    tokens_out: int = 0
+    calls: int = 0
+    by_role: dict[str, Share] = {}
+    by_model: dict[str, Share] = {}
+
+    @property
+    def tokens(self) -> int:
+        """Of prompts and answers."""
+        return self.tokens_in + self.tokens_out
 
 
 class Worth(Record):
@@ -75,6 +101,10 @@ class Summary(Record):
     seconds: float
     cpu_seconds: float
     cost: Cost
+    team: TeamKind
+    models: tuple[str, ...]
+    ended: str
+    """Why the campaign ended although experiments were left; empty where it did not."""
 
 
 def summarise(archive: Archive, name: str) -> Summary:
@@ -99,8 +129,46 @@ def summarise(archive: Archive, name: str) -> Summary:
         comparisons=tuple(Arm.model_validate(event.data) for event in archive.events(name, kind="compared")),
         seconds=campaign.seconds,
         cpu_seconds=counts.cpu_seconds,
-        cost=Cost(),
+        cost=cost_of(archive, name),
+        team=campaign.team,
+        models=campaign.models,
+        ended=_ended(archive, campaign, counts.finished),
     )
+
+
+def cost_of(archive: Archive, name: str) -> Cost:
+    """What a campaign has paid for models. Raises UnknownName."""
+    archive.campaign(name)
+    paid = archive.spending(name)
+    total = _share(paid)
+    return Cost(
+        usd=total.usd,
+        unknown=total.usd is None,
+        tokens_in=total.tokens_in,
+        tokens_out=total.tokens_out,
+        calls=total.calls,
+        by_role={role: _share([s for s in paid if s.role == role]) for role in sorted({s.role for s in paid})},
+        by_model={model: _share([s for s in paid if s.model == model]) for model in sorted({s.model for s in paid})},
+    )
+
+
+def _share(paid: Sequence[Spending]) -> Share:
+    prices = [spending.usd for spending in paid]
+    return Share(
+        usd=None if None in prices else sum(price or 0.0 for price in prices),
+        tokens_in=sum(spending.tokens_in for spending in paid),
+        tokens_out=sum(spending.tokens_out for spending in paid),
+        calls=sum(spending.calls for spending in paid),
+        repaired=sum(spending.repaired for spending in paid),
+        lost=sum(spending.lost for spending in paid),
+    )
+
+
+def _ended(archive: Archive, campaign: Campaign, finished: int) -> str:
+    if campaign.status is not CampaignStatus.FINISHED or finished >= campaign.budget.experiments:
+        return ""
+    reasons = archive.events(campaign.name, kind="ended", newest=1)
+    return str(reasons[0].data["reason"]) if reasons else ""
 
 
 def _best(archive: Archive, experiment: Experiment | None) -> Best | None:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from evolver.agents.models.errors import BudgetSpent, ModelError
 from evolver.contracts import Budget, Campaign, CampaignStatus
-from evolver.errors import UsageError
+from evolver.errors import EvolverError, UsageError
 from evolver.graph.context import Context
+from evolver.graph.floor import Floor
+from evolver.graph.losses import Losses
+from evolver.graph.recording import open_replay_memory, recorded_places
+from evolver.graph.staffing import assemble, check_staff, staff_for
 
 if TYPE_CHECKING:
     from evolver.agents.team import Team
@@ -31,6 +37,16 @@ class Office:
     spent_before: float
     opened: float = field(default_factory=time.monotonic)
     saved: float = field(default_factory=time.monotonic)
+    allow: Callable[[Budget], None] | None = None
+    """Tells the models' ledger of another budget."""
+    places: frozenset[str] | None = None
+    """Experiments that may be leased; None: any."""
+    ended: str = ""
+    """Why nothing more is proposed although budget is left."""
+    trouble: EvolverError | None = None
+    """What a person must see to before the campaign goes on."""
+    losses: Losses = field(default_factory=Losses)
+    floor: Floor = field(default_factory=Floor)
 
     def seconds(self) -> float:
         """Campaign time used, resumptions added up."""
@@ -47,6 +63,38 @@ class Office:
         limit = self.workspace.campaign.budget.seconds
         return limit is not None and self.seconds() >= limit
 
+    def may_propose(self, lane: int, seq: int) -> bool:
+        """Whether a lane may begin the experiment at its place, or go on with it."""
+        if self.allow is not None:
+            self.allow(self.workspace.campaign.budget)
+        if self.ended or self.trouble is not None or self.out_of_time():
+            return False
+        return self.places is None or f"{self.workspace.name}-{lane}-{seq}" in self.places
+
+    async def attempt(self, work: Callable[[str], Awaitable[object]], experiment: str) -> bool:
+        """Have a role do its work on an experiment. False where it could not, and the campaign comes to an end.
+
+        The other lanes finish the trials that they have begun.
+        """
+        if self.trouble is not None:
+            return False
+        try:
+            await work(experiment)
+        except BudgetSpent as error:
+            if not self.ended:
+                self.ended = str(error)
+                self.workspace.archive.add_event(self.workspace.name, "ended", reason=self.ended)
+        except (ModelError, UsageError) as error:
+            self.trouble = self.trouble or error
+        else:
+            return True
+        return False
+
+    def weigh_losses(self, experiment: str) -> None:
+        """Stop a campaign of models alone when they have given no usable answer for long."""
+        if self.workspace.campaign.team == "llm":
+            self.trouble = self.trouble or self.losses.after(self.workspace.archive, experiment)
+
 
 class Workspaces:
     """Open campaigns of this process, by home and name."""
@@ -62,6 +110,11 @@ class Workspaces:
             if key not in self._open:
                 self._open[key] = await asyncio.to_thread(_open_office, context, campaign)
             return self._open[key]
+
+    def rest(self, seconds: float) -> None:
+        """Leave time in which every lane waited for a person out of the campaigns' clocks."""
+        for office in self._open.values():
+            office.opened += seconds
 
     async def close(self, context: Context, campaign: str) -> None:
         """Close one campaign's office, if it is open."""
@@ -100,6 +153,14 @@ def register(context: Context) -> Campaign:
         if context.campaign in names:
             return _continue(archive, context)
         task = load_task(context.task)
+        budget = Budget(
+            experiments=context.experiments or task.spec.budget.experiments,
+            seconds=context.seconds,
+            usd=context.cost,
+            tokens=context.tokens,
+        )
+        staff = staff_for(context)
+        check_staff(staff, budget, context)
         campaign = Campaign(
             name=context.campaign or archive.free_name(task.name),
             task=_reference(context.task),
@@ -112,7 +173,9 @@ def register(context: Context) -> Campaign:
             recall=context.recall,
             parents=context.parents,
             notes=tuple(str(Path(note).absolute()) for note in context.notes),
-            budget=Budget(experiments=context.experiments or task.spec.budget.experiments, seconds=context.seconds),
+            budget=budget,
+            approve_above=context.approve_above,
+            **dict(staff),
         )
         archive.create_campaign(campaign)
         return campaign
@@ -137,30 +200,45 @@ def _continue(archive: Archive, context: Context) -> Campaign:
     budget = Budget(
         experiments=context.experiments or campaign.budget.experiments,
         seconds=context.seconds or campaign.budget.seconds,
-        usd=campaign.budget.usd,
-        tokens=campaign.budget.tokens,
+        usd=context.cost or campaign.budget.usd,
+        tokens=context.tokens or campaign.budget.tokens,
     )
+    staff = staff_for(context, campaign)
+    if not campaign.replays:
+        check_staff(staff, budget, context)
     return archive.update_campaign(
-        campaign.name, budget=budget, workers=context.workers, sandbox=context.sandbox, status=CampaignStatus.RUNNING
+        campaign.name,
+        budget=budget,
+        workers=context.workers,
+        sandbox=context.sandbox,
+        approve_above=campaign.approve_above if context.approve_above is None else context.approve_above,
+        status=CampaignStatus.RUNNING,
+        **dict(staff),
     )
 
 
 def _open_office(context: Context, name: str) -> Office:
     from evolver.agents.place import sandbox_for
-    from evolver.agents.team import offline_team
     from evolver.agents.workspace import Workspace
     from evolver.tasks import load_task
 
     archive = open_archive(context.home)
     campaign = archive.campaign(name)
     task = load_task(campaign.task)
-    memory = _open_memory(context.home, name, archive, task)
     home = context.home.absolute()
-    sandbox = sandbox_for(task, campaign.sandbox, campaign.workers, hidden=(home,), stage=campaign.stage)
-    workspace = Workspace(
-        name=name, home=context.home.absolute(), archive=archive, memory=memory, task=task, sandbox=sandbox
+    memory = (
+        open_replay_memory(home, archive, campaign) if campaign.replays else _open_memory(home, name, archive, task)
     )
-    return Office(workspace=workspace, team=offline_team(workspace), spent_before=campaign.seconds)
+    sandbox = sandbox_for(task, campaign.sandbox, campaign.workers, hidden=(home,), stage=campaign.stage)
+    workspace = Workspace(name=name, home=home, archive=archive, memory=memory, task=task, sandbox=sandbox)
+    crew = assemble(workspace, context)
+    return Office(
+        workspace=workspace,
+        team=crew.team,
+        allow=crew.allow,
+        spent_before=campaign.seconds,
+        places=recorded_places(archive, campaign) if campaign.replays else None,
+    )
 
 
 def _open_memory(home: Path, name: str, archive: Archive, task: Task) -> Memory:

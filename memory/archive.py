@@ -204,6 +204,14 @@ class Archive(Campaigns, Knowledge, Trials, Calls):
             add_event(connection, recorded.campaign, "coded", experiment_id, program=program.id)
             return recorded.model_copy(update={"program": program.id, "skeleton": skeleton})
 
+    def replace_program(self, experiment_id: str, program: Program, skeleton: str, who: str) -> None:
+        """Give an experiment that has no trials yet the program that a person wrote instead."""
+        with self._database.write() as connection:
+            upsert(connection, ProgramRow, {"id": program.id, "files": program.files})
+            change_experiment(connection, experiment_id, program=program.id, skeleton=skeleton)
+            campaign = experiment_row(connection, experiment_id).campaign
+            add_event(connection, campaign, "edited", experiment_id, program=program.id, who=who)
+
     def program(self, program_id: str) -> Program:
         """A program by its hash. Raises UnknownName."""
         with self._database.read() as connection:

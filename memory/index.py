@@ -186,8 +186,9 @@ class Memory:
             self._connect()
         for note in archive.notes():
             self._give(_note_entry(note))
-        self.add_lessons(archive.lessons())
         for campaign in archive.campaigns():
+            if not campaign.replays:  # a replay's lessons are another's once more
+                self.add_lessons(archive.lessons(campaign=campaign.name))
             for experiment in archive.experiments(campaign.name):
                 if experiment.proposal is not None and experiment.lane >= 0:
                     self.add_idea(

@@ -1,25 +1,24 @@
-"""The part of the archive that is about knowledge and steering: notes, lessons, directives and the event log."""
+"""The part of the archive that is about knowledge: notes, lessons and the event log."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 from pydantic import JsonValue
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, select
 
-from evolver.contracts import Directive, Event, Lesson, Note
+from evolver.contracts import Event, Lesson, Note
 from evolver.errors import UnknownName
 from evolver.memory import rows
-from evolver.memory.database import Stored
-from evolver.memory.tables import DirectiveRow, DirectiveUseRow, EventRow, LessonRow, NoteRow
+from evolver.memory.directives import Directives
+from evolver.memory.tables import EventRow, LessonRow, NoteRow
 
 _LESSON = select(LessonRow.data).where(LessonRow.id == bindparam("id"))
 _LESSONS = select(LessonRow.id, LessonRow.data).where(LessonRow.id.in_(bindparam("ids", expanding=True)))
-_DIRECTIVES = select(DirectiveRow).where(DirectiveRow.campaign == bindparam("campaign")).order_by(DirectiveRow.given)
 
 
-class Knowledge(Stored):
-    """Notes, lessons, directives and events in an open database."""
+class Knowledge(Directives):
+    """Notes, lessons and events in an open database, beside the directives."""
 
     def save_notes(self, notes: Iterable[Note]) -> None:
         """Keep notes; one of the same id is replaced."""
@@ -69,38 +68,6 @@ class Knowledge(Stored):
             if campaign is not None:
                 query = query.where(LessonRow.campaign == campaign)
             return [Lesson.model_validate(row.data) for row in connection.execute(query)]
-
-    def add_directive(self, directive: Directive) -> None:
-        """Keep a directive."""
-        with self._database.write() as connection:
-            data = directive.model_dump(mode="json", exclude={"experiments"})
-            connection.execute(
-                insert(DirectiveRow),
-                {"id": directive.id, "campaign": directive.campaign, "given": directive.when, "data": data},
-            )
-            rows.add_event(
-                connection, directive.campaign, "directive", None, directive=directive.id, text=directive.text
-            )
-
-    def directives(self, campaign: str) -> list[Directive]:
-        """A campaign's directives, oldest first, with the experiments that each was given to."""
-        with self._database.read() as connection:
-            found = connection.execute(_DIRECTIVES, {"campaign": campaign}).all()
-            if not found:
-                return []
-            uses: dict[str, list[str]] = {}
-            for use in connection.execute(
-                select(DirectiveUseRow).where(DirectiveUseRow.directive.in_([row.id for row in found]))
-            ):
-                uses.setdefault(use.directive, []).append(use.experiment)
-            return [Directive.model_validate({**row.data, "experiments": tuple(uses.get(row.id, ()))}) for row in found]
-
-    def mark_directives(self, directives: Sequence[str], experiment: str) -> None:
-        """Remember that directives were given to an experiment's proposal."""
-        if directives:
-            with self._database.write() as connection:
-                uses = ({"directive": directive, "experiment": experiment} for directive in directives)
-                rows.upsert(connection, DirectiveUseRow, *uses)
 
     def add_event(self, campaign: str, kind: str, experiment: str | None = None, **data: JsonValue) -> None:
         """Append a line to the log."""

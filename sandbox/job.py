@@ -126,6 +126,10 @@ class Sandbox(Protocol):
 
     name: str
 
+    def resize(self, slots: int) -> None:
+        """Run up to so many jobs at a time from now on; those that run go on."""
+        ...
+
     async def start(self, job: Job) -> Handle:
         """Start a job; waits for a free slot. Raises SandboxError."""
         ...

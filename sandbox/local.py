@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from evolver.errors import SandboxError
 from evolver.sandbox.job import PYTHON, Ending, Handle, Job, Limits, Outcome, Protection
 from evolver.sandbox.running import Launch, Running
+from evolver.sandbox.slots import Slots
 
 
 class LocalSandbox(ABC):
@@ -22,7 +23,7 @@ class LocalSandbox(ABC):
     """Whether programs can use this machine's GPUs."""
 
     def __init__(self, slots: int) -> None:
-        self._slots = asyncio.Semaphore(slots)
+        self._slots = Slots(slots)
         self._running: set[Running] = set()
 
     @abstractmethod
@@ -32,6 +33,10 @@ class LocalSandbox(ABC):
     @abstractmethod
     def protections(self) -> list[Protection]:
         """What is guarded, and what is not, in words for the user."""
+
+    def resize(self, slots: int) -> None:
+        """Run up to so many jobs at a time from now on; those that run go on."""
+        self._slots.resize(slots)
 
     async def start(self, job: Job) -> Handle:
         """Start a job when a slot is free; returns when its program runs. Raises SandboxError.

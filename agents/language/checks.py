@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from evolver.agents.launch import launch_of
-from evolver.agents.trial import run_trial
+from evolver.agents.trial import run_trial, without_secrets
 from evolver.agents.workspace import Workspace, experiment_folder
 from evolver.contracts import Program, Record, Trial, TrialStatus
 from evolver.errors import WorkFailed
@@ -186,7 +186,7 @@ class SandboxChecks:
         sandbox = self._workspace.sandbox
         shutil.rmtree(job.output, ignore_errors=True)
         job.output.parent.mkdir(parents=True, exist_ok=True)
-        outcome = await sandbox.wait(await sandbox.attach(job) or await sandbox.start(job))
+        outcome = without_secrets(await sandbox.wait(await sandbox.attach(job) or await sandbox.start(job)))
         if outcome.ending is Ending.CANCELLED:
             raise WorkFailed(f"check {job.id} was stopped from outside")
         return outcome

@@ -73,6 +73,10 @@ class Caller(Conversation):
             for choice in models_for(self._choices, role):
                 self._exchange.model(choice).check()
 
+    def is_down(self, model: ModelChoice) -> bool:
+        """Whether a model's provider gives no answers at the moment."""
+        return self._exchange.is_down(model)
+
     def allow(self, budget: Budget) -> None:
         """Keep another budget from now on, as when the person steering raises it."""
         self._ledger.allow(budget)
@@ -114,7 +118,9 @@ class Caller(Conversation):
         if asking.model is not None:
             return (asking.model,)
         rng = random.Random(f"{self._seed}/{asking.experiment}/{asking.role}/{asking.purpose}")
-        return in_order(models_for(self._choices, asking.role), rng)
+        choices = in_order(models_for(self._choices, asking.role), rng)
+        first = self._preferred.get((asking.experiment, asking.role))
+        return choices if first is None else (first, *(choice for choice in choices if choice != first))
 
     def _record(
         self, asking: Asking, ordinal: int, tab: Tab, seconds: float, reply: Reply | str, *, lost: bool = False

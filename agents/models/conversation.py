@@ -74,6 +74,15 @@ class Conversation(ABC):
         self._campaign = campaign
         self._answer_tokens = answer_tokens
         self._scrubber = scrubber
+        self._preferred: dict[tuple[str, Role], ModelChoice] = {}
+
+    def prefer(self, model: ModelChoice, role: Role, experiment: str) -> None:
+        """Have a role's questions about an experiment answered by this model, unless its provider is down."""
+        self._preferred[experiment, role] = model
+
+    def is_down(self, model: ModelChoice) -> bool:
+        """Whether a model cannot be reached at the moment."""
+        return False
 
     async def ask(
         self,

@@ -72,6 +72,10 @@ class Exchange:
             )
         return self._models[key]
 
+    def is_down(self, choice: ModelChoice) -> bool:
+        """Whether a model's provider gave no answer when it was last asked."""
+        return self._outages.gate(choice.server).down_since is not None
+
     async def send(self, question: Question, choices: Sequence[ModelChoice], tab: Tab) -> Reply:
         """The answer of the first of these models whose provider can be reached; costs go on the tab.
 

@@ -10,6 +10,7 @@ import logging
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
@@ -71,14 +72,20 @@ class Question:
     temperature: float | None = None
 
     def schema(self) -> dict[str, Any] | None:
-        """The JSON schema of the answer."""
-        return None if self.form is None else self.form.model_json_schema()
+        """The JSON schema of the answer; not to be changed."""
+        return None if self.form is None else _schema(self.form)
 
     def size(self) -> int:
         """Bytes of the prompt, the schema included."""
         schema = self.schema()
         said = sum(len(message.text.encode()) for message in self.messages)
         return said + (0 if schema is None else len(json.dumps(schema)))
+
+
+@cache
+def _schema(form: type[BaseModel]) -> dict[str, Any]:
+    # Making one takes milliseconds, and a call needs it several times.
+    return form.model_json_schema()
 
 
 class ChatModel:

@@ -19,6 +19,7 @@ from evolver.sandbox.containers.meeting import Meeting, left_behind
 from evolver.sandbox.containers.pool import Pool
 from evolver.sandbox.containers.shape import OWN_MOST, Shape, shape_of
 from evolver.sandbox.job import Ending, Handle, Job, Outcome, Protection
+from evolver.sandbox.slots import Slots
 
 DEVICE_INTERVAL = 1.0
 """Seconds between two looks for a free GPU."""
@@ -33,7 +34,7 @@ class Docker:
         """`ahead` containers of each kind wait for jobs, by default one a slot. Raises SandboxError."""
         self._engine = Engine()
         self._hidden = tuple(path.resolve() for path in hidden)
-        self._slots = asyncio.Semaphore(slots)
+        self._slots = Slots(slots)
         self._pool = Pool(self._engine, self._hidden, slots if ahead is None else ahead)
         self._images: dict[str, asyncio.Task[str]] = {}
         self._running: set[Contained | Collected] = set()
@@ -61,6 +62,10 @@ class Docker:
     def abandon(self) -> None:
         """Let go of everything at once; only for a sandbox that has not started a job."""
         self._engine.close()
+
+    def resize(self, slots: int) -> None:
+        """Run up to so many jobs at a time from now on; those that run go on."""
+        self._slots.resize(slots)
 
     async def start(self, job: Job) -> Handle:
         """Start a job when a slot is free; returns when its program runs. Raises SandboxError."""

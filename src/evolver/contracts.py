@@ -22,6 +22,8 @@ def now() -> datetime:
 
 SandboxKind = Literal["auto", "docker", "bubblewrap", "none"]
 """Where programs run; `none` protects nothing."""
+TeamKind = Literal["offline", "llm", "hybrid"]
+"""Who proposes and writes programs: search operators, language models, or both."""
 
 
 class Record(BaseModel):
@@ -251,7 +253,9 @@ DirectiveKind = Literal[
     "reject",
     "ask",
     "note",
+    "withdraw",
 ]
+DirectiveStatus = Literal["in force", "done", "withdrawn"]
 
 
 class Directive(Record):
@@ -263,8 +267,17 @@ class Directive(Record):
     text: str
     who: str
     when: datetime = Field(default_factory=now)
+    arguments: dict[str, JsonValue] = {}
+    """What was understood: a topic, numbers, an amount."""
+    status: DirectiveStatus = "in force"
+    outcome: str = ""
+    """What came of it, in words."""
+    number: int = 0
+    """What people call it: its place in the campaign's list, from 1; 0 before it is read from the archive."""
+    uses: int = 0
+    """How many experiments were proposed under it."""
     experiments: tuple[str, ...] = ()
-    """The experiments whose proposals it was given to."""
+    """The newest of those experiments."""
 
 
 class Budget(Record):
@@ -308,6 +321,17 @@ class Campaign(Record):
     """How a parent is chosen from the pool."""
     notes: tuple[str, ...] = ()
     """Extra note files or folders."""
+    team: TeamKind = "offline"
+    models: tuple[str, ...] = ()
+    """What `--model` named; no keys."""
+    base_url: str = ""
+    """Address of an OpenAI-compatible server that models are asked at; empty: the provider's own."""
+    replays: str = ""
+    """The campaign whose recorded answers stand in for the models."""
+    reuses_trials: bool = True
+    """Whether trials of the same program in other campaigns count here."""
+    approve_above: float | None = None
+    """Estimated seconds of trials (GPU-seconds where GPUs are used) above which a person is asked; None: never."""
     status: CampaignStatus = CampaignStatus.RUNNING
     noise: float | None = None
     """Standard deviation of the baseline's score over replicates; None until it is measured."""

@@ -28,6 +28,8 @@ class Settings(BaseSettings):
     """Further words for pip when it fills an image, such as an index; the image's history keeps them."""
     image_network: str = "default"
     """Docker network that images are built on; `host` where the default one reaches no package index."""
+    model: str = ""
+    """Models that new campaigns use unless a command names others, separated by spaces."""
     base_url: str = ""
     """Address of an OpenAI-compatible server that models are asked at; empty: the provider's own."""
     request_seconds: Annotated[float, Field(gt=0)] = 180.0

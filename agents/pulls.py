@@ -1,0 +1,126 @@
+"""Which arm made which experiment: written to the log before anything is asked, read back with what came of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from evolver.agents.arms import MODEL, OFFLINE, Arms, Pull
+from evolver.agents.evidence import compare
+from evolver.contracts import Event, Experiment, Operator, Record, VerdictKind
+
+if TYPE_CHECKING:
+    from evolver.agents.workspace import Workspace
+    from evolver.memory import Archive
+
+KIND = "arm"
+"""Of the event that says which arm an experiment was given to."""
+CHAMPION, BETTER = 1.0, 0.3
+"""Rewards of a new champion and of a program that beats its parent."""
+
+
+class Pulled(Record):
+    """An arm, and for the offline one whether it is to tune the constants of a model's program."""
+
+    arm: str
+    tunes: str = ""
+    """Id of the experiment whose constants are tuned."""
+
+
+class Pulls:
+    """The pulls of a campaign; what each came to is read once, when its experiment has a verdict."""
+
+    def __init__(self, workspace: Workspace, arms: Arms) -> None:
+        self._workspace = workspace
+        self._arms = arms
+        self._running: dict[str, Pulled] = {}
+        self._seen_event = 0
+        self.tuned = Counter[str]()
+        """How often the constants of an experiment's program were tuned on purpose."""
+        self.fruitless = Counter[str]()
+        """How often that made it no better."""
+
+    def running(self) -> Counter[str]:
+        """Pulls by arm whose experiments have no verdict yet."""
+        return Counter(pulled.arm for pulled in self._running.values())
+
+    def of(self, experiment: str) -> Pulled | None:
+        """The arm that an experiment in work was given to."""
+        return self._running.get(experiment)
+
+    def record(self, experiment: str, pulled: Pulled, indices: dict[str, float]) -> None:
+        """Give an experiment to an arm."""
+        self._workspace.archive.add_event(
+            self._workspace.name,
+            KIND,
+            experiment,
+            **pulled.model_dump(),
+            indices={arm: round(index, 4) for arm, index in indices.items()},
+        )
+        self.look()
+
+    def look(self) -> None:
+        """Take in new pulls, and what came of those whose experiments have a verdict."""
+        archive, name = self._workspace.archive, self._workspace.name
+        for event in _events(archive, name, self._seen_event):
+            self._seen_event = event.id
+            pulled = _pulled(event)
+            self._running[str(event.experiment)] = pulled
+            self.tuned[pulled.tunes] += 1
+        for key, pulled in list(self._running.items()):
+            experiment = archive.experiment(key)
+            if experiment.verdict is not None:
+                del self._running[key]
+                self._settle(experiment, pulled)
+
+    def _settle(self, experiment: Experiment, pulled: Pulled) -> None:
+        """An arm that had no usable answer is paid for its cost alone; the one that stood in for it has the reward."""
+        proposal, calls = experiment.proposal, self._workspace.archive.calls(self._workspace.name, experiment.id)
+        author = f"{MODEL}{proposal.author}" if proposal is not None and proposal.author else OFFLINE
+        prices = [call.usd for call in calls]
+        usd = None if None in prices else sum(price or 0.0 for price in prices)
+        seconds = sum(call.seconds for call in calls)
+        improved = experiment.verdict is not None and experiment.verdict.kind is VerdictKind.IMPROVED
+        operator = proposal.operator if proposal is not None else None
+        payer = pulled.arm if author == OFFLINE else author
+        if payer != author:
+            self._arms.settle(Pull(payer, usd=usd, seconds=seconds))
+        reward = CHAMPION if improved else BETTER if self._beats_parent(experiment) else 0.0
+        self.fruitless[pulled.tunes] += not reward
+        if author == OFFLINE:
+            self._arms.settle(Pull(author, reward, improved, operator=operator))
+        else:
+            self._arms.settle(Pull(author, reward, improved, usd, seconds))
+
+    def _beats_parent(self, experiment: Experiment) -> bool:
+        workspace, proposal = self._workspace, experiment.proposal
+        if (
+            experiment.score is None
+            or proposal is None
+            or not proposal.parents
+            or proposal.operator is Operator.BASELINE
+        ):
+            return False
+        mine, theirs = workspace.scores(experiment), workspace.scores(proposal.parents[0])
+        if not mine.keys() & theirs.keys():
+            return False
+        gain = compare(mine, theirs, workspace.task.metric, workspace.noise)
+        return gain.delta > workspace.task.metric.resolution and gain.interval[0] > 0.0
+
+
+def pulls_of(archive: Archive, campaign: str) -> dict[str, Pulled]:
+    """The pulls of a campaign by place, lane and number in it, whatever the campaign's name."""
+    own = f"{campaign}-"
+    found = {str(event.experiment).removeprefix(own): _pulled(event) for event in _events(archive, campaign, 0)}
+    return {place: Pulled(arm=p.arm, tunes=p.tunes.removeprefix(own)) for place, p in found.items()}
+
+
+def _pulled(event: Event) -> Pulled:
+    return Pulled(arm=str(event.data["arm"]), tunes=str(event.data["tunes"]))
+
+
+def _events(archive: Archive, campaign: str, after: int) -> list[Event]:
+    found: list[Event] = []
+    while more := archive.events(campaign, found[-1].id if found else after, kind=KIND):
+        found += more
+    return found

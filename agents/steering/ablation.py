@@ -1,0 +1,150 @@
+"""Ablate: take back each change of a program, one at a time, and see what is lost on the same replicates."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Literal
+
+from evolver.agents.evidence import compare
+from evolver.agents.retest import FRESH
+from evolver.agents.steering.changes import Change, changes_between, without
+from evolver.agents.trial import run_trial
+from evolver.agents.workspace import experiment_folder
+from evolver.contracts import Experiment, Interval, Program, Record, Trial, TrialStatus
+from evolver.errors import UsageError, WorkFailed
+
+if TYPE_CHECKING:
+    from evolver.agents.runner import Runner
+    from evolver.agents.workspace import Workspace
+
+MOST = 24
+"""Changes that are taken back; there are seldom more."""
+DONE = "ablated"
+"""Kind of the event that keeps the result."""
+Reference = Literal["baseline", "parent"]
+
+
+class Part(Record):
+    """One change, and what the program loses without it."""
+
+    change: str
+    component: str
+    gain: float | None = None
+    """What the change is worth; positive is better. None where the program has no score without it."""
+    interval: Interval | None = None
+    reason: str = ""
+    """Why there is no score."""
+
+
+class Ablation(Record):
+    """What a program owes its gain to."""
+
+    experiment: int
+    against: int
+    """Number of the experiment whose program is the reference."""
+    metric: str
+    total: float
+    """Gain over the reference on the same replicates."""
+    interval: Interval
+    seeds: tuple[int, ...]
+    parts: tuple[Part, ...]
+    """Most valuable first; those that the program cannot do without come before all."""
+    skipped: int = 0
+    """Changes beyond the most that are looked at."""
+
+    @property
+    def together(self) -> float:
+        """What the measured parts add up to; the rest of the total is what they do only jointly."""
+        return sum(part.gain or 0.0 for part in self.parts)
+
+
+async def ablate(
+    workspace: Workspace, runner: Runner, experiment: Experiment, reference: Reference = "baseline"
+) -> Ablation:
+    """Take back each change against a reference and keep the result.
+
+    Runs on the replicates that the experiment has in the search. Raises UsageError where it has no program or score,
+    or is the reference itself; WorkFailed where the reference gets no score.
+    """
+    if experiment.program is None or experiment.score is None:
+        raise UsageError(f"experiment {experiment.number} has no score; there is no gain to attribute")
+    archive, campaign = workspace.archive, workspace.campaign
+    against = _reference(workspace, experiment, reference)
+    old, new = workspace.program(against), workspace.program(experiment)
+    mine = {seed: score for seed, score in workspace.scores(experiment).items() if seed < FRESH}
+    await asyncio.gather(*(runner.trial(against.id, campaign.stage, seed) for seed in mine))
+    theirs = workspace.scores(against)
+    if not mine.keys() & theirs.keys():
+        raise WorkFailed(f"experiment {against.number} has no score on the replicates of {experiment.number}")
+    total = compare(mine, theirs, campaign.metric, workspace.noise)
+    changes = changes_between(old, new)
+    parts = await asyncio.gather(
+        *(
+            _part(workspace, experiment, place, change, without(new, change, old), mine)
+            for place, change in enumerate(changes[:MOST])
+        )
+    )
+    result = Ablation(
+        experiment=experiment.number,
+        against=against.number,
+        metric=campaign.metric.name,
+        total=total.delta,
+        interval=total.interval,
+        seeds=total.seeds,
+        parts=tuple(sorted(parts, key=lambda part: -(float("inf") if part.gain is None else part.gain))),
+        skipped=max(0, len(changes) - MOST),
+    )
+    archive.add_event(campaign.name, DONE, experiment.id, **result.model_dump(mode="json", exclude={"experiment"}))
+    return result
+
+
+def _reference(workspace: Workspace, experiment: Experiment, reference: Reference) -> Experiment:
+    archive, proposal = workspace.archive, experiment.proposal
+    if experiment.number == 0:
+        raise UsageError("the baseline has no changes to take back; name another experiment")
+    if reference == "parent" and proposal is not None and proposal.parents:
+        parent = archive.experiment(proposal.parents[0])
+        if parent.program is not None:
+            return parent
+    return archive.experiment_by_number(experiment.campaign, 0)
+
+
+async def _part(
+    workspace: Workspace,
+    experiment: Experiment,
+    place: int,
+    change: Change,
+    program: Program | None,
+    mine: dict[int, float],
+) -> Part:
+    """The trials of the program without one change."""
+    named = {"change": change.description, "component": change.component}
+    if program is None:
+        return Part(**named, reason="without it the program is no Python")
+    trials = await asyncio.gather(*(_trial(workspace, experiment, place, program, seed) for seed in sorted(mine)))
+    scores = {t.seed: t.metrics[workspace.task.metric.name] for t in trials if t.metrics}
+    if failed := next((t for t in trials if not t.metrics), None):
+        return Part(**named, reason=f"without it: {failed.status}: {failed.reason}"[:300])
+    worth = compare(mine, scores, workspace.task.metric, workspace.noise)
+    return Part(**named, gain=worth.delta, interval=worth.interval)
+
+
+async def _trial(workspace: Workspace, experiment: Experiment, place: int, program: Program, seed: int) -> Trial:
+    """One trial; from the archive where some experiment has had this very program."""
+    known = workspace.archive.finished_trial(program.id, workspace.task.version, workspace.stage, seed)
+    if known is not None:
+        return known
+    name = f"{experiment.id}-without-{place}"
+    trial = await run_trial(
+        workspace.sandbox,
+        workspace.task,
+        program,
+        workspace.stage,
+        seed,
+        experiment_folder(workspace.home, name) / f"{workspace.stage}-{seed}",
+        experiment=name,
+        labels=workspace.labels,
+    )
+    if trial.status in (TrialStatus.CANCELLED, TrialStatus.TAMPERED):
+        raise WorkFailed(f"the ablation of experiment {experiment.number} was stopped: {trial.reason}")
+    return trial

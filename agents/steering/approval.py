@@ -1,0 +1,256 @@
+"""Approval: what a trial will cost at most, who is asked, and what becomes of the answer.
+
+The archive is where questions and answers meet. A lane whose experiment would cost more than the campaign's
+`approve_above` writes the event `approval_wanted` and then looks for a directive that names its experiment. So an
+answer from any surface, and from any process, works the same: `approve 17` in a chat, the question of `evolver run` in
+a terminal, a button on a page. Only when no other lane of the process works any more does the lane call LangGraph's
+`interrupt()`, so that the run ends in a state that Studio and SDK callers can answer with `Command(resume=...)`; their
+answer is first written as a directive too. `interrupt()` at once would not do: LangGraph hands an answer on only after
+every other lane has come to its end, with the whole budget.
+"""
+
+from __future__ import annotations
+
+import difflib
+import uuid
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import JsonValue
+
+from evolver.contracts import (
+    Directive,
+    Experiment,
+    Lesson,
+    LessonStatus,
+    Operator,
+    Program,
+    Record,
+    Standing,
+    Verdict,
+    VerdictKind,
+)
+
+if TYPE_CHECKING:
+    from evolver.agents.workspace import Workspace
+    from evolver.memory import Archive
+    from evolver.tasks import Task
+
+WANTED = "approval_wanted"
+"""Kind of the event about an experiment that waits."""
+ASKED = 500
+"""Newest such events that are looked through."""
+
+
+class Estimate(Record):
+    """What an experiment can cost at most, by the limits of the task's stages."""
+
+    stages: tuple[str, ...]
+    trials: int
+    seconds: float
+    """Of all its trials, one after another."""
+    gpu_seconds: float
+    """0 where no stage uses a GPU."""
+
+    @property
+    def cost(self) -> float:
+        """What is compared with the campaign's threshold."""
+        return self.gpu_seconds or self.seconds
+
+    def __str__(self) -> str:
+        gpus = f", {self.gpu_seconds:.0f} GPU seconds" if self.gpu_seconds else ""
+        return f"at most {self.seconds:.0f} s in {self.trials} trials{gpus}"
+
+
+class Decision(Record):
+    """What a person said about an experiment that waits."""
+
+    decision: Literal["approve", "edit", "reject"]
+    reason: str = ""
+    files: dict[str, str] = {}
+    """The program to run instead; for `edit`."""
+    who: str = ""
+
+
+class Waiting(Record):
+    """An experiment that waits for a person."""
+
+    experiment: Experiment
+    estimate: Estimate
+
+
+def estimate_of(task: Task, deciding: str) -> Estimate:
+    """What one experiment can cost on the way to the deciding stage: each stage's time limit times its replicates."""
+    stages, trials, seconds, gpu_seconds = [], 0, 0.0, 0.0
+    for stage in task.stages:
+        count = stage.replicates if stage.name == deciding else 1
+        gpus = stage.accelerate.processes if stage.accelerate and stage.accelerate.gpus else 0
+        whole = stage.seconds * count * len(task.spec.phases)
+        stages.append(stage.name)
+        trials, seconds, gpu_seconds = trials + count, seconds + whole, gpu_seconds + whole * gpus
+        if stage.name == deciding:
+            break
+    return Estimate(stages=tuple(stages), trials=trials, seconds=seconds, gpu_seconds=gpu_seconds)
+
+
+def ask(archive: Archive, experiment: Experiment, estimate: Estimate) -> None:
+    """Let everyone know, once, that an experiment waits."""
+    if experiment.id not in _asked(archive, experiment.campaign):
+        plan = experiment.proposal.plan if experiment.proposal else ""
+        archive.add_event(
+            experiment.campaign,
+            WANTED,
+            experiment.id,
+            number=experiment.number,
+            plan=plan,
+            estimate=estimate.model_dump(mode="json"),
+        )
+
+
+def waiting(archive: Archive, campaign: str) -> list[Waiting]:
+    """The experiments that wait for a person now, oldest first."""
+    asked = _asked(archive, campaign)
+    if not asked:
+        return []
+    said = {key for kind in ("approved", "rejected") for key in _about(archive, campaign, kind)}
+    said |= {f"{d.arguments.get('experiment')}" for d in archive.directives_in_force(campaign) if _decides(d)}
+    return [
+        Waiting(experiment=experiment, estimate=asked[experiment.id])
+        for experiment in archive.unfinished(campaign)
+        if experiment.id in asked and not {experiment.id, str(experiment.number)} & said
+    ]
+
+
+def _asked(archive: Archive, campaign: str) -> dict[str, Estimate]:
+    events = archive.events(campaign, kind=WANTED, newest=ASKED)
+    return {event.experiment: Estimate.model_validate(event.data["estimate"]) for event in events if event.experiment}
+
+
+def _about(archive: Archive, campaign: str, kind: str) -> set[str]:
+    return {event.experiment for event in archive.events(campaign, kind=kind, newest=ASKED) if event.experiment}
+
+
+def _decides(directive: Directive) -> bool:
+    return directive.kind in ("approve", "reject") and "experiment" in directive.arguments
+
+
+def directive_for(experiment: Experiment, decision: Decision, text: str = "") -> Directive:
+    """A decision as the archive keeps it."""
+    arguments: dict[str, JsonValue] = {"experiment": experiment.number}
+    if decision.reason:
+        arguments["reason"] = decision.reason
+    if decision.files:
+        arguments["files"] = dict(decision.files)
+    said = f"{decision.decision} {experiment.number}" + (f" because {decision.reason}" if decision.reason else "")
+    return Directive(
+        id=uuid.uuid4().hex[:16],
+        campaign=experiment.campaign,
+        kind="reject" if decision.decision == "reject" else "approve",
+        text=text or said,
+        who=decision.who or "somebody",
+        arguments=arguments,
+    )
+
+
+def decision_on(archive: Archive, experiment: Experiment) -> Directive | None:
+    """The last thing that anybody said about an experiment and that has not been heeded yet."""
+    said = [
+        directive
+        for directive in archive.directives_in_force(experiment.campaign)
+        if _decides(directive) and directive.arguments["experiment"] == experiment.number
+    ]
+    return said[-1] if said else None
+
+
+def was_approved(archive: Archive, experiment: Experiment) -> bool:
+    """Whether somebody has approved it in an earlier process."""
+    return experiment.id in _about(archive, experiment.campaign, "approved")
+
+
+def settle(workspace: Workspace, experiment: Experiment, directive: Directive) -> bool:
+    """Heed a decision: True if the experiment may run, perhaps with the program that a person wrote.
+
+    A rejected one gets its verdict, and the reason becomes a lesson.
+    """
+    archive, rejected = workspace.archive, directive.kind == "reject"
+    files, reason = directive.arguments.get("files"), str(directive.arguments.get("reason", "no reason given"))
+    if rejected:
+        _reject(workspace, experiment, directive.who, reason)
+    elif isinstance(files, dict):
+        from evolver.agents.offline import skeleton
+
+        program = Program(files={name: str(text) for name, text in files.items()})
+        archive.replace_program(experiment.id, program, skeleton(program), directive.who)
+    archive.mark_directives([directive.id], experiment.id)
+    archive.close_directive(directive.id, "done", f"experiment {experiment.number} {'rejected' if rejected else 'runs'}")
+    kind = "rejected" if rejected else "approved"
+    archive.add_event(experiment.campaign, kind, experiment.id, who=directive.who, reason=reason if rejected else "")
+    return not rejected
+
+
+def _reject(workspace: Workspace, experiment: Experiment, who: str, reason: str) -> None:
+    from evolver.memory import Conclusion
+
+    proposal, said = experiment.proposal, f"rejected by {who}: {reason}"
+    lesson = Lesson(
+        id=f"rejected-{experiment.id}"[:64],
+        task=workspace.task.name,
+        campaign=workspace.name,
+        claim=f"{proposal.plan if proposal else 'the change'}: {said}",
+        component=(proposal.component if proposal else "") or "approval",
+        operator=proposal.operator if proposal else Operator.EDIT,
+        effect=0.0,
+        evidence=(experiment.id,),
+        confidence=0.0,  # nothing was measured
+        status=LessonStatus.TENTATIVE,
+    )
+    workspace.archive.conclude(
+        Conclusion(
+            experiment=experiment.id,
+            verdict=Verdict(kind=VerdictKind.UNUSABLE, reason=said),
+            standing=Standing.UNUSABLE,
+            lessons=(lesson,),
+        )
+    )
+    workspace.memory.add_lessons([lesson])
+
+
+def give_up(archive: Archive, experiment: Experiment) -> None:
+    """Close an experiment that nobody approved before the campaign was stopped."""
+    from evolver.memory import Conclusion
+
+    verdict = Verdict(kind=VerdictKind.UNUSABLE, reason="nobody approved it before the campaign was stopped")
+    archive.conclude(Conclusion(experiment=experiment.id, verdict=verdict, standing=Standing.UNUSABLE))
+
+
+def payload(archive: Archive, experiment: Experiment, estimate: Estimate) -> dict[str, JsonValue]:
+    """What a person is shown who is asked about an experiment."""
+    proposal = experiment.proposal
+    return {
+        "experiment": experiment.number,
+        "hypothesis": proposal.hypothesis if proposal else "",
+        "plan": proposal.plan if proposal else "",
+        "operator": str(proposal.operator) if proposal else "",
+        "estimate": {**estimate.model_dump(mode="json"), "words": str(estimate)},
+        "diff": difference(archive, experiment),
+        "answer": '"approve", "reject because ...", or {"decision": "approve" | "edit" | "reject", "reason": ..., '
+        '"files": {path: text}, "who": ...}',
+    }
+
+
+def difference(archive: Archive, experiment: Experiment, against: Experiment | None = None) -> str:
+    """Unified diff of an experiment's program against its first parent's, or another's."""
+    if against is None and experiment.proposal is not None and experiment.proposal.parents:
+        against = archive.experiment(experiment.proposal.parents[0])
+    old = archive.program(against.program).files if against is not None and against.program else {}
+    new = archive.program(experiment.program).files if experiment.program else {}
+    before = f"experiment {against.number}" if against else "nothing"
+    lines: list[str] = []
+    for path in sorted(old.keys() | new.keys()):
+        lines += difflib.unified_diff(
+            old.get(path, "").splitlines(),
+            new.get(path, "").splitlines(),
+            f"{before}/{path}",
+            f"experiment {experiment.number}/{path}",
+            lineterm="",
+        )
+    return "\n".join(lines)

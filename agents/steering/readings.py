@@ -1,0 +1,68 @@
+"""What a message can turn out to be."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, JsonValue
+
+from evolver.contracts import DirectiveKind, Record
+
+Topic = Literal[
+    "best",
+    "failures",
+    "learned",
+    "doing",
+    "progress",
+    "compare",
+    "changed",
+    "experiment",
+    "directives",
+    "cost",
+    "waiting",
+    "anything",
+    "help",
+]
+
+
+class Instruction(Record):
+    """Something to be done."""
+
+    reads: Literal["instruction"] = "instruction"
+    kind: DirectiveKind
+    arguments: dict[str, JsonValue] = {}
+    corrected: str = ""
+    """Words that were taken for others, in words."""
+
+
+class Inquiry(Record):
+    """Something to be answered."""
+
+    reads: Literal["inquiry"] = "inquiry"
+    about: Topic
+    numbers: tuple[int, ...] = ()
+    """Of experiments."""
+    topic: str = ""
+    corrected: str = ""
+
+
+class Start(Record):
+    """A campaign to be started."""
+
+    reads: Literal["start"] = "start"
+    task: str
+    experiments: int | None = None
+    seconds: float | None = None
+    workers: int | None = None
+    corrected: str = ""
+
+
+class Unclear(Record):
+    """Nothing that may be acted on: what was understood so far, and what could be said instead."""
+
+    reads: Literal["unclear"] = "unclear"
+    understood: str
+    examples: tuple[str, ...]
+
+
+Reading = Annotated[Instruction | Inquiry | Start | Unclear, Field(discriminator="reads")]

@@ -1,0 +1,88 @@
+"""Carries out a directive to verify or ablate, and says in words what came out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evolver.agents.steering.ablation import Ablation, ablate
+from evolver.agents.steering.verification import Difference, Verification, verify
+from evolver.contracts import Directive, Experiment, Interval
+from evolver.errors import UsageError
+
+if TYPE_CHECKING:
+    from evolver.agents.runner import Runner
+    from evolver.agents.workspace import Workspace
+
+
+async def rerun(workspace: Workspace, runner: Runner, directive: Directive) -> Verification | Ablation:
+    """Run what a directive asks for and close it. Raises as `verify` and `ablate`."""
+    experiment = _experiment(workspace, directive)
+    result: Verification | Ablation
+    if directive.kind == "verify":
+        result = await verify(workspace, runner, experiment)
+        words = verified_words(result)
+    else:
+        against = "parent" if directive.arguments.get("against") == "parent" else "baseline"
+        result = await ablate(workspace, runner, experiment, "parent" if against == "parent" else "baseline")
+        words = "\n".join(ablated_lines(result))
+    workspace.archive.mark_directives([directive.id], experiment.id)
+    workspace.archive.close_directive(directive.id, "done", words)
+    return result
+
+
+def _experiment(workspace: Workspace, directive: Directive) -> Experiment:
+    number = directive.arguments.get("experiment")
+    if isinstance(number, int):
+        return workspace.archive.experiment_by_number(workspace.name, number)
+    champion = workspace.archive.champion(workspace.name)
+    if champion is None:
+        raise UsageError(f"campaign {workspace.name} has no champion yet; name an experiment")
+    return champion
+
+
+def verified_words(result: Verification) -> str:
+    """A verification in one paragraph."""
+    fit = f" (in the search {result.fit:.6g}, fit)" if result.fit is not None else ""
+    seeds = "1 fresh run" if len(result.seeds) == 1 else f"{len(result.seeds)} fresh replicates"
+    said = f"Experiment {result.experiment}: {result.metric} {_score(result.mean, result.interval)} on {seeds}{fit}"
+    for name, difference in (("baseline", result.baseline), ("champion", result.champion)):
+        if difference is not None:
+            said += f"; {_difference(difference)} against the {name}" + (
+                f", experiment {difference.number}" if name == "champion" else ""
+            )
+    return f"{said}."
+
+
+def ablated_lines(result: Ablation) -> list[str]:
+    """An ablation, a line per change."""
+    head = f"against experiment {result.against}" if result.against else "against the baseline"
+    gain = _gain(result.total, result.interval)
+    lines = [
+        f"Experiment {result.experiment} gains {gain} {result.metric} {head} "
+        f"({len(result.seeds)} replicate{'' if len(result.seeds) == 1 else 's'}, fit). Without one change at a time:"
+    ]
+    for part in result.parts:
+        if part.gain is None or part.interval is None:
+            lines.append(f"  needed     {part.change} ({part.reason})")
+        else:
+            lines.append(f"  {_gain(part.gain, part.interval):10} {part.change}")
+    if not result.parts:
+        lines.append("  nothing was changed but comments and formatting")
+    else:
+        rest = result.total - result.together
+        lines.append(f"  {rest:+.4g} of the gain belongs to no single change (they act together or replace each other)")
+    if result.skipped:
+        lines.append(f"  {result.skipped} more changes were not looked at")
+    return lines
+
+
+def _score(mean: float, interval: Interval) -> str:
+    return f"{mean:.6g}" if interval[0] == interval[1] else f"{mean:.6g} [{interval[0]:.6g}, {interval[1]:.6g}]"
+
+
+def _gain(delta: float, interval: Interval) -> str:
+    return f"{delta:+.4g}" if interval[0] == interval[1] else f"{delta:+.4g} [{interval[0]:+.4g}, {interval[1]:+.4g}]"
+
+
+def _difference(difference: Difference) -> str:
+    return _gain(difference.delta, difference.interval)

@@ -1,0 +1,91 @@
+"""Verify: any experiment once more on fresh replicates, beside the baseline and the champion on the same ones."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from evolver.agents.evidence import Comparison, compare, interval_of_mean
+from evolver.agents.retest import REPLICATES, VERIFIED
+from evolver.contracts import Experiment, Interval, Record
+from evolver.errors import UsageError, WorkFailed
+
+if TYPE_CHECKING:
+    from evolver.agents.runner import Runner
+    from evolver.agents.workspace import Workspace
+
+APART = 1000
+"""Seeds between two verifications."""
+DONE = "verified"
+"""Kind of the event that keeps the result."""
+
+
+class Difference(Record):
+    """An experiment beside another on the same fresh replicates; positive is better."""
+
+    number: int
+    delta: float
+    interval: Interval
+
+    @classmethod
+    def of(cls, number: int, comparison: Comparison) -> Difference:
+        """What people are told of a comparison."""
+        return cls(number=number, delta=comparison.delta, interval=comparison.interval)
+
+
+class Verification(Record):
+    """What came out on fresh replicates (held-out), beside what the search saw (fit)."""
+
+    experiment: int
+    metric: str
+    mean: float
+    interval: Interval
+    seeds: tuple[int, ...]
+    fit: float | None
+    """The score of the search, on replicates that the program was chosen by."""
+    baseline: Difference | None = None
+    champion: Difference | None = None
+    """None where it is the champion itself."""
+
+
+async def verify(workspace: Workspace, runner: Runner, experiment: Experiment) -> Verification:
+    """Run an experiment on replicates that nobody has seen (one if the task is deterministic), and keep the result.
+
+    Raises UsageError where it has no program, WorkFailed where it gets no score.
+    """
+    if experiment.program is None:
+        raise UsageError(f"experiment {experiment.number} has no program; there is nothing to run")
+    archive, campaign = workspace.archive, workspace.campaign
+    done = len(archive.events(campaign.name, kind=DONE, newest=APART))
+    count = 1 if workspace.noise.deterministic else min(REPLICATES, workspace.task.stage(campaign.stage).replicates)
+    seeds = [VERIFIED + APART * done + place for place in range(count)]
+    beside = {
+        "baseline": archive.experiment_by_number(campaign.name, 0),
+        "champion": archive.experiment(campaign.champion) if campaign.champion else None,
+    }
+    ran = dict.fromkeys((experiment.id, *(other.id for other in beside.values() if other)))
+    await asyncio.gather(
+        *(runner.trial(key, campaign.stage, seed, fresh=True) for key in ran for seed in seeds)
+    )
+    scores = {key: {s: v for s, v in workspace.scores(key).items() if s in seeds} for key in ran}
+    mine = scores[experiment.id]
+    if not mine:
+        trials = [t for t in archive.trials(experiment.id) if t.seed in seeds]
+        why = "; ".join(sorted({f"{t.status}: {t.reason}"[:200] for t in trials}))
+        raise WorkFailed(f"experiment {experiment.number} got no score on fresh replicates ({why})")
+    differences = {
+        name: Difference.of(other.number, compare(mine, scores[other.id], campaign.metric, workspace.noise))
+        for name, other in beside.items()
+        if other is not None and other.id != experiment.id and mine.keys() & scores[other.id].keys()
+    }
+    result = Verification(
+        experiment=experiment.number,
+        metric=campaign.metric.name,
+        mean=sum(mine.values()) / len(mine),
+        interval=interval_of_mean(list(mine.values()), workspace.noise),
+        seeds=tuple(sorted(mine)),
+        fit=experiment.score,
+        **differences,
+    )
+    archive.add_event(campaign.name, DONE, experiment.id, **result.model_dump(mode="json", exclude={"experiment"}))
+    return result

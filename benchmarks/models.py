@@ -1,0 +1,231 @@
+"""What models cost in time beside their own, and whether the hybrid team is worth its name.
+
+    python benchmarks/models.py [--experiments 120] [--slots 4] [--latency 0.5] [--trial 2.0]
+    python benchmarks/models.py --overhead [--experiments 100]
+    python benchmarks/models.py --hybrid [--seeds 5] [--experiments 20]
+
+Throughput: candidates that sleep, a scripted model server in a process of its own. With c calls of latency L and S
+seconds in a slot for one experiment (candidate, judge and import check, as measured), k slots and n lanes allow
+
+    min(k / S, n / (c L + S))
+
+experiments a second: slots that are never idle, or lanes that never wait for one.
+
+Overhead: one worker; what an experiment takes beside its jobs and the latency of its calls.
+
+Hybrid: circle-packing with `helpful` and `useless` scripted models against the offline team, at equal experiments.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from circle_packing import evolver  # type: ignore[import-not-found]
+from langchain_core.runnables import RunnableConfig
+from overhead import Stopwatch  # type: ignore[import-not-found]
+from scripted_model import serving  # type: ignore[import-not-found]
+
+from evolver.graph import Context
+from evolver.graph.campaign import build_graph, recursion_limit
+from evolver.graph.workspaces import Office, Workspaces, open_archive
+from evolver.sandbox.local import LocalSandbox
+from evolver.sandbox.slots import Slots
+
+TASKS = Path(__file__).parent / "tasks"
+NAME = "models"
+
+
+def sleeping_task(folder: Path, seconds: float) -> Path:
+    """The sleeper task with one fixed time."""
+    task = Path(shutil.copytree(TASKS / "sleeper", folder / "sleeper"))
+    harness = (task / "harness.py").read_text().replace("MEAN, SIGMA = 0.5, 1.0", f"MEAN, SIGMA = {seconds}, 0.0")
+    (task / "harness.py").write_text(harness)
+    return task
+
+
+class TimedSlots(Slots):
+    """The sandbox's slots, with the moments at which one was taken (+1) or given back (-1)."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.changes: list[tuple[float, int]] = []
+
+    async def acquire(self) -> None:
+        """Take a slot."""
+        await super().acquire()
+        self.changes.append((time.perf_counter(), 1))
+
+    def release(self) -> None:
+        """Give a slot back."""
+        self.changes.append((time.perf_counter(), -1))
+        super().release()
+
+
+async def run(context: Context, furnish: Callable[[Office], None]) -> None:
+    """One campaign, its office furnished with instruments before anything runs."""
+    workspaces = Workspaces()
+    opened, done = workspaces.get, set[int]()
+
+    async def get(ctx: Context, name: str) -> Office:
+        office = await opened(ctx, name)
+        if id(office) not in done:
+            done.add(id(office))
+            furnish(office)
+        return office
+
+    workspaces.get = get  # type: ignore[method-assign, assignment]
+    limit: RunnableConfig = {"recursion_limit": recursion_limit(context.experiments or 1)}
+    await build_graph(workspaces).ainvoke({"campaign": NAME}, limit, context=context)
+
+
+def context_for(task: Path, home: Path, url: str, experiments: int, workers: int) -> Context:
+    staff: dict[str, Any] = {"team": "llm", "models": ("openai:scripted",), "base_url": url}
+    return Context(
+        task=str(task),
+        campaign=NAME,
+        experiments=experiments,
+        workers=workers,
+        home=home,
+        sandbox="bubblewrap",
+        **staff,
+    )
+
+
+def throughput(experiments: int, workers: int, latency: float, trial: float) -> None:
+    slots, moments = TimedSlots(workers), list[float]()
+
+    def furnish(office: Office) -> None:
+        assert isinstance(office.workspace.sandbox, LocalSandbox)
+        office.workspace.sandbox._slots = slots
+        conclude = office.team.critic.conclude
+
+        async def timed(experiment_id: str) -> object:
+            verdict = await conclude(experiment_id)
+            moments.append(time.perf_counter())
+            return verdict
+
+        office.team.critic.conclude = timed  # type: ignore[method-assign, assignment]
+
+    with tempfile.TemporaryDirectory(prefix="evolver-models-") as folder, serving("sleeper", latency) as url:
+        home = Path(folder) / "home"
+        asyncio.run(run(context_for(sleeping_task(Path(folder), trial), home, url, experiments, workers), furnish))
+        with open_archive(home) as archive:
+            calls = archive.calls(NAME)
+    lanes = 2 * workers
+    begin, end = moments[lanes - 1], moments[-lanes]
+    done = len(moments) - 2 * lanes + 1
+    rate = done / (end - begin)
+    held = busy_between(slots.changes, begin, end) / done
+    per_experiment = len(calls) / experiments
+    by_slots, by_lanes = workers / held, lanes / (per_experiment * latency + held)
+    print(
+        f"{experiments} experiments, {workers} slots, {lanes} lanes, {per_experiment:.2f} calls each at {latency:g} s"
+    )
+    print(f"an experiment holds a slot for {held:.2f} s; slots allow {by_slots:.2f}/s, lanes {by_lanes:.2f}/s")
+    print(f"throughput {rate:.2f}/s: {rate / min(by_slots, by_lanes):.1%} of the limit")
+
+
+def busy_between(changes: list[tuple[float, int]], begin: float, end: float) -> float:
+    """Slot seconds that were held between two moments."""
+    busy, held, last = 0.0, 0, changes[0][0]
+    for moment, change in changes:
+        busy += held * max(0.0, min(moment, end) - max(last, begin))
+        held, last = held + change, moment
+    return busy
+
+
+def overhead(experiments: int, latency: float) -> None:
+    watches: list[Stopwatch] = []
+    used = list[float]()
+
+    def furnish(office: Office) -> None:
+        watches.append(Stopwatch(office))
+        conclude = office.team.critic.conclude
+
+        async def timed(experiment_id: str) -> object:
+            used.append(time.process_time())
+            return await conclude(experiment_id)
+
+        office.team.critic.conclude = timed  # type: ignore[method-assign, assignment]
+
+    with tempfile.TemporaryDirectory(prefix="evolver-models-") as folder, serving("sleeper", latency) as url:
+        home = Path(folder) / "home"
+        context = context_for(sleeping_task(Path(folder), 0.001), home, url, experiments, 1)
+        asyncio.run(run(context, furnish))
+        with open_archive(home) as archive:
+            of_experiment = {e.number: archive.calls(NAME, e.id) for e in archive.experiments(NAME)[1:]}
+    beside, in_calls, waiting = [], [], 0.0
+    for number, cost in enumerate(watches[0].costs[1:], start=2):  # the first one opens libraries and connections
+        calls = of_experiment[number]
+        waiting = sum(call.seconds for call in calls)
+        beside.append(cost - waiting)
+        in_calls.append(waiting - latency * len(calls))
+    whole = [a + b for a, b in zip(beside, in_calls, strict=True)]
+    print(f"milliseconds per experiment beside jobs and latency, {len(whole)} experiments, one worker")
+    cpu = [after - before for before, after in pairwise(used[1:])]
+    parts = {"outside of calls": beside, "inside of calls": in_calls, "together": whole, "CPU of this process": cpu}
+    for name, part in parts.items():
+        ordered = sorted(part)
+        print(f"{name:22}p50 {statistics.median(part) * 1e3:7.1f}   p95 {ordered[int(len(part) * 0.95)] * 1e3:7.1f}")
+
+
+def hybrid(seeds: int, experiments: int) -> None:
+    print(
+        f"circle-packing, {experiments} experiments, 1 worker\n{'seed':>4}{'offline':>12}{'helpful':>12}{'useless':>12}"
+    )
+    rows = []
+    for seed in range(seeds):
+        row = [pack(seed, experiments, script) for script in ("", "helpful", "useless")]
+        rows.append(row)
+        print(f"{seed:4}" + "".join(f"{score:12.6f}" for score, _ in row), flush=True)
+        print("    " + "".join(f"{f'{asked} asked':>12}" for _, asked in row), flush=True)
+    for place, name in ((1, "helpful"), (2, "useless")):
+        worse = sum(row[place][0] < row[0][0] - 1e-6 for row in rows)
+        print(f"hybrid with the {name} model is worse than offline on {worse} of {seeds} seeds")
+
+
+def pack(seed: int, experiments: int, script: str) -> tuple[float, int]:
+    """The best score of a campaign, and how many experiments asked the model."""
+    words = ["run", "circle-packing", "-n", str(experiments), "-w", "1", "-s", str(seed), "--sandbox", "bubblewrap"]
+    with tempfile.TemporaryDirectory(prefix="evolver-models-") as home:
+        if not script:
+            summary = evolver(home, *words)
+        else:
+            with serving(script, 0.05) as url:
+                summary = evolver(home, *words, "--team", "hybrid", "--model", "openai:scripted", "--base-url", url)
+        with open_archive(Path(home)) as archive:
+            asked = len({call.experiment for call in archive.calls(str(summary["campaign"]))})
+    return float(summary["best"]["mean"]), asked
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--overhead", action="store_true")
+    parser.add_argument("--hybrid", action="store_true")
+    parser.add_argument("--experiments", type=int)
+    parser.add_argument("--slots", type=int, default=4)
+    parser.add_argument("--latency", type=float, default=0.5)
+    parser.add_argument("--trial", type=float, default=2.0)
+    parser.add_argument("--seeds", type=int, default=5)
+    options = parser.parse_args()
+    os.environ.pop("OPENAI_API_KEY", None)
+    if options.hybrid:
+        hybrid(options.seeds, options.experiments or 20)
+    elif options.overhead:
+        overhead(options.experiments or 100, 0.05)
+    else:
+        throughput(options.experiments or 120, options.slots, options.latency, options.trial)
+
+
+if __name__ == "__main__":
+    main()

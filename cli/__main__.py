@@ -1,0 +1,5 @@
+"""`python -m evolver.cli` is `evolver`."""
+
+from evolver.cli import main
+
+main()

@@ -1,0 +1,116 @@
+"""`evolver run` in a terminal asks about experiments that wait for approval, beside all other surfaces."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import os
+import select
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from rich.console import Console
+from rich.syntax import Syntax
+
+from evolver.agents.steering.approval import Decision, Waiting, difference, directive_for, waiting
+from evolver.contracts import Program
+from evolver.graph.workspaces import open_archive
+from evolver.memory import Archive
+
+LOOK_EVERY = 0.5
+DIFF = 40
+"""Lines of a diff that are shown."""
+ASK = "approve (a), reject (r REASON), edit (e), or leave it for later (Enter)? "
+
+
+class Approvals:
+    """Asks about each experiment once; what is left for later can be answered by `evolver chat`."""
+
+    def __init__(self, home: Path, campaign: str, aside: Callable[[], AbstractContextManager[None]]) -> None:
+        """`aside` takes the live display away while a question stands there."""
+        self._home = home
+        self._campaign = campaign
+        self._aside = aside
+        self._ending = threading.Event()
+        self._asked: set[str] = set()
+
+    async def watch(self) -> None:
+        """Ask whenever an experiment waits, until `end`."""
+        while not self._ending.is_set():
+            one = await asyncio.to_thread(self._next)
+            if one is None:
+                await asyncio.sleep(LOOK_EVERY)
+                continue
+            self._asked.add(one.experiment.id)
+            with self._aside():
+                await asyncio.to_thread(self._ask, one)
+
+    def end(self) -> None:
+        """Ask no more, and give up a question that stands there."""
+        self._ending.set()
+
+    def _next(self) -> Waiting | None:
+        with open_archive(self._home) as archive:
+            waits = waiting(archive, self._campaign)
+        return next((one for one in waits if one.experiment.id not in self._asked), None)
+
+    def _ask(self, one: Waiting) -> None:
+        console, experiment = Console(highlight=False), one.experiment
+        with open_archive(self._home) as archive:
+            diff = difference(archive, experiment).splitlines()
+            plan = experiment.proposal.plan if experiment.proposal else ""
+            console.print(f"\nExperiment {experiment.number} waits for approval: {one.estimate}", style="bold yellow")
+            console.print(plan, markup=False)
+            console.print(Syntax("\n".join(diff[:DIFF]), "diff", background_color="default", word_wrap=True))
+            while (answer := self._line(archive, one)) is not None:
+                decision = self._decision(archive, one, answer.strip())
+                if decision is not None:
+                    archive.add_directive(directive_for(experiment, decision))
+                    return
+                if not answer.strip():
+                    console.print(f"Later: evolver chat {self._campaign}, then `approve {experiment.number}`")
+                    return
+
+    def _line(self, archive: Archive, one: Waiting) -> str | None:
+        """What is typed; None where somebody else was quicker, or the campaign ends."""
+        print(ASK, end="", flush=True)
+        while not self._ending.is_set():
+            if select.select([sys.stdin], [], [], LOOK_EVERY)[0]:
+                return sys.stdin.readline()
+            if all(other.experiment.id != one.experiment.id for other in waiting(archive, self._campaign)):
+                print("(answered elsewhere)")
+                return None
+        print()
+        return None
+
+    def _decision(self, archive: Archive, one: Waiting, answer: str) -> Decision | None:
+        word, _, rest = answer.partition(" ")
+        who = getpass.getuser()
+        if word.lower() in ("a", "approve", "y", "yes"):
+            return Decision(decision="approve", who=who)
+        if word.lower() in ("r", "reject", "n", "no"):
+            reason = rest.strip().removeprefix("because ").strip()
+            if reason:
+                return Decision(decision="reject", reason=reason, who=who)
+            print("Say why, as in: r it is too dear")
+        elif word.lower() in ("e", "edit") and one.experiment.program:
+            files = _edited(archive.program(one.experiment.program))
+            return Decision(decision="edit", files=files, who=who)
+        return None
+
+
+def _edited(program: Program) -> dict[str, str]:
+    """The program's files as the person leaves them in their editor."""
+    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+    with tempfile.TemporaryDirectory() as folder:
+        paths = {name: Path(folder, name) for name in program.files}
+        for name, path in paths.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(program.files[name])
+        subprocess.run([*editor.split(), *map(str, paths.values())], check=False)
+        return {name: path.read_text() for name, path in paths.items()}

@@ -1,0 +1,90 @@
+"""What `evolver chat` shows of the campaign: a few lines above the input, and the news as they come."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from rich.console import Console
+
+from evolver.agents.steering.approval import waiting
+from evolver.cli.happenings import happening
+from evolver.cli.progress import conclusion_line
+from evolver.contracts import VerdictKind
+from evolver.graph.lock import is_running
+from evolver.graph.workspaces import open_archive
+from evolver.memory import Archive
+
+WIDTH = 100
+SHOWN = 3
+"""Experiments in work."""
+
+
+class View:
+    """Looks into the archive in a thread of its own, so that typing is never slow."""
+
+    refresh = 0.5
+    """Seconds between looks."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self.campaign = ""
+        self._seen: tuple[str, int] = ("", 0)
+        self._lines: list[str] = []
+        self._ending = threading.Event()
+        self._looked = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="evolver-view", daemon=True)
+
+    def __enter__(self) -> View:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ending.set()
+        self._thread.join(timeout=5)
+
+    def above(self) -> StyleAndTextTuples:
+        """The state and the prompt, for the input line."""
+        if self.campaign and self._seen[0] != self.campaign:
+            self._looked.wait(2.0)
+        state = [("fg:ansicyan", f"{line}\n") for line in self._lines]
+        return [*state, ("bold", "> ")]
+
+    def _watch(self) -> None:
+        with open_archive(self._home) as archive:
+            while not self._ending.is_set():
+                if self.campaign:
+                    self._look(archive, self.campaign)
+                    self._looked.set()
+                self._ending.wait(self.refresh)
+
+    def _look(self, archive: Archive, name: str) -> None:
+        if self._seen[0] != name:
+            newest = archive.events(name, newest=1)
+            self._seen = (name, newest[0].id if newest else 0)
+        # Made anew each time: standard output is exchanged while the prompt is shown.
+        console = Console(highlight=False, soft_wrap=True)
+        for event in archive.events(name, after=self._seen[1]):
+            self._seen = (name, event.id)
+            if event.kind == "concluded" and event.experiment:
+                experiment = archive.experiment(event.experiment)
+                if experiment.verdict is not None and experiment.verdict.kind is VerdictKind.IMPROVED:
+                    console.print(conclusion_line(experiment, WIDTH))
+            elif event.kind != "directive" and (line := happening(event)) is not None:
+                console.print(line)
+        self._lines = _state(archive, name, running=is_running(self._home, name))
+
+
+def _state(archive: Archive, name: str, *, running: bool) -> list[str]:
+    campaign, counts = archive.campaign(name), archive.counts(name)
+    champion = archive.champion(name)
+    best = "" if champion is None or champion.score is None else f"  best {champion.score:.6g} (experiment {champion.number})"
+    status = str(campaign.status) if running or campaign.status != "running" else "not running, say `go on`"
+    lines = [f"── {name}: {status}  {counts.finished}/{campaign.budget.experiments}{best}"]
+    waits = {one.experiment.id for one in waiting(archive, name)}
+    for experiment in archive.unfinished(name)[:SHOWN]:
+        plan = " ".join((experiment.proposal.plan if experiment.proposal else "thinking").split())
+        note = "waits for approval: " if experiment.id in waits else ""
+        lines.append(f"   {experiment.number}  {note}{plan}"[:WIDTH])
+    return lines

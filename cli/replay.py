@@ -1,0 +1,74 @@
+"""`evolver replay`: a campaign once more, from its recorded answers."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from evolver.cli.choices import sandbox_choice
+from evolver.settings import Settings
+
+if TYPE_CHECKING:
+    from evolver.cli.progress import Progress
+    from evolver.graph.context import Context
+    from evolver.graph.replay import Agreement
+
+SHOWN = 20
+LONGEST = 100
+
+
+def run_again(recorded: str, name: str, fresh: bool, workers: int | None, sandbox: str | None, as_json: bool) -> int:
+    """Replay a campaign and print what differs; 0 if nothing does, else 1."""
+    from evolver.cli.progress import Progress
+    from evolver.cli.run import check_name
+    from evolver.graph.context import Context
+    from evolver.graph.replay import register_replay
+    from evolver.graph.workspaces import open_archive
+
+    if name:
+        check_name(name)
+    home = Settings().home
+    with open_archive(home) as archive:
+        source = archive.campaign(recorded)
+    context = Context(
+        task=source.task,
+        campaign=name,
+        workers=workers or source.workers,
+        sandbox=sandbox_choice(sandbox) if sandbox else source.sandbox,
+        home=home,
+    )
+    campaign = register_replay(context, recorded, fresh=fresh)
+    context = context.model_copy(update={"campaign": campaign.name})
+    result = asyncio.run(_under_progress(context, Progress(home, campaign, to_stderr=as_json)))
+    if as_json:
+        print(result.model_dump_json())
+    else:
+        _print(result, source.workers if workers is None else workers)
+    return 0 if result.agrees else 1
+
+
+async def _under_progress(context: Context, progress: Progress) -> Agreement:
+    from evolver.graph.replay import replay
+
+    async with progress.watching():
+        return await replay(context)
+
+
+def _print(result: Agreement, workers: int) -> None:
+    if result.agrees:
+        print(
+            f"{result.replay} agrees with {result.campaign}: the same proposals, programs and verdicts in "
+            f"{result.experiments} experiments."
+        )
+        return
+    numbers = sorted({difference.number for difference in result.differences})
+    print(f"{result.replay} differs from {result.campaign} in {len(numbers)} of {result.experiments} experiments:")
+    for difference in result.differences[:SHOWN]:
+        print(
+            f"  experiment {difference.number}, {difference.what}: {difference.recorded[:LONGEST]} | "
+            f"{difference.replayed[:LONGEST]}"
+        )
+    if len(result.differences) > SHOWN:
+        print(f"  and {len(result.differences) - SHOWN} differences more; --json prints all")
+    if workers > 1:
+        print("With several workers, what an experiment knows depends on which others were faster.")

@@ -1,0 +1,28 @@
+"""`evolver report`: a campaign as one HTML file."""
+
+from __future__ import annotations
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+
+from evolver.errors import UsageError
+from evolver.settings import Settings
+
+
+def write_report(name: str, output: Path | None, as_json: bool) -> None:
+    """Write the report. Raises UnknownName, and UsageError where the file cannot be written or plotly is missing."""
+    if find_spec("plotly") is None:
+        raise UsageError("the report draws with plotly, which is missing: pip install 'evolver[serve]'")
+    from evolver.web.report import report
+
+    text = report(Settings().home, name)
+    path = output or Path(f"{name}.html")
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"--output {path}: {(error.strerror or str(error)).lower()}") from None
+    if as_json:
+        print(json.dumps({"campaign": name, "output": str(path.absolute()), "bytes": path.stat().st_size}))
+    else:
+        print(f"Wrote {path}; open it in a browser, or send it: it needs no other file and no network.")

@@ -1,0 +1,42 @@
+"""`evolver verify` and `evolver ablate`: run an experiment again and say what came out."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import json
+import sys
+from pathlib import Path
+
+from evolver.contracts import Directive
+from evolver.errors import WorkFailed
+from evolver.graph.lock import is_running
+from evolver.graph.rerun import Kind, run_again
+from evolver.graph.workspaces import open_archive
+from evolver.settings import Settings
+
+RESULT: dict[Kind, str] = {"verify": "verified", "ablate": "ablated"}
+
+
+def rerun(campaign: str, kind: Kind, number: int, against: str, as_json: bool) -> None:
+    """Run it here, or in the process that runs the campaign. Raises UsageError, UnknownName, WorkFailed."""
+    home = Settings().home
+    with open_archive(home) as archive:
+        archive.campaign(campaign)
+    if is_running(home, campaign):
+        print(f"Campaign {campaign} is running; its process does this between two experiments.", file=sys.stderr)
+    directive = asyncio.run(run_again(home, campaign, kind, number, getpass.getuser(), against))
+    if directive.outcome.startswith("failed: "):
+        raise WorkFailed(directive.outcome.removeprefix("failed: "))
+    if as_json:
+        print(json.dumps(_result(home, directive, kind, number)))
+    else:
+        print(directive.outcome)
+
+
+def _result(home: Path, directive: Directive, kind: Kind, number: int) -> dict[str, object]:
+    with open_archive(home) as archive:
+        experiment = archive.experiment_by_number(directive.campaign, number)
+        events = [e for e in archive.events(directive.campaign, kind=RESULT[kind], newest=100) if e.experiment]
+    data = next(event.data for event in reversed(events) if event.experiment == experiment.id)
+    return {"campaign": directive.campaign, "experiment": number, **data}

@@ -1,0 +1,60 @@
+"""The commands that steer a campaign or run its experiments again; bodies import what they need."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from evolver.errors import UsageError
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on standard output.")]
+Number = Annotated[int, typer.Argument(min=0, help="Number of the experiment.")]
+Campaign = Annotated[str, typer.Argument(help="Name of the campaign (see `evolver list`).")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(chat)
+    app.command()(verify)
+    app.command()(ablate)
+
+
+def chat(
+    campaign: Annotated[
+        str | None, typer.Argument(help="Name of the campaign; default: the newest one, those that run first.")
+    ] = None,
+    who: Annotated[str | None, typer.Option("--as", help="Your name, which directives are kept under.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object for each message.")] = False,
+) -> None:
+    """Talk to a campaign, also one that another process runs: steer it, ask it, start it; or pipe messages in."""
+    from evolver.cli.chat import chat as talk
+
+    talk(campaign, who, json)
+
+
+def verify(campaign: Campaign, experiment: Number, json: Json = False) -> None:
+    """Run an experiment on fresh replicates, beside the baseline and the champion."""
+    from evolver.cli.rerun import rerun
+
+    rerun(campaign, "verify", experiment, "", json)
+
+
+def ablate(
+    campaign: Campaign,
+    experiment: Number,
+    against: Annotated[
+        str, typer.Option("--against", help="baseline or parent: the program that changes are counted from.")
+    ] = "baseline",
+    json: Json = False,
+) -> None:
+    """Take back each change of an experiment's program, one at a time, and say what each is worth."""
+    from evolver.cli.rerun import rerun
+
+    rerun(campaign, "ablate", experiment, _reference(against), json)
+
+
+def _reference(word: str) -> Literal["", "parent"]:
+    if word not in ("baseline", "parent"):
+        raise UsageError(f"--against {word}: choose baseline or parent")
+    return "parent" if word == "parent" else ""

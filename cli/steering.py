@@ -1,0 +1,56 @@
+"""The directives of a campaign in a table, with what each changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+from rich.text import Text
+
+from evolver.agents.steering.effect import effect_of
+from evolver.contracts import Directive
+
+if TYPE_CHECKING:
+    from evolver.memory import Archive
+
+MEASURED = ("focus", "avoid", "pin", "note")
+"""Kinds whose effect can be measured: proposals are made under them."""
+
+
+def directives_of(archive: Archive, name: str) -> list[Directive]:
+    """All that was ordered; questions are left out."""
+    return [directive for directive in archive.directives(name) if directive.kind != "ask"]
+
+
+def directives_json(archive: Archive, name: str) -> list[dict[str, Any]]:
+    """Directives with their measured effect, for `--json`."""
+    return [
+        {
+            **directive.model_dump(mode="json"),
+            "effect": effect_of(archive, directive).model_dump(mode="json") if directive.kind in MEASURED else None,
+        }
+        for directive in directives_of(archive, name)
+    ]
+
+
+def directives_table(archive: Archive, name: str) -> Table | None:
+    """A row for each directive; None where there are none."""
+    known = directives_of(archive, name)
+    if not known:
+        return None
+    table = Table(box=None, header_style="dim", expand=True)
+    for column in ("no.", "when", "who", "status", "experiments"):
+        table.add_column(column, no_wrap=True, justify="right" if column in ("no.", "experiments") else "left")
+    table.add_column("said, and what came of it", overflow="ellipsis", no_wrap=True, ratio=1)
+    for d in known:
+        effect = str(effect_of(archive, d)) if d.kind in MEASURED else d.outcome.partition("\n")[0]
+        said = Text(d.text.partition("\n")[0])
+        table.add_row(
+            str(d.number),
+            d.when.astimezone().strftime("%m-%d %H:%M"),
+            Text(d.who),
+            d.status,
+            str(d.uses or ""),
+            said.append(f"\n{effect}", style="dim") if effect else said,
+        )
+    return table

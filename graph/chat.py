@@ -1,0 +1,156 @@
+"""The chat graph: interpret -> order, answer or campaign -> reply; one short run for each message.
+
+It never interrupts a campaign's run: what is ordered goes into the archive, where lanes read it before each proposal.
+The state has `messages`, so that Studio's chat mode and agent chat pages can talk to it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any, Literal
+
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.graph import END, START, MessagesState, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import Runtime
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from evolver.agents.steering.patterns import read
+from evolver.agents.steering.readings import Inquiry, Instruction, Reading, Start, Unclear
+from evolver.errors import EvolverError
+from evolver.graph.steering import Understanding, act, begin, newest_campaign, understand
+from evolver.settings import Settings
+
+NO_CAMPAIGN = "There is no campaign here yet. Say `start circle-packing with 20 experiments`, or name another task."
+_READING: TypeAdapter[Reading] = TypeAdapter(Reading)
+
+
+class ChatContext(BaseModel):
+    """Whose campaign is talked about, and who talks."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    campaign: str = Field("", title="Campaign", description="Name; empty: the newest one, those that run first")
+    who: str = Field("", title="Who", description="Your name, which directives are kept under")
+    home: Path = Field(
+        default_factory=lambda: Settings().home, title="Home", description="Folder of archive, memory and checkpoints"
+    )
+
+
+class ChatState(MessagesState, total=False):
+    """State of the chat graph."""
+
+    campaign: str
+    """The campaign that was talked about last."""
+    reading: dict[str, Any]
+    """What the last message was understood as."""
+    said: str
+    replies: list[str]
+
+
+class ChatInput(MessagesState):
+    """What is given: the person's message."""
+
+
+class ChatOutput(MessagesState, total=False):
+    """What callers read: the conversation, and the campaign that it is about."""
+
+    campaign: str
+
+
+ChatGraph = CompiledStateGraph[ChatState, ChatContext, ChatInput, ChatOutput]
+
+
+def build_chat(*, checkpointer: BaseCheckpointSaver[Any] | None = None) -> ChatGraph:
+    """The compiled chat graph; give `context=ChatContext(...)` when invoking it."""
+    builder = StateGraph(ChatState, context_schema=ChatContext, input_schema=ChatInput, output_schema=ChatOutput)
+    builder.add_node("interpret", interpret)
+    builder.add_node("directive", directive)
+    builder.add_node("answer", answer)
+    builder.add_node("campaign_control", campaign_control)
+    builder.add_node("reply", reply)
+    builder.add_edge(START, "interpret")
+    builder.add_conditional_edges("interpret", after_interpret, ["directive", "answer", "campaign_control", "reply"])
+    for name in ("directive", "answer", "campaign_control"):
+        builder.add_edge(name, "reply")
+    builder.add_edge("reply", END)
+    return builder.compile(checkpointer=checkpointer, name="chat")
+
+
+async def interpret(state: ChatState, runtime: Runtime[ChatContext]) -> dict[str, Any]:
+    """Say what the last message is: an order, a question, or nothing clear."""
+    context, text = _context(runtime), _last(state["messages"])
+    campaign = context.campaign or await asyncio.to_thread(newest_campaign, context.home)
+    try:
+        if campaign:
+            found = await asyncio.to_thread(understand, context.home, campaign, text)
+        else:
+            found = Understanding(read(text))
+    except EvolverError as error:
+        return {"campaign": campaign, "reading": {}, "said": "", "replies": [str(error)]}
+    return {"campaign": campaign, "reading": found.reading.model_dump(mode="json"), "said": found.said, "replies": []}
+
+
+def after_interpret(state: ChatState) -> Literal["directive", "answer", "campaign_control", "reply"]:
+    """On to what the message asks for."""
+    if not state["reading"]:
+        return "reply"
+    reading = _READING.validate_python(state["reading"])
+    if isinstance(reading, Start) or (isinstance(reading, Instruction) and reading.kind in ("resume", "stop", "pause")):
+        return "campaign_control"
+    return "directive" if isinstance(reading, Instruction) else "answer"
+
+
+async def directive(state: ChatState, runtime: Runtime[ChatContext]) -> dict[str, Any]:
+    """Keep a directive in the archive; lanes heed it at their next proposal."""
+    return await _act(state, runtime)
+
+
+async def answer(state: ChatState, runtime: Runtime[ChatContext]) -> dict[str, Any]:
+    """Answer a question from the archive, or ask back."""
+    return await _act(state, runtime)
+
+
+async def campaign_control(state: ChatState, runtime: Runtime[ChatContext]) -> dict[str, Any]:
+    """Start, pause, resume or stop a campaign."""
+    return await _act(state, runtime)
+
+
+async def reply(state: ChatState) -> dict[str, Any]:
+    """Tell the person."""
+    return {"messages": [AIMessage("\n".join(state["replies"]))]}
+
+
+async def _act(state: ChatState, runtime: Runtime[ChatContext]) -> dict[str, Any]:
+    context, text = _context(runtime), _last(state["messages"])
+    reading: Reading = _READING.validate_python(state["reading"])
+    try:
+        if isinstance(reading, Start):
+            replies = await asyncio.to_thread(begin, context.home, reading)
+        elif not state["campaign"]:
+            known = isinstance(reading, Inquiry) and reading.about == "help"
+            replies = [NO_CAMPAIGN] if not known else [*_help(), NO_CAMPAIGN]
+        else:
+            found = Understanding(reading, state.get("said", ""))
+            replies = await asyncio.to_thread(act, context.home, state["campaign"], found, text, context.who)
+    except EvolverError as error:
+        replies = [str(error)]
+    return {"replies": replies}
+
+
+def _help() -> list[str]:
+    from evolver.agents.steering.answers import HELP
+
+    return HELP.splitlines()
+
+
+def _context(runtime: Runtime[ChatContext]) -> ChatContext:
+    return runtime.context or ChatContext()  # None where a caller gives none
+
+
+def _last(messages: list[AnyMessage]) -> str:
+    """The person's newest message."""
+    newest = next((message for message in reversed(messages) if isinstance(message, HumanMessage)), None)
+    return "" if newest is None else str(newest.text)

@@ -1,0 +1,201 @@
+"""What a campaign's models may cost, from the prompts that this very task makes; nothing is asked and nothing kept."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from evolver.agents.language import language_team
+from evolver.agents.language.coder import REPAIR_TURNS
+from evolver.agents.language.researcher import ASKED_AGAIN
+from evolver.agents.language.room import Room
+from evolver.agents.models import BudgetSpent, Conversation, ModelChoice, Scrubber, models_for, parse_models
+from evolver.agents.models.conversation import REPAIRS, Asking
+from evolver.agents.models.ledger import BYTES_PER_TOKEN
+from evolver.agents.models.prices import Prices, load_prices, prices_file
+from evolver.agents.offline import skeleton
+from evolver.agents.place import sandbox_for
+from evolver.agents.workspace import Workspace
+from evolver.contracts import (
+    Budget,
+    Call,
+    Campaign,
+    Operator,
+    Program,
+    Proposal,
+    Record,
+    Standing,
+    Trial,
+    Verdict,
+    VerdictKind,
+)
+from evolver.graph.context import Context
+from evolver.graph.staffing import ROLES, Staff
+from evolver.memory import Archive, Conclusion, Memory, read_notes
+from evolver.settings import Settings
+from evolver.tasks import load_task
+
+DENSE = 4.0
+"""Bytes of a prompt that a tokeniser makes one token of at best; at worst BYTES_PER_TOKEN."""
+SHORT_ANSWER = 200
+"""Tokens of a brief answer."""
+MOST_CALLS = {"researcher": 1 + REPAIRS + 2 * ASKED_AGAIN, "coder": 1 + REPAIR_TURNS, "critic": 2}
+"""For one experiment, where every answer has to be repaired."""
+LEAST_CALLS = {"researcher": 1, "coder": 1, "critic": 0}
+
+
+class Amount(Record):
+    """Tokens, and dollars; None where the price of a model is unknown."""
+
+    tokens: int = 0
+    usd: float | None = 0.0
+
+
+class Forecast(Record):
+    """What models may cost, at least and at most; caps are kept to."""
+
+    least: Amount = Amount()
+    most: Amount = Amount()
+
+    @property
+    def unknown(self) -> bool:
+        """Whether the price of a model is unknown."""
+        return self.most.usd is None
+
+
+class _Listener(Conversation):
+    """Hears what is asked, and never answers."""
+
+    def __init__(self, archive: Archive, campaign: str) -> None:
+        super().__init__(archive, campaign, answer_tokens=1, scrubber=Scrubber())
+        self.sizes: dict[str, int] = {}
+        """Bytes of the prompt, by role."""
+
+    async def _call(self, asking: Asking) -> Call:
+        self.sizes[asking.role] = asking.question.size()
+        raise BudgetSpent("this is an estimate")
+
+
+async def forecast(context: Context, staff: Staff, baseline: Trial, experiments: int) -> Forecast:
+    """What the team's models may cost for so many experiments. Raises UsageError where words name no model."""
+    if staff.team == "offline":
+        return Forecast()
+    choices = parse_models(staff.models, staff.base_url)
+    for role in ROLES:
+        models_for(choices, role)
+    sizes = await _prompt_sizes(context, baseline)
+    settings = Settings(home=context.home)
+    prices = load_prices(prices_file(settings.home, settings))
+    few = len(models_for(choices, "researcher")) if staff.team == "hybrid" else experiments
+    least, most = Amount(), Amount()
+    for role in ROLES:
+        models = models_for(choices, role)
+        size = sizes.get(role, sizes["coder"])
+        brief = (int(size / DENSE), SHORT_ANSWER)
+        long = (int(size / BYTES_PER_TOKEN) + Room().tokens + settings.answer_tokens, settings.answer_tokens)
+        cheap, dear = _bills(models, prices, brief), _bills(models, prices, long)
+        least = _add(least, min(few, experiments) * LEAST_CALLS[role], brief, min(cheap) if cheap else None)
+        most = _add(most, experiments * MOST_CALLS[role], long, max(dear) if dear else None)
+    return Forecast(least=_capped(least, context), most=_capped(most, context))
+
+
+def _bills(models: Sequence[ModelChoice], prices: Prices, tokens: tuple[int, int]) -> list[float] | None:
+    """Dollars of one call of each of these models; None where one's price is unknown."""
+    known = [price.cost(*tokens) for model in models if (price := prices.of(model)) is not None]
+    return known if len(known) == len(models) else None
+
+
+def _add(sum_: Amount, calls: int, tokens: tuple[int, int], usd: float | None) -> Amount:
+    return Amount(
+        tokens=sum_.tokens + calls * sum(tokens),
+        usd=None if usd is None or sum_.usd is None else sum_.usd + calls * usd,
+    )
+
+
+def _capped(amount: Amount, context: Context) -> Amount:
+    """No more than the campaign may spend."""
+    tokens = amount.tokens if context.tokens is None else min(amount.tokens, context.tokens)
+    usd = amount.usd if context.cost is None or amount.usd is None else min(amount.usd, context.cost)
+    return Amount(tokens=tokens, usd=usd)
+
+
+async def _prompt_sizes(context: Context, baseline: Trial) -> dict[str, int]:
+    """Bytes of the first prompts of a campaign on this task, by role."""
+    with tempfile.TemporaryDirectory(prefix="evolver-forecast-") as folder:
+        workspace = await asyncio.to_thread(_open, context, Path(folder))
+        try:
+            return await _listen(workspace, context, baseline)
+        finally:
+            await workspace.close()
+
+
+def _open(context: Context, home: Path) -> Workspace:
+    """A campaign on the task in an archive of its own, whatever archive the environment names."""
+    task = load_task(context.task)
+    archive = Archive.open(f"sqlite:///{home / 'archive.sqlite'}")
+    campaign = Campaign(
+        name="forecast",
+        task=context.task,
+        task_version=task.version,
+        metric=task.metric,
+        stage=context.stage or task.final_stage.name,
+        seed=context.seed,
+        workers=1,
+        budget=Budget(experiments=context.experiments or task.spec.budget.experiments),
+        sandbox=context.sandbox,
+    )
+    archive.create_campaign(campaign)
+    return Workspace(
+        name=campaign.name,
+        home=home,
+        archive=archive,
+        memory=Memory.open(home / "memory"),
+        task=task,
+        sandbox=sandbox_for(task, context.sandbox, 1, hidden=(home,), stage=campaign.stage),
+    )
+
+
+async def _listen(workspace: Workspace, context: Context, baseline: Trial) -> dict[str, int]:
+    archive, name, task = workspace.archive, workspace.name, workspace.task
+    notes = read_notes([*([task.notes] if task.notes else []), *context.notes], task.name)
+    archive.save_notes(notes)
+    workspace.memory.add_notes(notes)
+    parent = _record_baseline(archive, name, task.baseline(), baseline, task.metric.name)
+    listener = _Listener(archive, name)
+    team = language_team(workspace, listener)
+    for seq, role in enumerate(("researcher", "coder")):
+        experiment = archive.lease(name, 0, seq)
+        assert experiment is not None
+        if role == "coder":
+            words = "x" * 500
+            proposal = Proposal(hypothesis=words, plan=words, operator=Operator.EDIT, parents=(parent,), author="x")
+            archive.record_proposal(experiment.id, proposal)
+        with suppress(BudgetSpent):
+            await (team.researcher.propose(experiment.id) if role == "researcher" else team.coder.code(experiment.id))
+    return listener.sizes
+
+
+def _record_baseline(archive: Archive, campaign: str, program: Program, trial: Trial, metric: str) -> str:
+    """The baseline as a campaign would have it after its one trial; its id."""
+    experiment = archive.lease(campaign, -1, 0)
+    assert experiment is not None
+    archive.record_proposal(
+        experiment.id, Proposal(hypothesis="the task's own program", plan="run it", operator=Operator.BASELINE)
+    )
+    archive.record_program(experiment.id, program, skeleton(program))
+    score = trial.metrics[metric]
+    archive.update_campaign(campaign, noise=0.0, noise_replicates=1)
+    archive.conclude(
+        Conclusion(
+            experiment=experiment.id,
+            verdict=Verdict(kind=VerdictKind.IMPROVED, reason="the baseline"),
+            standing=Standing.CONFIRMED,
+            score=score,
+            interval=(score, score),
+            champion=True,
+        )
+    )
+    return experiment.id

@@ -1,0 +1,171 @@
+"""What lanes do about directives: before a proposal they heed what was said since, before dear trials they ask.
+
+A pause does not end the process: its lanes finish the trials that run and wait here, the campaign's clock stops, and
+they go on by themselves once the archive says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from langgraph.types import interrupt
+from pydantic import ValidationError
+
+from evolver.agents.steering import approval
+from evolver.agents.steering.approval import Decision, Estimate
+from evolver.contracts import CampaignStatus, Directive, Experiment
+from evolver.errors import EvolverError
+
+if TYPE_CHECKING:
+    from langgraph.runtime import Runtime
+
+    from evolver.graph.context import Context
+    from evolver.graph.workspaces import Office
+
+LOOK_EVERY = 0.25
+"""Seconds between looks into the archive while a lane waits."""
+GRACE = 1.0
+"""Seconds that a lane waits for others to begin before it takes itself for the last one."""
+STOPPED = "stopped by {}"
+
+
+async def heed(office: Office, runtime: Runtime[Context]) -> None:
+    """Take in what was said since the last proposal; wait here while the campaign is paused."""
+    await _take_in(office)
+    if not _is_paused(office, runtime):
+        return
+    async with office.floor.resting:
+        since = time.monotonic()
+        while _is_paused(office, runtime):
+            await asyncio.sleep(LOOK_EVERY)
+            # The clock of the budget stands still.
+            office.opened += time.monotonic() - since
+            since = time.monotonic()
+            await _take_in(office)
+
+
+def _is_paused(office: Office, runtime: Runtime[Context]) -> bool:
+    paused = office.workspace.campaign.status is CampaignStatus.PAUSED
+    return paused and not office.ended and not runtime.drain_requested
+
+
+async def _take_in(office: Office) -> None:
+    workspace, floor = office.workspace, office.floor
+    workspace.sandbox.resize(workspace.campaign.workers)
+    for directive in workspace.archive.directives_in_force(workspace.name):
+        if directive.id in floor.heard:
+            continue
+        if directive.kind in ("stop", "note", "verify", "ablate"):
+            floor.heard.add(directive.id)
+        if directive.kind == "stop":
+            _stop(office, directive)
+        elif directive.kind == "note":
+            await asyncio.to_thread(_learn, office, directive)
+        elif directive.kind in ("verify", "ablate"):
+            await _run_again(office, directive)
+
+
+def _stop(office: Office, directive: Directive) -> None:
+    """Propose nothing more; an order to an earlier process, which did not live to hear it, is void."""
+    archive, name = office.workspace.archive, office.workspace.name
+    if directive.when < office.floor.began:
+        archive.close_directive(directive.id, "withdrawn", "the campaign was begun again")
+    elif not office.ended and archive.close_directive(directive.id, "done", "no more proposals"):
+        office.ended = STOPPED.format(directive.who)
+        archive.add_event(name, "ended", reason=office.ended)
+
+
+def _learn(office: Office, directive: Directive) -> None:
+    """Put a person's note where researchers find it."""
+    workspace, ids = office.workspace, directive.arguments.get("notes")
+    if isinstance(ids, list):
+        known = {note.id: note for note in workspace.archive.notes(workspace.task.name)}
+        workspace.memory.add_notes([known[str(key)] for key in ids if str(key) in known])
+        workspace.renew_notes()
+
+
+async def _run_again(office: Office, directive: Directive) -> None:
+    """Verify or ablate between two experiments; what goes wrong there ends no campaign."""
+    from evolver.agents.steering.rerun import rerun
+
+    try:
+        await rerun(office.workspace, office.team.runner, directive)
+    except EvolverError as error:
+        office.workspace.archive.close_directive(directive.id, "done", f"failed: {error}")
+
+
+async def may_run(office: Office, lane: int, experiment_id: str, runtime: Runtime[Context]) -> bool:
+    """Whether an experiment's trials may run; waits for a person where they are dear. False: it has its verdict."""
+    workspace, floor = office.workspace, office.floor
+    limit = workspace.campaign.approve_above
+    if limit is None:
+        return True
+    archive, estimate = workspace.archive, approval.estimate_of(workspace.task, workspace.stage)
+    experiment = archive.experiment(experiment_id)
+    if experiment.program is None or experiment.verdict is not None or estimate.cost <= limit:
+        return True
+    if approval.was_approved(archive, experiment):
+        return True
+    approval.ask(archive, experiment, estimate)
+    with floor.asking(lane):
+        directive = await _answer(office, experiment, estimate, runtime)
+    if directive is None:
+        approval.give_up(archive, experiment)
+    elif await asyncio.to_thread(approval.settle, workspace, experiment, directive):
+        return True
+    floor.rejected.add(experiment_id)
+    return False
+
+
+async def _answer(
+    office: Office, experiment: Experiment, estimate: Estimate, runtime: Runtime[Context]
+) -> Directive | None:
+    """What somebody says; None where the campaign is stopped first."""
+    archive, alone, problem = office.workspace.archive, 0.0, ""
+    while True:
+        await _take_in(office)
+        directive = approval.decision_on(archive, experiment)
+        if directive is not None or office.ended:
+            return directive
+        if runtime.drain_requested or alone >= GRACE:
+            # Raised as an exception the first time; answered, the node begins again and comes here.
+            shown = approval.payload(archive, experiment, estimate)
+            answer = interrupt({**shown, "problem": problem} if problem else shown, response_schema=_FORM)
+            try:
+                decision = _decision(answer)
+            except ValueError as error:
+                problem = str(error)
+                continue
+            if decision is not None:
+                archive.add_directive(approval.directive_for(experiment, decision))
+            continue
+        await asyncio.sleep(LOOK_EVERY)
+        alone = 0.0 if office.floor.others_work() else alone + LOOK_EVERY
+
+
+_FORM = Decision.model_json_schema()
+
+
+def _decision(answer: object) -> Decision | None:
+    """An answer as Studio, a client or a script gives it; None where it says nothing. Raises ValueError."""
+    if answer is None or answer == "":
+        return None
+    if isinstance(answer, str):
+        from evolver.agents.steering.patterns import read
+        from evolver.agents.steering.readings import Instruction
+
+        reading = read(answer)
+        if isinstance(reading, Instruction) and reading.kind in ("approve", "reject"):
+            word = "reject" if reading.kind == "reject" else "approve"
+            reason = str(reading.arguments.get("reason", ""))
+            return Decision.model_validate({"decision": word, "reason": reason})
+        raise ValueError(f"{answer!r} is neither `approve` nor `reject because ...`")
+    try:
+        decision = Decision.model_validate(answer)
+    except ValidationError as error:
+        raise ValueError("; ".join(f"{e['loc']}: {e['msg']}" for e in error.errors())) from None
+    if decision.decision == "edit" and not decision.files:
+        raise ValueError("an edit needs the program's files: {path: text}")
+    return decision

@@ -1,0 +1,48 @@
+"""Starts campaigns in processes of their own, which outlive whoever asked for them: a chat, a page, a server."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from evolver.errors import WorkFailed
+from evolver.graph.lock import is_running
+
+PATIENCE = 30.0
+"""Seconds that a process may take to begin."""
+LOOK_EVERY = 0.05
+TAIL = 600
+_children: list[subprocess.Popen[bytes]] = []
+
+
+def launch(home: Path, campaign: str, words: Sequence[str]) -> Path:
+    """Run `evolver WORDS` detached and wait until it runs the campaign, or is done already; returns its log.
+
+    Raises WorkFailed, with the end of the log, where it ended with an error.
+    """
+    _children[:] = [child for child in _children if child.poll() is None]
+    log = home / "logs" / f"{campaign}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as out:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "evolver.cli", *words],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env={**os.environ, "EVOLVER_HOME": str(home)},
+        )
+    _children.append(child)
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline and not is_running(home, campaign):
+        if child.poll() is not None:
+            if child.returncode:
+                said = log.read_bytes()[-TAIL:].decode(errors="replace").strip()
+                raise WorkFailed(f"it could not be started: {said}")
+            break
+        time.sleep(LOOK_EVERY)
+    return log

@@ -1,0 +1,144 @@
+"""Runs a campaign again from its recorded answers, and compares what came out."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import shutil
+from typing import TYPE_CHECKING
+
+from langgraph.runtime import RunControl
+
+from evolver.contracts import Budget, Campaign, CampaignStatus, Experiment, Record, now
+from evolver.errors import UsageError
+from evolver.graph.context import Context
+from evolver.graph.recording import replay_memory
+from evolver.graph.session import arun
+from evolver.graph.workspaces import open_archive
+
+if TYPE_CHECKING:
+    from evolver.memory import Archive
+
+PRECISION = 1e-9
+"""Relative difference up to which two measured numbers are called the same."""
+
+
+class Difference(Record):
+    """Something about an experiment that did not come out the same."""
+
+    number: int
+    """Of the recorded experiment."""
+    what: str
+    recorded: str
+    replayed: str
+
+
+class Agreement(Record):
+    """A replay beside the campaign that it repeats."""
+
+    campaign: str
+    replay: str
+    experiments: int
+    """Recorded ones with a verdict, the baseline included."""
+    differences: tuple[Difference, ...]
+
+    @property
+    def agrees(self) -> bool:
+        """Whether proposals, programs and verdicts are the same."""
+        return not self.differences
+
+
+def register_replay(context: Context, recorded: str, *, fresh: bool) -> Campaign:
+    """Create the campaign `context.campaign` (empty: `<recorded>-replay`) that repeats `recorded`.
+
+    Raises UsageError where that is no finished work of models, the task has changed since, or the name is taken.
+    """
+    from evolver.tasks import load_task
+
+    with open_archive(context.home) as archive:
+        source = archive.campaign(recorded)
+        finished = archive.counts(recorded).finished
+        if source.replays:
+            raise UsageError(f"campaign {recorded} is itself a replay; replay {source.replays}")
+        if not finished:
+            raise UsageError(f"campaign {recorded} has no experiment with a verdict; there is nothing to replay")
+        if load_task(source.task).version != source.task_version:
+            raise UsageError(
+                f"task {source.task} has changed since campaign {recorded} began, so nothing would come out the same; "
+                "undo the change"
+            )
+        campaign = source.model_copy(
+            update={
+                "name": context.campaign or f"{recorded}-replay",
+                "workers": context.workers,
+                "sandbox": context.sandbox,
+                "budget": Budget(experiments=finished),
+                "status": CampaignStatus.RUNNING,
+                "noise": None,
+                "noise_replicates": 0,
+                "champion": None,
+                "seconds": 0.0,
+                "created": now(),
+                "replays": recorded,
+                "reuses_trials": not fresh,
+                "approve_above": None,
+            }
+        )
+        archive.create_campaign(campaign)
+        return campaign
+
+
+async def replay(context: Context, *, control: RunControl | None = None) -> Agreement:
+    """Run a registered replay to its end and compare. Raises as `arun`; ModelError where the recording has gaps."""
+    await arun(context, control=control)
+    await asyncio.to_thread(shutil.rmtree, replay_memory(context.home, context.campaign), ignore_errors=True)
+    with open_archive(context.home) as archive:
+        return agreement(archive, context.campaign)
+
+
+def agreement(archive: Archive, name: str) -> Agreement:
+    """What differs between a replay and the campaign that it repeats: proposals, programs, verdicts."""
+    recorded = archive.campaign(name).replays
+    done = [e for e in archive.experiments(recorded) if e.verdict is not None]
+    twins = {e.id.removeprefix(f"{name}-"): e for e in archive.experiments(name)}
+    differences: list[Difference] = []
+    for experiment in done:
+        twin = twins.get(experiment.id.removeprefix(f"{recorded}-"))
+        if twin is None:
+            differences.append(
+                Difference(number=experiment.number, what="experiment", recorded="there", replayed="missing")
+            )
+            continue
+        ours, theirs = _facts(archive, experiment), _facts(archive, twin)
+        differences += [
+            Difference(number=experiment.number, what=what, recorded=str(fact), replayed=str(theirs[what]))
+            for what, fact in ours.items()
+            if not _same(fact, theirs[what])
+        ]
+    return Agreement(campaign=recorded, replay=name, experiments=len(done), differences=tuple(differences))
+
+
+def _facts(archive: Archive, experiment: Experiment) -> dict[str, object]:
+    """What must come out the same, without the ids that carry the campaign's name."""
+    own = f"{experiment.campaign}-"
+    proposal, verdict = experiment.proposal, experiment.verdict
+    return {
+        "hypothesis": proposal.hypothesis if proposal else None,
+        "plan": proposal.plan if proposal else None,
+        "operator": str(proposal.operator) if proposal else None,
+        "author": proposal.author if proposal else None,
+        "parents": tuple(key.removeprefix(own) for key in proposal.parents) if proposal else None,
+        "recipe": proposal.recipe if proposal else None,
+        "program": experiment.program,
+        "verdict": str(verdict.kind) if verdict else None,
+        "reason": verdict.reason if verdict else None,
+        "reference": verdict.reference.removeprefix(own) if verdict else None,
+        "delta": verdict.delta if verdict else None,
+        "score": experiment.score,
+    }
+
+
+def _same(one: object, other: object) -> bool:
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=PRECISION, abs_tol=1e-12)
+    return one == other

@@ -1,0 +1,102 @@
+"""Who works in a campaign: the team and models that were asked for, and the roles that they make up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from evolver.contracts import Budget, Campaign, Record, TeamKind
+from evolver.errors import UsageError
+from evolver.graph.context import Context
+from evolver.settings import Settings
+
+if TYPE_CHECKING:
+    from evolver.agents.models import Conversation, Role
+    from evolver.agents.team import Team
+    from evolver.agents.workspace import Workspace
+    from evolver.memory import Archive
+
+ROLES: Final[tuple[Role, ...]] = ("researcher", "coder", "critic")
+"""That need a model, where a team has any."""
+
+
+class Staff(Record):
+    """What a campaign's record says about its team."""
+
+    team: TeamKind
+    models: tuple[str, ...] = ()
+    base_url: str = ""
+
+
+def staff_for(context: Context, campaign: Campaign | None = None) -> Staff:
+    """The team that was asked for, or that an existing campaign has. Raises UsageError where words contradict."""
+    if context.team == "offline" and context.models:
+        raise UsageError("--team offline asks no model; leave --model out, or say --team hybrid")
+    if campaign is not None:
+        models, base_url = context.models or campaign.models, context.base_url or campaign.base_url
+        joined: TeamKind = "hybrid" if context.models and campaign.team == "offline" else campaign.team
+        team = context.team or joined
+    else:
+        settings = Settings()
+        models = context.models or tuple(settings.model.split())
+        base_url = context.base_url or settings.base_url
+        team = context.team or ("hybrid" if models else "offline")
+    if team != "offline" and not models:
+        raise UsageError(
+            f"--team {team} needs a model; add --model PROVIDER:NAME, as in --model openai:gpt-5-mini or "
+            "--model ollama:qwen3 (or set EVOLVER_MODEL)"
+        )
+    if team == "offline" and campaign is None:
+        return Staff(team=team)
+    return Staff(team=team, models=models, base_url=base_url)
+
+
+def check_staff(staff: Staff, budget: Budget, context: Context) -> None:
+    """Look whether the team's models can be opened. Raises UsageError that says what is missing."""
+    if staff.team == "offline":
+        return
+    from evolver.agents.models import parse_models
+    from evolver.agents.models.opening import check_models, refuse_secrets
+
+    refuse_secrets(staff.models, "--model")
+    refuse_secrets([staff.base_url], "--base-url")
+    choices = parse_models(staff.models, staff.base_url)
+    check_models(choices, ROLES, budget, Settings(home=context.home))
+
+
+class Crew(NamedTuple):
+    """The roles of an open campaign, and how they are told of another budget."""
+
+    team: Team
+    allow: Callable[[Budget], None] | None = None
+
+
+def assemble(workspace: Workspace, context: Context) -> Crew:
+    """The roles of an open campaign. Raises UsageError as `check_staff`."""
+    from evolver.agents.team import offline_team
+
+    campaign = workspace.campaign
+    if campaign.team == "offline":
+        return Crew(offline_team(workspace))
+    from evolver.agents.language import language_team
+    from evolver.agents.models import Caller, models_for, parse_models
+
+    conversation = _conversation(workspace.archive, campaign, context)
+    allow = conversation.allow if isinstance(conversation, Caller) else None
+    if campaign.team == "llm":
+        return Crew(language_team(workspace, conversation), allow)
+    from evolver.agents.hybrid import hybrid_team
+    from evolver.agents.pulls import pulls_of
+
+    researchers = models_for(parse_models(campaign.models, campaign.base_url), "researcher")
+    recorded = pulls_of(workspace.archive, campaign.replays) if campaign.replays else {}
+    return Crew(hybrid_team(workspace, conversation, researchers, recorded=recorded), allow)
+
+
+def _conversation(archive: Archive, campaign: Campaign, context: Context) -> Conversation:
+    from evolver.agents.models import Caller, Replay, parse_models
+
+    if campaign.replays:
+        return Replay(archive, campaign.name, source=archive, recorded=campaign.replays)
+    choices = parse_models(campaign.models, campaign.base_url)
+    return Caller(archive, campaign.name, choices, settings=Settings(home=context.home))

@@ -1,0 +1,244 @@
+"""What a person says to a campaign, from any surface and any process: understood, carried out, answered.
+
+`send` is all that a surface needs. Nothing of it touches the process that runs the campaign: directives go into the
+archive, and lanes read them before each proposal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from evolver.agents.steering.answers import Answers, require_numbers
+from evolver.agents.steering.orders import Carried, Orders
+from evolver.agents.steering.patterns import read
+from evolver.agents.steering.readings import Inquiry, Instruction, Reading, Start, Unclear
+from evolver.contracts import Campaign, Directive
+from evolver.errors import EvolverError, UsageError
+from evolver.graph.lock import is_running
+from evolver.graph.processes import launch
+from evolver.graph.workspaces import open_archive
+
+if TYPE_CHECKING:
+    from evolver.agents.models import Conversation
+    from evolver.memory import Archive
+
+T = TypeVar("T")
+
+LONGEST_WAIT = 60.0
+"""Seconds that a chat waits for one answer of a model; after that, patterns and templates do."""
+OUTAGE = 5.0
+_CHANGING = ("focus", "avoid")
+
+
+@dataclass(frozen=True)
+class Understanding:
+    """A reading with what the person is told about it."""
+
+    reading: Reading
+    said: str = ""
+    """How it was read, where that is not plain."""
+
+
+def send(home: Path, campaign: str, text: str, who: str) -> list[str]:
+    """Replies to a message; what it orders is in the archive when this returns.
+
+    Raises UnknownName where there is no such campaign. Everything else that is wrong is said in the replies. Without a
+    model this takes milliseconds; an order that starts a process takes as long as that does.
+    """
+    understanding = understand(home, campaign, text)
+    return act(home, campaign, understanding, text, who)
+
+
+def understand(home: Path, campaign: str, text: str) -> Understanding:
+    """What a message says: by patterns, and by the campaign's model where those do not decide. Raises UnknownName."""
+    reading = read(text)
+    if not isinstance(reading, Unclear):
+        corrected = getattr(reading, "corrected", "")
+        return Understanding(reading, f"(I read {corrected}.)" if corrected else "")
+    with open_archive(home) as archive:
+        record = archive.campaign(campaign)
+        found = _ask(archive, record, home, lambda model: _read_with(model, archive, record, text))
+    if found is None:
+        return Understanding(reading)
+    understood, restated = found
+    return Understanding(understood, f"(I understood: {restated})" if restated else "")
+
+
+def act(home: Path, campaign: str, understanding: Understanding, text: str, who: str) -> list[str]:
+    """Do what was understood; the replies. Raises UnknownName where there is no such campaign."""
+    reading = understanding.reading
+    said = [understanding.said] if understanding.said else []
+    if isinstance(reading, Unclear):
+        return [f"I am not sure what to do: I understood {reading.understood}.", _examples(reading)]
+    if isinstance(reading, Start):
+        return [*said, *begin(home, reading)]
+    with open_archive(home) as archive:
+        archive.campaign(campaign)
+        running = is_running(home, campaign)
+        try:
+            if isinstance(reading, Inquiry):
+                return [*said, *_answer(home, archive, campaign, reading, text, who, running=running)]
+            carried = Orders(archive, campaign, who or "somebody", running).carry_out(reading, text)
+            return [*said, *carried.replies, *_more(archive, campaign, reading), *_wished(home, campaign, carried)]
+        except EvolverError as error:
+            return [*said, f"That was not done: {error}."]
+
+
+def begin(home: Path, start: Start) -> list[str]:
+    """Start a campaign in a process of its own."""
+    from evolver.tasks import load_task
+
+    try:
+        task = load_task(start.task)
+        with open_archive(home) as archive:
+            name = archive.free_name(task.name)
+        words = ["run", start.task, "--campaign", name]
+        words += ["--experiments", str(start.experiments)] if start.experiments else []
+        words += ["--time", f"{start.seconds:g}s"] if start.seconds else []
+        words += ["--workers", str(start.workers)] if start.workers else []
+        launch(home, name, words)
+    except EvolverError as error:
+        return [f"That was not done: {error}."]
+    return [f"Campaign {name} has begun; it goes on whether you stay here or not."]
+
+
+def newest_campaign(home: Path) -> str:
+    """The campaign that is meant where none is named: the newest that runs, else the newest. Empty: there is none."""
+    with open_archive(home) as archive:
+        names = [campaign.name for campaign in archive.campaigns()]
+    return next((name for name in reversed(names) if is_running(home, name)), names[-1] if names else "")
+
+
+def _wished(home: Path, campaign: str, carried: Carried) -> list[str]:
+    """Start a process for what needs one."""
+    if not carried.wish:
+        return []
+    if carried.wish == "run":
+        launch(home, campaign, ["resume", campaign])
+        return ["It goes on, in a process of its own."]
+    number = carried.directives[0].arguments["experiment"]
+    launch(home, campaign, [carried.wish, campaign, str(number)])
+    return []
+
+
+def _more(archive: Archive, campaign: str, instruction: Instruction) -> list[str]:
+    """What a topic is taken for; looked up after the directive is in the archive."""
+    if instruction.kind not in _CHANGING:
+        return []
+    from evolver.agents.offline import Library
+    from evolver.agents.steering.matching import NEAR, SURE, functions_of, ranked, related, technique
+    from evolver.tasks import load_task
+
+    topic = str(instruction.arguments["topic"])
+    champion = archive.champion(campaign)
+    notes = archive.notes(load_task(archive.campaign(campaign).task).name)
+    sources = {note.id: note.source for note in notes}
+    techniques = Library.from_notes(notes).techniques.items()
+    subjects = [technique(key, known.title, sources.get(known.note, "")) for key, known in techniques]
+    if champion is not None and champion.program:
+        subjects += functions_of([archive.program(champion.program)])
+    names = related(topic, subjects, NEAR if instruction.kind == "focus" else SURE)
+    if names:
+        return [f"That is, as far as I know: {', '.join(f'{name}()' for name in dict.fromkeys(names))}."]
+    nearest = list(dict.fromkeys(f"{near.name}()" for near in ranked(topic, subjects)))[:3]
+    if not nearest:
+        return []
+    return [f"No technique or function is clearly about it (nearest: {', '.join(nearest)}); name one if you mean it."]
+
+
+def _examples(reading: Unclear) -> str:
+    return "Did you mean one of these? " + "   ".join(f"`{example}`" for example in reading.examples)
+
+
+def _answer(
+    home: Path, archive: Archive, campaign: str, inquiry: Inquiry, text: str, who: str, *, running: bool
+) -> list[str]:
+    require_numbers(inquiry)
+    facts = Answers(archive, campaign, running).answer(inquiry)
+    record = archive.campaign(campaign)
+    asked = Directive(
+        id=uuid.uuid4().hex[:16],
+        campaign=campaign,
+        kind="ask",
+        text=text,
+        who=who or "somebody",
+        arguments={"about": inquiry.about, "numbers": list(inquiry.numbers), "topic": inquiry.topic},
+        status="done",
+    )
+    archive.add_directive(asked)
+    if inquiry.about in ("help", "directives", "changed", "waiting", "progress", "cost"):
+        return facts
+
+    async def word(model: Conversation) -> str:
+        from evolver.agents.steering.model import answer_with
+
+        return await answer_with(model, f"answer {asked.id}", text, facts)
+
+    worded = _ask(archive, record, home, word)
+    return facts if worded is None else worded.splitlines()
+
+
+async def _read_with(model: Conversation, archive: Archive, campaign: Campaign, text: str) -> tuple[Reading, str]:
+    from evolver.agents.steering.approval import waiting
+    from evolver.agents.steering.model import read_with
+
+    counts = archive.counts(campaign.name)
+    return await read_with(
+        model,
+        f"read {uuid.uuid4().hex[:16]}",
+        text,
+        task=f"{campaign.task}: {campaign.metric.direction} {campaign.metric.name}",
+        progress=f"{counts.finished} of {campaign.budget.experiments} experiments done, {campaign.status}",
+        directives=[f"{d.kind}: {d.text}" for d in archive.directives_in_force(campaign.name)],
+        waiting=", ".join(str(one.experiment.number) for one in waiting(archive, campaign.name)),
+    )
+
+
+def _ask(archive: Archive, campaign: Campaign, home: Path, work: Callable[[Conversation], Awaitable[T]]) -> T | None:
+    """What the campaign's chat model says; None where it has none, or none that answers."""
+    if campaign.team == "offline" or not campaign.models or campaign.replays:
+        return None
+    from evolver.agents.models import Caller, ModelError, Patience, models_for, parse_models
+    from evolver.settings import Settings
+
+    async def asked() -> T:
+        choices = parse_models(campaign.models, campaign.base_url)
+        models_for(choices, "chat")
+        settings = Settings(home=home)
+        patience = Patience(request=min(settings.request_seconds, LONGEST_WAIT), outage=OUTAGE)
+        caller = Caller(archive, campaign.name, choices, settings=settings, patience=patience)
+        async with asyncio.timeout(LONGEST_WAIT):
+            return await work(caller)
+
+    try:
+        return _in_a_thread(asked)
+    except (ModelError, UsageError, TimeoutError):
+        return None
+
+
+def _in_a_thread(work: Callable[[], Awaitable[T]]) -> T:
+    """Run it in an event loop of its own; the caller's thread may have one already."""
+    result: list[T] = []
+    trouble: list[BaseException] = []
+
+    async def waited() -> T:
+        return await work()
+
+    def run() -> None:
+        try:
+            result.append(asyncio.run(waited()))
+        except BaseException as error:
+            trouble.append(error)
+
+    thread = threading.Thread(target=run, name="evolver-chat")
+    thread.start()
+    thread.join()
+    if trouble:
+        raise trouble[0]
+    return result[0]

@@ -1,0 +1,33 @@
+"""Real generation: a small language model on the CPU, served by a process of its own, malformed answers included."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks import local_model
+from evolver.contracts import CallStatus
+from evolver.graph.workspaces import open_archive
+
+EXPERIMENTS = 2
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_campaign_with_a_real_model_completes(
+    tmp_path: Path, home: Path, quadratic: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("OPENAI_API_KEY", "EVOLVER_BASE_URL", "EVOLVER_MODEL", "EVOLVER_ANSWER_TOKENS"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    with local_model.served(tmp_path) as url:
+        local_model.campaign(url, home, EXPERIMENTS, "llm", 80)
+    with open_archive(home) as archive:
+        experiments = archive.experiments(local_model.NAME)
+        calls = archive.calls(local_model.NAME)
+    assert len(experiments) == EXPERIMENTS + 1 and all(e.verdict is not None for e in experiments)
+    assert calls and all(call.tokens_in > 100 and call.tokens_out > 0 for call in calls)
+    assert all(call.reply or call.status is CallStatus.ERROR for call in calls)
+    fates, _, times, _ = local_model.questions(home)
+    assert sum(fates.values()) >= 1 and len(times) == len(calls)

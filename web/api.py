@@ -1,0 +1,229 @@
+"""What the page's script asks and orders: JSON."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import re
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, Literal
+
+import anyio.to_thread
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from evolver.contracts import Campaign, CampaignStatus, Directive, SandboxKind
+from evolver.errors import EvolverError, UnknownName, UsageError
+from evolver.settings import Settings
+from evolver.web.guard import HEADERS
+from evolver.web.resources import Resources, resources_of
+
+MOST = 64 * 1024
+"""Bytes of a request."""
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+Order = Literal["pause", "resume", "stop"]
+ORDERS: tuple[Order, ...] = ("pause", "resume", "stop")
+UNREAD = (
+    "Kept as a note. Nothing here interprets messages; pause, resume and stop have buttons.",
+)
+
+
+class Start(BaseModel):
+    """What the form says."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    task: Annotated[str, Field(min_length=1, max_length=1000)]
+    campaign: Annotated[str, Field(max_length=64)] = ""
+    experiments: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    minutes: Annotated[float, Field(gt=0)] | None = None
+    workers: Annotated[int, Field(ge=1, le=256)] | None = None
+    sandbox: SandboxKind = "auto"
+    seed: int = 0
+    model: Annotated[str, Field(max_length=1000)] = ""
+    cost: Annotated[float, Field(gt=0)] | None = None
+
+
+class Who(BaseModel):
+    """The person at the page."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    who: Annotated[str, Field(max_length=80)] = ""
+
+
+class Message(Who):
+    """Something that a person says to a campaign."""
+
+    text: Annotated[str, Field(min_length=1, max_length=8000)]
+
+
+Handler = Callable[[Resources, Request], Any]
+
+
+def _answering(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+    """Run a handler in a thread; mistakes become a status and a sentence."""
+
+    async def answer(request: Request) -> Response:
+        request.state.body = await _body(request) if request.method == "POST" else b""
+        try:
+            result = await anyio.to_thread.run_sync(handler, resources_of(request), request)
+        except ValidationError as error:
+            first = error.errors()[0]
+            result = _said(422, f"{'.'.join(map(str, first['loc'])) or 'request'}: {first['msg'].lower()}")
+        except UnknownName as error:
+            result = _said(404, str(error))
+        except UsageError as error:
+            result = _said(409, str(error))
+        except EvolverError as error:
+            result = _said(500, str(error))
+        response: Response = result if isinstance(result, Response) else JSONResponse(result)
+        response.headers.update(HEADERS)
+        return response
+
+    return answer
+
+
+async def _body(request: Request) -> bytes:
+    """The JSON of a request; a form of another site cannot send that type."""
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        return b"not json"
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST:
+            return b"too long"
+    return body
+
+
+def _said(status: int, detail: str) -> JSONResponse:
+    return JSONResponse({"detail": detail}, status)
+
+
+def listing(resources: Resources, request: Request) -> Response:
+    """All campaigns, and a version that changes with any of them."""
+    lines = [line.model_dump(mode="json") for line in resources.campaigns.lines()]
+    return _tagged(request, {"campaigns": lines})
+
+
+def version(resources: Resources, request: Request) -> Response:
+    """What changes whenever a campaign's page would."""
+    return _tagged(request, {"version": resources.campaigns.version(request.path_params["name"])})
+
+
+def curve_data(resources: Resources, request: Request) -> Response:
+    """The data of the chart; told apart by the campaign's version, so that an unchanged one is not read again."""
+    name = request.path_params["name"]
+    tag = f'"{hashlib.sha256(resources.campaigns.version(name).encode()).hexdigest()[:16]}"'
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers={"ETag": tag})
+    return JSONResponse(resources.curve(name), headers={"ETag": tag, "Cache-Control": "no-cache"})
+
+
+def _tagged(request: Request, content: Any) -> Response:
+    body = json.dumps(content).encode()
+    tag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
+    headers = {"ETag": tag, "Cache-Control": "no-cache"}
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type="application/json", headers=headers)
+
+
+def start(resources: Resources, request: Request) -> Any:
+    """Register a campaign and run it in a process of its own."""
+    from evolver.graph.context import Context
+    from evolver.graph.workspaces import register
+
+    form = Start.model_validate_json(request.state.body)
+    if form.campaign and not NAME.fullmatch(form.campaign):
+        raise UsageError("campaign: use letters, digits, dot, dash and underscore, at most 64")
+    if form.sandbox == "none" and Settings().sandbox != "none":
+        raise UsageError("sandbox: `none` protects nothing; it can be chosen on the command line alone")
+    if any(campaign.name == form.campaign for campaign in resources.archive.campaigns()):
+        raise UsageError(f"campaign {form.campaign} exists; choose another name")
+    context = Context(
+        task=form.task.strip(),
+        campaign=form.campaign,
+        experiments=form.experiments,
+        seconds=form.minutes * 60 if form.minutes else None,
+        workers=form.workers or resources.workers,
+        sandbox=form.sandbox,
+        seed=form.seed,
+        models=tuple(form.model.split()),
+        cost=form.cost,
+        home=resources.home,
+    )
+    campaign = register(context)
+    resources.processes.start(campaign.name)
+    return {"campaign": campaign.name, "page": f"/evolver/{campaign.name}"}
+
+
+def message(resources: Resources, request: Request) -> Any:
+    """Hand a message to whoever steers, or keep it as a note."""
+    said, campaign = Message.model_validate_json(request.state.body), _campaign(resources, request)
+    return {"replies": send(resources, campaign, said.text.strip(), said.who.strip() or "page")}
+
+
+def order(resources: Resources, request: Request) -> Any:
+    """Pause, resume or stop."""
+    campaign, wanted = _campaign(resources, request), _order(request)
+    who = Who.model_validate_json(request.state.body).who.strip() or "page"
+    live = resources.processes.works_on(campaign.name) or resources.processes.starts(campaign.name)
+    if wanted == "resume" and not live:
+        resources.processes.start(campaign.name)
+        return {"replies": [f"{campaign.name} goes on in a new process."]}
+    if campaign.status is CampaignStatus.FINISHED:
+        raise UsageError(f"{campaign.name} is finished")
+    replies = send(resources, campaign, wanted, who, order=wanted)
+    if wanted == "stop" and not live:
+        resources.archive.update_campaign(campaign.name, status=CampaignStatus.FINISHED)
+    return {"replies": replies}
+
+
+def send(resources: Resources, campaign: Campaign, text: str, who: str, *, order: Order | None = None) -> list[str]:
+    """Through `evolver.graph.steering` where that is there; else straight into the archive."""
+    try:
+        from evolver.graph import steering
+    except ImportError:
+        return _keep(resources, campaign, text, who, order)
+    replies = steering.send(resources.home, campaign.name, text, who)
+    if inspect.isawaitable(replies):
+        import asyncio
+
+        async def wait() -> Any:
+            return await replies
+
+        replies = asyncio.run(wait())
+    return [str(reply) for reply in replies]
+
+
+def _keep(resources: Resources, campaign: Campaign, text: str, who: str, order: Order | None) -> list[str]:
+    directive = Directive(id=uuid.uuid4().hex, campaign=campaign.name, kind=order or "note", text=text, who=who)
+    if order is None or order == "stop":
+        resources.archive.add_directive(directive)
+        return list(UNREAD) if order is None else ["Nothing more is proposed."]
+    status = CampaignStatus.PAUSED if order == "pause" else CampaignStatus.RUNNING
+    resources.archive.add_directive(directive, lambda _: {"status": status})
+    return [f"{campaign.name} is {status}."]
+
+
+def _order(request: Request) -> Order:
+    return next(word for word in ORDERS if request.url.path.endswith(f"/{word}"))
+
+
+def _campaign(resources: Resources, request: Request) -> Campaign:
+    return resources.archive.campaign(request.path_params["name"])
+
+
+ROUTES = [
+    Route("/api/campaigns", _answering(listing), methods=["GET"]),
+    Route("/api/campaigns", _answering(start), methods=["POST"]),
+    Route("/api/campaigns/{name}/version", _answering(version), methods=["GET"]),
+    Route("/api/campaigns/{name}/curve", _answering(curve_data), methods=["GET"]),
+    Route("/api/campaigns/{name}/messages", _answering(message), methods=["POST"]),
+    *(Route(f"/api/campaigns/{{name}}/{word}", _answering(order), methods=["POST"]) for word in ORDERS),
+]

@@ -1,0 +1,92 @@
+"""Fills the templates; whatever comes from a campaign is text, never markup."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from evolver.contracts import Interval
+
+MINUS = "\N{MINUS SIGN}"
+EXACT = 1e-12
+"""Relative width below which an interval is a point."""
+
+
+@cache
+def environment() -> Environment:
+    """Templates with escaping on for all of them; an unknown name is an error."""
+    made = Environment(
+        loader=PackageLoader("evolver.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(
+        number=number, signed=signed, between=between, duration=duration, moment=moment, words=words, bytes=amount
+    )
+    return made
+
+
+def render(template: str, **values: Any) -> str:
+    """A page."""
+    return environment().get_template(template).render(**values)
+
+
+@cache
+def static(name: str) -> bytes:
+    """A file that pages ask for; plotly's comes from its own package. Raises FileNotFoundError."""
+    if name == "plotly.js":
+        return (files("plotly") / "package_data" / "plotly.min.js").read_bytes()
+    if name not in ("evolver.css", "evolver.js", "chart.js"):
+        raise FileNotFoundError(name)
+    return (files("evolver.web") / "static" / name).read_bytes()
+
+
+def number(value: float | None) -> str:
+    """Six digits; a dash for none."""
+    return "–" if value is None else f"{value:.6g}".replace("-", MINUS)
+
+
+def signed(value: float | None) -> str:
+    """Four digits and always a sign."""
+    return "–" if value is None else f"{value:+.4g}".replace("-", MINUS)
+
+
+def between(interval: Interval | None, signs: bool = False) -> str:
+    """An interval in brackets; nothing where there is none or it is a point."""
+    if interval is None or abs(interval[1] - interval[0]) <= EXACT * max(abs(interval[0]), abs(interval[1])):
+        return ""
+    write = signed if signs else number
+    return f"[{write(interval[0])}, {write(interval[1])}]"
+
+
+def duration(seconds: float) -> str:
+    """`4.2 s`, `42 s`, `3 min 05 s`, `2 h 10 min`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def moment(value: datetime) -> str:
+    """To the second, in UTC; the page turns it into the reader's own time."""
+    return value.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def words(value: object) -> str:
+    """`not_improved` as `not improved`."""
+    return str(value).replace("_", " ")
+
+
+def amount(value: int) -> str:
+    """Bytes in MiB or GiB."""
+    return f"{value / 2**30:.1f} GiB" if value >= 2**30 else f"{value / 2**20:.0f} MiB"

@@ -1,0 +1,64 @@
+"""What the requests share: one open archive, the processes, the views."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import JsonValue
+from starlette.requests import Request
+
+from evolver.graph.workspaces import open_archive
+from evolver.memory import Archive
+from evolver.settings import Settings
+from evolver.web.curve import Lineage, curve, lineage
+from evolver.web.processes import Processes
+from evolver.web.views import Campaigns
+
+
+class Resources:
+    """Opened when they are first needed, so that importing the application touches no file."""
+
+    @cached_property
+    def home(self) -> Path:
+        """The data folder."""
+        return Settings().home.absolute()
+
+    @cached_property
+    def archive(self) -> Archive:
+        """The archive, open for the life of the server; safe from several threads."""
+        return open_archive(self.home)
+
+    @cached_property
+    def processes(self) -> Processes:
+        """The campaigns that were started from here."""
+        return Processes(self.home)
+
+    @cached_property
+    def campaigns(self) -> Campaigns:
+        """The views."""
+        return Campaigns(self.archive, self.home, self.processes)
+
+    def curve(self, name: str) -> dict[str, JsonValue]:
+        """The data of a campaign's chart. Raises UnknownName."""
+        views = self.campaigns
+        return curve(self.archive.campaign(name), views.experiments(name), views.crowned(name))
+
+    def lineage(self, name: str, *, everything: bool = False) -> Lineage:
+        """A campaign's tree. Raises UnknownName."""
+        views = self.campaigns
+        campaign = self.archive.campaign(name)
+        return lineage(campaign, views.experiments(name), views.crowned(name), everything=everything)
+
+    @property
+    def workers(self) -> int:
+        """What a campaign gets unless it says otherwise: one a processor."""
+        return len(os.sched_getaffinity(0))
+
+
+def resources_of(request: Request) -> Resources:
+    """The application's, found on the request."""
+    found = request.app.state.evolver
+    assert isinstance(found, Resources)
+    return found

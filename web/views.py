@@ -1,0 +1,312 @@
+"""What the pages show of campaigns and experiments, projected from the archive."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+from evolver.contracts import (
+    Call,
+    Campaign,
+    CampaignStatus,
+    Directive,
+    Experiment,
+    Interval,
+    Lesson,
+    Record,
+    Standing,
+    Trial,
+    VerdictKind,
+)
+from evolver.graph.summary import Summary, summarise
+from evolver.memory import Archive
+from evolver.web.diffs import FileDiff, diff_between
+from evolver.web.processes import Processes
+
+PAGE_SIZE = 50
+"""Experiments in one page of the table."""
+LESSONS_SHOWN = 20
+KEPT = 3
+"""Campaigns whose experiments are kept in memory."""
+MOST_CHAMPIONS = 100_000
+LOG_SHOWN = 8_000
+"""Characters of a log's end."""
+
+
+class State(StrEnum):
+    """Where a campaign stands, and whether a process works on it."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    PAUSED = "paused"
+    INTERRUPTED = "interrupted"
+    FINISHED = "finished"
+    FAILED = "failed"
+
+
+class CampaignLine(Record):
+    """A campaign in the list."""
+
+    name: str
+    task: str
+    state: State
+    metric: str
+    direction: str
+    best: float | None
+    best_interval: Interval | None
+    best_number: int | None
+    baseline: float | None
+    finished: int
+    budget: int
+    trials: int
+    updated: datetime
+
+
+class ExperimentLine(Record):
+    """An experiment in the table."""
+
+    number: int
+    standing: Standing
+    kind: VerdictKind | None
+    score: float | None
+    interval: Interval | None
+    delta: float | None
+    delta_interval: Interval | None
+    operator: str
+    idea: str
+    parents: tuple[int, ...]
+    champion: bool
+    """Whether it is, or once was, the champion."""
+    created: datetime
+    finished: datetime | None
+
+
+class Evidence(Record):
+    """A lesson or directive with the numbers of the experiments that it names."""
+
+    lesson: Lesson | None = None
+    directive: Directive | None = None
+    numbers: tuple[int, ...] = ()
+
+
+class Table(Record):
+    """One page of the experiments, newest first."""
+
+    lines: tuple[ExperimentLine, ...]
+    standing: str
+    """The filter; empty: all."""
+    counts: dict[str, int]
+    page: int
+    pages: int
+
+
+class CampaignView(Record):
+    """Everything on a campaign's page but the chart and the lineage."""
+
+    campaign: Campaign
+    summary: Summary
+    state: State
+    champions: tuple[ExperimentLine, ...]
+    table: Table
+    lessons: tuple[Evidence, ...]
+    more_lessons: int
+    directives: tuple[Evidence, ...]
+    running: tuple[ExperimentLine, ...]
+    trouble: str
+    """The end of the process's log where it ended unasked."""
+
+
+class ExperimentView(Record):
+    """Everything on an experiment's page."""
+
+    campaign: Campaign
+    experiment: Experiment
+    line: ExperimentLine
+    parents: tuple[ExperimentLine, ...]
+    children: tuple[int, ...]
+    reference: int | None
+    """The champion that it was compared with."""
+    diff: tuple[FileDiff, ...]
+    trials: tuple[Trial, ...]
+    lessons: tuple[Lesson, ...]
+    calls: tuple[Call, ...]
+    directives: tuple[Directive, ...]
+    previous: int | None
+    following: int | None
+
+
+class Campaigns:
+    """Reads views from one open archive."""
+
+    def __init__(self, archive: Archive, home: Path, processes: Processes) -> None:
+        self._archive = archive
+        self._home = home
+        self._processes = processes
+        self._read: OrderedDict[str, tuple[int, list[Experiment]]] = OrderedDict()
+
+    def state(self, campaign: Campaign) -> State:
+        """Where it stands now."""
+        if campaign.status is not CampaignStatus.RUNNING:
+            return State(campaign.status.value)
+        if self._processes.works_on(campaign.name):
+            return State.RUNNING
+        return State.STARTING if self._processes.starts(campaign.name) else State.INTERRUPTED
+
+    def experiments(self, name: str) -> list[Experiment]:
+        """All experiments by number, read once for every state of the event log. Raises UnknownName."""
+        self._archive.campaign(name)
+        newest = self._archive.events(name, newest=1)
+        seen = newest[0].id if newest else 0
+        known = self._read.get(name)
+        if known is None or known[0] != seen:
+            known = (seen, self._archive.experiments(name))
+            self._read[name] = known
+            while len(self._read) > KEPT:
+                self._read.popitem(last=False)
+        return known[1]
+
+    def crowned(self, name: str) -> list[str]:
+        """Ids of every experiment that was champion, in order."""
+        events = self._archive.events(name, kind="champion", limit=MOST_CHAMPIONS)
+        return list(dict.fromkeys(event.experiment for event in events if event.experiment))
+
+    def version(self, name: str) -> str:
+        """Changes whenever the page would. Raises UnknownName."""
+        campaign = self._archive.campaign(name)
+        newest = self._archive.events(name, newest=1)
+        return f"{newest[0].id if newest else 0}-{self.state(campaign)}-{campaign.budget.experiments}"
+
+    def lines(self) -> list[CampaignLine]:
+        """All campaigns, the one with the newest event first."""
+        return sorted(map(self._line, self._archive.campaigns()), key=lambda line: line.updated, reverse=True)
+
+    def _line(self, campaign: Campaign) -> CampaignLine:
+        archive, name = self._archive, campaign.name
+        counts, champion = archive.counts(name), archive.champion(name)
+        newest = archive.events(name, newest=1)
+        baseline = next(iter(archive.experiments(name, limit=1)), None)
+        return CampaignLine(
+            name=name,
+            task=Path(campaign.task).name,
+            state=self.state(campaign),
+            metric=campaign.metric.name,
+            direction=campaign.metric.direction,
+            best=champion.score if champion else None,
+            best_interval=champion.interval if champion else None,
+            best_number=champion.number if champion else None,
+            baseline=baseline.score if baseline and baseline.number == 0 else None,
+            finished=counts.finished,
+            budget=campaign.budget.experiments,
+            trials=sum(counts.trials.values()),
+            updated=newest[0].when if newest else campaign.created,
+        )
+
+    def campaign(self, name: str, *, standing: str = "", page: int = 1, all_lessons: bool = False) -> CampaignView:
+        """One campaign with a page of its table. Raises UnknownName."""
+        archive = self._archive
+        campaign, summary = archive.campaign(name), summarise(archive, name)
+        experiments = self.experiments(name)
+        numbers = {e.id: e.number for e in experiments}
+        crowned = self.crowned(name)
+        by_id = {e.id: e for e in experiments}
+        lessons = sorted(archive.lessons(campaign=name), key=lambda lesson: -abs(lesson.effect))
+        shown = lessons if all_lessons else lessons[:LESSONS_SHOWN]
+        state = self.state(campaign)
+        return CampaignView(
+            campaign=campaign,
+            summary=summary,
+            state=state,
+            champions=tuple(experiment_line(by_id[key], numbers, crowned) for key in crowned if key in by_id),
+            table=_table(experiments, numbers, crowned, standing, page),
+            lessons=tuple(
+                Evidence(lesson=x, numbers=tuple(numbers[key] for key in x.evidence if key in numbers)) for x in shown
+            ),
+            more_lessons=len(lessons) - len(shown),
+            directives=tuple(
+                Evidence(directive=x, numbers=tuple(sorted(numbers[key] for key in x.experiments if key in numbers)))
+                for x in reversed(archive.directives(name))
+            ),
+            running=tuple(
+                experiment_line(e, numbers, crowned) for e in experiments if e.standing is Standing.OPEN and e.number
+            ),
+            trouble=self._processes.log_tail(name) if state in (State.INTERRUPTED, State.FAILED) else "",
+        )
+
+    def experiment(self, name: str, number: int) -> ExperimentView:
+        """One experiment. Raises UnknownName."""
+        archive = self._archive
+        campaign, experiment = archive.campaign(name), archive.experiment_by_number(name, number)
+        experiments = self.experiments(name)
+        numbers, by_id = {e.id: e.number for e in experiments}, {e.id: e for e in experiments}
+        crowned = self.crowned(name)
+        proposal, verdict = experiment.proposal, experiment.verdict
+        parents = [by_id[key] for key in (proposal.parents if proposal else ()) if key in by_id]
+        old = archive.program(parents[0].program) if parents and parents[0].program else None
+        new = archive.program(experiment.program) if experiment.program else None
+        in_force = set(proposal.directives) if proposal else set()
+        return ExperimentView(
+            campaign=campaign,
+            experiment=experiment,
+            line=experiment_line(experiment, numbers, crowned),
+            parents=tuple(experiment_line(e, numbers, crowned) for e in parents),
+            children=tuple(
+                e.number for e in experiments if e.proposal and e.proposal.parents[:1] == (experiment.id,)
+            ),
+            reference=numbers.get(verdict.reference) if verdict else None,
+            diff=diff_between(old, new) if new else (),
+            trials=tuple(_with_log_tail(trial) for trial in archive.trials(experiment.id)),
+            lessons=tuple(x for x in archive.lessons(campaign=name) if experiment.id in x.evidence),
+            calls=tuple(archive.calls(name, experiment.id)),
+            directives=tuple(x for x in archive.directives(name) if x.id in in_force),
+            previous=number - 1 if number > 0 else None,
+            following=number + 1 if number + 1 < len(experiments) else None,
+        )
+
+
+def experiment_line(experiment: Experiment, numbers: dict[str, int], crowned: Sequence[str]) -> ExperimentLine:
+    """What the table says of an experiment."""
+    proposal, verdict = experiment.proposal, experiment.verdict
+    return ExperimentLine(
+        number=experiment.number,
+        standing=experiment.standing,
+        kind=verdict.kind if verdict else None,
+        score=experiment.score,
+        interval=experiment.interval,
+        delta=verdict.delta if verdict else None,
+        delta_interval=verdict.interval if verdict else None,
+        operator=str(proposal.operator) if proposal else "",
+        idea=(proposal.plan or proposal.hypothesis) if proposal else "not proposed yet",
+        parents=tuple(numbers[key] for key in (proposal.parents if proposal else ()) if key in numbers),
+        champion=experiment.id in crowned,
+        created=experiment.created,
+        finished=experiment.finished,
+    )
+
+
+def _table(
+    experiments: Sequence[Experiment], numbers: dict[str, int], crowned: Sequence[str], standing: str, page: int
+) -> Table:
+    counts = {kind.value: 0 for kind in Standing}
+    for experiment in experiments:
+        counts[experiment.standing.value] += 1
+    chosen = [e for e in reversed(experiments) if standing in ("", e.standing.value)]
+    pages = max(1, -(-len(chosen) // PAGE_SIZE))
+    page = min(max(1, page), pages)
+    return Table(
+        lines=tuple(
+            experiment_line(e, numbers, crowned) for e in chosen[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
+        ),
+        standing=standing,
+        counts=counts,
+        page=page,
+        pages=pages,
+    )
+
+
+def _with_log_tail(trial: Trial) -> Trial:
+    if len(trial.log_tail) <= LOG_SHOWN:
+        return trial
+    return trial.model_copy(update={"log_tail": "…" + trial.log_tail[-LOG_SHOWN:]})
