@@ -14,29 +14,28 @@ import asyncio
 import tempfile
 import time
 from pathlib import Path
-from typing import Literal
 
 from evolver.graph import Context
 from evolver.graph.campaign import build_graph, recursion_limit
 from evolver.graph.context import Context as CampaignContext
 from evolver.graph.workspaces import Office, Workspaces
 from evolver.sandbox.local import LocalSandbox
+from evolver.sandbox.slots import Slots
 
 TASK = Path(__file__).parent / "tasks" / "sleeper"
 
 
-class TimedSlots(asyncio.Semaphore):
+class TimedSlots(Slots):
     """The sandbox's slots, with the moments at which one was taken (+1) or given back (-1)."""
 
     def __init__(self, slots: int) -> None:
         super().__init__(slots)
         self.changes: list[tuple[float, int]] = []
 
-    async def acquire(self) -> Literal[True]:
+    async def acquire(self) -> None:
         """Take a slot."""
         await super().acquire()
         self.changes.append((time.perf_counter(), 1))
-        return True
 
     def release(self) -> None:
         """Give a slot back."""

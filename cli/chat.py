@@ -167,4 +167,4 @@ def _session(home: Path) -> PromptSession[str]:
     try:
         return PromptSession(history=FileHistory(str(home / "chat-history")))
     except OSError as error:
-        raise UsageError(f"the terminal cannot be used for a conversation ({error}); pipe lines into it instead") from None
+        raise UsageError(f"this terminal cannot hold a conversation ({error}); pipe lines into it instead") from None

@@ -79,7 +79,9 @@ class View:
 def _state(archive: Archive, name: str, *, running: bool) -> list[str]:
     campaign, counts = archive.campaign(name), archive.counts(name)
     champion = archive.champion(name)
-    best = "" if champion is None or champion.score is None else f"  best {champion.score:.6g} (experiment {champion.number})"
+    best = ""
+    if champion is not None and champion.score is not None:
+        best = f"  best {champion.score:.6g} (experiment {champion.number})"
     status = str(campaign.status) if running or campaign.status != "running" else "not running, say `go on`"
     lines = [f"── {name}: {status}  {counts.finished}/{campaign.budget.experiments}{best}"]
     waits = {one.experiment.id for one in waiting(archive, name)}

@@ -38,7 +38,7 @@ def start_server(
         ]
         if access.token:
             lines.append("token   every request needs it: `Authorization: Bearer TOKEN`, or the login page")
-            lines.append("        what is sent is not encrypted: use an SSH tunnel or a proxy with TLS between machines")
+            lines.append("        nothing is encrypted: use an SSH tunnel or a proxy with TLS between machines")
         print("\n".join(lines) + "\nStop with Ctrl-C.", flush=True)
 
     print("Starting the server ...", flush=True)

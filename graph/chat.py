@@ -18,7 +18,7 @@ from langgraph.runtime import Runtime
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from evolver.agents.steering.patterns import read
-from evolver.agents.steering.readings import Inquiry, Instruction, Reading, Start, Unclear
+from evolver.agents.steering.readings import Inquiry, Instruction, Reading, Start
 from evolver.errors import EvolverError
 from evolver.graph.steering import Understanding, act, begin, newest_campaign, understand
 from evolver.settings import Settings

@@ -96,7 +96,9 @@ class Directives(Stored):
                     row,
                     number,
                     uses=uses.get(row.id, 0),
-                    experiments=tuple(connection.scalars(_NEWEST, {"directive": row.id}))[::-1] if row.id in uses else (),
+                    experiments=tuple(connection.scalars(_NEWEST, {"directive": row.id}))[::-1]
+                    if row.id in uses
+                    else (),
                 )
                 for number, row in enumerate(found, start=1)
             ]

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 import re
-import uuid
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
 
@@ -16,8 +14,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from evolver.contracts import Campaign, CampaignStatus, Directive, SandboxKind
+from evolver.contracts import Campaign, CampaignStatus, SandboxKind
 from evolver.errors import EvolverError, UnknownName, UsageError
+from evolver.graph import steering
 from evolver.settings import Settings
 from evolver.web.guard import HEADERS
 from evolver.web.resources import Resources, resources_of
@@ -27,9 +26,6 @@ MOST = 64 * 1024
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 Order = Literal["pause", "resume", "stop"]
 ORDERS: tuple[Order, ...] = ("pause", "resume", "stop")
-UNREAD = (
-    "Kept as a note. Nothing here interprets messages; pause, resume and stop have buttons.",
-)
 
 
 class Start(BaseModel):
@@ -163,9 +159,9 @@ def start(resources: Resources, request: Request) -> Any:
 
 
 def message(resources: Resources, request: Request) -> Any:
-    """Hand a message to whoever steers, or keep it as a note."""
+    """Say something to the campaign."""
     said, campaign = Message.model_validate_json(request.state.body), _campaign(resources, request)
-    return {"replies": send(resources, campaign, said.text.strip(), said.who.strip() or "page")}
+    return {"replies": steering.send(resources.home, campaign.name, said.text.strip(), said.who.strip() or "page")}
 
 
 def order(resources: Resources, request: Request) -> Any:
@@ -178,37 +174,10 @@ def order(resources: Resources, request: Request) -> Any:
         return {"replies": [f"{campaign.name} goes on in a new process."]}
     if campaign.status is CampaignStatus.FINISHED:
         raise UsageError(f"{campaign.name} is finished")
-    replies = send(resources, campaign, wanted, who, order=wanted)
+    replies = steering.send(resources.home, campaign.name, wanted, who)
     if wanted == "stop" and not live:
         resources.archive.update_campaign(campaign.name, status=CampaignStatus.FINISHED)
     return {"replies": replies}
-
-
-def send(resources: Resources, campaign: Campaign, text: str, who: str, *, order: Order | None = None) -> list[str]:
-    """Through `evolver.graph.steering` where that is there; else straight into the archive."""
-    try:
-        from evolver.graph import steering
-    except ImportError:
-        return _keep(resources, campaign, text, who, order)
-    replies = steering.send(resources.home, campaign.name, text, who)
-    if inspect.isawaitable(replies):
-        import asyncio
-
-        async def wait() -> Any:
-            return await replies
-
-        replies = asyncio.run(wait())
-    return [str(reply) for reply in replies]
-
-
-def _keep(resources: Resources, campaign: Campaign, text: str, who: str, order: Order | None) -> list[str]:
-    directive = Directive(id=uuid.uuid4().hex, campaign=campaign.name, kind=order or "note", text=text, who=who)
-    if order is None or order == "stop":
-        resources.archive.add_directive(directive)
-        return list(UNREAD) if order is None else ["Nothing more is proposed."]
-    status = CampaignStatus.PAUSED if order == "pause" else CampaignStatus.RUNNING
-    resources.archive.add_directive(directive, lambda _: {"status": status})
-    return [f"{campaign.name} is {status}."]
 
 
 def _order(request: Request) -> Order:

@@ -26,7 +26,8 @@ CHART_STYLES = (
 )
 """The two style elements that plotly.js makes when it is loaded; other inline styles stay refused."""
 HEADERS = {
-    "Content-Security-Policy": f"default-src 'none'; script-src 'self'; style-src 'self' {CHART_STYLES}; img-src 'self' data:; "
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; "
+    f"style-src 'self' {CHART_STYLES}; img-src 'self' data:; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",

@@ -15,7 +15,7 @@ from pathlib import Path
 
 LOG_TAIL = 2_000
 """Characters."""
-SECRET = "EVOLVER_TOKEN"
+KEPT_BACK = "EVOLVER_TOKEN"
 
 
 class Processes:
@@ -29,7 +29,7 @@ class Processes:
         """Run a campaign that the archive knows, until it ends or is paused; its output goes to a log in `home`."""
         log = self._log(campaign)
         log.parent.mkdir(parents=True, exist_ok=True)
-        environment = {key: value for key, value in os.environ.items() if key != SECRET}
+        environment = {key: value for key, value in os.environ.items() if key != KEPT_BACK}
         with log.open("wb") as file:
             self._started[campaign] = subprocess.Popen(
                 [sys.executable, "-c", "from evolver.cli import main; main()", "resume", campaign, "--json"],

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evolver.agents.steering import approval
 from evolver.agents.steering.effect import effect_of
 from evolver.agents.steering.matching import words
-from evolver.agents.steering.readings import Inquiry
+from evolver.agents.steering.readings import Inquiry, Topic
 from evolver.contracts import Experiment, Interval, Lesson, LessonStatus, Trial, VerdictKind
 from evolver.errors import UsageError
 
@@ -42,33 +42,25 @@ class Answers:
 
     def answer(self, inquiry: Inquiry) -> list[str]:
         """What is known, in lines. Raises UsageError where the question cannot be answered, UnknownName."""
-        match inquiry.about:
-            case "best":
-                return self._best(inquiry)
-            case "failures":
-                return self._failures()
-            case "learned":
-                return self._learned(inquiry.topic)
-            case "doing":
-                return self._doing()
-            case "progress":
-                return self._progress()
-            case "compare":
-                return self._compare(*inquiry.numbers[:2])
-            case "changed":
-                return self._changed(inquiry.numbers[0])
-            case "experiment":
-                return self._experiment(inquiry.numbers[0])
-            case "directives":
-                return self._directives()
-            case "cost":
-                return self._cost()
-            case "waiting":
-                return self._waiting()
-            case "anything":
-                return [*self._progress(), *self._best(inquiry), *self._learned(inquiry.topic), *self._failures()]
-            case "help":
-                return HELP.splitlines()
+        numbers, topic = inquiry.numbers, inquiry.topic
+        ways: dict[Topic, Callable[[], list[str]]] = {
+            "best": lambda: self._best(inquiry),
+            "failures": self._failures,
+            "learned": lambda: self._learned(topic),
+            "doing": self._doing,
+            "progress": self._progress,
+            "compare": lambda: self._compare(*numbers[:2]),
+            "changed": lambda: self._changed(numbers[0]),
+            "experiment": lambda: self._experiment(numbers[0]),
+            "directives": self._directives,
+            "cost": self._cost,
+            "waiting": self._waiting,
+            "anything": lambda: [
+                *self._progress(), *self._best(inquiry), *self._learned(topic), *self._failures()
+            ],
+            "help": HELP.splitlines,
+        }
+        return ways[inquiry.about]()
 
     def _by_number(self, number: int) -> Experiment:
         return self.archive.experiment_by_number(self.campaign, number)
@@ -171,8 +163,8 @@ class Answers:
             numbers = [self.archive.experiment(key).number for key in lesson.evidence]
             listed = ", ".join(map(str, numbers[-6:]))
             lines.append(
-                f"  {_gain(lesson.effect, lesson.interval)}, {lesson.status}, {lesson.confidence:.0%} sure: {lesson.claim} "
-                f"(experiment{'' if len(numbers) == 1 else 's'} {listed})"
+                f"  {_gain(lesson.effect, lesson.interval)}, {lesson.status}, {lesson.confidence:.0%} sure: "
+                f"{lesson.claim} (experiment{'' if len(numbers) == 1 else 's'} {listed})"
             )
         return lines
 
@@ -234,13 +226,15 @@ class Answers:
         one, other = self._by_number(first), self._by_number(second)
         lines = [f"  {e.number}: {self._score(e)}; {e.proposal.plan if e.proposal else ''}"[:300] for e in (one, other)]
         if one.score is None or other.score is None:
-            return [*lines, "They cannot be compared: " + " ".join(_standing(e) for e in (one, other) if e.score is None)]
+            missing = " ".join(_standing(e) for e in (one, other) if e.score is None)
+            return [*lines, f"They cannot be compared: {missing}"]
         from evolver.agents.evidence import Noise, compare
 
         campaign = self.archive.campaign(self.campaign)
         mine, theirs = self._scores(one), self._scores(other)
         if not mine.keys() & theirs.keys() or campaign.noise is None:
-            return [*lines, "They ran on different replicates, so their difference says little; `verify` runs both again."]
+            apart = "They ran on different replicates, so their difference says little; `verify` runs both again."
+            return [*lines, apart]
         noise = Noise(deviation=campaign.noise, replicates=campaign.noise_replicates)
         paired = compare(mine, theirs, campaign.metric, noise)
         low, high = paired.interval

@@ -181,7 +181,8 @@ def settle(workspace: Workspace, experiment: Experiment, directive: Directive) -
         program = Program(files={name: str(text) for name, text in files.items()})
         archive.replace_program(experiment.id, program, skeleton(program), directive.who)
     archive.mark_directives([directive.id], experiment.id)
-    archive.close_directive(directive.id, "done", f"experiment {experiment.number} {'rejected' if rejected else 'runs'}")
+    outcome = f"experiment {experiment.number} {'rejected' if rejected else 'runs'}"
+    archive.close_directive(directive.id, "done", outcome)
     kind = "rejected" if rejected else "approved"
     archive.add_event(experiment.campaign, kind, experiment.id, who=directive.who, reason=reason if rejected else "")
     return not rejected

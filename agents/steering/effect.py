@@ -60,7 +60,9 @@ def effect_of(archive: Archive, directive: Directive) -> Effect:
     if under:
         first, known = under[0].number, {e.id for e in under}
         earlier = archive.experiments(directive.campaign, limit=first)
-        before = [e for e in earlier if e.verdict is not None and e.lane >= 0 and e.id not in known and e.number < first]
+        before = [
+            e for e in earlier if e.verdict is not None and e.lane >= 0 and e.id not in known and e.number < first
+        ]
     return compared(_side(under), _side(before))
 
 

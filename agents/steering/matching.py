@@ -10,17 +10,22 @@ from evolver.contracts import Program, Record
 
 NEAR = 0.35
 """From here on something is near enough to be searched more. Unrelated techniques mostly lie below: `the initial
-layout` and a linear program 0.28, `annealing` and shrinking 0.34, but `random restarts` and `many random starts` 0.54."""
+layout` and a linear program 0.28, `annealing` and shrinking 0.34, but `random restarts` and `many random starts`
+0.54."""
 SURE = 0.5
 """From here on something is near enough to be left out altogether."""
 BESIDE = 0.8
 """Share of the nearest one's score that the others need."""
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _EMPTY = frozenset(
-    "the a an of on in to for with and or is are be it its this that more most less all any some by from at as into our "
-    "your my use using try part parts code function functions program line lines thing things please only mainly".split()
+    "the a an of on in to for with and or is are be it its this that more most less all any some by from at as into "
+    "our your my use using try part parts code function functions program line lines thing things please only "
+    "mainly".split()
 )
-_ENDINGS = ("isation", "ization", "ations", "ation", "ings", "ing", "ers", "ies", "ied", "ed", "er", "es", "s", "e", "y")
+_ENDINGS = (
+    *("isation", "ization", "ations", "ation", "ings", "ing"),
+    *("ers", "ies", "ied", "ed", "er", "es", "s", "e", "y"),
+)
 _STEM = 4
 """Letters that an ending must leave."""
 

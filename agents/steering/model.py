@@ -74,7 +74,8 @@ def reading_of(understood: Understood) -> Reading:
     """The typed reading that a model's answer is; unclear where it is not sure or leaves out what is needed."""
     if understood.kind == "unclear" or not understood.clear:
         said = understood.restated.strip() or "nothing that I can act on"
-        return Unclear(understood=said[:300], examples=("focus on ...", "10 more experiments", "why is the best the best?"))
+        examples = ("focus on ...", "10 more experiments", "why is the best the best?")
+        return Unclear(understood=said[:300], examples=examples)
     if understood.kind == "question":
         about: Topic = understood.about or "anything"
         needed = {"compare": 2, "changed": 1, "experiment": 1}.get(about, 0)

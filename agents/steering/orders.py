@@ -1,4 +1,4 @@
-"""Carries out instructions: keeps the directive, changes the campaign in the same transaction, says what happens now."""
+"""Carries out instructions: keeps the directive and changes the campaign in one transaction, says what happens now."""
 
 from __future__ import annotations
 
@@ -279,7 +279,7 @@ class Orders:
         assert experiment.program is not None
         files = self.archive.program(experiment.program).files
         if len(files) != 1:
-            raise UsageError(f"the program has several files ({', '.join(files)}); send an edit from Studio or a client")
+            raise UsageError(f"the program has several files ({', '.join(files)}): edit it in Studio or by a client")
         try:
             ast.parse(text)
         except SyntaxError as error:

@@ -122,6 +122,13 @@ def _start(match: Found) -> Start | None:
 
 
 _MANY = rf"(?P<which>#?\d+(?:(?:,| and|, and) #?\d+)*|all|it|them|everything)"
+def _rejected(match: Found) -> Instruction:
+    instruction = _judged("reject")(match)
+    if match["why"]:
+        return instruction.model_copy(update={"arguments": {**instruction.arguments, "reason": match["why"].strip()}})
+    return instruction
+
+
 _PATTERNS: tuple[tuple[str, Callable[[Found], Instruction | Start | Unclear | None]], ...] = (
     (r"(?:withdraw|forget|drop|cancel|lift|undo|revoke|remove)(?: the)?(?: directive| instruction)? #?(?P<which>\d+)", _withdraw),
     (
@@ -158,7 +165,7 @@ _PATTERNS: tuple[tuple[str, Callable[[Found], Instruction | Start | Unclear | No
     (rf"where does the (?:gain|score) of {_WHICH} come from\??", _again("ablate")),
     (rf"(?:approve|accept)(?: experiments?)?(?: {_MANY})?", _judged("approve")),
     (rf"(?:reject|refuse|deny|decline|veto)(?: experiments?)?(?: {_MANY})?(?:(?:,|:)? (?:because|since|as)(?: of)? (?P<reason>.+)|[:,] ?(?P<why>.+))?",
-     lambda m: _rejected(m)),
+     _rejected),
     (rf"(?:pin|build on|continue from|go on from|start from) {_WHICH}(?: as (?:the )?parent)?", _pin),
     (r"(?:focus(?: more| mainly| only)?|concentrate|prioriti[sz]e|emphasi[sz]e)(?: more)?(?: on)? (?P<topic>.+)", _topic("focus")),
     (
@@ -173,13 +180,6 @@ _NOTE = re.compile(
 )
 _EDITED = re.compile(rf"^\W*(?:approve|run|edit)(?: experiment)? #?(?P<number>\d+)\b[^`]*```", re.IGNORECASE | re.DOTALL)
 _COMPILED = tuple((re.compile(pattern, re.IGNORECASE), read) for pattern, read in _PATTERNS)
-
-
-def _rejected(match: Found) -> Instruction:
-    instruction = _judged("reject")(match)
-    if match["why"]:
-        return instruction.model_copy(update={"arguments": {**instruction.arguments, "reason": match["why"].strip()}})
-    return instruction
 
 
 def read(text: str) -> Reading:

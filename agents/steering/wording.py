@@ -22,7 +22,8 @@ NEAR = 0.78
 SHORTEST = 3
 
 _POLITE = re.compile(
-    r"^(?:(?:please|pls|ok(?:ay)?|so|now|then|and|well|hey|hi|hello|evolver|also|just|can you|could you|would you|will you|"
+    r"^(?:(?:please|pls|ok(?:ay)?|so|now|then|and|well|hey|hi|hello|evolver|also|just|"
+    r"can you|could you|would you|will you|"
     r"i want you to|i would like you to|i'?d like you to|you should|we should|let'?s|let us)[,:!]?\s+)+(?=\S)",
     re.IGNORECASE,
 )
@@ -79,7 +80,7 @@ def _last(words: str, right: object) -> str:
 
 
 _INNOCENT = frozenset(
-    "not now vote votes cause causes step steps spot shop stay state stats helped held hell found nothing noted compared "
-    "stopped pauses approved rejected focused avoided verified started ended".split()
+    "not now vote votes cause causes step steps spot shop stay state stats helped held hell found nothing noted "
+    "compared stopped pauses approved rejected focused avoided verified started ended".split()
 )
 """Words near a keyword that mean something else."""

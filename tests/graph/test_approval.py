@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
@@ -123,18 +124,18 @@ async def test_a_stopped_process_asks_again_when_it_goes_on(task: Path, home: Pa
 async def test_a_client_answers_the_interrupt(task: Path, home: Path) -> None:
     offices = Workspaces()
     graph = build_graph(offices, checkpointer=InMemorySaver())
-    context, config = _context(task, home, experiments=2), {"configurable": {"thread_id": "t"}}
-    result = await graph.ainvoke({}, config, context=context)  # type: ignore[arg-type]
+    context, config = _context(task, home, experiments=2), RunnableConfig(configurable={"thread_id": "t"})
+    result = await graph.ainvoke({}, config, context=context)
     shown = result["__interrupt__"][0].value
     assert shown["experiment"] == 1
     assert shown["plan"] and shown["diff"].startswith("--- experiment 0/")
     assert shown["estimate"]["trials"] >= 1
-    wrong = await graph.ainvoke(Command(resume="perhaps"), config, context=context)  # type: ignore[arg-type]
+    wrong = await graph.ainvoke(Command(resume="perhaps"), config, context=context)
     assert "perhaps" in wrong["__interrupt__"][0].value["problem"]
-    second = await graph.ainvoke(Command(resume="approve"), config, context=context)  # type: ignore[arg-type]
+    second = await graph.ainvoke(Command(resume="approve"), config, context=context)
     assert second["__interrupt__"][0].value["experiment"] == 2
     answer = {"decision": "reject", "reason": "not now", "who": "bob"}
-    final = await graph.ainvoke(Command(resume=answer), config, context=context)  # type: ignore[arg-type]
+    final = await graph.ainvoke(Command(resume=answer), config, context=context)
     assert "__interrupt__" not in final
     await offices.close_all()
     with open_archive(home) as archive:

@@ -201,7 +201,7 @@ def test_a_message_reaches_a_campaign_of_another_process_and_go_on_starts_one(
     slow: Path, home: Path, tmp_path: Path
 ) -> None:
     environment = {**os.environ, "EVOLVER_HOME": str(home)}
-    words = [EVOLVER, "run", str(slow), "--campaign", "c", "-n", "200", "-w", "2", "--json"]
+    words = [str(EVOLVER), "run", str(slow), "--campaign", "c", "-n", "200", "-w", "2", "--json"]
     process = subprocess.Popen(
         words, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
