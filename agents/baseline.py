@@ -35,7 +35,7 @@ async def establish_baseline(workspace: Workspace, runner: Runner) -> None:
         ),
     )
     archive.record_program(experiment.id, program, skeleton(program))
-    for stage in task.stages:
+    for stage in task.stages_to(campaign.stage):
         replicates = min(stage.replicates, NOISE_REPLICATES) if stage.name == campaign.stage else 1
         trials = await asyncio.gather(*(runner.trial(experiment.id, stage.name, seed) for seed in range(replicates)))
         for trial in trials:
@@ -45,8 +45,6 @@ async def establish_baseline(workspace: Workspace, runner: Runner) -> None:
                     f"the baseline of {task.name} got no score at stage {stage.name}, seed {trial.seed}: "
                     f"{trial.status}: {trial.reason}{tail}\nRun `evolver task check {campaign.task}`."
                 )
-        if stage.name == campaign.stage:
-            break
     scores = workspace.scores(experiment)
     noise = measure_noise(list(scores.values()))
     archive.update_campaign(campaign.name, noise=noise.deviation, noise_replicates=noise.replicates)

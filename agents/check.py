@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from evolver.agents.evidence import measure_noise
 from evolver.agents.trial import run_trial
@@ -10,7 +12,12 @@ from evolver.contracts import Program, Record, Trial, TrialStatus
 from evolver.sandbox import Sandbox
 from evolver.tasks import Task
 
+if TYPE_CHECKING:
+    from evolver.tasks.spec import StageSpec
+
 SEEDS = 3
+BEYOND_NOISE = 3.0
+"""Standard deviations of the baseline's score above which a cheat is said to pay."""
 BROKEN = "raise RuntimeError('this program is broken on purpose')\n"
 CHEATING = '''"""Leaves forged result files everywhere that it can reach, then ends before the harness can write."""
 import json, os, pathlib
@@ -34,49 +41,88 @@ class Finding(Record):
     said: str
 
 
-async def check(task: Task, sandbox: Sandbox, scratch: Path) -> list[Finding]:
-    """Run the baseline at every stage, then a broken and a cheating program at the first."""
-    findings, baseline, count = [], task.baseline(), 0
+async def check(task: Task, sandbox: Sandbox, scratch: Path, stage: str = "") -> list[Finding]:
+    """Run the baseline at every stage up to `stage` (empty: the deciding one), then programs that must not score.
 
-    async def trial(program: Program, stage: str, seed: int) -> Trial:
-        nonlocal count
-        count += 1
-        return await run_trial(sandbox, task, program, stage, seed, scratch / "check" / str(count), experiment="check")
-
-    for stage in task.stages:
-        trials = [await trial(baseline, stage.name, seed) for seed in range(min(SEEDS, stage.replicates))]
-        findings.append(_baseline_finding(task, stage.name, stage.seconds, trials))
-        if stage.replicates == 1 and trials[0].metrics:
-            again = await trial(baseline, stage.name, 0)
-            same = again.metrics.get(task.metric.name) == trials[0].metrics[task.metric.name]
-            findings.append(
-                Finding(
-                    what=f"replicates: 1 at stage {stage.name}",
-                    good=same,
-                    said="a second run gives the same score"
-                    if same
-                    else "a second run gives another score; allow more replicates",
-                )
-            )
-    first = task.stages[0].name
-    entry = task.spec.program.files[0]
-    for what, text in (
-        ("broken program", BROKEN),
-        ("cheating program", CHEATING.replace("METRIC", repr(task.metric.name))),
-    ):
-        result = await trial(Program(files={**baseline.files, entry: text}), first, 0)
-        refused = result.status is not TrialStatus.OK
-        said = (
-            f"{result.status}: {result.reason}"
-            if refused
-            else f"got a score: {result.metrics}; the judge trusts what the program wrote"
-        )
-        findings.append(Finding(what=what, good=refused, said=said))
+    These are a broken and a cheating program that suit every task, and the task's own cheats/*.py. Raises UnknownName.
+    """
+    attempt = _Attempts(task, sandbox, scratch)
+    findings, scores = [], dict[str, list[float]]()
+    stages = task.stages_to(stage)
+    for spec in stages:
+        trials = [await attempt(task.baseline(), spec.name, seed) for seed in range(min(SEEDS, spec.replicates))]
+        findings.append(_baseline_finding(task, spec.name, spec.seconds, trials))
+        scores[spec.name] = [trial.metrics[task.metric.name] for trial in trials if trial.metrics]
+        if spec.replicates == 1 and trials[0].metrics:
+            findings.append(await _repeated(attempt, spec.name, trials[0]))
+    findings.extend([await _refused(attempt, stages[0].name, *hostile) for hostile in _hostile(task)])
+    for name, program in task.cheats().items():
+        findings.append(await _fruitless(attempt, name, program, stages, scores))
+    findings.extend(
+        Finding(what=f"stage {later.name}", good=True, said=f"not tried; `--stage {later.name}` does")
+        for later in task.stages[len(stages) :]
+    )
     if task.changed():
         findings.append(
             Finding(what="task files", good=False, said=f"changed while checking: {', '.join(task.changed())}")
         )
     return findings
+
+
+class _Attempts:
+    """Runs trials of one task, each in a folder of its own."""
+
+    def __init__(self, task: Task, sandbox: Sandbox, scratch: Path) -> None:
+        self.task, self._sandbox, self._scratch, self._count = task, sandbox, scratch, 0
+
+    async def __call__(self, program: Program, stage: str, seed: int) -> Trial:
+        self._count += 1
+        folder = self._scratch / "check" / str(self._count)
+        return await run_trial(self._sandbox, self.task, program, stage, seed, folder, experiment="check")
+
+
+async def _repeated(attempt: _Attempts, stage: str, first: Trial) -> Finding:
+    """Whether a stage of one replicate gives the same score again."""
+    name = attempt.task.metric.name
+    again = await attempt(attempt.task.baseline(), stage, 0)
+    same = again.metrics.get(name) == first.metrics[name]
+    said = "a second run gives the same score" if same else "a second run gives another score; allow more replicates"
+    return Finding(what=f"replicates: 1 at stage {stage}", good=same, said=said)
+
+
+def _hostile(task: Task) -> list[tuple[str, Program]]:
+    """A broken and a cheating program for any task."""
+    files, first = task.baseline().files, task.spec.program.files[0]
+    texts = {"broken program": BROKEN, "cheating program": CHEATING.replace("METRIC", repr(task.metric.name))}
+    return [(what, Program(files={**files, first: text})) for what, text in texts.items()]
+
+
+async def _refused(attempt: _Attempts, stage: str, what: str, program: Program) -> Finding:
+    """Whether a program that produces nothing gets no score."""
+    result = await attempt(program, stage, 0)
+    if result.status is TrialStatus.OK:
+        said = f"got a score: {result.metrics}; the judge trusts what the program wrote"
+        return Finding(what=what, good=False, said=said)
+    return Finding(what=what, good=True, said=f"{result.status}: {result.reason}")
+
+
+async def _fruitless(
+    attempt: _Attempts, name: str, program: Program, stages: Sequence[StageSpec], scores: Mapping[str, list[float]]
+) -> Finding:
+    """Whether a cheat of the task's own gets no score, or none that a seed would not give the baseline too."""
+    metric, what = attempt.task.metric, f"cheat {name}"
+    for stage in stages:
+        result = await attempt(program, stage.name, 0)
+        if not result.metrics:
+            return Finding(what=what, good=True, said=f"{stage.name}: {result.status}: {result.reason}")
+    honest = scores[stages[-1].name]
+    if not honest:
+        return Finding(what=what, good=False, said="cannot be told: the baseline has no score")
+    score, noise = result.metrics[metric.name], measure_noise(honest)
+    gain = metric.gain(score, honest[0])
+    good = gain <= max(metric.resolution, BEYOND_NOISE * noise.deviation)
+    said = f"{metric.name} {score:.6g} beside the baseline's {honest[0]:.6g} on the same seed"
+    return Finding(what=what, good=good, said=said if good else f"{said}: cheating pays")
 
 
 def _baseline_finding(task: Task, stage: str, limit: float, trials: list[Trial]) -> Finding:

@@ -21,24 +21,20 @@ def sandbox_for(
     stage: str = "",
     progress: Callable[[str], None] | None = None,
 ) -> Sandbox:
-    """A sandbox for trials up to `stage` (empty: the last), which hides the task's own folder.
+    """A sandbox for trials up to `stage` (empty: the deciding one), which hides the task's own folder.
 
     Raises SandboxError; TaskError where a package that the task requires is missing from the environment that its
     programs would use.
     """
-    last = stage or task.final_stage.name
-    launches = []
-    for spec in task.stages:
-        launches.append(launch_of(spec.accelerate, task.spec.resources.cpus))
-        if spec.name == last:
-            break
+    stages = task.stages_to(stage)
+    launches = [launch_of(spec.accelerate, task.resources(spec).cpus) for spec in stages]
     requires = list(dict.fromkeys([*task.spec.requires, *(name for one in launches for name in one.requires)]))
     sandbox = open_sandbox(
         kind,
         slots,
         hidden=(*hidden, task.root),
         requires=requires,
-        gpus=max(launch.gpus for launch in launches),
+        gpus=max(spec.gpus for spec in stages),
         progress=progress,
     )
     missing = [name for name in requires if importlib.util.find_spec(name) is None]

@@ -23,6 +23,8 @@ class Retest(Record):
     mean: float
     baseline_mean: float
     comparison: Comparison
+    sealed: dict[str, tuple[float, float]] = {}
+    """Means of the champion and the baseline, by metric that was kept from the search."""
 
 
 async def retest_champion(workspace: Workspace, runner: Runner) -> Retest | None:
@@ -57,6 +59,7 @@ async def retest_champion(workspace: Workspace, runner: Runner) -> Retest | None
         baseline=result.baseline_mean,
         delta=result.comparison.delta,
         interval=list(result.comparison.interval),
+        sealed={name: list(pair) for name, pair in result.sealed.items()},
     )
     return result
 
@@ -77,4 +80,20 @@ def read_retest(workspace: Workspace) -> Retest | None:
         mean=sum(ours.values()) / len(ours),
         baseline_mean=sum(base.values()) / len(base),
         comparison=compare(ours, base, campaign.metric, workspace.noise),
+        sealed=_sealed(workspace, campaign.champion),
     )
+
+
+def _sealed(workspace: Workspace, champion: str) -> dict[str, tuple[float, float]]:
+    archive = workspace.archive
+    baseline = archive.experiment_by_number(workspace.name, 0).id
+    kept = [
+        [t.sealed for t in archive.trials(experiment) if t.stage == workspace.stage and FRESH <= t.seed < VERIFIED]
+        for experiment in (champion, baseline)
+    ]
+    pairs = {}
+    for name in workspace.task.spec.sealed:
+        ours, base = ([metrics[name] for metrics in trials if name in metrics] for trials in kept)
+        if ours and base:
+            pairs[name] = (sum(ours) / len(ours), sum(base) / len(base))
+    return pairs

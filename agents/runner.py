@@ -26,9 +26,7 @@ class Runner:
         experiment, campaign = workspace.archive.experiment(experiment_id), workspace.campaign
         if experiment.program is None or experiment.verdict is not None:
             return
-        for stage in workspace.task.stages:
-            if stage.name == campaign.stage:
-                break
+        for stage in workspace.task.stages_to(campaign.stage)[:-1]:
             if not (await self.trial(experiment_id, stage.name, 0)).metrics:
                 return
         await self._race(experiment_id, campaign)

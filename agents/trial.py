@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from evolver.agents.launch import Launch, failure, launch_of, program_log
 from evolver.agents.models.secrets import Scrubber
-from evolver.contracts import Metric, Program, Trial, TrialStatus
+from evolver.contracts import Program, Trial, TrialStatus
 from evolver.errors import SandboxError
 from evolver.sandbox import PYTHON, Ending, Job, Limits, Mount, Outcome, Sandbox
 from evolver.tasks import RUNTIME, Task
@@ -23,7 +23,7 @@ from evolver.tasks import RUNTIME, Task
 if TYPE_CHECKING:
     from evolver.tasks.spec import StageSpec
 
-JUDGE_LIMITS = Limits(wall_seconds=60.0, memory=2 << 30, output=1 << 20, output_files=4)
+JUDGE_OUTPUT, JUDGE_FILES = 1 << 20, 4
 MAX_METRICS = 64
 LONGEST_TAIL = 4000
 _METRICS = TypeAdapter(dict[str, float])
@@ -64,7 +64,7 @@ async def run_trial(
         sandbox=sandbox,
         task=task,
         spec=spec,
-        launch=launch_of(spec.accelerate, task.spec.resources.cpus),
+        launch=launch_of(spec.accelerate, task.resources(spec).cpus),
         seed=seed,
         folder=folder,
         seconds=seconds or spec.seconds,
@@ -179,7 +179,7 @@ class _Attempt:
         return await self._judged(base, outputs), outputs
 
     def _harness_job(self, phase: str, *, artifacts: Path | None) -> Job:
-        root, resources, launch = self.task.root, self.task.spec.resources, self.launch
+        root, resources, launch = self.task.root, self.task.resources(self.spec), self.launch
         return Job(
             id=f"{self.folder.parent.name}.{self.folder.name}.{phase}",
             command=launch.command,
@@ -216,12 +216,21 @@ class _Attempt:
 
     async def _judged(self, base: Trial, outputs: Path) -> Trial:
         """The trial with the judge's metrics, or with the reason why there are none."""
-        root = self.task.root
+        root, allowed = self.task.root, self.spec.judge
         job = Job(
             id=f"{self.folder.parent.name}.{self.folder.name}.judge",
             command=(PYTHON, "/evolver/run_judge.py"),
             output=self.folder / "judged",
-            limits=JUDGE_LIMITS,
+            limits=Limits(
+                wall_seconds=allowed.seconds,
+                cpus=allowed.cpus,
+                memory=int(allowed.memory),
+                processes=allowed.processes,
+                scratch=int(allowed.scratch),
+                output=JUDGE_OUTPUT,
+                output_files=JUDGE_FILES,
+            ),
+            gpus=allowed.gpus,
             requires=self.task.spec.requires,
             labels=self.labels,
             inputs=_mounts(
@@ -241,7 +250,7 @@ class _Attempt:
             answer = json.loads((job.output / "metrics.json").read_text())
             if "invalid" in answer:
                 return _without_score(base, TrialStatus.INVALID, str(answer["invalid"]))
-            return _scored(base, _METRICS.validate_python(answer["metrics"], strict=True), self.task.metric)
+            return _scored(base, _METRICS.validate_python(answer["metrics"], strict=True), self.task)
         except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
             return _without_score(base, TrialStatus.INVALID, f"the judge's answer cannot be read: {error}")
 
@@ -264,7 +273,8 @@ def _write(program: Program, folder: Path) -> None:
         path.write_text(text)
 
 
-def _scored(base: Trial, metrics: dict[str, float], metric: Metric) -> Trial:
+def _scored(base: Trial, metrics: dict[str, float], task: Task) -> Trial:
+    metric = task.metric
     value = metrics.get(metric.name)
     if value is None:
         return _without_score(base, TrialStatus.INVALID, f"the judge gave no {metric.name}")
@@ -272,7 +282,8 @@ def _scored(base: Trial, metrics: dict[str, float], metric: Metric) -> Trial:
         low, high = metric.range
         return _without_score(base, TrialStatus.INVALID, f"{metric.name} = {value} is outside {low}..{high}")
     finite = {name: float(v) for name, v in list(metrics.items())[:MAX_METRICS] if abs(v) < float("inf")}
-    return base.model_copy(update={"status": TrialStatus.OK, "metrics": finite})
+    sealed = {name: finite.pop(name) for name in task.spec.sealed if name in finite}
+    return base.model_copy(update={"status": TrialStatus.OK, "metrics": finite, "sealed": sealed})
 
 
 def _missing(base: Trial, outcome: Outcome) -> Trial:

@@ -88,7 +88,7 @@ def run(
         str, typer.Option("--campaign", "-c", help="Name of the campaign; default: task and a number.")
     ] = "",
     stage: Annotated[
-        str, typer.Option("--stage", help="The stage whose metric decides; default: the task's last.")
+        str, typer.Option("--stage", help="The stage whose metric decides; default: the task's own choice.")
     ] = "",
     seed: Annotated[int, typer.Option("--seed", "-s", help="Seed of the search.")] = 0,
     parents: Annotated[
@@ -306,12 +306,13 @@ def task_list(json: Json = False) -> None:
 def task_check(
     task: Annotated[str, typer.Argument(help="Built-in task or path of a task folder.")],
     sandbox: SandboxChoice = None,
+    stage: Annotated[str, typer.Option("--stage", help="The last stage to try; default: the one that decides.")] = "",
     json: Json = False,
 ) -> None:
-    """Run a task's baseline through every stage, then a broken and a cheating program, and say what is wrong."""
+    """Run a task's baseline up the stages, then programs that break or cheat, and say what is wrong."""
     from evolver.cli.tasks import check_task
 
-    raise typer.Exit(check_task(task, sandbox, json))
+    raise typer.Exit(check_task(task, sandbox, stage, json))
 
 
 @task_app.command("new")

@@ -27,7 +27,7 @@ def print_estimate(context: Context, as_json: bool) -> None:
     from evolver.tasks import load_task
 
     task = load_task(context.task)
-    stage = task.stage(context.stage) if context.stage else task.final_stage
+    stage = task.stage(context.stage) if context.stage else task.deciding_stage
     experiments = context.experiments or task.spec.budget.experiments
 
     staff = staff_for(context)

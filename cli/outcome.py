@@ -35,6 +35,8 @@ def print_outcome(summary: Summary, home: Path, console: Console | None = None) 
         exact = fresh.interval[0] == fresh.interval[1]
         where = "run again" if exact else "on fresh replicates (held-out)"
         table.add_row("re-tested", f"{fresh.mean:.6g}  {where}, {gain} against the baseline there")
+        for name, (ours, base) in fresh.sealed.items():
+            table.add_row(name, f"{ours:.6g}  kept from the search; the baseline has {base:.6g}")
     for arm in summary.comparisons:
         said = f"{arm.score:.6g}" if arm.score is not None else f"no score: {arm.reason}"
         table.add_row("compare", f"{said}  {arm.name}, {arm.cpu_seconds:.0f} CPU s, one run")

@@ -7,11 +7,17 @@ import json
 import re
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from evolver.cli.choices import sandbox_choice, say_to_stderr
+from evolver.cli.words import duration
 from evolver.contracts import SandboxKind
 from evolver.errors import UsageError
 from evolver.tasks import Task, builtin_tasks, load_task
+
+if TYPE_CHECKING:
+    from evolver.agents.check import Finding
+    from evolver.tasks.spec import StageSpec
 
 
 def list_tasks(as_json: bool) -> None:
@@ -41,17 +47,20 @@ def list_tasks(as_json: bool) -> None:
     for column in ("task", "metric", "stages", "summary"):
         table.add_column(column)
     for task in tasks:
-        stages = ", ".join(f"{s.name} {s.seconds:g} s" for s in task.stages)
+        stages = ", ".join(_in_words(task, stage) for stage in task.stages)
         table.add_row(task.name, f"{task.metric.direction} {task.metric.name}", stages, task.spec.summary.strip())
     Console(highlight=False).print(table)
 
 
-def check_task(reference: str, sandbox_kind: str | None, as_json: bool) -> int:
-    """Run the task's baseline and hostile programs; 0 if all is well, 1 if the task needs work."""
-    from evolver.agents.check import Finding
+def _in_words(task: Task, stage: StageSpec) -> str:
+    mark = "*" if stage == task.deciding_stage and len(task.stages) > 1 else ""
+    return f"{stage.name}{mark} {duration(stage.seconds)}" + (f", {stage.gpus} GPU" if stage.gpus else "")
 
+
+def check_task(reference: str, sandbox_kind: str | None, stage: str, as_json: bool) -> int:
+    """Run the task's baseline and hostile programs; 0 if all is well, 1 if the task needs work."""
     task = load_task(reference)
-    findings: list[Finding] = asyncio.run(_checked(task, sandbox_choice(sandbox_kind)))
+    findings = asyncio.run(_checked(task, sandbox_choice(sandbox_kind), stage))
     good = all(finding.good for finding in findings)
     if as_json:
         print(json.dumps({"task": task.name, "good": good, "findings": [f.model_dump() for f in findings]}))
@@ -62,14 +71,14 @@ def check_task(reference: str, sandbox_kind: str | None, as_json: bool) -> int:
     return 0 if good else 1
 
 
-async def _checked(task: Task, kind: SandboxKind) -> list:  # type: ignore[type-arg]
+async def _checked(task: Task, kind: SandboxKind, stage: str) -> list[Finding]:
     from evolver.agents.check import check
     from evolver.agents.place import sandbox_for
 
-    sandbox = sandbox_for(task, kind, 1, progress=say_to_stderr)
+    sandbox = sandbox_for(task, kind, 1, stage=stage, progress=say_to_stderr)
     with tempfile.TemporaryDirectory(prefix="evolver-check-") as scratch:
         try:
-            return await check(task, sandbox, Path(scratch))
+            return await check(task, sandbox, Path(scratch), stage)
         finally:
             await sandbox.close()
 

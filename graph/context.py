@@ -36,7 +36,7 @@ class Context(BaseModel):
         title="Sandbox",
         description="Where programs run; none protects nothing",
     )
-    stage: str = Field("", title="Stage", description="The stage whose metric decides; empty: the task's last one")
+    stage: str = Field("", title="Stage", description="The stage whose metric decides; empty: the task's choice")
     seed: int = Field(0, title="Seed", description="Seed of the search")
     parents: Literal["ucb1", "greedy", "random", "islands"] = Field(
         "ucb1", title="Parent selection", description="How a parent is chosen from the pool"

@@ -141,7 +141,7 @@ def _open(context: Context, home: Path) -> Workspace:
         task=context.task,
         task_version=task.version,
         metric=task.metric,
-        stage=context.stage or task.final_stage.name,
+        stage=context.stage or task.deciding_stage.name,
         seed=context.seed,
         workers=1,
         budget=Budget(experiments=context.experiments or task.spec.budget.experiments),

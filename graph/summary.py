@@ -29,6 +29,8 @@ class FreshResult(Record):
     baseline: float
     delta: float
     interval: Interval
+    sealed: dict[str, tuple[float, float]] = {}
+    """Means of champion and baseline, by metric that was kept from the search until now."""
 
 
 class Arm(Record):
@@ -188,7 +190,7 @@ def _fresh(archive: Archive, name: str, champion: Experiment | None) -> FreshRes
     if not tests:
         return None
     data = tests[-1].data
-    return FreshResult.model_validate({key: data[key] for key in ("mean", "baseline", "delta", "interval")})
+    return FreshResult.model_validate({key: data[key] for key in FreshResult.model_fields if key in data})
 
 
 def _worth(archive: Archive, name: str) -> Worth:

@@ -166,7 +166,7 @@ def register(context: Context) -> Campaign:
             task=_reference(context.task),
             task_version=task.version,
             metric=task.metric,
-            stage=task.stage(context.stage).name if context.stage else task.final_stage.name,
+            stage=task.stage(context.stage).name if context.stage else task.deciding_stage.name,
             seed=context.seed,
             workers=context.workers,
             sandbox=context.sandbox,

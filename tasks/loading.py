@@ -11,7 +11,7 @@ from pathlib import Path
 from evolver.contracts import Metric, Program
 from evolver.errors import TaskError, UnknownName
 from evolver.tasks.seal import Seal
-from evolver.tasks.spec import STAGES, StageSpec, TaskSpec, read_spec
+from evolver.tasks.spec import STAGES, ResourcesSpec, StageSpec, TaskSpec, read_spec
 
 HERE = Path(__file__).resolve().parent
 RUNTIME = HERE / "in-sandbox"
@@ -47,9 +47,18 @@ class Task:
         return sorted(self.spec.stages, key=lambda stage: STAGES.index(stage.name))
 
     @property
-    def final_stage(self) -> StageSpec:
-        """The dearest stage, whose metric decides unless a campaign says otherwise."""
-        return self.stages[-1]
+    def deciding_stage(self) -> StageSpec:
+        """The stage whose metric decides unless a campaign says otherwise."""
+        return self.stage(self.spec.decides) if self.spec.decides else self.stages[-1]
+
+    def stages_to(self, name: str = "") -> list[StageSpec]:
+        """The stages that a trial at `name` (empty: the deciding one) climbs, from the cheapest. Raises UnknownName."""
+        last = self.stage(name) if name else self.deciding_stage
+        return self.stages[: self.stages.index(last) + 1]
+
+    def resources(self, stage: StageSpec) -> ResourcesSpec:
+        """What each phase may use in a stage."""
+        return stage.resources or self.spec.resources
 
     def stage(self, name: str) -> StageSpec:
         """The stage of that name; raises UnknownName."""
@@ -71,9 +80,20 @@ class Task:
 
     def comparisons(self) -> dict[str, Program]:
         """Plain methods to compare a campaign with, by name: compare/*.py, each in the place of the entry file."""
+        return self._variants("compare")
+
+    def references(self) -> dict[str, Program]:
+        """Known methods of the field, by name: references/*.py, each in the place of the entry file."""
+        return self._variants("references")
+
+    def cheats(self) -> dict[str, Program]:
+        """Programs that go for the score instead of the work, by name: cheats/*.py; `evolver task check` tries them."""
+        return self._variants("cheats")
+
+    def _variants(self, folder: str) -> dict[str, Program]:
         baseline, entry = _baseline_texts(self.root, self.spec), self.spec.program.entry[0].partition(":")[0]
         return {path.stem: Program(files={**baseline, entry: _text(path)})
-                for path in sorted((self.root / "compare").glob("*.py"))}
+                for path in sorted((self.root / folder).glob("*.py"))}
 
     def inputs(self, phase: str) -> Path | None:
         """Folder of the data that programs may read in that phase alone, if it has any."""

@@ -101,18 +101,6 @@ class AccelerateSpec(Record):
         return self
 
 
-class StageSpec(Record):
-    """A fidelity: how long a phase may take and how many seeds a verdict may use."""
-
-    name: StageName
-    seconds: Annotated[float, Field(gt=0.0, le=7 * DAY, allow_inf_nan=False)]
-    """Wall-clock limit of each phase."""
-    replicates: Annotated[int, Field(ge=1, le=1000)] = 1
-    """The highest number of seeds that a verdict may use; 1 says that the seed changes nothing."""
-    accelerate: AccelerateSpec | None = None
-    """Start the harness by Accelerate; plain Python without."""
-
-
 class ResourcesSpec(Record):
     """What each phase may use. Sizes are bytes, or text such as 512MiB."""
 
@@ -124,6 +112,38 @@ class ResourcesSpec(Record):
     """Space in /tmp."""
     output: Annotated[Size, Field(ge=1 << 10)] = ByteSize(64 << 20)
     """Space in /out."""
+
+
+class JudgeSpec(Record):
+    """What the judge may use in a stage; one that trains a model wants more than these."""
+
+    seconds: Annotated[float, Field(gt=0.0, le=7 * DAY, allow_inf_nan=False)] = 60.0
+    """Wall-clock limit."""
+    cpus: Annotated[int, Field(ge=1)] = 1
+    memory: Annotated[Size, Field(ge=16 << 20)] = ByteSize(2 << 30)
+    processes: Annotated[int, Field(ge=2)] = 64
+    scratch: Annotated[Size, Field(ge=1 << 20)] = ByteSize(64 << 20)
+    gpus: Annotated[int, Field(ge=0)] = 0
+
+
+class StageSpec(Record):
+    """A fidelity: how long a phase may take and how many seeds a verdict may use."""
+
+    name: StageName
+    seconds: Annotated[float, Field(gt=0.0, le=7 * DAY, allow_inf_nan=False)]
+    """Wall-clock limit of each phase."""
+    replicates: Annotated[int, Field(ge=1, le=1000)] = 1
+    """The highest number of seeds that a verdict may use; 1 says that the seed changes nothing."""
+    accelerate: AccelerateSpec | None = None
+    """Start the harness by Accelerate; plain Python without."""
+    resources: ResourcesSpec | None = None
+    """In place of the task's own resources."""
+    judge: JudgeSpec = JudgeSpec()
+
+    @property
+    def gpus(self) -> int:
+        """The most devices that a part of a trial needs at once."""
+        return max(self.judge.gpus, self.accelerate.gpus if self.accelerate else 0)
 
 
 class BudgetSpec(Record):
@@ -141,6 +161,10 @@ class TaskSpec(Record):
     program: ProgramSpec
     phases: Annotated[tuple[Identifier, ...], Field(min_length=1)] = ("run",)
     stages: Annotated[tuple[StageSpec, ...], Field(min_length=1)]
+    decides: StageName | None = None
+    """The stage whose metric decides unless the user names another; the last one if unsaid."""
+    sealed: tuple[Identifier, ...] = ()
+    """Metrics of the judge that are kept from agents and people until a report."""
     resources: ResourcesSpec = ResourcesSpec()
     budget: BudgetSpec = BudgetSpec()
     requires: tuple[str, ...] = ()
@@ -151,6 +175,15 @@ class TaskSpec(Record):
         for field, names in (("stages", [stage.name for stage in self.stages]), ("phases", list(self.phases))):
             if len(set(names)) != len(names):
                 raise ValueError(f"{field}: a name occurs twice; each may occur once")
+        return self
+
+    @model_validator(mode="after")
+    def _what_decides_is_there(self) -> TaskSpec:
+        names = [stage.name for stage in self.stages]
+        if self.decides is not None and self.decides not in names:
+            raise ValueError(f"decides: there is no stage {self.decides}; the stages are {', '.join(names)}")
+        if self.metric.name in self.sealed:
+            raise ValueError(f"sealed: {self.metric.name} is the metric that campaigns improve; it cannot be sealed")
         return self
 
 

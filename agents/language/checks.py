@@ -161,8 +161,10 @@ class SandboxChecks:
         inputs: tuple[Mount, ...],
         environment: dict[str, str],
     ) -> Job:
-        spec = self._workspace.task.spec
-        launches = [launch_of(stage.accelerate, spec.resources.cpus) for stage in spec.stages]
+        task, spec = self._workspace.task, self._workspace.task.spec
+        stages = task.stages_to(self._workspace.stage)
+        resources = task.resources(stages[0])
+        launches = [launch_of(stage.accelerate, task.resources(stage).cpus) for stage in stages]
         requires = (*spec.requires, *(name for launch in launches for name in launch.requires))
         return Job(
             id=key,
@@ -171,10 +173,10 @@ class SandboxChecks:
             inputs=inputs,
             limits=Limits(
                 wall_seconds=IMPORT_SECONDS,
-                cpus=spec.resources.cpus,
-                memory=int(spec.resources.memory),
-                processes=spec.resources.processes,
-                scratch=int(spec.resources.scratch),
+                cpus=resources.cpus,
+                memory=int(resources.memory),
+                processes=resources.processes,
+                scratch=int(resources.scratch),
             ),
             requires=tuple(dict.fromkeys(requires)),
             environment=environment,

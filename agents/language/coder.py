@@ -163,7 +163,7 @@ class LanguageCoder:
         others = work.parents[1:]
         return render(
             "coder",
-            task=task_view(workspace.task),
+            task=task_view(workspace.task, workspace.stage),
             number=work.experiment.number,
             hypothesis=inline(work.proposal.hypothesis, 1000),
             plan=work.proposal.plan,
@@ -190,7 +190,7 @@ class LanguageCoder:
     def _repair_prompt(self, work: Work, program: Program, checked: Checked, room: Room) -> tuple[Message, ...]:
         return render(
             "coder_repair",
-            task=task_view(self._workspace.task),
+            task=task_view(self._workspace.task, self._workspace.stage),
             plan=work.proposal.plan,
             files=files_view(program, room, OWN),
             paths=tuple(program.files),

@@ -167,7 +167,7 @@ class LanguageCritic:
         gain = self._offline.gain_of(experiment)
         return render(
             "critic",
-            task=task_view(workspace.task),
+            task=task_view(workspace.task, workspace.stage),
             number=experiment.number,
             parent="" if parent is None else parent.number,
             hypothesis=inline(proposal.hypothesis, 1000),

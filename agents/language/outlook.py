@@ -102,7 +102,7 @@ class Outlook:
         champion = next((e for e in parents if e.id == campaign.champion), None)
         return conversation(
             "researcher",
-            task=task_view(workspace.task),
+            task=task_view(workspace.task, workspace.stage),
             number=experiment.number,
             left=max(0, campaign.budget.experiments - experiment.number),
             champion=(

@@ -85,12 +85,12 @@ class LessonView:
     claim: str
 
 
-def task_view(task: Task) -> TaskView:
-    """A task in words."""
+def task_view(task: Task, decides: str) -> TaskView:
+    """A task in words, for campaigns that one of its stages decides."""
     spec, metric = task.spec, task.metric
     low, high = metric.range
     ends = ("any" if low is None else f"{low:g}", "any" if high is None else f"{high:g}")
-    needs = spec.resources
+    needs = task.resources(task.stage(decides))
     return TaskView(
         name=task.name,
         summary=spec.summary,
@@ -110,7 +110,7 @@ def task_view(task: Task) -> TaskView:
                 if stage.accelerate
                 else ""
             )
-            for stage in task.stages
+            for stage in task.stages_to(decides)
         ),
         resources=f"CPUs: {needs.cpus}; memory: {int(needs.memory) >> 20} MiB; no network",
     )

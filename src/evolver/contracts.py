@@ -149,6 +149,8 @@ class Trial(Record):
     seed: int
     status: TrialStatus
     metrics: dict[str, float] = {}
+    sealed: dict[str, float] = {}
+    """Further metrics, which no agent and no view but a report shows."""
     seconds: float = 0.0
     """Wall-clock seconds of the program's own phases, without the judge."""
     cpu_seconds: float = 0.0

@@ -53,7 +53,9 @@ def test_stages_go_from_cheap_to_dear(example: Path) -> None:
         file.write("\n")
     task = load_task(example)
     assert [stage.name for stage in task.stages] == ["proxy", "full"]
-    assert task.final_stage == task.stage("full")
+    assert task.deciding_stage == task.stage("full")
+    assert [stage.name for stage in task.stages_to()] == ["proxy", "full"]
+    assert [stage.name for stage in task.stages_to("proxy")] == ["proxy"]
     assert (task.stage("full").replicates, task.stage("proxy").replicates) == (5, 1)
     with pytest.raises(UnknownName, match="'smoke'; it has proxy, full"):
         task.stage("smoke")

@@ -55,7 +55,7 @@ async def opened(home: Path, task_folder: Path) -> AsyncIterator[Callable[..., A
                     task=str(task_folder),
                     task_version=task.version,
                     metric=task.metric,
-                    stage=task.final_stage.name,
+                    stage=task.deciding_stage.name,
                     seed=seed,
                     workers=workers,
                     sandbox="bubblewrap",
