@@ -240,6 +240,13 @@ class _Attempt:
             environment={"EVOLVER_STAGE": self.spec.name, "EVOLVER_SEED": str(self.seed)},
         )
         outcome = await self._outcome(job)
+        base = base.model_copy(
+            update={
+                "judge_seconds": outcome.seconds,
+                "judge_cpu_seconds": outcome.cpu_seconds,
+                "gpu_seconds": base.gpu_seconds + outcome.seconds * job.gpus,
+            }
+        )
         if outcome.ending is Ending.CANCELLED:
             return _without_score(base, TrialStatus.CANCELLED, "stopped")
         if not outcome.succeeded:

@@ -155,6 +155,9 @@ class Trial(Record):
     """Wall-clock seconds of the program's own phases, without the judge."""
     cpu_seconds: float = 0.0
     gpu_seconds: float = 0.0
+    judge_seconds: float = 0.0
+    """Wall-clock seconds of the judge."""
+    judge_cpu_seconds: float = 0.0
     peak_memory: int = 0
     """Bytes."""
     log_tail: str = ""
