@@ -9,11 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evolver.agents.steering.patterns import read
-from evolver.agents.steering.readings import Inquiry, Start
 from evolver.errors import EvolverError, UsageError
 from evolver.graph.lock import is_running
-from evolver.graph.steering import begin, newest_campaign, send
+from evolver.graph.steering import NO_CAMPAIGN, act, newest_campaign, understand
 from evolver.graph.workspaces import open_archive
 from evolver.settings import Settings
 
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
 LEAVE = frozenset(("exit", "quit", "bye", "/exit", "/quit", "leave"))
 RECENT = 5
 """Directives that are shown to someone who joins."""
-NO_CAMPAIGN = "There is no campaign here yet. Say `start circle-packing with 20 experiments`, or name another task."
 _FENCE = "```"
 
 
@@ -51,24 +48,12 @@ class Talk:
     def say(self, text: str) -> list[str]:
         """The replies to a message."""
         try:
-            replies = self._replies(text)
+            self.campaign = self.campaign or newest_campaign(self.home)
+            said = act(self.home, self.campaign, understand(self.home, self.campaign, text), text, self.who)
+            replies, self.campaign = said.replies, said.campaign
         except EvolverError as error:
             replies = [str(error)]
         return [shown for reply in replies for shown in printable(reply).splitlines()]
-
-    def _replies(self, text: str) -> list[str]:
-        reading = read(text)
-        if isinstance(reading, Start):
-            replies = begin(self.home, reading)
-            self.campaign = newest_campaign(self.home) or self.campaign
-            return replies
-        if self.campaign:
-            return send(self.home, self.campaign, text, self.who)
-        if isinstance(reading, Inquiry) and reading.about == "help":
-            from evolver.agents.steering.answers import HELP
-
-            return [*HELP.splitlines(), NO_CAMPAIGN]
-        return [NO_CAMPAIGN]
 
     def greeting(self) -> list[str]:
         """What someone is told who joins."""

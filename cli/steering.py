@@ -13,6 +13,7 @@ from evolver.contracts import Directive
 if TYPE_CHECKING:
     from evolver.memory import Archive
 
+LONGEST = 200
 MEASURED = ("focus", "avoid", "pin", "note")
 """Kinds whose effect can be measured: proposals are made under them."""
 
@@ -33,6 +34,12 @@ def directives_json(archive: Archive, name: str) -> list[dict[str, Any]]:
     ]
 
 
+def _short(text: str) -> str:
+    """The first line, as much of it as a row can take."""
+    line = text.partition("\n")[0]
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
+
+
 def directives_table(archive: Archive, name: str) -> Table | None:
     """A row for each directive; None where there are none."""
     known = directives_of(archive, name)
@@ -41,10 +48,10 @@ def directives_table(archive: Archive, name: str) -> Table | None:
     table = Table(box=None, header_style="dim", expand=True)
     for column in ("no.", "when", "who", "status", "experiments"):
         table.add_column(column, no_wrap=True, justify="right" if column in ("no.", "experiments") else "left")
-    table.add_column("said, and what came of it", overflow="ellipsis", no_wrap=True, ratio=1)
+    table.add_column("said, and what came of it", overflow="fold", ratio=1)
     for d in known:
-        effect = str(effect_of(archive, d)) if d.kind in MEASURED else d.outcome.partition("\n")[0]
-        said = Text(d.text.partition("\n")[0])
+        effect = str(effect_of(archive, d)) if d.kind in MEASURED else _short(d.outcome)
+        said = Text(_short(d.text))
         table.add_row(
             str(d.number),
             d.when.astimezone().strftime("%m-%d %H:%M"),

@@ -6,17 +6,24 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from evolver.graph.campaign import build_graph
+    from evolver.graph.chat import build_chat
     from evolver.graph.context import Context
     from evolver.graph.session import arun, run
+    from evolver.graph.steering import send
+    from evolver.graph.streaming import astream, stream
     from evolver.graph.summary import Summary, summarise
 
-__all__ = ["Context", "Summary", "arun", "build_graph", "run", "summarise"]
+__all__ = ["Context", "Summary", "arun", "astream", "build_chat", "build_graph", "run", "send", "stream", "summarise"]
 
 _HOMES = {
+    "build_chat": "chat",
     "build_graph": "campaign",
     "Context": "context",
     "arun": "session",
+    "astream": "streaming",
     "run": "session",
+    "send": "steering",
+    "stream": "streaming",
     "Summary": "summary",
     "summarise": "summary",
 }

@@ -17,13 +17,12 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from evolver.agents.steering.patterns import read
-from evolver.agents.steering.readings import Inquiry, Instruction, Reading, Start
+from evolver.agents.steering.readings import Instruction, Join, Reading, Start
 from evolver.errors import EvolverError
-from evolver.graph.steering import Understanding, act, begin, newest_campaign, understand
+from evolver.graph.markdown import as_markdown
+from evolver.graph.steering import Understanding, act, newest_campaign, understand
 from evolver.settings import Settings
 
-NO_CAMPAIGN = "There is no campaign here yet. Say `start circle-packing with 20 experiments`, or name another task."
 _READING: TypeAdapter[Reading] = TypeAdapter(Reading)
 
 
@@ -35,7 +34,10 @@ class ChatContext(BaseModel):
     campaign: str = Field("", title="Campaign", description="Name; empty: the newest one, those that run first")
     who: str = Field("", title="Who", description="Your name, which directives are kept under")
     home: Path = Field(
-        default_factory=lambda: Settings().home, title="Home", description="Folder of archive, memory and checkpoints"
+        default_factory=lambda: Settings().home,
+        title="Home",
+        json_schema_extra=lambda schema: schema.update(default=str(Settings().home)),
+        description="Folder of archive, memory and checkpoints",
     )
 
 
@@ -44,6 +46,8 @@ class ChatState(MessagesState, total=False):
 
     campaign: str
     """The campaign that was talked about last."""
+    given: str
+    """The campaign that the context named then."""
     reading: dict[str, Any]
     """What the last message was understood as."""
     said: str
@@ -82,15 +86,15 @@ def build_chat(*, checkpointer: BaseCheckpointSaver[Any] | None = None) -> ChatG
 async def interpret(state: ChatState, runtime: Runtime[ChatContext]) -> dict[str, Any]:
     """Say what the last message is: an order, a question, or nothing clear."""
     context, text = _context(runtime), _last(state["messages"])
-    campaign = context.campaign or await asyncio.to_thread(newest_campaign, context.home)
+    # The field in Studio's form says where to begin; once it was heard, the conversation may go elsewhere.
+    campaign = context.campaign if context.campaign != state.get("given", "") else state.get("campaign", "")
     try:
-        if campaign:
-            found = await asyncio.to_thread(understand, context.home, campaign, text)
-        else:
-            found = Understanding(read(text))
+        campaign = campaign or await asyncio.to_thread(newest_campaign, context.home)
+        found = await asyncio.to_thread(understand, context.home, campaign, text)
     except EvolverError as error:
-        return {"campaign": campaign, "reading": {}, "said": "", "replies": [str(error)]}
-    return {"campaign": campaign, "reading": found.reading.model_dump(mode="json"), "said": found.said, "replies": []}
+        return {"campaign": "", "given": "", "reading": {}, "said": "", "replies": [str(error)]}
+    reading = found.reading.model_dump(mode="json")
+    return {"campaign": campaign, "given": context.campaign, "reading": reading, "said": found.said, "replies": []}
 
 
 def after_interpret(state: ChatState) -> Literal["directive", "answer", "campaign_control", "reply"]:
@@ -98,7 +102,8 @@ def after_interpret(state: ChatState) -> Literal["directive", "answer", "campaig
     if not state["reading"]:
         return "reply"
     reading = _READING.validate_python(state["reading"])
-    if isinstance(reading, Start) or (isinstance(reading, Instruction) and reading.kind in ("resume", "stop", "pause")):
+    controls = isinstance(reading, Instruction) and reading.kind in ("resume", "stop", "pause")
+    if controls or isinstance(reading, Start | Join):
         return "campaign_control"
     return "directive" if isinstance(reading, Instruction) else "answer"
 
@@ -114,36 +119,24 @@ async def answer(state: ChatState, runtime: Runtime[ChatContext]) -> dict[str, A
 
 
 async def campaign_control(state: ChatState, runtime: Runtime[ChatContext]) -> dict[str, Any]:
-    """Start, pause, resume or stop a campaign."""
+    """Start, pause, resume or stop a campaign, or talk about another one."""
     return await _act(state, runtime)
 
 
 async def reply(state: ChatState) -> dict[str, Any]:
     """Tell the person."""
-    return {"messages": [AIMessage("\n".join(state["replies"]))]}
+    return {"messages": [AIMessage(as_markdown(state["replies"]))]}
 
 
 async def _act(state: ChatState, runtime: Runtime[ChatContext]) -> dict[str, Any]:
     context, text = _context(runtime), _last(state["messages"])
     reading: Reading = _READING.validate_python(state["reading"])
+    found = Understanding(reading, state.get("said", ""))
     try:
-        if isinstance(reading, Start):
-            replies = await asyncio.to_thread(begin, context.home, reading)
-        elif not state["campaign"]:
-            known = isinstance(reading, Inquiry) and reading.about == "help"
-            replies = [NO_CAMPAIGN] if not known else [*_help(), NO_CAMPAIGN]
-        else:
-            found = Understanding(reading, state.get("said", ""))
-            replies = await asyncio.to_thread(act, context.home, state["campaign"], found, text, context.who)
+        said = await asyncio.to_thread(act, context.home, state["campaign"], found, text, context.who)
     except EvolverError as error:
-        replies = [str(error)]
-    return {"replies": replies}
-
-
-def _help() -> list[str]:
-    from evolver.agents.steering.answers import HELP
-
-    return HELP.splitlines()
+        return {"replies": [str(error)]}
+    return {"replies": said.replies, "campaign": said.campaign}
 
 
 def _context(runtime: Runtime[ChatContext]) -> ChatContext:

@@ -34,6 +34,7 @@ class Context(BaseModel):
     sandbox: SandboxKind = Field(
         default_factory=lambda: Settings().sandbox,
         title="Sandbox",
+        json_schema_extra=lambda schema: schema.update(default=Settings().sandbox),
         description="Where programs run; none protects nothing",
     )
     stage: str = Field("", title="Stage", description="The stage whose metric decides; empty: the task's choice")
@@ -68,5 +69,8 @@ class Context(BaseModel):
         "used); empty: never ask",
     )
     home: Path = Field(
-        default_factory=lambda: Settings().home, title="Home", description="Folder of archive, memory and checkpoints"
+        default_factory=lambda: Settings().home,
+        title="Home",
+        json_schema_extra=lambda schema: schema.update(default=str(Settings().home)),
+        description="Folder of archive, memory and checkpoints",
     )

@@ -17,11 +17,13 @@ from evolver.graph.campaign import CampaignGraph, build_graph
 from evolver.graph.chat import build_chat
 from evolver.graph.context import Context
 from evolver.graph.lock import campaign_lock
+from evolver.graph.pickup import look_often
 from evolver.graph.workspaces import Office, Workspaces, open_archive
 
 # The archive is called directly, in milliseconds; `langgraph dev` would refuse every such call. The server reads this
 # after it has imported the graphs.
 os.environ["LANGGRAPH_ALLOW_BLOCKING"] = "true"
+look_often()
 
 STEPS = 1_000_000
 """Supersteps of a served run: the campaign's budget is what ends it."""

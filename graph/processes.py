@@ -25,6 +25,8 @@ def launch(home: Path, campaign: str, words: Sequence[str]) -> Path:
     Raises WorkFailed, with the end of the log, where it ended with an error.
     """
     _children[:] = [child for child in _children if child.poll() is None]
+    # The server's token is no business of campaigns.
+    environment = {name: value for name, value in os.environ.items() if name != "EVOLVER_TOKEN"}
     log = home / "logs" / f"{campaign}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as out:
@@ -34,7 +36,7 @@ def launch(home: Path, campaign: str, words: Sequence[str]) -> Path:
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env={**os.environ, "EVOLVER_HOME": str(home)},
+            env={**environment, "EVOLVER_HOME": str(home)},
         )
     _children.append(child)
     deadline = time.monotonic() + PATIENCE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 
 from langgraph.errors import GraphDrained
 from langgraph.runtime import RunControl
@@ -73,11 +74,21 @@ async def _until_spent(drive: Drive, campaign: Campaign) -> None:
         if not _reopen(drive.context, campaign.name, newest):
             return
     while True:
+        # What was said meanwhile counts, not what the first call asked for.
+        drive = replace(drive, context=_as_it_stands(drive.context, campaign.name))
         before, newest = _budget(drive.context, campaign.name), _newest_event(drive.context, campaign.name)
         await drive.run({"campaign": campaign.name})
         raised = _budget(drive.context, campaign.name) != before
         if not raised or not _reopen(drive.context, campaign.name, newest):
             return
+
+
+def _as_it_stands(context: Context, name: str) -> Context:
+    """The context without what would set the campaign back."""
+    with open_archive(context.home) as archive:
+        campaign = archive.campaign(name)
+    kept = {"experiments": None, "seconds": None, "cost": None, "tokens": None, "approve_above": None}
+    return context.model_copy(update={**kept, "workers": campaign.workers, "sandbox": campaign.sandbox})
 
 
 def _budget(context: Context, name: str) -> Budget:

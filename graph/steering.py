@@ -7,6 +7,7 @@ archive, and lanes read them before each proposal.
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import uuid
 from collections.abc import Awaitable, Callable
@@ -14,15 +15,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from evolver.agents.steering.answers import Answers, require_numbers
+from pydantic import ValidationError
+
+from evolver.agents.steering.answers import HELP, Answers, require_numbers
 from evolver.agents.steering.orders import Carried, Orders
 from evolver.agents.steering.patterns import read
-from evolver.agents.steering.readings import Inquiry, Instruction, Reading, Start, Unclear
+from evolver.agents.steering.readings import Inquiry, Instruction, Join, Reading, Start, Unclear
 from evolver.contracts import Campaign, Directive
 from evolver.errors import EvolverError, UsageError
+from evolver.graph.context import Context
 from evolver.graph.lock import is_running
 from evolver.graph.processes import launch
-from evolver.graph.workspaces import open_archive
+from evolver.graph.workspaces import open_archive, register
 
 if TYPE_CHECKING:
     from evolver.agents.models import Conversation
@@ -33,6 +37,7 @@ T = TypeVar("T")
 LONGEST_WAIT = 60.0
 """Seconds that a chat waits for one answer of a model; after that, patterns and templates do."""
 OUTAGE = 5.0
+NO_CAMPAIGN = "There is no campaign here yet. Say `start circle-packing with 20 experiments`, or name another task."
 _CHANGING = ("focus", "avoid")
 
 
@@ -45,22 +50,34 @@ class Understanding:
     """How it was read, where that is not plain."""
 
 
+@dataclass(frozen=True)
+class Said:
+    """What a person is told, and the campaign that the conversation is about from now on."""
+
+    replies: list[str]
+    campaign: str
+
+
 def send(home: Path, campaign: str, text: str, who: str) -> list[str]:
-    """Replies to a message; what it orders is in the archive when this returns.
+    """Replies to a message about a campaign; what it orders is in the archive when this returns.
 
     Raises UnknownName where there is no such campaign. Everything else that is wrong is said in the replies. Without a
     model this takes milliseconds; an order that starts a process takes as long as that does.
     """
-    understanding = understand(home, campaign, text)
-    return act(home, campaign, understanding, text, who)
+    return act(home, campaign, understand(home, campaign, text), text, who).replies
 
 
 def understand(home: Path, campaign: str, text: str) -> Understanding:
-    """What a message says: by patterns, and by the campaign's model where those do not decide. Raises UnknownName."""
+    """What a message says: by patterns, and by the campaign's model where those do not decide.
+
+    `campaign` is empty where there is none yet. Raises UnknownName.
+    """
     reading = read(text)
     if not isinstance(reading, Unclear):
         corrected = getattr(reading, "corrected", "")
         return Understanding(reading, f"(I read {corrected}.)" if corrected else "")
+    if not campaign:
+        return Understanding(reading)
     with open_archive(home) as archive:
         record = archive.campaign(campaign)
         found = _ask(archive, record, home, lambda model: _read_with(model, archive, record, text))
@@ -70,42 +87,56 @@ def understand(home: Path, campaign: str, text: str) -> Understanding:
     return Understanding(understood, f"(I understood: {restated})" if restated else "")
 
 
-def act(home: Path, campaign: str, understanding: Understanding, text: str, who: str) -> list[str]:
-    """Do what was understood; the replies. Raises UnknownName where there is no such campaign."""
+def act(home: Path, campaign: str, understanding: Understanding, text: str, who: str) -> Said:
+    """Do what was understood. Raises UnknownName where there is no such campaign."""
     reading = understanding.reading
     said = [understanding.said] if understanding.said else []
-    if isinstance(reading, Unclear):
-        return [f"I am not sure what to do: I understood {reading.understood}.", _examples(reading)]
     if isinstance(reading, Start):
-        return [*said, *begin(home, reading)]
+        begun = begin(home, reading)
+        return Said([*said, *begun.replies], begun.campaign or campaign)
+    if not campaign:
+        helps = isinstance(reading, Inquiry) and reading.about == "help"
+        return Said([*(HELP.splitlines() if helps else ()), NO_CAMPAIGN], "")
+    if isinstance(reading, Unclear):
+        return Said([f"I am not sure what to do: I understood {reading.understood}.", _examples(reading)], campaign)
     with open_archive(home) as archive:
         archive.campaign(campaign)
         running = is_running(home, campaign)
         try:
+            if isinstance(reading, Join):
+                return Said([*said, *_joined(home, archive, reading.campaign)], reading.campaign)
             if isinstance(reading, Inquiry):
-                return [*said, *_answer(home, archive, campaign, reading, text, who, running=running)]
+                return Said([*said, *_answer(home, archive, campaign, reading, text, who, running=running)], campaign)
             carried = Orders(archive, campaign, who or "somebody", running).carry_out(reading, text)
-            return [*said, *carried.replies, *_more(archive, campaign, reading), *_wished(home, campaign, carried)]
+            replies = [*carried.replies, *_more(archive, campaign, reading), *_wished(home, campaign, carried)]
         except EvolverError as error:
-            return [*said, f"That was not done: {error}."]
+            replies = [f"That was not done: {error}."]
+        return Said([*said, *replies], campaign)
 
 
-def begin(home: Path, start: Start) -> list[str]:
-    """Start a campaign in a process of its own."""
-    from evolver.tasks import load_task
-
+def begin(home: Path, start: Start) -> Said:
+    """Start a campaign in a process of its own; where it cannot be started, the campaign is empty."""
     try:
-        task = load_task(start.task)
-        with open_archive(home) as archive:
-            name = archive.free_name(task.name)
-        words = ["run", start.task, "--campaign", name]
-        words += ["--experiments", str(start.experiments)] if start.experiments else []
-        words += ["--time", f"{start.seconds:g}s"] if start.seconds else []
-        words += ["--workers", str(start.workers)] if start.workers else []
-        launch(home, name, words)
-    except EvolverError as error:
-        return [f"That was not done: {error}."]
-    return [f"Campaign {name} has begun; it goes on whether you stay here or not."]
+        context = Context(
+            task=start.task,
+            experiments=start.experiments,
+            seconds=start.seconds,
+            workers=start.workers or len(os.sched_getaffinity(0)),
+            approve_above=start.approve_above,
+            home=home,
+        )
+        name = register(context).name
+        launch(home, name, ["resume", name])
+    except (EvolverError, ValidationError) as error:
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+        return Said([f"That was not done: {reason}."], "")
+    return Said([f"Campaign {name} has begun; it goes on whether you stay here or not."], name)
+
+
+def _joined(home: Path, archive: Archive, name: str) -> list[str]:
+    archive.campaign(name)
+    progress = Inquiry(about="progress")
+    return [f"We talk about {name} now.", *Answers(archive, name, is_running(home, name)).answer(progress)]
 
 
 def newest_campaign(home: Path) -> str:

@@ -190,7 +190,7 @@ def _reference(task: str) -> str:
 def _continue(archive: Archive, context: Context) -> Campaign:
     from evolver.tasks import load_task
 
-    campaign = archive.campaign(context.campaign)
+    campaign, given = archive.campaign(context.campaign), context.model_fields_set
     task = load_task(campaign.task)
     if task.version != campaign.task_version:
         raise UsageError(
@@ -209,8 +209,8 @@ def _continue(archive: Archive, context: Context) -> Campaign:
     return archive.update_campaign(
         campaign.name,
         budget=budget,
-        workers=context.workers,
-        sandbox=context.sandbox,
+        workers=context.workers if "workers" in given else campaign.workers,
+        sandbox=context.sandbox if "sandbox" in given else campaign.sandbox,
         approve_above=campaign.approve_above if context.approve_above is None else context.approve_above,
         status=CampaignStatus.RUNNING,
         **dict(staff),

@@ -17,18 +17,20 @@ from evolver.errors import UsageError
 if TYPE_CHECKING:
     from evolver.memory import Archive
 
-LESSONS, LINEAGE, GROUPS, DIFF = 5, 6, 4, 60
-"""How much is said: lessons, ancestors, kinds of failure, lines of a diff."""
+LESSONS, LINEAGE, GROUPS, DIFF, CAMPAIGNS = 5, 6, 4, 60, 12
+"""How much is said: lessons, ancestors, kinds of failure, lines of a diff, campaigns."""
 NEAR = 0.25
 """Similarity from which a lesson is about a topic."""
 HELP = """You can say:
   focus on the initial layout      avoid annealing           pin experiment 12
   note: try a hexagonal grid       10 more experiments       use 4 workers
   pause    go on    stop           verify 41                 ablate 41 (what does 41 owe its gain to?)
-  approve 17                       reject 17 because ...     withdraw 3 (a directive)
+  approve 17                       reject 17 because ...     ask me before trials over 10 minutes
+  withdraw 3 (a directive)         switch to NAME            start circle-packing with 20 experiments
 You can ask:
   how far?    what are you doing?    why is the best the best?    what failed most?
-  what have we learned about X?      compare 12 and 41            what changed in 41?    directives    cost"""
+  what have we learned about X?      compare 12 and 41            what changed in 41?
+  directives    cost    campaigns"""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Answers:
             "directives": self._directives,
             "cost": self._cost,
             "waiting": self._waiting,
+            "campaigns": self._campaigns,
             "anything": lambda: [
                 *self._progress(), *self._best(inquiry), *self._learned(topic), *self._failures()
             ],
@@ -208,8 +211,8 @@ class Answers:
         campaign, counts = self.archive.campaign(self.campaign), self.archive.counts(self.campaign)
         state = "" if self.running or campaign.status != "running" else ", but no process runs it: say `go on`"
         lines = [
-            f"{counts.finished} of {campaign.budget.experiments} experiments are done; the campaign is "
-            f"{campaign.status}{state}."
+            f"{self.campaign}: {counts.finished} of {campaign.budget.experiments} experiments are done; the campaign "
+            f"is {campaign.status}{state}."
         ]
         champion = self.archive.champion(self.campaign)
         if champion is not None:
@@ -294,6 +297,15 @@ class Answers:
         usd = "at an unknown price" if None in prices else f"for ${sum(price or 0.0 for price in prices):.4f}"
         tokens = sum(spending.tokens_in + spending.tokens_out for spending in paid)
         return [*lines, f"{sum(s.calls for s in paid)} calls of models, {tokens:,} tokens, {usd}."]
+
+    def _campaigns(self) -> list[str]:
+        known = self.archive.campaigns()[-CAMPAIGNS:]
+        lines = []
+        for one in reversed(known):
+            done = self.archive.counts(one.name).finished
+            here = " (we talk about it)" if one.name == self.campaign else ""
+            lines.append(f"  {one.name}: {one.status}, {done} of {one.budget.experiments} experiments{here}")
+        return ["The newest first; say `switch to NAME` to talk about another one.", *lines]
 
     def _waiting(self) -> list[str]:
         waits = approval.waiting(self.archive, self.campaign)

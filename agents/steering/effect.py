@@ -45,12 +45,12 @@ class Effect(Record):
     def __str__(self) -> str:
         if not self.under.experiments:
             return "no experiment yet"
-        said = f"{self.under.improved} of {self.under.experiments} improved, before {self.before.improved} of "
-        said += f"{self.before.experiments}"
+        said = f"{self.says}: {self.under.improved} of {self.under.experiments} improved, "
+        said += f"before {self.before.improved} of {self.before.experiments}"
         gains = [side.mean_gain for side in (self.under, self.before)]
         if all(gain is not None for gain in gains):
             said += f"; mean gain {gains[0]:+.3g}, before {gains[1]:+.3g}"
-        return f"{said}: {self.says}"
+        return said
 
 
 def effect_of(archive: Archive, directive: Directive) -> Effect:

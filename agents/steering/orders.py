@@ -237,7 +237,23 @@ class Orders:
             wish="" if self.running else kind,
         )
 
+    def _ask_from(self, instruction: Instruction, text: str) -> Carried:
+        said = instruction.arguments["above"]
+        above = None if said is None else float(str(said))
+        directive, _ = self.keep(instruction, text, status="done", change=lambda _: {"approve_above": above})
+        waits = approval.waiting(self.archive, self.campaign)
+        if above is None:
+            replies = ["Nobody is asked any more before experiments run."]
+            if waits:
+                replies.append("Those that wait already still do: say `approve all`.")
+        else:
+            what = "every experiment" if above == 0 else f"experiments whose trials may take more than {above:g} s"
+            replies = [f"From now on somebody has to approve {what} before they run."]
+        return Carried(replies, [directive])
+
     def _judge(self, instruction: Instruction, text: str) -> Carried:
+        if "above" in instruction.arguments:
+            return self._ask_from(instruction, text)
         waits = approval.waiting(self.archive, self.campaign)
         chosen = self._chosen(instruction, [one.experiment for one in waits])
         reason, program = str(instruction.arguments.get("reason", "")), instruction.arguments.get("program")

@@ -9,7 +9,7 @@ from typing import Final
 from pydantic import JsonValue
 
 from evolver.agents.steering.questions import question
-from evolver.agents.steering.readings import Inquiry, Instruction, Reading, Start, Unclear
+from evolver.agents.steering.readings import Inquiry, Instruction, Join, Reading, Start, Unclear
 from evolver.agents.steering.wording import NUMBERS, amount, plain, spelt
 
 LONGEST = 8000
@@ -19,6 +19,12 @@ _EXPERIMENT = r"(?:(?:the )?(?:experiment|number|no\.?|trial) )?#?"
 _BEST = r"(?:the )?(?:best|champion)(?: (?:one|experiment|program))?"
 _WHICH = rf"(?:{_EXPERIMENT}(?P<number>\d+)|(?P<best>{_BEST}))"
 _IT = r"(?:\s+(?:it|now|here|for now|the campaign|the run|everything|all lanes|immediately|again|a moment))*"
+_ASK = r"(?:ask|check with)(?: me| us)?(?: first)?"
+_ABOVE = (
+    r"(?:over|above|longer than|more than|beyond|from) (?P<above>\d+(?:\.\d+)?) ?"
+    r"(?P<unit>seconds?|secs?|s|minutes?|mins?|m|hours?|h)\b"
+)
+_MANY = r"(?P<which>#?\d+(?:(?:,| and|, and) #?\d+)*|all|it|them|everything)"
 _FENCE = re.compile(r"```[a-z]*[ \t]*\n(?P<code>.*?)```", re.DOTALL)
 _UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -112,6 +118,9 @@ def _judged(kind: str) -> Callable[[Found], Instruction]:
 
 def _start(match: Found) -> Start | None:
     rest, options = match["rest"] or "", dict[str, float | int]()
+    if asked := re.search(rf"(?:,? and|,)? {_ASK}.*?{_ABOVE}", rest, re.IGNORECASE):
+        options["approve_above"] = float(asked["above"]) * _UNITS[asked["unit"][0].lower()]
+        rest = rest[: asked.start()] + rest[asked.end() :]
     for found in re.finditer(rf"({_NUMBER})\s*(experiments?|workers?|seconds?|s\b|minutes?|min\b|m\b|hours?|h\b)", rest, re.I):
         count, unit = amount(found[1]), found[2].lower()
         if not count:
@@ -121,7 +130,21 @@ def _start(match: Found) -> Start | None:
     return Start.model_validate({"task": match["task"], **options})
 
 
-_MANY = rf"(?P<which>#?\d+(?:(?:,| and|, and) #?\d+)*|all|it|them|everything)"
+def _threshold(match: Found) -> Instruction:
+    """From when on a person is asked first; None: never."""
+    groups = match.groupdict()
+    above: float | None = None
+    if groups.get("above"):
+        above = float(groups["above"]) * _UNITS[groups["unit"][0].lower()]
+    elif groups.get("every"):
+        above = 0.0
+    return Instruction(kind="approve", arguments={"above": above})
+
+
+def _join(match: Found) -> Join:
+    return Join(campaign=match["name"])
+
+
 def _rejected(match: Found) -> Instruction:
     instruction = _judged("reject")(match)
     if match["why"]:
@@ -129,7 +152,7 @@ def _rejected(match: Found) -> Instruction:
     return instruction
 
 
-_PATTERNS: tuple[tuple[str, Callable[[Found], Instruction | Start | Unclear | None]], ...] = (
+_PATTERNS: tuple[tuple[str, Callable[[Found], Instruction | Start | Join | Unclear | None]], ...] = (
     (r"(?:withdraw|forget|drop|cancel|lift|undo|revoke|remove)(?: the)?(?: directive| instruction)? #?(?P<which>\d+)", _withdraw),
     (
         r"(?:withdraw|forget|drop|cancel|lift|undo|revoke|remove|no longer|don't|do not|stop)(?: the| my| that)?(?: any more)? "
@@ -163,6 +186,11 @@ _PATTERNS: tuple[tuple[str, Callable[[Found], Instruction | Start | Unclear | No
     (rf"what does {_WHICH} owe (?:its|the) \w+(?: to)?\??", _again("ablate")),
     (rf"(?:which|what) (?:changes?|parts?|components?) (?:of|in) {_WHICH} (?:matters?|helps?|helped|counts?|made the difference)(?: most)?\??", _again("ablate")),
     (rf"where does the (?:gain|score) of {_WHICH} come from\??", _again("ablate")),
+    (rf"{_ASK}(?: before| about| for)?(?: any| all)?(?: experiments?| trials?| stages?| anything| everything)?"
+     rf"(?: (?:that|which))?(?: (?:may|might|can|could|would))?(?: takes?| costs?| runs?)? {_ABOVE}", _threshold),
+    (rf"{_ASK} (?:before|about) (?P<every>every(?:thing| experiment| one)|each(?: experiment| one)?|all(?: experiments)?|any(?:thing)?)", _threshold),
+    (r"(?:stop|quit) asking(?: me)?(?: for approval)?|(?:don't|do not|never) ask(?: me)?(?: any ?more| again)?|ask (?:me )?(?:nothing|never)"
+     r"|approve everything from now on|no approvals?(?: needed)?", _threshold),
     (rf"(?:approve|accept)(?: experiments?)?(?: {_MANY})?", _judged("approve")),
     (rf"(?:reject|refuse|deny|decline|veto)(?: experiments?)?(?: {_MANY})?(?:(?:,|:)? (?:because|since|as)(?: of)? (?P<reason>.+)|[:,] ?(?P<why>.+))?",
      _rejected),
@@ -173,6 +201,7 @@ _PATTERNS: tuple[tuple[str, Callable[[Found], Instruction | Start | Unclear | No
         r" (?P<topic>.+?)(?: any ?more)?",
         _topic("avoid"),
     ),
+    (r"(?:join|switch (?:over )?to|change to|talk (?:to|about))(?: the)?(?: campaign)? (?P<name>[A-Za-z0-9][\w.-]*)", _join),
     (r"(?:start|begin|launch|run)(?: a)?(?: new)?(?: campaign)?(?: on| for| of| with)? (?P<task>[\w./~-]*[A-Za-z][\w./~-]*)(?P<rest>(?:,| with| for).*)?", _start),
 )
 _NOTE = re.compile(
@@ -185,7 +214,7 @@ _COMPILED = tuple((re.compile(pattern, re.IGNORECASE), read) for pattern, read i
 def read(text: str) -> Reading:
     """What a message says, as far as plain patterns tell."""
     text = text.strip()[:LONGEST]
-    if not text:
+    if not plain(text):
         return Inquiry(about="help")
     if edited := _EDITED.match(text):
         fences = [fence["code"] for fence in _FENCE.finditer(text)]

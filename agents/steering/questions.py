@@ -42,7 +42,7 @@ _PATTERNS: tuple[tuple[str, Topic], ...] = (
     (r"(?:does|did|do) (?P<topic>.+) (?:help|work|matter)", "learned"),
     (r"what (?:are you|is it|is the campaign|is everyone) doing(?: now| right now| at the moment)?", "doing"),
     (r"what(?:'s| is| are)(?: now)? (?:running|going on|happening|in work|being tried)(?: now| right now)?", "doing"),
-    (r"status|state", "progress"),
+    (r"status|state|thanks|thank you(?: very much)?|cheers", "progress"),
     (r"how far(?: are you| are we| along| is it| have you come| did you get)*", "progress"),
     (r"(?:what(?:'s| is) the )?progress|how (?:is it|are you|are things|is the campaign) (?:going|doing)|are we there yet", "progress"),
     (r"how many(?: experiments)?(?: are)?(?: left| done| finished| remain(?:ing)?| so far| to go)*", "progress"),
@@ -63,6 +63,8 @@ _PATTERNS: tuple[tuple[str, Topic], ...] = (
     (r"(?:what|how much)(?: does| did| has| have)?(?: it| that| we| you| this)?(?: all)? (?:cost|spent|spend|paid)(?: so far)?", "cost"),
     (r"(?:show(?: me)? )?(?:the )?costs?|spending|what(?:'s| is) the cost(?: so far)?", "cost"),
     (r"(?:what|which|who)(?: experiments?)?(?: is| are)? (?:waits?|waiting)(?: for(?: my| an)? approval)?|(?:show )?approvals|what (?:should|can|must) i approve", "waiting"),
+    (r"(?:show(?: me)?(?: the)? |list(?: the)? )?campaigns|(?:what|which) campaigns(?: are there| do we have| run| are running)?", "campaigns"),
+    (r"hi|hello|hey(?: there)?|good (?:morning|afternoon|evening)", "help"),
     (r"(?:/|:)?help|what can (?:you do|i (?:say|ask|do))|how (?:do|can) i steer(?: you)?|commands|\?+", "help"),
 )
 _COMPILED = tuple((re.compile(pattern, re.IGNORECASE), topic) for pattern, topic in _PATTERNS)

@@ -20,6 +20,7 @@ Topic = Literal[
     "directives",
     "cost",
     "waiting",
+    "campaigns",
     "anything",
     "help",
 ]
@@ -54,6 +55,16 @@ class Start(Record):
     experiments: int | None = None
     seconds: float | None = None
     workers: int | None = None
+    approve_above: float | None = None
+    """Seconds of trials from which a person is asked first."""
+    corrected: str = ""
+
+
+class Join(Record):
+    """Another campaign to talk about."""
+
+    reads: Literal["join"] = "join"
+    campaign: str
     corrected: str = ""
 
 
@@ -65,4 +76,4 @@ class Unclear(Record):
     examples: tuple[str, ...]
 
 
-Reading = Annotated[Instruction | Inquiry | Start | Unclear, Field(discriminator="reads")]
+Reading = Annotated[Instruction | Inquiry | Start | Join | Unclear, Field(discriminator="reads")]

@@ -25,14 +25,13 @@ def test_the_graph_is_drawn_with_the_roles_as_nodes() -> None:
     assert ("lane:critic", "lane:researcher") in edges
 
 
-def test_the_served_graph_is_named_by_module_and_carries_no_checkpointer() -> None:
+def test_what_langgraph_json_names_is_there(home: Path) -> None:
     from importlib import import_module
 
-    spec = json.loads((ROOT / "langgraph.json").read_text())["graphs"]["campaign"]["path"]
-    module, _, attribute = spec.partition(":")
-    graph = getattr(import_module(module), attribute)
-    assert graph.checkpointer is None
-    assert graph.get_context_jsonschema()["properties"]["task"]["title"] == "Task"
+    named = json.loads((ROOT / "langgraph.json").read_text())
+    for path in [*(graph["path"] for graph in named["graphs"].values()), named["checkpointer"]["path"], named["http"]["app"]]:
+        module, _, attribute = path.replace(".served", ":served").partition(":")
+        assert hasattr(import_module(module), attribute), path
 
 
 def test_one_worker_gets_one_lane_and_more_get_twice_their_number() -> None:

@@ -1,0 +1,77 @@
+"""Follows a campaign from Python while it runs: its events as they are written, and its outcome last."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from langgraph.runtime import RunControl
+
+from evolver.contracts import Event
+from evolver.graph.context import Context
+from evolver.graph.session import arun
+from evolver.graph.summary import Summary
+from evolver.graph.workspaces import open_archive, register
+
+LOOK_EVERY = 0.1
+"""Seconds between looks into the archive."""
+
+
+def stream(context: Context) -> Iterator[Event | Summary]:
+    """Start or continue a campaign, and give each event of its log as it is written; the last item is the Summary.
+
+    The campaign runs in a thread beside the caller's loop. Leaving the loop pauses it: running trials are finished,
+    nothing is lost, and it can be continued. Raises as `arun`.
+    """
+    control, news = RunControl(), _News(context)
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="evolver-campaign") as pool:
+        work = pool.submit(lambda: asyncio.run(arun(news.context, control=control)))
+        try:
+            while not work.done():
+                yield from news.read()
+                time.sleep(LOOK_EVERY)
+            yield from news.read()
+            yield work.result()
+        finally:
+            control.request_drain("the caller has left")
+
+
+async def astream(context: Context, *, control: RunControl | None = None) -> AsyncIterator[Event | Summary]:
+    """`stream` within an event loop; `control` can ask for a drain from elsewhere.
+
+    Wrap it in `contextlib.aclosing` where you may leave the loop early, so that the campaign is paused at once.
+    """
+    control, news = control or RunControl(), await asyncio.to_thread(_News, context)
+    work = asyncio.ensure_future(arun(news.context, control=control))
+    try:
+        while not work.done():
+            for event in await asyncio.to_thread(news.read):
+                yield event
+            await asyncio.sleep(LOOK_EVERY)
+        for event in await asyncio.to_thread(news.read):
+            yield event
+        yield work.result()
+    finally:
+        control.request_drain("the caller has left")
+        await asyncio.wait([work])
+        if not work.cancelled():
+            work.exception()  # it was raised above, or nobody is left to hear of it
+
+
+class _News:
+    """The events of one campaign that were not read yet, from now on."""
+
+    def __init__(self, context: Context) -> None:
+        with open_archive(context.home) as archive:
+            newest = archive.events(context.campaign, newest=1)
+        self._seen = newest[0].id if newest else 0
+        self.context = context.model_copy(update={"campaign": register(context).name})
+        """With the campaign's name."""
+
+    def read(self) -> list[Event]:
+        with open_archive(self.context.home) as archive:
+            events = archive.events(self.context.campaign, after=self._seen)
+        self._seen = events[-1].id if events else self._seen
+        return events
