@@ -20,7 +20,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from evolver.errors import SandboxError
-from evolver.sandbox import filesystem, probe
+from evolver.sandbox import devices, filesystem, probe
 from evolver.sandbox.cgroups import Cgroups, Group, find_cgroups
 from evolver.sandbox.gauge import Gauge, ProcessTree, children
 from evolver.sandbox.job import Job, Limits, Protection
@@ -73,7 +73,7 @@ class Bubblewrap(LocalSandbox):
         missing = "not enforced: no control group is delegated to this process"
         return [Protection(what=what, how=how or missing, enforced=bool(how)) for what, how in said.items()]
 
-    async def _prepare(self, job: Job, stream: int) -> Launch:
+    async def _prepare(self, job: Job, stream: int, gpus: tuple[str, ...]) -> Launch:
         for target in filesystem.reserved(job.inputs):
             raise SandboxError(f"an input cannot be mounted at {target}: the sandbox needs that place itself")
         user = _FIRST_USER + (os.getpid() << 8) + next(_NUMBERS) % 256 if self._privileged else probe.USER
@@ -91,7 +91,7 @@ class Bubblewrap(LocalSandbox):
             filter_ = _in_memory(self._filter(job.ranks))
             undo.pop_all()
         argv = [str(self._binary), *probe.isolation(privileged=self._privileged), "--seccomp", str(filter_),
-                *filesystem.arguments(job.limits, inputs, self._hidden, files), *_environment(job),
+                *filesystem.arguments(job.limits, inputs, self._hidden, files, devices.files(gpus)), *_environment(job),
                 sys.executable, "-I", "-S", filesystem.LAUNCHER, *self._options(job, stream, user, joined),
                 "--", *command_words(job.command)]
         return Launch(argv=argv, environment={}, descriptors=[*joined, *files.values(), filter_], kill=_kill,

@@ -70,16 +70,18 @@ def own_folders() -> tuple[Path, ...]:
 
 
 def arguments(limits: Limits, inputs: Sequence[Mount], hidden: Sequence[Path],
-              files: Mapping[str, int]) -> list[str]:
+              files: Mapping[str, int], devices: Sequence[Path] = ()) -> list[str]:
     """bwrap's words for the whole file system.
 
     `hidden` are resolved host paths that stay invisible even below something that is shown; `files` are places
-    of small files and descriptors with their contents.
+    of small files and descriptors with their contents; `devices` are shown as what they are.
     """
     system = [*_system(), *interpreter()]
     scratch = ["--perms", "1777", "--size", str(limits.scratch), "--tmpfs"]
     # In this order, because the interpreter may live below /tmp.
     words = [*_links(), "--proc", "/proc", "--dev", "/dev", *scratch, "/dev/shm", *scratch, HOME]  # noqa: S108
+    for device in devices:
+        words += ["--dev-bind", str(device), str(device)]
     words += ["--perms", "0777", "--size", str(limits.output), "--tmpfs", OUT]
     for folder in ("/etc", str(Path(LAUNCHER).parent)):
         words += ["--perms", "0755", "--dir", folder]

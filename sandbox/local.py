@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
 from evolver.errors import SandboxError
+from evolver.sandbox import devices
 from evolver.sandbox.job import PYTHON, Ending, Handle, Job, Limits, Outcome, Protection
 from evolver.sandbox.running import Launch, Running
 from evolver.sandbox.slots import Slots
@@ -19,16 +20,16 @@ class LocalSandbox(ABC):
     """Slots and bookkeeping of a backend whose jobs are child processes of this one."""
 
     name: str
-    shows_gpus: bool = False
-    """Whether programs can use this machine's GPUs."""
 
     def __init__(self, slots: int) -> None:
         self._slots = Slots(slots)
         self._running: set[Running] = set()
 
     @abstractmethod
-    async def _prepare(self, job: Job, stream: int) -> Launch:
-        """What to start for a job; `stream` is the descriptor for the launcher's words. Raises SandboxError."""
+    async def _prepare(self, job: Job, stream: int, gpus: tuple[str, ...]) -> Launch:
+        """What to start for a job; `stream` is the descriptor for the launcher's words, `gpus` are the devices that
+        are the job's alone. Raises SandboxError.
+        """
 
     @abstractmethod
     def protections(self) -> list[Protection]:
@@ -60,18 +61,26 @@ class LocalSandbox(ABC):
     async def _launched(self, job: Job) -> Running:
         if job.output.exists():
             raise SandboxError(f"the output folder {job.output} exists already")
-        if job.gpus and not self.shows_gpus:
-            raise SandboxError(f"a stage of this task needs {job.gpus} GPUs, which the sandbox {self.name} cannot show "
-                               "to programs; say --sandbox docker, with the NVIDIA Container Toolkit installed")
+        devices.check(job.gpus)
         if missing := [name for name in job.requires if importlib.util.find_spec(name) is None]:
             raise SandboxError(f"programs need {', '.join(missing)}, which this environment lacks; install it, or "
                                "`pip install 'evolver[train]'` for torch and accelerate")
         for mount in job.inputs:
             if not mount.source.exists():
                 raise SandboxError(f"the input {mount.source} does not exist")
+        claim = await devices.claim(job.gpus)
+        try:
+            running = await self._begun(job, claim.devices)
+        except BaseException:
+            claim.release()
+            raise
+        running.task.add_done_callback(lambda _: claim.release())
+        return running
+
+    async def _begun(self, job: Job, gpus: tuple[str, ...]) -> Running:
         stream = os.pipe2(os.O_CLOEXEC)
         try:
-            launch = await self._prepare(job, stream[1])
+            launch = await self._prepare(job, stream[1], gpus)
         except BaseException:
             os.close(stream[0])
             os.close(stream[1])

@@ -35,7 +35,6 @@ class Unprotected(LocalSandbox):
     """
 
     name = "none"
-    shows_gpus = True
 
     def __init__(self, slots: int) -> None:
         """Clears away the folders of dead processes."""
@@ -61,7 +60,7 @@ class Unprotected(LocalSandbox):
         }
         return [Protection(what=what, how=how, enforced=what in guarded) for what, how in {**guarded, **open_}.items()]
 
-    async def _prepare(self, job: Job, stream: int) -> Launch:
+    async def _prepare(self, job: Job, stream: int, gpus: tuple[str, ...]) -> Launch:
         root = Path(tempfile.mkdtemp(prefix=mark()))
         try:
             await asyncio.to_thread(_lay_out, root, job.inputs)
@@ -73,6 +72,8 @@ class Unprotected(LocalSandbox):
                                    limit_data=2 * job.limits.memory + (1 << 30))
         path = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
         environment = {**fixed_environment(job.limits, path, scratch), "TMPDIR": scratch, **job.environment}
+        if gpus:
+            environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
         return Launch(argv=[sys.executable, "-I", "-S", str(LAUNCHER), *options, "--", *command_words(words)],
                       environment={**environment, ROOT: str(root)}, descriptors=[], kill=_kill,
                       clean=partial(_cleared, root), gauge=partial(_gauge, job.limits))

@@ -13,11 +13,12 @@ from evolver.sandbox.containers import devices
 from evolver.sandbox.containers.collected import Collected
 from evolver.sandbox.containers.contained import Contained
 from evolver.sandbox.containers.container import Container, rejoin, start_container
-from evolver.sandbox.containers.engine import GPUS, Engine, NoSuchContainer
+from evolver.sandbox.containers.engine import GPUS, NO_GPU_RUNTIME, Engine, NoSuchContainer
 from evolver.sandbox.containers.images import ensure_image, variant_for
 from evolver.sandbox.containers.meeting import Meeting, left_behind
 from evolver.sandbox.containers.pool import Pool
 from evolver.sandbox.containers.shape import OWN_MOST, Shape, shape_of
+from evolver.sandbox.devices import check
 from evolver.sandbox.job import Ending, Handle, Job, Outcome, Protection
 from evolver.sandbox.slots import Slots
 
@@ -72,7 +73,7 @@ class Docker:
         if job.output.exists():
             raise SandboxError(f"the output folder {job.output} exists already")
         if job.gpus:
-            devices.check(job.gpus)
+            check(job.gpus, f"for NVIDIA devices {NO_GPU_RUNTIME}")
         image = await self._image(job)
         shape = shape_of(job, image)
         await self._slots.acquire()

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evolver.errors import SandboxError
-from evolver.sandbox.containers.devices import devices
 from evolver.sandbox.containers.engine import LIMITS, NO_GPU_RUNTIME, connect
 from evolver.sandbox.containers.images import VARIANTS, exists, tag_of
+from evolver.sandbox.devices import devices
 from evolver.sandbox.job import Protection
 
 if TYPE_CHECKING:
@@ -61,14 +61,13 @@ def gpus(info: Mapping[str, Any] | None, seen: list[str]) -> Protection:
         return Protection(
             what="GPUs",
             enforced=False,
-            how="none seen; only tasks that ask for GPUs need them, and those "
-            "need NVIDIA's driver and NVIDIA Container Toolkit beside a container engine",
+            how="none seen; only stages that ask for GPUs need them, and those "
+            "need NVIDIA's driver, with --sandbox docker NVIDIA Container Toolkit too",
         )
     found = f"{len(seen)} seen ({', '.join(dict.fromkeys(seen))})"
     if info is None:
-        return Protection(
-            what="GPUs", enforced=False, how=f"{found}, but only a container engine hands them to programs"
-        )
+        how = f"{found}; bubblewrap hands them to programs, no container engine is there to"
+        return Protection(what="GPUs", enforced=True, how=how)
     way = _gpu_runtime(info)
     return Protection(
         what="GPUs", enforced=bool(way), how=f"{found}, by way of {way}" if way else f"{found}, but " + NO_GPU_RUNTIME

@@ -16,9 +16,9 @@ import pytest
 from evolver.errors import SandboxError
 from evolver.sandbox import PYTHON, Job, Limits, Mount, Outcome, open_sandbox
 from evolver.sandbox.containers.backend import Docker
-from evolver.sandbox.containers.devices import devices
 from evolver.sandbox.containers.engine import FOLDER, GPUS, Engine
 from evolver.sandbox.containers.meeting import meetings
+from evolver.sandbox.devices import devices
 
 LOOK = "import os; print(sorted(os.listdir('/program')), sorted(os.listdir('/data')))"
 
