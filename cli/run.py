@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from evolver.cli.choices import sandbox_choice, say_to_stderr, team_choice
-from evolver.contracts import TrialStatus
+from evolver.contracts import CAMPAIGN_NAME, TrialStatus
 from evolver.errors import UsageError, WorkFailed
 from evolver.settings import Settings
 
@@ -154,7 +154,7 @@ def _context(options: RunOptions, **given: Any) -> Context:
 
 def check_name(name: str) -> None:
     """Whether a campaign can have this name. Raises UsageError."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
+    if not re.fullmatch(CAMPAIGN_NAME, name):
         raise UsageError(f"--campaign {name}: use letters, digits, dot, dash and underscore, at most 64")
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from evolver.contracts import SandboxKind, TeamKind
+from evolver.contracts import CAMPAIGN_NAME, SandboxKind, TeamKind
 from evolver.settings import Settings
 
 
@@ -18,7 +18,10 @@ class Context(BaseModel):
 
     task: str = Field("circle-packing", title="Task", description="Name of a built-in task or path of a task folder")
     campaign: str = Field(
-        "", title="Campaign", description="Name to start or continue; empty: a new one named after the task"
+        "",
+        title="Campaign",
+        description="Name to start or continue; empty: a new one named after the task",
+        pattern=f"^({CAMPAIGN_NAME})?$",
     )
     experiments: Annotated[int, Field(ge=1)] | None = Field(
         None,

@@ -16,7 +16,8 @@ PATIENCE = 30.0
 """Seconds that a process may take to begin."""
 LOOK_EVERY = 0.05
 TAIL = 600
-_children: list[subprocess.Popen[bytes]] = []
+TOKEN = "EVOLVER_TOKEN"  # noqa: S105 - the server's, and no business of campaigns
+_children: dict[tuple[Path, str], subprocess.Popen[bytes]] = {}
 
 
 def launch(home: Path, campaign: str, words: Sequence[str]) -> Path:
@@ -24,10 +25,10 @@ def launch(home: Path, campaign: str, words: Sequence[str]) -> Path:
 
     Raises WorkFailed, with the end of the log, where it ended with an error.
     """
-    _children[:] = [child for child in _children if child.poll() is None]
-    # The server's token is no business of campaigns.
-    environment = {name: value for name, value in os.environ.items() if name != "EVOLVER_TOKEN"}
-    log = home / "logs" / f"{campaign}.log"
+    for ended in _children.values():
+        ended.poll()
+    environment = {name: value for name, value in os.environ.items() if name != TOKEN}
+    log = log_of(home, campaign)
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as out:
         child = subprocess.Popen(
@@ -38,7 +39,7 @@ def launch(home: Path, campaign: str, words: Sequence[str]) -> Path:
             start_new_session=True,
             env={**environment, "EVOLVER_HOME": str(home)},
         )
-    _children.append(child)
+    _children[home.absolute(), campaign] = child
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and not is_running(home, campaign):
         if child.poll() is not None:
@@ -48,3 +49,14 @@ def launch(home: Path, campaign: str, words: Sequence[str]) -> Path:
             break
         time.sleep(LOOK_EVERY)
     return log
+
+
+def begins(home: Path, campaign: str) -> bool:
+    """Whether a process that was launched from here for the campaign lives, but does not run it yet."""
+    child = _children.get((home.absolute(), campaign))
+    return child is not None and child.poll() is None and not is_running(home, campaign)
+
+
+def log_of(home: Path, campaign: str) -> Path:
+    """Where the output of its launched processes is kept."""
+    return home / "logs" / f"{campaign}.log"

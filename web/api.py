@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import anyio.to_thread
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -14,18 +13,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from evolver.contracts import Campaign, CampaignStatus, SandboxKind
+from evolver.contracts import CAMPAIGN_NAME, SandboxKind
 from evolver.errors import EvolverError, UnknownName, UsageError
-from evolver.graph import steering
 from evolver.settings import Settings
 from evolver.web.guard import HEADERS
 from evolver.web.resources import Resources, resources_of
 
 MOST = 64 * 1024
 """Bytes of a request."""
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-Order = Literal["pause", "resume", "stop"]
-ORDERS: tuple[Order, ...] = ("pause", "resume", "stop")
 
 
 class Start(BaseModel):
@@ -34,7 +29,7 @@ class Start(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     task: Annotated[str, Field(min_length=1, max_length=1000)]
-    campaign: Annotated[str, Field(max_length=64)] = ""
+    campaign: Annotated[str, Field(pattern=f"^({CAMPAIGN_NAME})?$")] = ""
     experiments: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     minutes: Annotated[float, Field(gt=0)] | None = None
     workers: Annotated[int, Field(ge=1, le=256)] | None = None
@@ -44,18 +39,13 @@ class Start(BaseModel):
     cost: Annotated[float, Field(gt=0)] | None = None
 
 
-class Who(BaseModel):
-    """The person at the page."""
+class Message(BaseModel):
+    """Something that a person says to a campaign, or a button of the page for them."""
 
     model_config = ConfigDict(extra="forbid")
 
+    text: Annotated[str, Field(min_length=1, max_length=32_000)]
     who: Annotated[str, Field(max_length=80)] = ""
-
-
-class Message(Who):
-    """Something that a person says to a campaign."""
-
-    text: Annotated[str, Field(min_length=1, max_length=8000)]
 
 
 Handler = Callable[[Resources, Request], Any]
@@ -132,11 +122,10 @@ def _tagged(request: Request, content: Any) -> Response:
 def start(resources: Resources, request: Request) -> Any:
     """Register a campaign and run it in a process of its own."""
     from evolver.graph.context import Context
+    from evolver.graph.processes import launch
     from evolver.graph.workspaces import register
 
     form = Start.model_validate_json(request.state.body)
-    if form.campaign and not NAME.fullmatch(form.campaign):
-        raise UsageError("campaign: use letters, digits, dot, dash and underscore, at most 64")
     if form.sandbox == "none" and Settings().sandbox != "none":
         raise UsageError("sandbox: `none` protects nothing; it can be chosen on the command line alone")
     if any(campaign.name == form.campaign for campaign in resources.archive.campaigns()):
@@ -154,38 +143,17 @@ def start(resources: Resources, request: Request) -> Any:
         home=resources.home,
     )
     campaign = register(context)
-    resources.processes.start(campaign.name)
+    launch(resources.home, campaign.name, ["resume", campaign.name])
     return {"campaign": campaign.name, "page": f"/evolver/{campaign.name}"}
 
 
 def message(resources: Resources, request: Request) -> Any:
-    """Say something to the campaign."""
-    said, campaign = Message.model_validate_json(request.state.body), _campaign(resources, request)
-    return {"replies": steering.send(resources.home, campaign.name, said.text.strip(), said.who.strip() or "page")}
+    """Hand a message to the campaign; what it orders is in the archive when this answers."""
+    from evolver.graph.steering import send
 
-
-def order(resources: Resources, request: Request) -> Any:
-    """Pause, resume or stop."""
-    campaign, wanted = _campaign(resources, request), _order(request)
-    who = Who.model_validate_json(request.state.body).who.strip() or "page"
-    live = resources.processes.works_on(campaign.name) or resources.processes.starts(campaign.name)
-    if wanted == "resume" and not live:
-        resources.processes.start(campaign.name)
-        return {"replies": [f"{campaign.name} goes on in a new process."]}
-    if campaign.status is CampaignStatus.FINISHED:
-        raise UsageError(f"{campaign.name} is finished")
-    replies = steering.send(resources.home, campaign.name, wanted, who)
-    if wanted == "stop" and not live:
-        resources.archive.update_campaign(campaign.name, status=CampaignStatus.FINISHED)
-    return {"replies": replies}
-
-
-def _order(request: Request) -> Order:
-    return next(word for word in ORDERS if request.url.path.endswith(f"/{word}"))
-
-
-def _campaign(resources: Resources, request: Request) -> Campaign:
-    return resources.archive.campaign(request.path_params["name"])
+    said = Message.model_validate_json(request.state.body)
+    name = request.path_params["name"]
+    return {"replies": send(resources.home, name, said.text.strip(), said.who.strip() or "page")}
 
 
 ROUTES = [
@@ -194,5 +162,4 @@ ROUTES = [
     Route("/api/campaigns/{name}/version", _answering(version), methods=["GET"]),
     Route("/api/campaigns/{name}/curve", _answering(curve_data), methods=["GET"]),
     Route("/api/campaigns/{name}/messages", _answering(message), methods=["POST"]),
-    *(Route(f"/api/campaigns/{{name}}/{word}", _answering(order), methods=["POST"]) for word in ORDERS),
 ]

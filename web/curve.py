@@ -33,9 +33,19 @@ def curve(campaign: Campaign, experiments: Sequence[Experiment], crowned: Sequen
         "metric": campaign.metric.name,
         "direction": campaign.metric.direction,
         "kinds": list(KINDS),
-        "steps": [[e.number, _short(e.score)] for e in steps],
+        "steps": _steps(steps),
         **columns,
     }
+
+
+def _steps(champions: Sequence[Experiment]) -> list[JsonValue]:
+    """Where the champion's line rises. One that was crowned after a later experiment was stands where that one does."""
+    steps: list[JsonValue] = []
+    place = 0
+    for champion in champions:
+        place = max(place, champion.number)
+        steps.append([place, _short(champion.score)])
+    return steps
 
 
 def kind_of(experiment: Experiment) -> str:

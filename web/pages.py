@@ -108,7 +108,7 @@ def _whole(text: str) -> int:
 ROUTES = [
     Route("/", home),
     Route("/evolver", campaigns),
-    Route("/evolver/static/{name}", asset),
+    Route("/evolver/-/{name}", asset),
     Route("/evolver/{name}", campaign),
     Route("/evolver/{name}/{number:int}", experiment),
 ]

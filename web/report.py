@@ -13,7 +13,6 @@ from markupsafe import Markup
 from evolver.contracts import now
 from evolver.graph.workspaces import open_archive
 from evolver.web.curve import curve, lineage
-from evolver.web.processes import Processes
 from evolver.web.rendering import render, static
 from evolver.web.views import Campaigns, experiment_line
 
@@ -24,7 +23,7 @@ MOST_SHOWN = 60
 def report(home: Path, name: str) -> str:
     """The report's text. Raises UnknownName."""
     with open_archive(home) as archive:
-        views = Campaigns(archive, home, Processes(home))
+        views = Campaigns(archive, home)
         view = views.campaign(name, all_lessons=True)
         experiments, crowned = views.experiments(name), views.crowned(name)
         numbers = {experiment.id: experiment.number for experiment in experiments}

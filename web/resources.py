@@ -1,4 +1,4 @@
-"""What the requests share: one open archive, the processes, the views."""
+"""What the requests share: one open archive, and the views of it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from evolver.graph.workspaces import open_archive
 from evolver.memory import Archive
 from evolver.settings import Settings
 from evolver.web.curve import Lineage, curve, lineage
-from evolver.web.processes import Processes
 from evolver.web.views import Campaigns
 
 
@@ -31,14 +30,9 @@ class Resources:
         return open_archive(self.home)
 
     @cached_property
-    def processes(self) -> Processes:
-        """The campaigns that were started from here."""
-        return Processes(self.home)
-
-    @cached_property
     def campaigns(self) -> Campaigns:
         """The views."""
-        return Campaigns(self.archive, self.home, self.processes)
+        return Campaigns(self.archive, self.home)
 
     def curve(self, name: str) -> dict[str, JsonValue]:
         """The data of a campaign's chart. Raises UnknownName."""

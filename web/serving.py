@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from evolver.errors import UsageError, WorkFailed
@@ -74,6 +75,7 @@ def serve(access: Access, port: int, ready: Callable[[str], None], *, verbose: b
             os.environ[name] = value
     from langgraph_api.cli import run_server
 
+    os.chdir(_own_folder())
     logging.getLogger("langgraph_api.cli").setLevel(logging.WARNING)
     shown = "127.0.0.1" if is_wildcard(access.bind) else access.bind
     address = f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
@@ -105,6 +107,13 @@ def check_extra() -> None:
     missing = [name for name in ("langgraph_api", "langgraph_runtime_inmem", "plotly") if find_spec(name) is None]
     if missing:
         raise UsageError(f"the server needs {', '.join(missing)}: pip install 'evolver[serve]'")
+
+
+def _own_folder() -> Path:
+    """Where the server keeps its threads as pickles: beside the archive, never in a folder that others may write."""
+    folder = Settings().home / "server"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder
 
 
 def _environment(access: Access) -> dict[str, str]:

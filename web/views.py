@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
-from datetime import datetime
-from enum import StrEnum
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from evolver.contracts import (
-    Call,
-    Campaign,
-    CampaignStatus,
-    Directive,
-    Experiment,
-    Interval,
-    Lesson,
-    Record,
-    Standing,
-    Trial,
-    VerdictKind,
-)
-from evolver.graph.summary import Summary, summarise
+from evolver.agents.steering.ablation import DONE as ABLATED
+from evolver.agents.steering.ablation import Ablation
+from evolver.agents.steering.approval import waiting
+from evolver.agents.steering.effect import effect_of
+from evolver.agents.steering.verification import DONE as VERIFIED
+from evolver.agents.steering.verification import Verification
+from evolver.contracts import Campaign, CampaignStatus, Directive, Experiment, Standing, Trial
+from evolver.graph.lock import is_running
+from evolver.graph.processes import begins, log_of
+from evolver.graph.summary import summarise
 from evolver.memory import Archive
 from evolver.web.diffs import FileDiff, diff_between
-from evolver.web.processes import Processes
+from evolver.web.records import (
+    CampaignLine,
+    CampaignView,
+    ExperimentLine,
+    ExperimentView,
+    Learned,
+    Pending,
+    Said,
+    State,
+    Table,
+)
 
 PAGE_SIZE = 50
 """Experiments in one page of the table."""
@@ -32,128 +36,29 @@ LESSONS_SHOWN = 20
 KEPT = 3
 """Campaigns whose experiments are kept in memory."""
 MOST_CHAMPIONS = 100_000
+RERUNS = 500
+"""Newest verifications and ablations that are looked through."""
 LOG_SHOWN = 8_000
-"""Characters of a log's end."""
-
-
-class State(StrEnum):
-    """Where a campaign stands, and whether a process works on it."""
-
-    STARTING = "starting"
-    RUNNING = "running"
-    PAUSED = "paused"
-    INTERRUPTED = "interrupted"
-    FINISHED = "finished"
-    FAILED = "failed"
-
-
-class CampaignLine(Record):
-    """A campaign in the list."""
-
-    name: str
-    task: str
-    state: State
-    metric: str
-    direction: str
-    best: float | None
-    best_interval: Interval | None
-    best_number: int | None
-    baseline: float | None
-    finished: int
-    budget: int
-    trials: int
-    updated: datetime
-
-
-class ExperimentLine(Record):
-    """An experiment in the table."""
-
-    number: int
-    standing: Standing
-    kind: VerdictKind | None
-    score: float | None
-    interval: Interval | None
-    delta: float | None
-    delta_interval: Interval | None
-    operator: str
-    idea: str
-    parents: tuple[int, ...]
-    champion: bool
-    """Whether it is, or once was, the champion."""
-    created: datetime
-    finished: datetime | None
-
-
-class Evidence(Record):
-    """A lesson or directive with the numbers of the experiments that it names."""
-
-    lesson: Lesson | None = None
-    directive: Directive | None = None
-    numbers: tuple[int, ...] = ()
-
-
-class Table(Record):
-    """One page of the experiments, newest first."""
-
-    lines: tuple[ExperimentLine, ...]
-    standing: str
-    """The filter; empty: all."""
-    counts: dict[str, int]
-    page: int
-    pages: int
-
-
-class CampaignView(Record):
-    """Everything on a campaign's page but the chart and the lineage."""
-
-    campaign: Campaign
-    summary: Summary
-    state: State
-    champions: tuple[ExperimentLine, ...]
-    table: Table
-    lessons: tuple[Evidence, ...]
-    more_lessons: int
-    directives: tuple[Evidence, ...]
-    running: tuple[ExperimentLine, ...]
-    trouble: str
-    """The end of the process's log where it ended unasked."""
-
-
-class ExperimentView(Record):
-    """Everything on an experiment's page."""
-
-    campaign: Campaign
-    experiment: Experiment
-    line: ExperimentLine
-    parents: tuple[ExperimentLine, ...]
-    children: tuple[int, ...]
-    reference: int | None
-    """The champion that it was compared with."""
-    diff: tuple[FileDiff, ...]
-    trials: tuple[Trial, ...]
-    lessons: tuple[Lesson, ...]
-    calls: tuple[Call, ...]
-    directives: tuple[Directive, ...]
-    previous: int | None
-    following: int | None
+"""Characters of the end of a trial's log."""
+TROUBLE_SHOWN = 2_000
+"""Characters of the end of a process's log."""
 
 
 class Campaigns:
     """Reads views from one open archive."""
 
-    def __init__(self, archive: Archive, home: Path, processes: Processes) -> None:
+    def __init__(self, archive: Archive, home: Path) -> None:
         self._archive = archive
         self._home = home
-        self._processes = processes
         self._read: OrderedDict[str, tuple[int, list[Experiment]]] = OrderedDict()
 
     def state(self, campaign: Campaign) -> State:
         """Where it stands now."""
         if campaign.status is not CampaignStatus.RUNNING:
             return State(campaign.status.value)
-        if self._processes.works_on(campaign.name):
+        if is_running(self._home, campaign.name):
             return State.RUNNING
-        return State.STARTING if self._processes.starts(campaign.name) else State.INTERRUPTED
+        return State.STARTING if begins(self._home, campaign.name) else State.INTERRUPTED
 
     def experiments(self, name: str) -> list[Experiment]:
         """All experiments by number, read once for every state of the event log. Raises UnknownName."""
@@ -222,18 +127,48 @@ class Campaigns:
             champions=tuple(experiment_line(by_id[key], numbers, crowned) for key in crowned if key in by_id),
             table=_table(experiments, numbers, crowned, standing, page),
             lessons=tuple(
-                Evidence(lesson=x, numbers=tuple(numbers[key] for key in x.evidence if key in numbers)) for x in shown
+                Learned(lesson=x, numbers=tuple(numbers[key] for key in x.evidence if key in numbers)) for x in shown
             ),
             more_lessons=len(lessons) - len(shown),
-            directives=tuple(
-                Evidence(directive=x, numbers=tuple(sorted(numbers[key] for key in x.experiments if key in numbers)))
-                for x in reversed(archive.directives(name))
-            ),
+            directives=tuple(self._said(x, experiments, numbers) for x in reversed(archive.directives(name))),
+            waiting=tuple(self._pending(name, by_id, numbers)),
             running=tuple(
                 experiment_line(e, numbers, crowned) for e in experiments if e.standing is Standing.OPEN and e.number
             ),
-            trouble=self._processes.log_tail(name) if state in (State.INTERRUPTED, State.FAILED) else "",
+            trouble=self._log_tail(name) if state in (State.INTERRUPTED, State.FAILED) else "",
         )
+
+    def _said(self, directive: Directive, experiments: Sequence[Experiment], numbers: dict[str, int]) -> Said:
+        return Said(
+            directive=directive,
+            numbers=tuple(sorted(numbers[key] for key in directive.experiments if key in numbers)),
+            effect=str(effect_of(self._archive, directive, experiments)) if directive.uses else "",
+        )
+
+    def _pending(self, name: str, by_id: dict[str, Experiment], numbers: dict[str, int]) -> Iterator[Pending]:
+        for one in waiting(self._archive, name):
+            experiment, proposal = one.experiment, one.experiment.proposal
+            parent = by_id.get(proposal.parents[0]) if proposal and proposal.parents else None
+            yield Pending(
+                line=experiment_line(experiment, numbers, ()),
+                hypothesis=proposal.hypothesis if proposal else "",
+                estimate=str(one.estimate),
+                diff=self._diff(parent, experiment),
+            )
+
+    def _diff(self, old: Experiment | None, new: Experiment) -> tuple[FileDiff, ...]:
+        if not new.program:
+            return ()
+        before = self._archive.program(old.program) if old and old.program else None
+        return diff_between(before, self._archive.program(new.program))
+
+    def _log_tail(self, name: str) -> str:
+        log = log_of(self._home, name)
+        if not log.is_file():
+            return ""
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - TROUBLE_SHOWN))
+            return file.read().decode(errors="replace").strip()
 
     def experiment(self, name: str, number: int) -> ExperimentView:
         """One experiment. Raises UnknownName."""
@@ -244,8 +179,6 @@ class Campaigns:
         crowned = self.crowned(name)
         proposal, verdict = experiment.proposal, experiment.verdict
         parents = [by_id[key] for key in (proposal.parents if proposal else ()) if key in by_id]
-        old = archive.program(parents[0].program) if parents and parents[0].program else None
-        new = archive.program(experiment.program) if experiment.program else None
         in_force = set(proposal.directives) if proposal else set()
         return ExperimentView(
             campaign=campaign,
@@ -256,11 +189,24 @@ class Campaigns:
                 e.number for e in experiments if e.proposal and e.proposal.parents[:1] == (experiment.id,)
             ),
             reference=numbers.get(verdict.reference) if verdict else None,
-            diff=diff_between(old, new) if new else (),
+            diff=self._diff(parents[0] if parents else None, experiment),
             trials=tuple(_with_log_tail(trial) for trial in archive.trials(experiment.id)),
             lessons=tuple(x for x in archive.lessons(campaign=name) if experiment.id in x.evidence),
             calls=tuple(archive.calls(name, experiment.id)),
             directives=tuple(x for x in archive.directives(name) if x.id in in_force),
+            verifications=tuple(
+                Verification(experiment=number, **event.data)
+                for event in archive.events(name, kind=VERIFIED, newest=RERUNS)
+                if event.experiment == experiment.id
+            ),
+            ablation=next(
+                (
+                    Ablation(experiment=number, **event.data)
+                    for event in reversed(archive.events(name, kind=ABLATED, newest=RERUNS))
+                    if event.experiment == experiment.id
+                ),
+                None,
+            ),
             previous=number - 1 if number > 0 else None,
             following=number + 1 if number + 1 < len(experiments) else None,
         )

@@ -53,13 +53,13 @@ class Effect(Record):
         return said
 
 
-def effect_of(archive: Archive, directive: Directive) -> Effect:
-    """The measured effect of a directive."""
+def effect_of(archive: Archive, directive: Directive, experiments: Sequence[Experiment] | None = None) -> Effect:
+    """The measured effect of a directive; `experiments` are all of the campaign by number, where they were read."""
     under = [e for e in archive.directive_uses(directive.id) if e.verdict is not None and e.lane >= 0]
     before: list[Experiment] = []
     if under:
         first, known = under[0].number, {e.id for e in under}
-        earlier = archive.experiments(directive.campaign, limit=first)
+        earlier = archive.experiments(directive.campaign, limit=first) if experiments is None else experiments[:first]
         before = [
             e for e in earlier if e.verdict is not None and e.lane >= 0 and e.id not in known and e.number < first
         ]

@@ -306,10 +306,14 @@ class CampaignStatus(StrEnum):
     FAILED = "failed"
 
 
+CAMPAIGN_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+"""Pattern of a campaign's name: it names files, and it stands in addresses."""
+
+
 class Campaign(Record):
     """A sustained series of experiments on one task under one budget."""
 
-    name: str
+    name: Annotated[str, Field(pattern=f"^{CAMPAIGN_NAME}$")]
     task: str
     """Name of a built-in task or path of a task folder, as it was given."""
     task_version: str

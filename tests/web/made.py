@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+from evolver.agents.steering.approval import Estimate, ask
 from evolver.contracts import (
     Budget,
     Call,
@@ -68,7 +69,34 @@ def make_campaign(home: Path, name: str = "long", experiments: int = 2000, *, ho
                     Directive(id=directive, campaign=name, kind="focus", text="focus on the initial layout", who="Ada")
                 )
             champion, best = _experiment(archive, name, number, champion, best, pool, rng, hostile)
+        archive.add_event(name, "retested", champion, mean=best * 1.01, baseline=1.002, delta=1.002 - best * 1.01, interval=[0.9 * (1 - best), 1.1 * (1 - best)])
         archive.update_campaign(name, status=CampaignStatus.FINISHED, noise=0.01, noise_replicates=5, seconds=8123.0)
+
+
+def make_waiting(home: Path, name: str) -> int:
+    """Pause a made campaign with one more experiment, which waits for approval; its number."""
+    with open_archive(home) as archive:
+        champion = archive.champion(name)
+        assert champion is not None
+        budget = archive.campaign(name).budget
+        more = budget.model_copy(update={"experiments": budget.experiments + 9})
+        archive.update_campaign(name, budget=more, status=CampaignStatus.RUNNING)
+        leased = archive.lease(name, 90, 0)
+        assert leased is not None
+        archive.record_proposal(
+            leased.id,
+            Proposal(
+                hypothesis=f"more terms help {HOSTILE}",
+                plan="train four times as long",
+                operator=Operator.EDIT,
+                parents=(champion.id,),
+                component="score()",
+            ),
+        )
+        archive.record_program(leased.id, program(leased.number, random.Random(3)), "s")
+        ask(archive, archive.experiment(leased.id), Estimate(stages=("full",), trials=8, seconds=2400, gpu_seconds=0))
+        archive.update_campaign(name, status=CampaignStatus.PAUSED)
+        return leased.number
 
 
 def _baseline(archive: Archive, name: str) -> str:
@@ -174,7 +202,7 @@ def _experiment(
                     id=f"{name}-l{number}",
                     task="function-fitting",
                     campaign=name,
-                    claim=f"a smaller RATE: rmse better by {abs(delta or 0):.3g} (3 of 3 seeds) {words}",
+                    claim=f"a smaller RATE: rmse {'better' if (delta or 0) > 0 else 'worse'} by {abs(delta or 0):.3g} (3 of 3 seeds) {words}",
                     component="score()",
                     operator=Operator.TUNE,
                     effect=delta or 0.0,

@@ -18,18 +18,21 @@
 
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-  function bounds() {
+  function bounds(near) {
     // What the search is about: from the champion to the baseline and the bulk of the rest, not the wildest failure.
-    const scores = data.score.filter((score) => score !== null).sort((a, b) => a - b);
+    // Near the best: the newer half and the champions of that time.
+    const newer = near ? data.number[Math.floor(data.number.length / 2)] : 0;
+    const scores = data.score.filter((score, i) => score !== null && data.number[i] >= newer).sort((a, b) => a - b);
     if (scores.length === 0) return [0, 1];
     const at = (share) => scores[Math.min(scores.length - 1, Math.floor(share * scores.length))];
-    const anchors = data.steps.map((step) => step[1]).filter((score) => score !== null);
-    const bulk = data.direction === "maximize" ? [at(0.15), scores[scores.length - 1]] : [scores[0], at(0.85)];
+    const steps = near ? data.steps.filter((step, i) => step[0] >= newer || i === data.steps.length - 1) : data.steps;
+    const anchors = steps.map((step) => step[1]).filter((score) => score !== null);
+    const bulk = data.direction === "maximize" ? [at(near ? 0.4 : 0.15), scores[scores.length - 1]] : [scores[0], at(near ? 0.6 : 0.85)];
     return [Math.min(...anchors, ...bulk), Math.max(...anchors, ...bulk)];
   }
 
-  function range(log) {
-    let [low, high] = bounds();
+  function range(log, near) {
+    let [low, high] = bounds(near);
     if (log) [low, high] = [Math.log10(low), Math.log10(high)];
     const room = 0.08 * (high - low || Math.abs(high) || 1);
     return [low - 1.6 * room, high + room];
@@ -98,12 +101,13 @@
     const positive = data.score.every((score) => score === null || score > 0) && data.score.some((score) => score !== null);
     box.disabled = !positive;
     const log = box.checked && positive;
-    const view = range(log);
+    const near = document.getElementById("near-best").checked;
+    const view = range(log, near);
     const floor = log ? 10 ** (view[0] + 0.03 * (view[1] - view[0])) : view[0] + 0.03 * (view[1] - view[0]);
     const span = data.number[data.number.length - 1] ?? 1;
     const axis = { gridcolor: colour("--line"), zeroline: false, linecolor: colour("--line"), tickcolor: colour("--line"), automargin: true };
     const layout = {
-      uirevision: `${log ? "log" : "linear"} ${Math.ceil(span / 10)}`,
+      uirevision: `${log ? "log" : "linear"} ${near} ${Math.ceil(span / 10)}`,
       paper_bgcolor: "rgba(0,0,0,0)",
       plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: colour("--soft") },
@@ -146,7 +150,7 @@
     draw();
   }
 
-  document.getElementById("log-scale").addEventListener("change", draw);
+  for (const box of ["log-scale", "near-best"]) document.getElementById(box).addEventListener("change", draw);
   document.addEventListener("evolver:changed", load);
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   load();

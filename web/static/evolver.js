@@ -76,6 +76,7 @@ function exchange(part, other) {
   const focused = part.contains(document.activeElement) ? pathTo(part, document.activeElement) : null;
   const scrolls = [...part.querySelectorAll(".scroll")].map((box) => [box.scrollLeft, box.scrollTop]);
   const open = [...part.querySelectorAll("details")].map((box) => box.open);
+  const typed = [...part.querySelectorAll("input[id]")].map((box) => [box.id, box.value]);
   part.dataset.was = other.innerHTML;
   part.replaceChildren(...document.importNode(other, true).childNodes);
   [...part.querySelectorAll(".scroll")].forEach((box, i) => {
@@ -84,12 +85,17 @@ function exchange(part, other) {
   [...part.querySelectorAll("details")].forEach((box, i) => {
     if (i < open.length) box.open = open[i];
   });
+  for (const [id, value] of typed) {
+    const box = part.querySelector(`#${CSS.escape(id)}`);
+    if (box) box.value = value;
+  }
   localTimes(part);
   if (focused) part.querySelector(focused)?.focus({ preventScroll: true });
 }
 
 function pathTo(part, element) {
-  if (element.dataset.order) return `[data-order="${element.dataset.order}"]`;
+  if (element.id) return `#${CSS.escape(element.id)}`;
+  if (element.dataset.say) return `[data-say="${CSS.escape(element.dataset.say)}"]`;
   const address = element.getAttribute("href");
   return address ? `a[href="${CSS.escape(address)}"]` : ".scroll";
 }
@@ -97,35 +103,42 @@ function pathTo(part, element) {
 // orders
 
 function who() {
-  return document.querySelector("#message [name=who]")?.value.trim() || "";
+  return document.querySelector("#message [name=who]")?.value.trim() || localStorage.getItem("evolver-who") || "";
 }
 
-async function give(order, button) {
+async function give(text, buttons) {
   const place = document.getElementById("order-said");
-  button.disabled = true;
+  for (const button of buttons) button.disabled = true;
   say(place, "…");
   try {
-    const answer = await ask(`/api/campaigns/${encodeURIComponent(campaign)}/${order}`, { who: who() });
+    const answer = await ask(`/api/campaigns/${encodeURIComponent(campaign)}/messages`, { text, who: who() });
     say(place, answer.replies.join("\n"));
     await look();
   } catch (error) {
     say(place, error.message, true);
   } finally {
-    button.disabled = false;
+    for (const button of buttons) button.disabled = false;
   }
 }
 
 document.addEventListener("click", (event) => {
-  const button = event.target.closest?.("[data-order]");
+  const button = event.target.closest?.("[data-say]");
   if (!button) return;
-  const dialog = document.getElementById("stop-dialog");
-  if (button.dataset.order !== "stop") {
-    give(button.dataset.order, button);
+  const dialog = document.getElementById(button.dataset.dialog);
+  if (!dialog) {
+    give(button.dataset.say, [button]);
     return;
   }
-  dialog.returnValue = "keep";
+  dialog.returnValue = "";
   dialog.showModal();
-  dialog.addEventListener("close", () => dialog.returnValue === "stop" && give("stop", button), { once: true });
+  dialog.addEventListener("close", () => dialog.returnValue && give(dialog.returnValue, [button]), { once: true });
+});
+
+document.addEventListener("submit", (event) => {
+  const form = event.target.closest?.("[data-reject]");
+  if (!form) return;
+  event.preventDefault();
+  give(`reject ${form.dataset.reject} because ${form.querySelector("input").value.trim()}`, form.querySelectorAll("button"));
 });
 
 // the form that starts a campaign

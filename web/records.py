@@ -1,0 +1,148 @@
+"""What the pages show, as records: the templates read nothing else."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from evolver.agents.steering.ablation import Ablation
+from evolver.agents.steering.verification import Verification
+from evolver.contracts import (
+    Call,
+    Campaign,
+    Directive,
+    Experiment,
+    Interval,
+    Lesson,
+    Record,
+    Standing,
+    Trial,
+    VerdictKind,
+)
+from evolver.graph.summary import Summary
+from evolver.web.diffs import FileDiff
+
+
+class State(StrEnum):
+    """Where a campaign stands, and whether a process works on it."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    PAUSED = "paused"
+    INTERRUPTED = "interrupted"
+    FINISHED = "finished"
+    FAILED = "failed"
+
+
+class CampaignLine(Record):
+    """A campaign in the list."""
+
+    name: str
+    task: str
+    state: State
+    metric: str
+    direction: str
+    best: float | None
+    best_interval: Interval | None
+    best_number: int | None
+    baseline: float | None
+    finished: int
+    budget: int
+    trials: int
+    updated: datetime
+
+
+class ExperimentLine(Record):
+    """An experiment in the table."""
+
+    number: int
+    standing: Standing
+    kind: VerdictKind | None
+    score: float | None
+    interval: Interval | None
+    delta: float | None
+    delta_interval: Interval | None
+    operator: str
+    idea: str
+    parents: tuple[int, ...]
+    champion: bool
+    """Whether it is, or once was, the champion."""
+    created: datetime
+    finished: datetime | None
+
+
+class Learned(Record):
+    """A lesson with the numbers of the experiments that it rests on."""
+
+    lesson: Lesson
+    numbers: tuple[int, ...]
+
+
+class Said(Record):
+    """A directive with what it changed."""
+
+    directive: Directive
+    numbers: tuple[int, ...]
+    """The newest experiments that were proposed under it."""
+    effect: str
+    """Those experiments beside the ones before; empty where none was proposed under it."""
+
+
+class Pending(Record):
+    """An experiment that waits for a person."""
+
+    line: ExperimentLine
+    hypothesis: str
+    estimate: str
+    diff: tuple[FileDiff, ...]
+
+
+class Table(Record):
+    """One page of the experiments, newest first."""
+
+    lines: tuple[ExperimentLine, ...]
+    standing: str
+    """The filter; empty: all."""
+    counts: dict[str, int]
+    page: int
+    pages: int
+
+
+class CampaignView(Record):
+    """Everything on a campaign's page but the chart and the lineage."""
+
+    campaign: Campaign
+    summary: Summary
+    state: State
+    champions: tuple[ExperimentLine, ...]
+    table: Table
+    lessons: tuple[Learned, ...]
+    more_lessons: int
+    directives: tuple[Said, ...]
+    waiting: tuple[Pending, ...]
+    running: tuple[ExperimentLine, ...]
+    trouble: str
+    """The end of the process's log where it ended unasked."""
+
+
+class ExperimentView(Record):
+    """Everything on an experiment's page."""
+
+    campaign: Campaign
+    experiment: Experiment
+    line: ExperimentLine
+    parents: tuple[ExperimentLine, ...]
+    children: tuple[int, ...]
+    reference: int | None
+    """The champion that it was compared with."""
+    diff: tuple[FileDiff, ...]
+    trials: tuple[Trial, ...]
+    lessons: tuple[Lesson, ...]
+    calls: tuple[Call, ...]
+    directives: tuple[Directive, ...]
+    verifications: tuple[Verification, ...]
+    """Oldest first."""
+    ablation: Ablation | None
+    """The newest."""
+    previous: int | None
+    following: int | None
