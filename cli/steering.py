@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
-from evolver.agents.steering.effect import effect_of
+from evolver.agents.steering.effect import MEASURED, effect_of
 from evolver.contracts import Directive
 
 if TYPE_CHECKING:
     from evolver.memory import Archive
 
 LONGEST = 200
-MEASURED = ("focus", "avoid", "pin", "note")
 """Kinds whose effect can be measured: proposals are made under them."""
 
 

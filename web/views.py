@@ -9,7 +9,7 @@ from pathlib import Path
 from evolver.agents.steering.ablation import DONE as ABLATED
 from evolver.agents.steering.ablation import Ablation
 from evolver.agents.steering.approval import waiting
-from evolver.agents.steering.effect import effect_of
+from evolver.agents.steering.effect import MEASURED, effect_of
 from evolver.agents.steering.verification import DONE as VERIFIED
 from evolver.agents.steering.verification import Verification
 from evolver.contracts import Campaign, CampaignStatus, Directive, Experiment, Standing, Trial
@@ -139,10 +139,11 @@ class Campaigns:
         )
 
     def _said(self, directive: Directive, experiments: Sequence[Experiment], numbers: dict[str, int]) -> Said:
+        measured = directive.uses and directive.kind in MEASURED
         return Said(
             directive=directive,
             numbers=tuple(sorted(numbers[key] for key in directive.experiments if key in numbers)),
-            effect=str(effect_of(self._archive, directive, experiments)) if directive.uses else "",
+            effect=str(effect_of(self._archive, directive, experiments)) if measured else "",
         )
 
     def _pending(self, name: str, by_id: dict[str, Experiment], numbers: dict[str, int]) -> Iterator[Pending]:

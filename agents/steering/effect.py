@@ -15,6 +15,8 @@ from evolver.contracts import Directive, Experiment, Record, VerdictKind
 if TYPE_CHECKING:
     from evolver.memory import Archive
 
+MEASURED = ("focus", "avoid", "pin", "note")
+"""Kinds of directives that change what is proposed."""
 LEAST = 8
 """Experiments that either side needs."""
 Z = 1.645
