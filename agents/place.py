@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
+import sysconfig
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -21,7 +23,7 @@ def sandbox_for(
     stage: str = "",
     progress: Callable[[str], None] | None = None,
 ) -> Sandbox:
-    """A sandbox for trials up to `stage` (empty: the deciding one), which hides the task's own folder.
+    """A sandbox for trials up to `stage` (empty: the deciding one), which hides the task's own folder and what it hides.
 
     Raises SandboxError; TaskError where a package that the task requires is missing from the environment that its
     programs would use.
@@ -32,7 +34,7 @@ def sandbox_for(
     sandbox = open_sandbox(
         kind,
         slots,
-        hidden=(*hidden, task.root),
+        hidden=(*hidden, task.root, *(place for name in task.spec.hides for place in _places(name))),
         requires=requires,
         gpus=max(spec.gpus for spec in stages),
         progress=progress,
@@ -44,3 +46,12 @@ def sandbox_for(
             "runs evolver, or use --sandbox docker"
         )
     return sandbox
+
+
+def _places(package: str) -> list[Path]:
+    """Every copy of a package among what programs see: in this environment, its base, and the system's own."""
+    spec = importlib.util.find_spec(package)
+    found = [Path(place) for place in (spec.submodule_search_locations or ())] if spec is not None else []
+    folders = [Path(sysconfig.get_paths(vars={"base": base})["purelib"]) for base in (sys.prefix, sys.base_prefix)]
+    folders += [*Path("/usr/lib").glob("python3*/*-packages"), *Path("/usr/local/lib").glob("python3*/*-packages")]
+    return sorted({place.resolve() for place in (*found, *(folder / package for folder in folders)) if place.exists()})

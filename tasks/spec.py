@@ -169,6 +169,8 @@ class TaskSpec(Record):
     budget: BudgetSpec = BudgetSpec()
     requires: tuple[str, ...] = ()
     """Packages, by the names they are imported under, that harness, judge or baseline need."""
+    hides: tuple[str, ...] = ()
+    """Packages of the machine, by the same names, that programs are not shown because they hold what is hidden."""
 
     @model_validator(mode="after")
     def _no_name_twice(self) -> TaskSpec:
@@ -182,6 +184,8 @@ class TaskSpec(Record):
         names = [stage.name for stage in self.stages]
         if self.decides is not None and self.decides not in names:
             raise ValueError(f"decides: there is no stage {self.decides}; the stages are {', '.join(names)}")
+        if both := sorted(set(self.hides) & {name.partition(".")[0] for name in self.requires}):
+            raise ValueError(f"hides: {', '.join(both)} is required too; a program cannot import what it is not shown")
         if self.metric.name in self.sealed:
             raise ValueError(f"sealed: {self.metric.name} is the metric that campaigns improve; it cannot be sealed")
         return self

@@ -8,7 +8,7 @@ from torch import nn
 
 MEMBERS = 1
 """Networks that are trained from different beginnings and asked together."""
-EPOCHS = 150
+EPOCHS = 60
 BATCH = 32
 WIDTH = 32
 RATE = 0.1
