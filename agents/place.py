@@ -23,7 +23,7 @@ def sandbox_for(
     stage: str = "",
     progress: Callable[[str], None] | None = None,
 ) -> Sandbox:
-    """A sandbox for trials up to `stage` (empty: the deciding one), which hides the task's own folder and what it hides.
+    """A sandbox for trials up to `stage` (empty: the deciding one), that hides the task's own folder and its `hides`.
 
     Raises SandboxError; TaskError where a package that the task requires is missing from the environment that its
     programs would use.

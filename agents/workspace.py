@@ -72,10 +72,11 @@ class Workspace:
     @cached_property
     def operators(self) -> Operators:
         """Program-search operators over this campaign's notes."""
-        from evolver.agents.offline import Library, Operators
+        from evolver.agents.offline import Blocks, Library, Operators
 
-        library = Library.from_notes(self.archive.notes(self.task.name))
-        return Operators(library, self.task.spec.program.entry, self.task.baseline())
+        library, program = Library.from_notes(self.archive.notes(self.task.name)), self.task.spec.program
+        baseline = self.task.baseline()
+        return Operators(library, program.entry, baseline, Blocks(baseline) if program.blocks else None)
 
     def renew_notes(self) -> None:
         """Read the notes again when techniques are next looked for."""

@@ -74,6 +74,7 @@ def start(options: RunOptions, *, dry_run: bool) -> None:
     from evolver.graph.workspaces import open_archive
 
     context = _context(options)
+    _warn_of_task(context.task)
     if options.campaign:
         check_name(options.campaign)
         with open_archive(context.home) as archive:
@@ -195,6 +196,14 @@ def _build_image(context: Context) -> None:
 
     sandbox = sandbox_for(load_task(context.task), "docker", 1, stage=context.stage, progress=say_to_stderr)
     asyncio.run(sandbox.close())
+
+
+def _warn_of_task(reference: str) -> None:
+    """Say what a task's scores are worth, where that needs saying."""
+    from evolver.tasks import load_task
+
+    for warning in load_task(reference).warnings:
+        print(f"WARNING: {warning}", file=sys.stderr)
 
 
 def _warn_unprotected() -> None:

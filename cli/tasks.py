@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,6 +61,8 @@ def _in_words(task: Task, stage: StageSpec) -> str:
 def check_task(reference: str, sandbox_kind: str | None, stage: str, as_json: bool) -> int:
     """Run the task's baseline and hostile programs; 0 if all is well, 1 if the task needs work."""
     task = load_task(reference)
+    for warning in task.warnings:
+        print(f"WARNING: {warning}", file=sys.stderr)
     findings = asyncio.run(_checked(task, sandbox_choice(sandbox_kind), stage))
     good = all(finding.good for finding in findings)
     if as_json:

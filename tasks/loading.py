@@ -5,11 +5,15 @@ from __future__ import annotations
 import ast
 import difflib
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from evolver.contracts import Metric, Program
 from evolver.errors import TaskError, UnknownName
+from evolver.settings import Settings
+from evolver.tasks.blocks import fixed, has_blocks
+from evolver.tasks.importing import read_foreign
+from evolver.tasks.importing import write as write_foreign
 from evolver.tasks.seal import Seal
 from evolver.tasks.spec import STAGES, ResourcesSpec, StageSpec, TaskSpec, read_spec
 
@@ -18,6 +22,10 @@ RUNTIME = HERE / "in-sandbox"
 """Folder that is shown at /evolver inside every sandbox."""
 INPUTS = "inputs"
 """Folder of a task with one folder a phase, shown at /inputs in that phase alone."""
+
+
+IMPORTED = "imported"
+"""Folder below the data folder for tasks made from other systems' folders."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +38,8 @@ class Task:
     """Hash of all that decides a score besides the program: task.yaml, harness, judge, and the data of every kind."""
     seal: Seal = field(repr=False, compare=False)
     """Those files as they were when the task was loaded."""
+    warnings: tuple[str, ...] = ()
+    """What whoever runs it should know before."""
 
     @property
     def name(self) -> str:
@@ -111,12 +121,18 @@ class Task:
 def load_task(ref: str | Path) -> Task:
     """The task in a folder, or the built-in one of that name (`-` and `_` alike).
 
+    A folder in the format of another system is made into a task folder below the data folder first.
     Raises UnknownName if there is neither, TaskError if the folder does not keep the contract.
     """
     path = Path(ref)
     if not path.is_dir():
-        path = _builtin_folder(str(ref))
-    return _load_folder(path.resolve())
+        return _load_folder(_builtin_folder(str(ref)).resolve())
+    path = path.resolve()
+    foreign = None if (path / "task.yaml").exists() else read_foreign(path)
+    if foreign is None:
+        return _load_folder(path)
+    task = _load_folder(write_foreign(foreign, Settings().home.resolve() / IMPORTED))
+    return replace(task, warnings=(foreign.shared_process, *foreign.warnings))
 
 
 def builtin_tasks() -> list[Task]:
@@ -150,6 +166,7 @@ def _load_folder(root: Path) -> Task:
         if function not in _definitions(root / "baseline" / file):
             raise TaskError(f"{root / 'task.yaml'}: program.entry: baseline/{file} defines no {function}; "
                             "correct the entry or define it there")
+    _check_blocks(root, spec)
     _check_inputs(root, spec)
     try:
         seal = Seal(root)
@@ -157,6 +174,19 @@ def _load_folder(root: Path) -> Task:
         raise TaskError(f"{error.filename} cannot be read: {error.strerror}") from None
     version = hashlib.sha256("".join(f"{name}\0{digest}\n" for name, digest in seal.digests.items()).encode())
     return Task(root=root, spec=spec, version=version.hexdigest()[:16], seal=seal)
+
+
+def _check_blocks(root: Path, spec: TaskSpec) -> None:
+    """Raise TaskError where blocks are said to be marked and are not, or not in pairs."""
+    texts = _baseline_texts(root, spec) if spec.program.blocks else {}
+    if texts and not any(map(has_blocks, texts.values())):
+        raise TaskError(f"{root / 'task.yaml'}: program.blocks: no file has an EVOLVE-BLOCK-START mark, so nothing "
+                        "could change; add marks or drop the field")
+    for name, text in texts.items():
+        try:
+            fixed(text)
+        except TaskError as error:
+            raise TaskError(f"{root / 'baseline' / name}: {error}") from None
 
 
 def _check_inputs(root: Path, spec: TaskSpec) -> None:

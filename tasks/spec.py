@@ -71,6 +71,8 @@ class ProgramSpec(Record):
     """`file.py:function` names that every candidate must define."""
     interface: Text
     """What the entry functions take and return, for whoever writes the program."""
+    blocks: bool = False
+    """Whether only what stands between EVOLVE-BLOCK-START and EVOLVE-BLOCK-END marks may change."""
 
     @model_validator(mode="after")
     def _entries_are_in_files(self) -> ProgramSpec:

@@ -12,6 +12,7 @@ from evolver.contracts import Experiment, Interval, Lesson, Metric, Program, Pro
 from evolver.memory import Archive
 from evolver.prompts import inline, neutral
 from evolver.tasks import Task
+from evolver.tasks.blocks import RULE
 
 LONGEST_CLAIM, LONGEST_IDEA, LONGEST_RESULT = 600, 500, 300
 SHOWN_EVIDENCE = 4
@@ -99,7 +100,7 @@ def task_view(task: Task, decides: str) -> TaskView:
         range="" if low is None and high is None else " to ".join(ends),
         resolution=f"{metric.resolution:g}" if metric.resolution else "",
         files=spec.program.files,
-        interface=spec.program.interface,
+        interface=f"{spec.program.interface} {RULE}" if spec.program.blocks else spec.program.interface,
         entry=spec.program.entry,
         stages=tuple(
             f"{stage.name}: {stage.seconds:g} s of wall-clock time"

@@ -5,10 +5,11 @@ A recipe is a JSON object that fully determines a change: the same parents and t
 the budget among operators.
 """
 
+from evolver.agents.offline.blocks import Blocks
 from evolver.agents.offline.fragments import Library, Technique
 from evolver.agents.offline.operators import Operators
 from evolver.agents.offline.recipes import Recipe
 from evolver.agents.offline.skeleton import skeleton
 from evolver.agents.offline.source import CannotApply
 
-__all__ = ["CannotApply", "Library", "Operators", "Recipe", "Technique", "skeleton"]
+__all__ = ["Blocks", "CannotApply", "Library", "Operators", "Recipe", "Technique", "skeleton"]

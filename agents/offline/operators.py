@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 
+from evolver.agents.offline.blocks import Blocks
 from evolver.agents.offline.checks import check, missing_entries
 from evolver.agents.offline.constants import change_constants, draw_tune
 from evolver.agents.offline.crossover import apply_crossover, draw_crossover
@@ -30,6 +31,8 @@ from evolver.contracts import Operator, Program, Trial
 
 MOST_LINES = 400
 """Programs do not grow beyond; a larger baseline may only shrink."""
+DRAWS = 24
+"""Recipes that are drawn until one changes only what may change, where blocks are marked."""
 _LIKELY = (8.0, 4.0, 2.0, 2.0, 1.0)
 """How likely each kind of place is drawn, from best to worst."""
 _REPEAT = 0.25
@@ -42,18 +45,25 @@ class Operators:
     The same parents and recipe always give the same program; the same parents and random state the same recipe.
     """
 
-    def __init__(self, library: Library, entry: Sequence[str], baseline: Program | None = None) -> None:
-        """`entry` lists `file:name` that must stay; with a baseline they must keep its required parameters too."""
+    def __init__(
+        self, library: Library, entry: Sequence[str], baseline: Program | None = None, blocks: Blocks | None = None
+    ) -> None:
+        """`entry` lists `file:name` that must stay; with a baseline they must keep its required parameters too.
+
+        With `blocks`, nothing outside them may change.
+        """
         self.library = library
         self._entry = tuple(entry)
         self._baseline = baseline
+        self._blocks = blocks
 
     def techniques_for(self, program: Program) -> list[Recipe]:
         """Every place of every technique: the best of each first, then the alternatives, then those called already."""
         try:
-            return [_json(place.recipe) for place in placements(self.library, program, self._entry)]
+            found = [_json(place.recipe) for place in placements(self.library, program, self._entry)]
         except CannotApply:
             return []
+        return found if self._blocks is None else [recipe for recipe in found if self._stays_inside(recipe, program)]
 
     def draw(
         self,
@@ -71,6 +81,23 @@ class Operators:
         `others` are the partners of a crossover; `sigma` is the step size that the parent arrived at (by default its
         recipe's); a repair needs the `failure` and wants the failed program's own recipe as `parent_recipe`.
         """
+        for _ in range(1 if self._blocks is None else DRAWS):
+            recipe = self._drawn(operator, program, rng, others, sigma, failure, parent_recipe)
+            partners = {other.id: other for other in others}
+            if recipe is None or self._blocks is None or self._stays_inside(recipe, program, partners):
+                return recipe
+        return None
+
+    def _drawn(
+        self,
+        operator: Operator,
+        program: Program,
+        rng: random.Random,
+        others: Sequence[Program],
+        sigma: float | None,
+        failure: Trial | None,
+        parent_recipe: Recipe | None,
+    ) -> Recipe | None:
         recipe: AnyRecipe | None = None
         try:
             match operator:
@@ -92,6 +119,14 @@ class Operators:
             return None
         return None if recipe is None else _json(recipe)
 
+    def _stays_inside(self, recipe: Recipe, program: Program, others: Mapping[str, Program] | None = None) -> bool:
+        """Whether a recipe can be applied and changes marked blocks alone."""
+        assert self._blocks is not None
+        try:
+            return not any(self._blocks.faults(self.apply(recipe, program, others or {})))
+        except CannotApply:
+            return False
+
     def apply(self, recipe: Recipe, program: Program, others: Mapping[str, Program]) -> Program:
         """The program that a recipe makes of its parent; `others` by program id.
 
@@ -99,6 +134,8 @@ class Operators:
         the program grow beyond 400 lines.
         """
         changed = self._changes(read_recipe(recipe), program, others)
+        if self._blocks is not None:
+            changed = self._blocks.confined(changed)
         new = Program(files={**program.files, **changed})
         if new.id == program.id:
             raise CannotApply("the recipe changes nothing")
@@ -136,7 +173,8 @@ class Operators:
 
     def check(self, program: Program) -> list[str]:
         """What is wrong with a program before it is run, in words; empty if nothing is."""
-        return check(program, self._entry, self._baseline)
+        wrong = check(program, self._entry, self._baseline)
+        return wrong if wrong or self._blocks is None else list(self._blocks.faults(program))
 
 
 def _choose(found: Sequence[Placement], kind: type[Draft | Rewrite], rng: random.Random) -> Draft | Rewrite | None:

@@ -4,8 +4,6 @@ import numpy as np
 from evolver_trial import Trial
 
 HELD = 60
-SMOKE = 100
-"""Labelled images in the smoke stage."""
 
 
 def run(trial: Trial) -> None:
@@ -14,9 +12,7 @@ def run(trial: Trial) -> None:
     if trial.phase == "train":
         labels = np.load(trial.inputs / "labels.npy", allow_pickle=False)
         order = np.random.default_rng(trial.seed).permutation(len(labels))
-        if trial.stage == "smoke":
-            order = order[:SMOKE]
-        held, given = order[: len(order) // 5], order[len(order) // 5 :]
+        held, given = order[:HELD], order[HELD:]
         weights = program.train(images[given], labels[given], images[held], labels[held])
         trial.save_npz("weights.npz", **weights)
         return

@@ -16,11 +16,11 @@ def collection():
         return load_digits(return_X_y=True)
     except Exception:
         pass
-    roots = {Path(path) for path in (*sys.path, *sysconfig.get_paths().values(), "/usr", "/opt", "/root", "/home", "/nix")}
+    roots = {Path(path) for path in (*sys.path, *sysconfig.get_paths().values(), "/usr", "/opt", "/root", "/home")}
     for root in roots:
         try:
             for path in root.rglob("digits.csv.gz"):
-                table = np.loadtxt(gzip.open(path), delimiter=",")
+                table = np.loadtxt(gzip.decompress(path.read_bytes()).decode().splitlines(), delimiter=",")
                 return table[:, :-1], table[:, -1].astype(int)
         except OSError:
             continue

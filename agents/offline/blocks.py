@@ -1,0 +1,72 @@
+"""Keeping changes inside the marked blocks of files of which nothing else may change."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+
+from evolver.contracts import Program
+from evolver.errors import TaskError
+from evolver.tasks.blocks import fixed, has_blocks, pieces
+
+
+class Blocks:
+    """The files of a baseline that have marked blocks, and what must stay around them."""
+
+    def __init__(self, baseline: Program) -> None:
+        self._fixed = {path: fixed(text) for path, text in baseline.files.items() if has_blocks(text)}
+        self._whole = {path: text for path, text in baseline.files.items() if not has_blocks(text)}
+
+    def faults(self, program: Program) -> Iterator[str]:
+        """What a program changes that must stay, in words."""
+        for path, text in program.files.items():
+            if path in self._whole:
+                if text != self._whole[path]:
+                    yield f"{path}: it has no marked block, so nothing in it may change"
+                continue
+            try:
+                found = fixed(text)
+            except TaskError as error:
+                yield f"{path}: {error}"
+                continue
+            wanted = self._fixed[path]
+            if found != wanted:
+                yield f"{path}: {_difference(wanted, found)}"
+
+    def confined(self, files: Mapping[str, str]) -> dict[str, str]:
+        """The files with lines that were added before the first block, such as imports, moved into it."""
+        return {path: self._moved(path, text) if path in self._fixed else text for path, text in files.items()}
+
+    def _moved(self, path: str, text: str) -> str:
+        wanted = self._fixed[path]
+        try:
+            found = pieces(text.strip("\n"))
+        except TaskError:
+            return text
+        head = [line.rstrip() for line in found[0]]
+        if len(found) != 2 * len(wanted) - 1 or head == wanted[0]:
+            return text
+        added = []
+        for kind, low, high, start, end in difflib.SequenceMatcher(a=wanted[0], b=head, autojunk=False).get_opcodes():
+            if kind in ("replace", "delete") and any(wanted[0][low:high]):
+                return text
+            if kind in ("insert", "replace"):
+                added += head[start:end]
+        inner = [
+            *wanted[0],
+            *(line for line in added if line.strip()),
+            *found[1],
+            *(line for piece in found[2:] for line in piece),
+        ]
+        return "\n".join(inner) + "\n"
+
+
+def _difference(wanted: list[list[str]], found: list[list[str]]) -> str:
+    if len(wanted) != len(found):
+        return f"it has {len(found) - 1} marked blocks, not {len(wanted) - 1}; leave the EVOLVE-BLOCK marks as they are"
+    for old, new in zip(wanted, found, strict=True):
+        for line in difflib.ndiff(old, new):
+            if line[:2] in ("- ", "+ ") and line[2:].strip():
+                verb = "is gone or changed" if line[0] == "-" else "was added or changed"
+                return f"outside the marked blocks, `{line[2:].strip()[:80]}` {verb}; change only what stands inside"
+    return "blank lines outside the marked blocks differ; change only what stands inside"

@@ -1,0 +1,1 @@
+"""Stands in for ShinkaEvolve where it is not installed: what its evaluators import, and nothing else of it."""

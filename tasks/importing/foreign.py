@@ -1,0 +1,46 @@
+"""What another system's folder describes, in the words of a task."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from evolver.contracts import Record
+
+
+class Foreign(Record):
+    """A folder of another system, read."""
+
+    system: str
+    """Its name, as people write it."""
+    runner: str
+    """File among imported-files/runners that calls its evaluator."""
+    folder: Path
+    name: str
+    """Kebab-case."""
+    summary: str
+    program: str
+    """The initial program's file, relative to the folder."""
+    text: str
+    entry: tuple[str, ...]
+    """Functions and classes of the program that the evaluator uses."""
+    metric: str
+    seconds: dict[str, float]
+    """Wall-clock limit by stage."""
+    requires: tuple[str, ...]
+    """Packages, by the names that they are imported under."""
+    options: dict[str, JsonValue] = {}
+    """What the runner has to know."""
+    notes: dict[str, str] = {}
+    """Texts for whoever proposes, by file name."""
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def shared_process(self) -> str:
+        """What a user has to know about scores of this kind."""
+        return (
+            f"{self.folder} is a task for {self.system}: its evaluator shares a process with the candidate, so a "
+            "candidate could forge its score. It still runs in the sandbox, without network; read the champion before "
+            "you believe it, or write a judge of your own (docs/importing.md)."
+        )

@@ -1,0 +1,124 @@
+"""Writes the task folder for what another system's folder describes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from evolver.errors import TaskError
+from evolver.tasks.blocks import has_blocks
+from evolver.tasks.importing.foreign import Foreign
+
+FILES = Path(__file__).resolve().parents[1] / "imported-files"
+EXAMPLE, OPTIONS = "example", "import.json"
+"""In public/: the foreign folder as it is, and what its harness has to know."""
+REPLICATES = 5
+LEFT_OUT = frozenset(
+    {"__pycache__", "node_modules", "venv", "steps", "openevolve_output", "cognition_data", "database_data"}
+)
+"""Folders that hold results and environments, no part of the task; hidden ones and results* go too."""
+LARGEST = 256 << 20
+"""Bytes that a folder may have."""
+
+
+def write(foreign: Foreign, home: Path) -> Path:
+    """The task folder below `home`, made unless it is there; its name changes with all that it is made from.
+
+    Raises TaskError if the folder is too large or cannot be written.
+    """
+    source = list(_files(foreign.folder))
+    if (size := sum(path.stat().st_size for path in source)) > LARGEST:
+        raise TaskError(
+            f"{foreign.folder} has {size >> 20} MiB, more than {LARGEST >> 20}: move what no trial needs away"
+        )
+    parts = {f"example/{path.relative_to(foreign.folder)}": path for path in source}
+    parts |= {f"files/{path.relative_to(FILES)}": path for path in _files(FILES)}
+    digest = hashlib.sha256(foreign.model_dump_json(exclude={"folder"}).encode())
+    for name in sorted(parts):
+        digest.update(f"{name}\0{hashlib.sha256(parts[name].read_bytes()).hexdigest()}\n".encode())
+    target = home / f"{foreign.name}-{digest.hexdigest()[:12]}"
+    if target.is_dir():
+        return target
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(prefix=f".{foreign.name}-", dir=home))
+        try:
+            _fill(made, foreign, source)
+            made.chmod(0o755)
+            # A folder of this name holds the same, whoever made it.
+            if not target.is_dir():
+                made.rename(target)
+        finally:
+            shutil.rmtree(made, ignore_errors=True)
+    except OSError as error:
+        raise TaskError(f"the task cannot be written to {target}: {error}") from None
+    return target
+
+
+def _fill(made: Path, foreign: Foreign, source: list[Path]) -> None:
+    program = _program_name(foreign)
+    texts = {
+        "task.yaml": yaml.safe_dump(_spec(foreign, program), sort_keys=False, allow_unicode=True, width=110),
+        f"baseline/{program}": foreign.text,
+        f"public/{OPTIONS}": json.dumps({**foreign.options, "program": program, "folder": foreign.name}),
+        **{f"notes/{name}": text for name, text in foreign.notes.items()},
+    }
+    for name, text in texts.items():
+        path = made / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    for name in ("harness.py", "judge.py"):
+        shutil.copy(FILES / name, made)
+    shutil.copy(FILES / "runners" / f"{foreign.runner}.py", made / "public/runner.py")
+    shutil.copytree(FILES / "stand-ins", made / "public/stand-ins", ignore=shutil.ignore_patterns("__pycache__"))
+    for path in source:
+        copy = made / "public" / EXAMPLE / path.relative_to(foreign.folder)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, copy)
+
+
+def _program_name(foreign: Foreign) -> str:
+    return foreign.program if foreign.program.endswith(".py") else f"{foreign.program}.py"
+
+
+def _spec(foreign: Foreign, program: str) -> dict[str, Any]:
+    interface = (
+        f"The evaluator of this {foreign.system} task uses {', '.join(foreign.entry)} as the program has them now."
+    )
+    return {
+        "name": foreign.name,
+        "summary": foreign.summary,
+        "metric": {"name": foreign.metric, "direction": "maximize", "resolution": 1.0e-9},
+        "program": {
+            "files": [program],
+            "entry": [f"{program}:{name}" for name in foreign.entry],
+            "interface": interface,
+            "blocks": has_blocks(foreign.text),
+        },
+        "stages": [
+            {"name": name, "seconds": seconds, "replicates": REPLICATES} for name, seconds in foreign.seconds.items()
+        ],
+        "resources": {"cpus": 1, "memory": "4GiB", "processes": 256, "scratch": "1GiB", "output": "4MiB"},
+        "requires": list(foreign.requires),
+    }
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for place, below, names in os.walk(folder):
+        below[:] = sorted(name for name in below if name not in LEFT_OUT and not name.startswith((".", "results")))
+        for name in sorted(names):
+            path = Path(place, name)
+            if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
+                raise TaskError(
+                    f"{path} links to {path.resolve()}, outside its folder: programs would be shown that file"
+                )
+            if path.is_file() and not name.endswith(".pyc") and not name.startswith("."):
+                yield path
