@@ -31,7 +31,7 @@ def test_a_task_is_found_by_its_folder(example: Path) -> None:
 def test_an_unknown_name_suggests_a_near_one() -> None:
     with pytest.raises(UnknownName, match="did you mean circle-packing"):
         load_task("circle-paking")
-    with pytest.raises(UnknownName, match="built-in are .*circle-packing, .*function-fitting"):
+    with pytest.raises(UnknownName, match=r"built-in are .*circle-packing, .*function-fitting"):
         load_task("no/such/folder")
 
 
