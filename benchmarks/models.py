@@ -2,7 +2,7 @@
 
     python benchmarks/models.py [--experiments 120] [--slots 4] [--latency 0.5] [--trial 2.0]
     python benchmarks/models.py --overhead [--experiments 100]
-    python benchmarks/models.py --hybrid [--seeds 5] [--experiments 20]
+    python benchmarks/models.py --hybrid [--seeds 0 1 2 3 4] [--scripts helpful useless] [--experiments 20]
 
 Throughput: candidates that sleep, a scripted model server in a process of its own. With c calls of latency L and S
 seconds in a slot for one experiment (candidate, judge and import check, as measured), k slots and n lanes allow
@@ -25,7 +25,7 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,8 @@ from evolver.sandbox.slots import Slots
 
 TASKS = Path(__file__).parent / "tasks"
 NAME = "models"
+RESOLUTION = 1e-6
+"""Of circle-packing's metric: smaller differences are none."""
 
 
 def sleeping_task(folder: Path, seconds: float) -> Path:
@@ -179,19 +181,18 @@ def overhead(experiments: int, latency: float) -> None:
         print(f"{name:22}p50 {statistics.median(part) * 1e3:7.1f}   p95 {ordered[int(len(part) * 0.95)] * 1e3:7.1f}")
 
 
-def hybrid(seeds: int, experiments: int) -> None:
-    print(
-        f"circle-packing, {experiments} experiments, 1 worker\n{'seed':>4}{'offline':>12}{'helpful':>12}{'useless':>12}"
-    )
+def hybrid(seeds: Sequence[int], scripts: Sequence[str], experiments: int) -> None:
+    columns = ("offline", *scripts)
+    print(f"circle-packing, {experiments} experiments, 1 worker; best score, and experiments that asked the model")
+    print("seed" + "".join(f"{name:>20}" for name in columns), flush=True)
     rows = []
-    for seed in range(seeds):
-        row = [pack(seed, experiments, script) for script in ("", "helpful", "useless")]
+    for seed in seeds:
+        row = [pack(seed, experiments, script) for script in ("", *scripts)]
         rows.append(row)
-        print(f"{seed:4}" + "".join(f"{score:12.6f}" for score, _ in row), flush=True)
-        print("    " + "".join(f"{f'{asked} asked':>12}" for _, asked in row), flush=True)
-    for place, name in ((1, "helpful"), (2, "useless")):
-        worse = sum(row[place][0] < row[0][0] - 1e-6 for row in rows)
-        print(f"hybrid with the {name} model is worse than offline on {worse} of {seeds} seeds")
+        print(f"{seed:4}" + "".join(f"{f'{score:.6f} ({asked})':>20}" for score, asked in row), flush=True)
+    for place, name in enumerate(scripts, start=1):
+        worse = sum(row[place][0] < row[0][0] - RESOLUTION for row in rows)
+        print(f"hybrid with the {name} model is worse than offline on {worse} of {len(rows)} seeds")
 
 
 def pack(seed: int, experiments: int, script: str) -> tuple[float, int]:
@@ -216,11 +217,12 @@ def main() -> None:
     parser.add_argument("--slots", type=int, default=4)
     parser.add_argument("--latency", type=float, default=0.5)
     parser.add_argument("--trial", type=float, default=2.0)
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(range(5)))
+    parser.add_argument("--scripts", nargs="+", choices=("helpful", "useless"), default=["helpful", "useless"])
     options = parser.parse_args()
     os.environ.pop("OPENAI_API_KEY", None)
     if options.hybrid:
-        hybrid(options.seeds, options.experiments or 20)
+        hybrid(options.seeds, options.scripts, options.experiments or 20)
     elif options.overhead:
         overhead(options.experiments or 100, 0.05)
     else:

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from benchmarks import local_model
 from evolver.contracts import CallStatus
 from evolver.graph.workspaces import open_archive
 
 EXPERIMENTS = 2
 
 
+@pytest.fixture
+def local_model() -> ModuleType:
+    """The benchmark that serves the model; benchmarks are scripts, in no package."""
+    path = Path(__file__).resolve().parents[2] / "benchmarks" / "local_model.py"
+    spec = importlib.util.spec_from_file_location("local_model", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_campaign_with_a_real_model_completes(
-    tmp_path: Path, home: Path, quadratic: Path, monkeypatch: pytest.MonkeyPatch
+    local_model: ModuleType, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("OPENAI_API_KEY", "EVOLVER_BASE_URL", "EVOLVER_MODEL", "EVOLVER_ANSWER_TOKENS"):
         monkeypatch.setenv(name, "")
