@@ -200,15 +200,18 @@ def test_no_secret_is_kept_or_shown(cli: Any, home: Path, tmp_path: Path, quadra
                 cli("lessons", "quadratic-1"),
             ]
             exported = cli("export", "quadratic-1", "-o", tmp_path / "taken")
+            reported = cli("report", "quadratic-1", "-o", tmp_path / "report.html")
+            replayed = cli("replay", "quadratic-1")
         wrong = cli("run", quadratic, "-n", "2", "--model", f"openai:{KEY}", check=2)
         address = cli("run", quadratic, "--model", "openai:m", "--base-url", "http://ada:sesame-1@127.0.0.1:9", check=2)
     finally:
         os.environ.clear()
         os.environ.update(saved)
-    told = "".join(r.stdout + r.stderr for r in (ran, *shown, exported, wrong, address))
+    told = "".join(r.stdout + r.stderr for r in (ran, *shown, exported, reported, replayed, wrong, address))
     files = {p: p.read_bytes() for folder in (home, tmp_path) for p in folder.rglob("*") if p.is_file()}
-    for name in ("trials.jsonl", "experiments.jsonl", "calls.jsonl"):
-        assert b"secret removed" in files[tmp_path / "taken" / name], f"the leak was there, and is marked in {name}"
+    for name in ("taken/trials.jsonl", "taken/experiments.jsonl", "taken/calls.jsonl", "report.html"):
+        assert b"secret removed" in files[tmp_path / name], f"the leak was there, and is marked in {name}"
+    assert [path for path in files if "checkpoint" in path.name], "checkpoints are looked through too"
     for name, secret in {**PLANTED, "password": "sesame-1"}.items():
         assert secret not in told, name
         for path, content in files.items():
