@@ -8,6 +8,7 @@ With `accelerate` in the stage both run on as many processes and in the precisio
 import dataclasses
 import json
 import lzma
+import os
 import resource
 import sys
 from pathlib import Path
@@ -19,10 +20,10 @@ from safetensors.torch import load_file, save_file
 
 sys.path.insert(1, str(folder("public")))
 
-from language_model import LanguageModel  # noqa: E402
-from plain_torch import faults  # noqa: E402
-from probes import check_alone, check_mixer, check_size, growth  # noqa: E402
-from training import BYTES, RECALL, fit, predict, recall_batches, text_batches  # noqa: E402
+from language_model import LanguageModel
+from plain_torch import faults
+from probes import check_alone, check_mixer, check_size, growth
+from training import BYTES, RECALL, fit, predict, recall_batches, text_batches
 
 SOURCE = "mixer.py"
 PROBE = {"width": 32, "heads": 2}
@@ -54,7 +55,7 @@ def run(trial: Trial) -> None:
         raise ValueError(f"{SOURCE}, {found[0]}" + (f" (and {len(found) - 1} more)" if len(found) > 1 else ""))
     settings = json.loads((trial.public / "settings.json").read_text())[trial.stage]
     plans = {name: Plan(**plan) for name, plan in settings.items()}
-    accelerator = open_accelerator() if "EVOLVER_PROCESSES" in sys.modules["os"].environ else None
+    accelerator = open_accelerator() if "EVOLVER_PROCESSES" in os.environ else None
     make = trial.load(SOURCE).Mixer
     if trial.phase == "train":
         train(trial, plans, make, accelerator)
@@ -89,7 +90,7 @@ def train(trial: Trial, plans: dict[str, Plan], make: Any, accelerator: Any) -> 
             report["parameters"] = held
             batches = text_batches(trial.public / "train.txt.xz", plan.batch, plan.length, trial.seed)
         else:
-            batches = recall_batches(plan.batch, plan.keys, plan.bindings, trial.seed)
+            batches = recall_batches(plan.batch, plan.keys, plan.bindings, trial.seed, plan.steps)
         fitted = fit(model, batches, plan.steps, plan.rate, accelerator)
         report |= {f"train_{name}_bits": fitted["bits"], f"{name}_tokens_per_second": fitted["tokens_per_second"]}
         if trial.is_main:

@@ -18,6 +18,8 @@ TRAINED = ("dracula", "frankenstein", "sherlock_holmes", "tale_of_two_cities", "
 UNSEEN = ("time_machine", "little_colonels_hero")
 """Books of which nothing is trained on."""
 CONTEXT = 512
+END = 48
+"""Bytes at the end of a window, the withheld one included, that must be unique."""
 STRETCH = 10 * (CONTEXT + 1)
 """Bytes of a book that are held out or trained on together."""
 EVERY = 5
@@ -37,7 +39,7 @@ def clean(path: Path) -> bytes:
     text = re.sub(r"(?im)^.*(gutenberg|e-?text|e-?book|produced by|proofread).*$", "", text)
     for mark, plain in PLAIN.items():
         text = text.replace(mark, plain)
-    text = "\n".join(line.rstrip() for line in text.splitlines())
+    text = "\n".join(re.sub(" +", " ", line).strip() for line in text.splitlines())
     return re.sub(r"\n{3,}", "\n\n", text).strip().encode("ascii", errors="ignore")
 
 
@@ -45,6 +47,13 @@ def windows(text: bytes) -> np.ndarray:
     """The text as windows side by side, shape (n, CONTEXT + 1)."""
     count = len(text) // (CONTEXT + 1)
     return np.frombuffer(text[:count * (CONTEXT + 1)], np.uint8).reshape(count, CONTEXT + 1)
+
+
+def untold(rows: np.ndarray, train: bytes) -> np.ndarray:
+    """The windows whose end stands nowhere else: no repeated title or refrain tells what is asked for."""
+    shown = b"\0".join(row[:-1].tobytes() for row in rows)
+    ends = [bytes(row[-END:]) for row in rows]
+    return rows[[end not in train and end not in shown and ends.count(end) == 1 for end in ends]]
 
 
 def divide(text: bytes) -> tuple[bytes, bytes]:
@@ -82,8 +91,9 @@ def main() -> None:
     rng = np.random.default_rng(20240606)
     shown, answers = {}, {}
     for name, rows in (("text", held), ("unseen", unseen)):
-        rows = rows[rng.permutation(len(rows))]
-        shown[name], answers[name] = rows[:, :-1], rows[:, -1]
+        kept = untold(rows, train)
+        order = rng.permutation(len(kept))
+        shown[name], answers[name] = kept[order, :-1], kept[order, -1]
     for name, (count, keys, bindings) in POOLS.items():
         shown[f"recall_{name}"], answers[f"recall_{name}"] = recall(rng, count, keys, bindings)
     (HERE / "public" / "train.txt.xz").write_bytes(lzma.compress(train, preset=9 | lzma.PRESET_EXTREME))

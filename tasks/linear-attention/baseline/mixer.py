@@ -35,7 +35,7 @@ class Inputs(nn.Module):
         self.mix = nn.ModuleList(ShortConvolution(width) for _ in range(3))
 
     def forward(self, x):
-        q, k, v = (split(mix(project(x)), self.heads) for project, mix in zip(self.project, self.mix))
+        q, k, v = (split(mix(project(x)), self.heads) for project, mix in zip(self.project, self.mix, strict=True))
         return q, k, v
 
 
@@ -126,10 +126,11 @@ def read(q, k, new, old, within):
     state = torch.zeros(*k.shape[:2], k.shape[-1], new.shape[-1], device=k.device)
     outputs = []
     # unbind, because the gradient of an indexed chunk is as large as all chunks together.
-    for q, k, new, old, within in zip(*(part.unbind(2) for part in (q, k, new, old, within))):
-        change = new - old @ state
-        outputs.append(q @ state + within @ change)
-        state = state + k.transpose(-1, -2) @ change
+    chunks = zip(*(part.unbind(2) for part in (q, k, new, old, within)), strict=True)
+    for query, key, fresh, stale, inside in chunks:
+        change = fresh - stale @ state
+        outputs.append(query @ state + inside @ change)
+        state = state + key.transpose(-1, -2) @ change
     return torch.cat(outputs, dim=2)
 
 

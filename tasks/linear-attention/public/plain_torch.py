@@ -36,6 +36,7 @@ ATTRIBUTES = {
 """Ways from a value to files or to the frames of whoever called."""
 OVERRIDES = {"__init__", "forward", "extra_repr"}
 """Methods of torch.nn.Module that a class may define; the others decide what is trained, counted and saved."""
+MODULES_OWN = frozenset(dir(torch.nn.Module)) | vars(torch.nn.Module()).keys()
 
 
 def faults(text: str) -> list[str]:
@@ -69,6 +70,8 @@ class _Reader(ast.NodeVisitor):
             self._refuse(node, f"imports from {node.module or '.'}; a mixer may import torch, torch.nn and math")
             return
         for alias in node.names:
+            if alias.name == "*":
+                self._refuse(node, f"imports everything from {node.module}")
             full = f"{node.module}.{alias.name}"
             if node.module != "__future__":
                 self._resolve(node, full)
@@ -78,9 +81,7 @@ class _Reader(ast.NodeVisitor):
     def visit_Name(self, node: ast.Name) -> None:
         if node.id in self.modules:
             self._refuse(node, f"uses the module {node.id} as a value")
-        elif hasattr(builtins, node.id) and node.id not in BUILTINS:
-            self._refuse(node, f"uses {node.id}")
-        elif node.id.startswith("__") and node.id not in BUILTINS:
+        elif node.id not in BUILTINS and (hasattr(builtins, node.id) or node.id.startswith("__")):
             self._refuse(node, f"uses {node.id}")
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
@@ -91,9 +92,11 @@ class _Reader(ast.NodeVisitor):
             (own and len(chain) == 2) or node.attr in ("data", "requires_grad")
         ):
             self._refuse(node, f"changes the attribute {node.attr} of something else than self")
+        if isinstance(node.ctx, ast.Store | ast.Del) and node.attr in MODULES_OWN:
+            self._refuse(node, f"changes .{node.attr}, which torch.nn.Module has too")
         if node.attr in ATTRIBUTES:
             self._refuse(node, f"uses .{node.attr}")
-        hidden = node.attr.startswith("__" if own else "_")
+        hidden = node.attr.startswith("__" if own and node.attr not in MODULES_OWN else "_")
         if hidden and not (node.attr == "__init__" and _is_super(node.value)):
             self._refuse(node, f"uses .{node.attr}")
         if root in self.modules:
@@ -103,30 +106,34 @@ class _Reader(ast.NodeVisitor):
 
     def _resolve(self, node: ast.AST, full: str) -> None:
         """Refuse a dotted name that leads into a module that may not be used, or to a function of another kind."""
-        parts = full.split(".")
+        parts, value = full.split("."), None
         for length in range(1, len(parts) + 1):
             name = ".".join(parts[:length])
             if name in REFUSED or parts[length - 1].startswith(("_", "set_")) or name.endswith("Storage"):
                 self._refuse(node, f"uses {name}")
                 return
             if name in MODULES:
-                value: object = importlib.import_module(name)
+                value = importlib.import_module(name)
             else:
                 value = getattr(value, parts[length - 1], None)
                 if isinstance(value, ModuleType):
                     self._refuse(node, f"uses the module {name}")
                     return
                 if value is None:
-                    return  # the program will say so itself
+                    return  # refused where it was imported, or the program will fail by itself
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
-        if node.name not in OVERRIDES and (node.name.startswith("__") or hasattr(torch.nn.Module, node.name)):
-            self._refuse(node, f"defines {node.name}, which torch.nn.Module has too")
+        if node.name.startswith("__") and node.name != "__init__":
+            self._refuse(node, f"defines {node.name}")
         self.generic_visit(node)
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         if node.keywords:
             self._refuse(node, f"class {node.name} has keywords")
+        for inner in node.body:
+            names = [inner.name] if isinstance(inner, ast.FunctionDef) else _stored(inner)
+            for name in sorted((MODULES_OWN - OVERRIDES).intersection(names)):
+                self._refuse(inner, f"defines {name}, which torch.nn.Module has too")
         self.generic_visit(node)
 
     def visit_Match(self, node: ast.Match) -> None:
@@ -134,6 +141,10 @@ class _Reader(ast.NodeVisitor):
 
     def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
         self._refuse(node, "uses async")
+
+
+def _stored(node: ast.AST) -> list[str]:
+    return [inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store)]
 
 
 def _chain(node: ast.Attribute) -> tuple[str, ...]:

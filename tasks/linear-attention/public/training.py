@@ -1,5 +1,6 @@
 """Training the two models of a trial: text and recall, on one process or on several through Accelerate."""
 
+import itertools
 import lzma
 import math
 import time
@@ -16,6 +17,8 @@ BYTES, RECALL = 256, KEYS + VALUES
 """Vocabularies: of text, and of recall, where keys come before values."""
 WARMUP, FLOOR = 0.1, 0.05
 """Share of the steps over which the rate rises; share of the rate that is left at the end."""
+EASY, FEWEST = 0.6, 2
+"""Share of the steps over which recall questions grow to their size; keys in the first."""
 DECAY, CLIP, BETAS = 0.1, 1.0, (0.9, 0.95)
 
 Batch = tuple[Tensor, Tensor]
@@ -33,24 +36,36 @@ def text_batches(path: Path, batch: int, length: int, seed: int) -> Iterator[Bat
         yield stretch[:, :-1], stretch[:, 1:]
 
 
-def recall_batches(batch: int, keys: int, bindings: int, seed: int) -> Iterator[Batch]:
-    """Keys bound to values, some again and again, then every key once more: its latest value is asked for."""
+def recall_batches(batch: int, keys: int, bindings: int, seed: int, steps: int = 0) -> Iterator[Batch]:
+    """Keys bound to values, some again and again, then every key once more: its latest value is asked for.
+
+    With `steps`, keys and bindings grow from few to all over the first EASY of them: nothing learns to find one of many
+    values at once in so few steps.
+    """
     random = torch.Generator().manual_seed(seed)
+    for step in itertools.count():
+        share = min(1.0, step / (EASY * steps)) if steps else 1.0
+        some = round(FEWEST + share * (keys - FEWEST))
+        yield _recall(batch, some, round(some * bindings / keys), random)
+
+
+def _recall(batch: int, keys: int, bindings: int, random: torch.Generator) -> Batch:
     rows = torch.arange(batch).unsqueeze(1)
-    while True:
-        chosen = torch.rand(batch, KEYS, generator=random).argsort(dim=1)[:, :keys]
-        again = torch.randint(keys, (batch, bindings - keys), generator=random)
-        written = torch.cat([torch.arange(keys).expand(batch, keys), again], dim=1)
-        written = written.gather(1, torch.rand(batch, bindings, generator=random).argsort(dim=1))
-        values = torch.randint(VALUES, (batch, bindings), generator=random)
-        order = (written.unsqueeze(2) == torch.arange(keys)) * torch.arange(1, bindings + 1).unsqueeze(1)
-        latest = values.gather(1, order.amax(dim=1) - 1)
-        asked = torch.rand(batch, keys, generator=random).argsort(dim=1)
-        bound = torch.stack([chosen[rows, written], KEYS + values], dim=2).flatten(1)
-        yield torch.cat([bound, chosen[rows, asked]], dim=1), KEYS + latest[rows, asked]
+    chosen = torch.rand(batch, KEYS, generator=random).argsort(dim=1)[:, :keys]
+    again = torch.randint(keys, (batch, bindings - keys), generator=random)
+    written = torch.cat([torch.arange(keys).expand(batch, keys), again], dim=1)
+    written = written.gather(1, torch.rand(batch, bindings, generator=random).argsort(dim=1))
+    values = torch.randint(VALUES, (batch, bindings), generator=random)
+    order = (written.unsqueeze(2) == torch.arange(keys)) * torch.arange(1, bindings + 1).unsqueeze(1)
+    latest = values.gather(1, order.amax(dim=1) - 1)
+    asked = torch.rand(batch, keys, generator=random).argsort(dim=1)
+    bound = torch.stack([chosen[rows, written], KEYS + values], dim=2).flatten(1)
+    return torch.cat([bound, chosen[rows, asked]], dim=1), KEYS + latest[rows, asked]
 
 
-def fit(model: nn.Module, batches: Iterator[Batch], steps: int, rate: float, accelerator: Any = None) -> dict[str, float]:
+def fit(
+    model: nn.Module, batches: Iterator[Batch], steps: int, rate: float, accelerator: Any = None
+) -> dict[str, float]:
     """Train in place; the last losses' mean in bits a token, and tokens a second over all processes.
 
     Every process draws the same batches and takes its own rows, so that the number of processes changes only rounding.

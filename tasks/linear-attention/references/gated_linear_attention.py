@@ -25,9 +25,9 @@ def gated_sum(q, k, v, decay):
     within = (q @ (k * (-total).exp()).transpose(-1, -2)).tril() @ v
     added, kept = fading.transpose(-1, -2) @ v, last.exp().transpose(-1, -2)
     state, outputs = torch.zeros_like(added[:, :, 0]), []
-    for q, within, kept, added in zip(*(part.unbind(2) for part in (q, within, kept, added))):
-        outputs.append(q @ state + within)
-        state = kept * state + added
+    for query, inside, factor, new in zip(*(part.unbind(2) for part in (q, within, kept, added)), strict=True):
+        outputs.append(query @ state + inside)
+        state = factor * state + new
     return torch.cat(outputs, dim=2)[:, :, :length]
 
 

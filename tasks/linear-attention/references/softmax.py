@@ -1,4 +1,4 @@
-"""Softmax attention with rotary positions (Su et al., 2021) and normalised queries and keys: quadratic, for information."""
+"""Softmax attention with rotary positions (Su et al., 2021), norms on queries and keys: quadratic, for information."""
 
 import torch
 import torch.nn.functional as F

@@ -1,0 +1,363 @@
+"""Linear attention: the rules of the mixers, the judge's arithmetic, and every cheat run in the sandbox."""
+
+from __future__ import annotations
+
+import json
+import lzma
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from evolver.agents.trial import run_trial
+from evolver.contracts import Program, Trial, TrialStatus
+from evolver.sandbox import open_sandbox
+from evolver.tasks import Task, load_task
+
+TASK = load_task("linear-attention")
+ROOT = TASK.root
+SETTINGS = json.loads((ROOT / "public" / "settings.json").read_text())
+ASKED = json.loads((ROOT / "private" / "asked.json").read_text())
+LoadFile = Callable[[Path], ModuleType]
+
+
+@pytest.fixture
+def public(load_file: LoadFile, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
+    """Import a file of the task's public folder."""
+    monkeypatch.syspath_prepend(str(ROOT / "public"))
+    return lambda name: load_file(ROOT / "public" / f"{name}.py")
+
+
+# The data
+
+
+def test_judge_and_harness_know_the_same_questions() -> None:
+    with np.load(ROOT / "private" / "answers.npz") as answers:
+        for stage, plans in SETTINGS.items():
+            rows = {name: count for plan in plans.values() for name, count in plan["asked"]}
+            assert rows == ASKED[stage]["rows"]
+            assert all(len(answers[name]) >= count for name, count in rows.items())
+
+
+def hidden(name: str) -> np.ndarray[Any, Any]:
+    (path,) = (ROOT / "inputs" / "predict").glob(f"{name}.*.xz")
+    length = int(path.name.split(".")[1])
+    return np.frombuffer(lzma.decompress(path.read_bytes()), np.uint8).reshape(-1, length)
+
+
+def test_no_hidden_window_is_trained_on() -> None:
+    text = lzma.decompress((ROOT / "public" / "train.txt.xz").read_bytes())
+    with np.load(ROOT / "private" / "answers.npz") as answers:
+        for name in ("text", "unseen"):
+            rows = [(*row, answer) for row, answer in zip(hidden(name), answers[name], strict=True)]
+            assert not any(bytes(row[-48:]) in text for row in rows)
+            shown = b"\0".join(row.tobytes() for row in hidden(name))
+            assert not any(bytes(row[-48:]) in shown for row in rows), "an answer stands in another window"
+
+
+def test_recall_answers_are_the_latest_values() -> None:
+    with np.load(ROOT / "private" / "answers.npz") as answers:
+        for name in ("recall_short", "recall_full"):
+            wanted = answers[name][:5]
+            for row, latest in zip(hidden(name)[:5].tolist(), wanted.tolist(), strict=True):
+                bound = dict(zip(row[: -len(latest) : 2], row[1 : -len(latest) : 2], strict=True))
+                assert [bound[key] for key in row[-len(latest) :]] == latest
+
+
+def test_training_recall_has_the_form_of_the_hidden_one(public: Callable[[str], ModuleType]) -> None:
+    batches = public("training").recall_batches(4, 24, 48, seed=3)
+    tokens, targets = next(batches)
+    assert tokens.shape == (4, 120)
+    for row, latest in zip(tokens.tolist(), targets.tolist(), strict=True):
+        bound = dict(zip(row[:96:2], row[1:96:2], strict=True))
+        assert len(bound) == 24
+        assert [bound[key] for key in row[96:]] == latest
+
+
+# The memories
+
+
+def recurrent(q: Any, k: Any, v: Any, beta: Any, decay: Any, *, delta: bool) -> Any:
+    """The definition, token by token; `decay` is per head (3 axes) or per channel (4)."""
+    import torch
+
+    state = torch.zeros(*k.shape[:2], k.shape[-1], v.shape[-1])
+    outputs = []
+    for t in range(q.shape[2]):
+        factor = decay[:, :, t].exp()
+        state = state * (factor[..., None, None] if decay.ndim == 3 else factor[..., None])
+        new = v[:, :, t]
+        if delta:
+            new = beta[:, :, t, None] * (new - (state.transpose(-1, -2) @ k[:, :, t, :, None])[..., 0])
+        state = state + k[:, :, t, :, None] * new[:, :, None]
+        outputs.append((state.transpose(-1, -2) @ q[:, :, t, :, None])[..., 0])
+    return torch.stack(outputs, dim=2)
+
+
+@pytest.mark.parametrize("length", [1, 31, 32, 77])
+def test_chunked_memories_are_their_recurrences(length: int, load_file: LoadFile) -> None:
+    import torch
+
+    torch.manual_seed(0)
+    q, k, v, decay = (torch.randn(2, 3, length, 8) for _ in range(4))
+    k, decay, beta = torch.nn.functional.normalize(k, dim=-1), -decay.abs(), torch.rand(2, 3, length)
+    baseline = load_file(ROOT / "baseline" / "mixer.py")
+    found = baseline.delta_rule(q, k, v, beta)
+    torch.testing.assert_close(found, recurrent(q, k, v, beta, 0 * beta, delta=True), atol=1e-5, rtol=1e-4)
+    gated = load_file(ROOT / "references" / "gated_delta_net.py")
+    found = gated.gated_delta_rule(q, k, v, beta, decay[..., 0])
+    torch.testing.assert_close(found, recurrent(q, k, v, beta, decay[..., 0], delta=True), atol=1e-5, rtol=1e-4)
+    gla = load_file(ROOT / "references" / "gated_linear_attention.py")
+    found = gla.gated_sum(q, k, v, decay)
+    torch.testing.assert_close(found, recurrent(q, k, v, beta, decay, delta=False), atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize(("width", "heads"), [(32, 2), (64, 2), (128, 4)])
+def test_the_budget_counts_the_baseline_rightly(
+    width: int, heads: int, load_file: LoadFile, public: Callable[[str], ModuleType]
+) -> None:
+    mixer = load_file(ROOT / "baseline" / "mixer.py").Mixer(width, heads, 0)
+    count = sum(parameter.numel() for parameter in mixer.parameters())
+    assert count == public("probes").baseline_parameters(width, heads)
+
+
+@pytest.mark.parametrize("name", ["baseline", *TASK.references()])
+def test_baseline_and_references_keep_the_rules(
+    name: str, load_file: LoadFile, public: Callable[[str], ModuleType]
+) -> None:
+    path = ROOT / ("baseline/mixer.py" if name == "baseline" else f"references/{name}.py")
+    assert public("plain_torch").faults(path.read_text()) == []
+    probes, model = public("probes"), public("language_model")
+    mixer = load_file(path).Mixer
+    probes.check_mixer(mixer, 32, 2, seed=0)
+    for plans in SETTINGS.values():
+        for plan in plans.values():
+            width, layers, heads = plan["width"], plan["layers"], plan["heads"]
+            probes.check_size(model.LanguageModel(256, width, layers, heads, mixer, 0), layers, width, heads)
+    if name == "softmax":
+        with pytest.raises(ValueError, match=r"FLOPs grow 1[2-6]"):
+            probes.growth(mixer, 32, 2, seed=0)
+    else:
+        assert probes.growth(mixer, 32, 2, seed=0)["flops_growth"] < 4.5
+
+
+def test_backward_cost_counts_too(public: Callable[[str], ModuleType]) -> None:
+    """A gradient that is written whole for every chunk is quadratic, though forward is linear."""
+    import torch
+
+    class Indexing(torch.nn.Module):
+        def __init__(self, width: int, heads: int, layer: int) -> None:
+            super().__init__()
+
+        def forward(self, x: Any) -> Any:
+            chunks = x.unflatten(1, (-1, 16))
+            return torch.stack([chunks[:, number].cumsum(1) for number in range(chunks.shape[1])], 1).flatten(1, 2)
+
+    with pytest.raises(ValueError, match="bytes written grow"):
+        public("probes").growth(Indexing, 32, 2, seed=0)
+
+
+# What a source may contain
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import os",
+        "import numpy",
+        "from torch import os",
+        "from torch import *",
+        "from torch.nn import modules",
+        "import torch\ntorch.load('x')",
+        "import torch\ntorch.os.system('x')",
+        "import torch\ntorch.ops.aten",
+        "import torch.nn.functional as F\nF.torch.load",
+        "import torch\nt = torch",
+        "import torch\ntorch.Tensor.add_ = 1",
+        "from torch import nn\nnn.Module.forward = 1",
+        "def f(x):\n    x.numpy().tofile('x')",
+        "def f(self):\n    self.__class__",
+        "def f(self):\n    self.state_dict = 1",
+        "def f(self):\n    self._parameters",
+        "class A:\n    def parameters(self):\n        pass",
+        "class A:\n    state_dict = 1",
+        "class A:\n    def __torch_function__(self):\n        pass",
+        "open('x')",
+        "f'{().__class__}'",
+        "getattr(f, 'x')",
+        "(x for x in y).gi_frame",
+        "#" * 50_000,
+    ],
+)
+def test_ways_into_the_harness_are_refused(source: str, public: Callable[[str], ModuleType]) -> None:
+    assert public("plain_torch").faults(source)
+
+
+def test_plain_tensor_code_is_allowed(public: Callable[[str], ModuleType]) -> None:
+    source = (
+        "import math\nimport torch\nimport torch.nn.functional as F\nfrom torch import Tensor, nn\n"
+        "class A(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.x = nn.Linear(1, 1)\n"
+        "        self.x.weight.data *= math.pi\n    def forward(self, x):\n        with torch.no_grad():\n"
+        "            y = F.softmax(torch.fft.rfft(x).abs(), -1)\n        return self.x(y)\n"
+    )
+    assert public("plain_torch").faults(source) == []
+
+
+# The judge
+
+
+@pytest.fixture
+def judge(load_file: LoadFile, tmp_path: Path) -> Callable[..., dict[str, float]]:
+    """Judge arrays of a smoke stage's shapes, changed as said, on seed 5; raises Invalid."""
+    module = load_file(ROOT / "judge.py")
+    rows = ASKED["smoke"]["rows"]
+
+    def run(change: Callable[[dict[str, Any], dict[str, Any]], object], report: object = ()) -> dict[str, float]:
+        with np.load(ROOT / "private" / "answers.npz") as stored:
+            order = {n: np.random.default_rng(5).permutation(len(stored[n]))[:count] for n, count in rows.items()}
+            truth = {name: stored[name][order[name]] for name in rows}
+        said = {
+            name: np.zeros((len(t), 256), np.float32) if t.ndim == 1 else np.zeros(t.shape, np.int64)
+            for name, t in truth.items()
+        }
+        change(said, truth)
+        np.savez(tmp_path / "answers.npz", **said)
+        (tmp_path / "report.json").write_text(json.dumps(dict(report)))  # type: ignore[call-overload]
+        metrics: dict[str, float] = module.judge(tmp_path, ROOT / "private", "smoke", 5)
+        return metrics
+
+    run.invalid = module.Invalid  # type: ignore[attr-defined]
+    return run
+
+
+def test_knowing_nothing_costs_eight_bits(judge: Callable[..., dict[str, float]]) -> None:
+    metrics = judge(lambda said, truth: None, {"parameters": 7})
+    assert metrics["bits_per_byte"] == pytest.approx(8.0)
+    assert (metrics["recall"], metrics["parameters"]) == (0.0, 7)
+    assert metrics["fitness"] < 0.3
+
+
+def test_knowing_all_is_worth_one(judge: Callable[..., dict[str, float]]) -> None:
+    def know(said: dict[str, Any], truth: dict[str, Any]) -> None:
+        for name, values in truth.items():
+            if values.ndim == 1:
+                said[name][np.arange(len(values)), values] = 100.0
+            else:
+                said[name] = values.astype(np.int64)
+
+    metrics = judge(know)
+    assert metrics["bits_per_byte"] == pytest.approx(0.0, abs=1e-9)
+    assert (metrics["recall"], metrics["longer_recall"]) == (1.0, 1.0)
+    assert metrics["fitness"] == pytest.approx(1.0, abs=1e-3)
+
+
+def test_probabilities_add_up_whatever_is_claimed(judge: Callable[..., dict[str, float]]) -> None:
+    def boast(said: dict[str, Any], truth: dict[str, Any]) -> None:
+        said["text"] += np.float32(1e30)
+
+    assert judge(boast)["bits_per_byte"] == pytest.approx(8.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "report", "why"),
+    [
+        (lambda said, truth: said["text"].__setitem__((0, 0), np.nan), {}, "not finite"),
+        (lambda said, truth: said["text"].__setitem__((0, 0), np.inf), {}, "not finite"),
+        (lambda said, truth: said.update(text=said["text"][:-1]), {}, "has shape"),
+        (lambda said, truth: said.update(recall_short=said["recall_short"].astype("float32")), {}, "holds float32"),
+        (lambda said, truth: said.pop("unseen"), {}, "holds"),
+        (lambda said, truth: None, {"fitness": 1.0}, "other names"),
+        (lambda said, truth: None, {"parameters": "1"}, "no number"),
+    ],
+)
+def test_what_is_no_answer_gets_no_score(
+    change: Callable[[dict[str, Any], dict[str, Any]], object],
+    report: dict[str, object],
+    why: str,
+    judge: Callable[..., dict[str, float]],
+) -> None:
+    with pytest.raises(judge.invalid, match=why):  # type: ignore[attr-defined]
+        judge(change, report)
+
+
+# Programs, in the sandbox
+
+Attempt = Callable[..., Any]
+
+
+@pytest.fixture
+async def attempt(tmp_path: Path) -> AsyncIterator[Attempt]:
+    """attempt(program, task=TASK, stage="smoke") -> Trial."""
+    sandbox = open_sandbox("bubblewrap", 1, hidden=(ROOT,))
+
+    async def run(program: Program, task: Task = TASK, stage: str = "smoke") -> Trial:
+        return await run_trial(sandbox, task, program, stage, 0, tmp_path / "trial" / "0", experiment="test")
+
+    yield run
+    await sandbox.close()
+
+
+@pytest.mark.slow
+async def test_the_baseline_scores(attempt: Attempt) -> None:
+    trial = await attempt(TASK.baseline())
+    assert trial.status is TrialStatus.OK, f"{trial.reason}\n{trial.log_tail}"
+    assert 3.0 < trial.metrics["bits_per_byte"] < 7.0
+    assert trial.metrics["flops_growth"] < 4.5
+    assert set(trial.sealed) == {"unseen_bits_per_byte", "longer_recall"}
+
+
+REFUSED = {
+    "asks_the_files": "imports json",
+    "is_quadratic": "FLOPs grow",
+    "looks_ahead": "depends on tokens after position",
+    "mixes_the_batch": "depends on other rows",
+    "remembers_calls": "depends on earlier calls",
+    "smuggles_parameters": "parameters and buffers, at most",
+    "takes_over_the_harness": r"uses .f_back",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", REFUSED)
+async def test_a_cheat_is_refused(name: str, attempt: Attempt) -> None:
+    trial = await attempt(TASK.cheats()[name])
+    assert (trial.status, trial.metrics) == (TrialStatus.FAILED, {})
+    assert REFUSED[name] in trial.reason
+
+
+@pytest.mark.slow
+async def test_looking_ahead_in_training_alone_does_not_pay(attempt: Attempt, tmp_path: Path) -> None:
+    """The loss that it trains with is splendid, and the withheld bytes are not told."""
+    task = tmp_path / "linear-attention"
+    shutil.copytree(ROOT, task)
+    settings = json.loads((task / "public" / "settings.json").read_text())
+    settings["smoke"]["text"] |= {"length": 128, "steps": 60, "batch": 8}
+    (task / "public" / "settings.json").write_text(json.dumps(settings))
+    cheat = (await attempt(TASK.cheats()["looks_ahead_while_training"], load_task(task))).metrics
+    honest = (await attempt(TASK.baseline(), load_task(task))).metrics
+    assert cheat["train_text_bits"] < honest["train_text_bits"] - 0.5
+    assert cheat["bits_per_byte"] > honest["bits_per_byte"]
+    assert cheat["fitness"] <= honest["fitness"]
+
+
+def test_every_cheat_is_tried_here() -> None:
+    assert set(TASK.cheats()) == {*REFUSED, "looks_ahead_while_training"}
+
+
+@pytest.mark.slow
+def test_the_full_stage_runs_in_two_processes(tmp_path: Path) -> None:
+    """The path that GPUs take: Accelerate, bf16, rows shared by the processes; tiny, on the CPU."""
+    script = Path(__file__).parents[2] / "benchmarks" / "full_stage.py"
+    saved = tmp_path / "full.json"
+    words = [script, "linear-attention", "--rehearse", "--sandbox", "bubblewrap", "--save", saved]
+    ran = subprocess.run([sys.executable, *words], capture_output=True, text=True, timeout=110, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    (trial,) = json.loads(saved.read_text())["trials"]
+    assert trial["status"] == "ok"
+    assert 0.0 < trial["metrics"]["bits_per_byte"] < 12.0
