@@ -20,6 +20,8 @@ import re
 import statistics
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -42,6 +44,13 @@ FEWEST, MOST_REPLICATES = SIZES[1], 100
 MARKERS = re.compile(r"<!-- noise -->.*?<!-- /noise -->", re.DOTALL)
 
 Kept = dict[str, list[Trial]]
+
+
+class Study(Record):
+    """What was measured, and where."""
+
+    machine: str
+    trials: Kept
 
 
 class Published(Record):
@@ -68,6 +77,16 @@ async def run(task: Task, programs: Mapping[str, Program], stage: str, seeds: in
             return {name: list(await asyncio.gather(*trials)) for name, trials in work.items()}
         finally:
             await sandbox.close()
+
+
+def machine() -> str:
+    """Processor and versions."""
+    models = re.findall(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    words = [f"one core of {models[0] if models else platform.machine()}", f"Python {platform.python_version()}"]
+    for package in ("torch", "scikit-learn"):
+        with suppress(metadata.PackageNotFoundError):
+            words.append(f"{package} {metadata.version(package)}")
+    return ", ".join(words)
 
 
 def scores(trials: Sequence[Trial], metric: Metric) -> dict[int, float]:
@@ -168,13 +187,13 @@ def _mean(values: Mapping[int, float]) -> float:
     return statistics.mean(values.values()) if values else math.nan
 
 
-def write(task: Task, lines: Sequence[str], command: str) -> None:
+def write(task: Task, lines: Sequence[str], command: str, place: str) -> None:
     """Put the table between the README's markers; raises SystemExit where there are none."""
     readme = task.root / "README.md"
     text = readme.read_text()
     if not MARKERS.search(text):
         raise SystemExit(f"{readme} has no <!-- noise --> and <!-- /noise --> markers")
-    inside = "\n".join(["<!-- noise -->", *lines, f"Made by `{command}`.", "<!-- /noise -->"])
+    inside = "\n".join(["<!-- noise -->", *lines, f"Made by `{command}` ({place}).", "<!-- /noise -->"])
     readme.write_text(MARKERS.sub(lambda _: inside, text))
 
 
@@ -195,20 +214,24 @@ def main() -> None:
     stage = said.stage or task.deciding_stage.name
     programs = {BASELINE: task.baseline(), **task.references()}
     programs = {name: program for name, program in programs.items() if not said.only or name in (*said.only, BASELINE)}
-    raw = TypeAdapter(Kept)
     kept: Kept = {}
+    places = []
     for path in said.read:
-        kept |= raw.validate_json(path.read_bytes())
+        study = Study.model_validate_json(path.read_bytes())
+        kept |= study.trials
+        places.append(study.machine)
     if not said.read:
         kind: Literal["auto", "docker", "bubblewrap", "none"] = said.sandbox
         kept = asyncio.run(run(task, programs, stage, said.seeds, said.workers, kind))
+        places.append(machine())
+    place = "; ".join(dict.fromkeys(places))
     if said.save:
-        said.save.write_bytes(raw.dump_json(kept, indent=1))
+        said.save.write_text(Study(machine=place, trials=kept).model_dump_json(indent=1) + "\n")
     lines = table(task, stage, kept)
-    print(f"\n{task.name} on {platform.machine()}, Python {platform.python_version()}\n")
+    print(f"\n{task.name} on {place}\n")
     print("\n".join(lines))
     if said.write:
-        write(task, lines, f"python benchmarks/noise.py {task.name}")
+        write(task, lines, f"python benchmarks/noise.py {task.name}", place)
 
 
 if __name__ == "__main__":
