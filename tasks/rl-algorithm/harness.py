@@ -1,0 +1,35 @@
+"""Trains a policy by the candidate's objective at each learning rate and saves the checkpoints of the best run.
+
+The objective runs in a process of its own (public/objective.py). This one counts the rewards by which the learning
+rate is chosen, of training problems alone.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from evolver_trial import Trial, folder
+
+sys.path.insert(1, str(folder("public")))
+
+import policy as policies
+from objective import Objective
+from training import Trainer, derived_seed
+
+
+def run(trial: Trial) -> None:
+    setting = policies.SETTINGS[trial.stage]
+    trainer = Trainer(trial, setting)
+    objective = Objective(trial.program, "program.py", derived_seed(trial, "objective"))
+    try:
+        runs = [trainer.train(objective, rate) for rate in setting.rates]
+    finally:
+        objective.end()
+    best = max(runs, key=lambda run: run.reward)
+    for run in runs:
+        curve = " ".join(f"{reward:.2f}" for reward in run.rewards[:: max(1, len(run.rewards) // 8)])
+        kept = ", kept" if run is best else ""
+        print(f"learning rate {run.rate:g}: mean training reward {run.reward:.3f}{kept}; over time {curve}")
+    if trial.is_main:
+        trainer.save(best)
+    trainer.end()
