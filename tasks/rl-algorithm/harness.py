@@ -18,7 +18,7 @@ from training import Trainer, derived_seed
 
 
 def run(trial: Trial) -> None:
-    setting = policies.SETTINGS[trial.stage]
+    setting = policies.setting_of(trial.stage)
     trainer = Trainer(trial, setting)
     objective = Objective(trial.program, "program.py", derived_seed(trial, "objective"))
     try:
@@ -26,10 +26,12 @@ def run(trial: Trial) -> None:
     finally:
         objective.end()
     best = max(runs, key=lambda run: run.reward)
-    for run in runs:
-        curve = " ".join(f"{reward:.2f}" for reward in run.rewards[:: max(1, len(run.rewards) // 8)])
-        kept = ", kept" if run is best else ""
-        print(f"learning rate {run.rate:g}: mean training reward {run.reward:.3f}{kept}; over time {curve}")
     if trial.is_main:
+        print(trainer.said)
+        for run in runs:
+            curve = " ".join(f"{reward:.2f}" for reward in run.rewards[:: max(1, len(run.rewards) // 8)])
+            kept = ", kept" if run is best else ""
+            print(f"learning rate {run.rate:g}: mean training reward {run.reward:.3f}{kept}; over time {curve}; "
+                  f"{run.seconds:.1f} s")
         trainer.save(best)
     trainer.end()

@@ -28,7 +28,7 @@ def judge(out: Path, private: Path, stage: str, seed: int) -> dict[str, float]:
     import policy as policies
     import torch
 
-    setting = policies.SETTINGS[stage]
+    setting = policies.setting_of(stage)
     policy = policies.Policy(setting.shape)
     names = [f"checkpoint-{number}.safetensors" for number in range(setting.checkpoints)]
     checkpoints = [weights(out / name, policy) for name in names]

@@ -28,7 +28,7 @@ def report(policy: policies.Policy) -> None:
 
 def main() -> None:
     torch.set_num_threads(1)
-    setting = policies.SETTINGS["proxy"]
+    setting = policies.setting_of("proxy")
     folder = ROOT / "public" / "policies"
     folder.mkdir(exist_ok=True)
     for seed in range(setting.starts):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -52,7 +52,8 @@ def policies(modules: Callable[[str], ModuleType]) -> Any:
 
 
 def test_judge_and_trainer_know_the_same_policy() -> None:
-    assert (PUBLIC / "policy.py").read_bytes() == (TASK.root / "private" / "policy.py").read_bytes()
+    for name in ("policy.py", "settings.json"):
+        assert (PUBLIC / name).read_bytes() == (TASK.root / "private" / name).read_bytes()
 
 
 def test_held_out_problems_are_never_drawn_for_training(policies: Any) -> None:
@@ -132,7 +133,7 @@ def test_demonstrations_are_as_good_as_their_crowd(policies: Any, modules: Calla
 def test_the_shipped_policies_can_be_read_and_are_small(policies: Any) -> None:
     from safetensors.torch import load_file
 
-    setting = policies.SETTINGS["proxy"]
+    setting = policies.setting_of("proxy")
     for number in range(setting.starts):
         path = PUBLIC / "policies" / f"start-{number}.safetensors"
         assert path.stat().st_size < 300_000
@@ -286,7 +287,7 @@ def judged(load_file: Callable[[Path], ModuleType], policies: Any, tmp_path: Pat
     out.mkdir()
 
     def judge(change: Callable[[dict[str, Any], Path], None] | None = None, seed: int = 0) -> dict[str, float]:
-        for number in range(policies.SETTINGS["smoke"].checkpoints):
+        for number in range(policies.setting_of("smoke").checkpoints):
             weights = {name: value.clone() for name, value in start.items()}
             if change is not None and number == 1:
                 change(weights, out)
@@ -400,15 +401,7 @@ async def test_cheating_gains_nothing(name: str, sandbox: Sandbox, tmp_path: Pat
 async def test_the_full_stage_rehearses_on_two_cpu_processes(sandbox: Sandbox, tmp_path: Path) -> None:
     folder = tmp_path / "task"
     shutil.copytree(TASK.root, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    tiny = (
-        '"full": Setting(shape=Shape(16, 2, 2), starts=2, shipped=False, pretraining=4, pretraining_batch=16,'
-        " pretraining_rate=1e-3, rates=(1e-3, 3e-3), steps=3, groups=4, kept=4, samples=4, updates=2, checkpoints=3,"
-        " judged=50),\n}"
-    )
-    for name in ("public/policy.py", "private/policy.py"):
-        text = (folder / name).read_text()
-        (folder / name).write_text(re.sub(r'"full": Setting\(.*?\n    \),\n}', tiny, text, flags=re.DOTALL))
-        assert "Shape(16, 2, 2), starts=2" in (folder / name).read_text()
+    subprocess.run([sys.executable, folder / "rehearsal.py", "full"], check=True)
     spec = yaml.safe_load((folder / "task.yaml").read_text())
     full = next(stage for stage in spec["stages"] if stage["name"] == "full")
     full.update(seconds=100, accelerate={"processes": 2, "gpus": 0, "mixed_precision": "bf16"})
@@ -416,4 +409,5 @@ async def test_the_full_stage_rehearses_on_two_cpu_processes(sandbox: Sandbox, t
     (folder / "task.yaml").write_text(yaml.safe_dump(spec))
     trial = await attempt(sandbox, tmp_path, TEXT, task=load_task(folder), stage="full")
     assert trial.status is TrialStatus.OK, f"{trial.reason} {trial.log_tail}"
-    assert trial.log_tail.count("learning rate 0.001") == 1 or os.cpu_count() == 1
+    # Said by one of the two, for both.
+    assert trial.log_tail.count("learning rate 0.001") == 1

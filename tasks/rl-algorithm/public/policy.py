@@ -1,4 +1,5 @@
-"""The policy, the problems that it answers, and the reward. The judge has a copy of this file in private/.
+"""The policy, the problems that it answers, and the reward. The judge has a copy of this file and
+of settings.json in private/.
 
 A problem is a sum of two to six numbers of one or two digits, asked for modulo 100. Every number is two digit tokens:
 `47 05 28 =` is answered by digits and a full stop, and the two digits before the stop are the answer. A policy may
@@ -7,8 +8,10 @@ answer at once (`80.`) or write running sums first (`52 80.`).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -81,20 +84,10 @@ class Setting:
     """Problems that the judge has each checkpoint answer, and the trained policy for each difficulty."""
 
 
-SETTINGS = {
-    "smoke": Setting(
-        shape=Shape(48, 2, 4), starts=2, shipped=True, pretraining=3200, pretraining_batch=192, pretraining_rate=4e-3,
-        rates=(6e-4,), steps=4, groups=10, kept=8, samples=4, updates=2, checkpoints=2, judged=100,
-    ),
-    "proxy": Setting(
-        shape=Shape(48, 2, 4), starts=2, shipped=True, pretraining=3200, pretraining_batch=192, pretraining_rate=4e-3,
-        rates=(1.5e-4, 3e-4, 6e-4), steps=40, groups=32, kept=24, samples=8, updates=2, checkpoints=8, judged=1000,
-    ),
-    "full": Setting(
-        shape=Shape(256, 4, 8), starts=4, shipped=False, pretraining=3000, pretraining_batch=512, pretraining_rate=1e-3,
-        rates=(5e-5, 1.5e-4, 4e-4), steps=100, groups=160, kept=128, samples=16, updates=2, checkpoints=10, judged=2000,
-    ),
-}
+def setting_of(stage: str) -> Setting:
+    """What settings.json beside this file says of a stage."""
+    said = json.loads(Path(__file__).with_name("settings.json").read_text())[stage]
+    return Setting(**{**said, "shape": Shape(**said["shape"]), "rates": tuple(said["rates"])})
 
 
 # Problems

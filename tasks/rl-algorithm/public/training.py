@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import os
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,8 @@ class Run:
     rate: float
     rewards: list[float] = field(default_factory=list)
     checkpoints: list[dict[str, Tensor]] = field(default_factory=list)
+    seconds: float = 0.0
+    """Wall time."""
 
     @property
     def reward(self) -> float:
@@ -53,8 +56,12 @@ class Trainer:
             raise ValueError(f"{trial.processes} processes cannot share {setting.groups} groups, {setting.kept} kept")
         self._accelerator = _accelerator()
         self._device = self._accelerator.device if self._accelerator else torch.device("cpu")
+        began = time.monotonic()
         self._start = start_policy(setting, trial.seed, trial.public / "policies", self._device)
         self._reference = copy.deepcopy(self._start).requires_grad_(False)
+        weights = sum(value.numel() for value in self._start.parameters())
+        self.said = f"{weights} weights on {self._device}; start policy after {time.monotonic() - began:.1f} s"
+        """In words, for the log."""
 
     def train(self, objective: Objective, rate: float) -> Run:
         """One run, from the start policy and with the same problems and random numbers at every rate."""
@@ -67,6 +74,7 @@ class Trainer:
         if self._accelerator:
             model, optimiser = self._accelerator.prepare(policy, optimiser)
         objective.begin()
+        began = time.monotonic()
         for step in range(setting.steps):
             for group in optimiser.param_groups:
                 group["lr"] = rate * min(1.0, (step + 1) / WARM_UP)
@@ -82,6 +90,7 @@ class Trainer:
             if (step + 1) * setting.checkpoints // setting.steps > step * setting.checkpoints // setting.steps:
                 run.checkpoints.append({name: value.detach().float().cpu().clone()
                                         for name, value in policy.state_dict().items()})
+        run.seconds = time.monotonic() - began
         if self._accelerator:
             self._accelerator.free_memory()
         return run
