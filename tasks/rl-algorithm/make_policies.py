@@ -1,6 +1,6 @@
-"""Makes the policies that the CPU stages start from, public/policies/start-*.safetensors: `python make_policies.py [NUMBER ...]`.
+"""Makes the policies that the CPU stages start from, in public/policies: `python make_policies.py [NUMBER ...]`.
 
-Makes all of them unless told which. Prints how well each answers; about two and a half minutes each on one core.
+Makes both unless told which. Prints how well each answers; about two and a half minutes each on one core.
 """
 
 import sys
