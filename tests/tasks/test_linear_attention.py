@@ -227,7 +227,7 @@ def judge(load_file: LoadFile, tmp_path: Path) -> Callable[..., dict[str, float]
             for name, t in truth.items()
         }
         change(said, truth)
-        np.savez(tmp_path / "answers.npz", **said)
+        np.savez(tmp_path / "answers.npz", allow_pickle=False, **said)
         (tmp_path / "report.json").write_text(json.dumps(dict(report)))  # type: ignore[call-overload]
         metrics: dict[str, float] = module.judge(tmp_path, ROOT / "private", "smoke", 5)
         return metrics
@@ -355,7 +355,7 @@ def test_the_full_stage_runs_in_two_processes(tmp_path: Path) -> None:
     """The path that GPUs take: Accelerate, bf16, rows shared by the processes; tiny, on the CPU."""
     script = Path(__file__).parents[2] / "benchmarks" / "full_stage.py"
     saved = tmp_path / "full.json"
-    words = [script, "linear-attention", "--rehearse", "--sandbox", "bubblewrap", "--save", saved]
+    words = [str(script), "linear-attention", "--rehearse", "--sandbox", "bubblewrap", "--save", str(saved)]
     ran = subprocess.run([sys.executable, *words], capture_output=True, text=True, timeout=110, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     (trial,) = json.loads(saved.read_text())["trials"]
