@@ -10,8 +10,8 @@ CHUNK = 32
 """Tokens that are handled by matrix products at once; changes the cost, not the result."""
 STRENGTH = 1.0
 """Largest write strength."""
-FASTEST, SLOWEST = 0.001, 0.1
-"""Range of the first decays' step sizes."""
+DECAYS = (-3.0, -1.0)
+"""Decimal logarithms of the slowest and the fastest head's decay a token at first."""
 SMALL = 1e-6
 
 
@@ -48,8 +48,8 @@ class GatedDeltaMemory(nn.Module):
         super().__init__()
         self.strength = nn.Linear(width, heads, bias=False)
         self.forget = nn.Linear(width, heads, bias=False)
-        self.rate = nn.Parameter(torch.linspace(1.0, 16.0, heads).log())
-        self.bias = nn.Parameter(torch.linspace(FASTEST, SLOWEST, heads).expm1().log())
+        self.rate = nn.Parameter(torch.zeros(heads))
+        self.bias = nn.Parameter(torch.logspace(*DECAYS, heads).expm1().log())
 
     def forward(self, x, q, k, v):
         beta = STRENGTH * torch.sigmoid(self.strength(x)).transpose(1, 2)

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+KERNEL = 4
 CHUNK = 16
 RANK = 8
 """Width of the bottleneck that makes the gates."""
@@ -31,11 +32,26 @@ def gated_sum(q, k, v, decay):
     return torch.cat(outputs, dim=2)[:, :, :length]
 
 
+class Inputs(nn.Module):
+    """The baseline's short convolutions, so that only the memory differs."""
+
+    def __init__(self, width, heads):
+        super().__init__()
+        self.heads = heads
+        self.project = nn.Linear(width, 3 * width, bias=False)
+        self.weight = nn.Parameter(torch.randn(3 * width, 1, KERNEL) * KERNEL**-0.5)
+
+    def forward(self, x):
+        wide = F.pad(self.project(x).transpose(1, 2), (KERNEL - 1, 0))
+        mixed = F.silu(F.conv1d(wide, self.weight, groups=wide.shape[1])).transpose(1, 2)
+        return (part.unflatten(2, (self.heads, -1)).transpose(1, 2) for part in mixed.chunk(3, dim=2))
+
+
 class Mixer(nn.Module):
     def __init__(self, width, heads, layer):
         super().__init__()
         self.heads = heads
-        self.project = nn.Linear(width, 3 * width, bias=False)
+        self.inputs = Inputs(width, heads)
         self.gate = nn.Sequential(nn.Linear(width, RANK, bias=False), nn.Linear(RANK, width))
         self.shown = nn.Sequential(nn.Linear(width, RANK, bias=False), nn.Linear(RANK, width))
         self.norm = nn.RMSNorm(width // heads, eps=SMALL)
@@ -45,7 +61,7 @@ class Mixer(nn.Module):
         return x.unflatten(2, (self.heads, -1)).transpose(1, 2)
 
     def forward(self, x):
-        q, k, v = (self.split(part) for part in self.project(x).chunk(3, dim=2))
+        q, k, v = self.inputs(x)
         with torch.autocast(x.device.type, enabled=False):
             decay = (F.logsigmoid(self.split(self.gate(x.float())).float()) / TEMPERATURE).clamp(min=FLOOR)
             o = gated_sum(q.float() * q.shape[-1] ** -0.5, k.float(), v.float(), decay)

@@ -4,19 +4,34 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+KERNEL = 4
 CHUNK = 32
 SMALL = 1e-6
+
+
+class Inputs(nn.Module):
+    """The baseline's short convolutions, so that only the memory differs."""
+
+    def __init__(self, width, heads):
+        super().__init__()
+        self.heads = heads
+        self.project = nn.Linear(width, 3 * width, bias=False)
+        self.weight = nn.Parameter(torch.randn(3 * width, 1, KERNEL) * KERNEL**-0.5)
+
+    def forward(self, x):
+        wide = F.pad(self.project(x).transpose(1, 2), (KERNEL - 1, 0))
+        mixed = F.silu(F.conv1d(wide, self.weight, groups=wide.shape[1])).transpose(1, 2)
+        return (part.unflatten(2, (self.heads, -1)).transpose(1, 2) for part in mixed.chunk(3, dim=2))
 
 
 class Mixer(nn.Module):
     def __init__(self, width, heads, layer):
         super().__init__()
-        self.heads = heads
-        self.project = nn.Linear(width, 3 * width, bias=False)
+        self.inputs = Inputs(width, heads)
         self.out = nn.Linear(width, width, bias=False)
 
     def forward(self, x):
-        q, k, v = self.project(x).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        q, k, v = self.inputs(x)
         length = x.shape[1]
         with torch.autocast(x.device.type, enabled=False):
             q, k = F.elu(q.float()) + 1.0, F.elu(k.float()) + 1.0
