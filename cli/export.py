@@ -15,7 +15,7 @@ from evolver.settings import Settings
 
 
 def export_campaign(name: str, output: Path, as_json: bool) -> None:
-    """Write summary, best program with what it left, experiments, trials, lessons, model calls and every program."""
+    """Write summary, best program with what it left, experiments, trials, lessons, directives, model calls and every program."""
     home = Settings().home
     with open_archive(home) as archive:
         summary = summarise(archive, name)
@@ -33,6 +33,8 @@ def export_campaign(name: str, output: Path, as_json: bool) -> None:
         _write_lines(output / "experiments.jsonl", experiments)
         _write_lines(output / "trials.jsonl", [trial for e in experiments for trial in archive.trials(e.id)])
         _write_lines(output / "lessons.jsonl", archive.lessons(campaign=name))
+        if directives := archive.directives(name):
+            _write_lines(output / "directives.jsonl", directives)
         if calls := archive.calls(name):
             _write_lines(output / "calls.jsonl", calls)
         for key in sorted({e.program for e in experiments if e.program}):

@@ -78,7 +78,8 @@ def build_graph(
         """Re-test the champion on fresh replicates and close the campaign."""
         office = await offices.get(runtime.context, state["campaign"])
         workspace = office.workspace
-        champion = workspace.campaign.champion or ""
+        await heed(office, runtime)  # a person who has paused it may have more to say
+        champion = workspace.archive.champion(workspace.name)
         if office.trouble is not None:
             workspace.archive.update_campaign(workspace.name, status=CampaignStatus.PAUSED)
             await offices.close(runtime.context, state["campaign"])
@@ -88,7 +89,7 @@ def build_graph(
             await workspace.sandbox.reap(workspace.labels)
             workspace.archive.update_campaign(workspace.name, status=CampaignStatus.FINISHED)
         await offices.close(runtime.context, state["campaign"])
-        return {"champion": champion}
+        return {"champion": champion.id if champion else "", "score": champion.score if champion else None}
 
     builder = StateGraph(
         CampaignState, context_schema=Context, input_schema=CampaignInput, output_schema=CampaignOutput

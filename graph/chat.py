@@ -85,7 +85,7 @@ def build_chat(*, checkpointer: BaseCheckpointSaver[Any] | None = None) -> ChatG
 
 async def interpret(state: ChatState, runtime: Runtime[ChatContext]) -> dict[str, Any]:
     """Say what the last message is: an order, a question, or nothing clear."""
-    context, text = _context(runtime), _last(state["messages"])
+    context, (text, _) = _context(runtime), _last(state["messages"])
     # The field in Studio's form says where to begin; once it was heard, the conversation may go elsewhere.
     campaign = context.campaign if context.campaign != state.get("given", "") else state.get("campaign", "")
     try:
@@ -129,11 +129,11 @@ async def reply(state: ChatState) -> dict[str, Any]:
 
 
 async def _act(state: ChatState, runtime: Runtime[ChatContext]) -> dict[str, Any]:
-    context, text = _context(runtime), _last(state["messages"])
+    context, (text, key) = _context(runtime), _last(state["messages"])
     reading: Reading = _READING.validate_python(state["reading"])
     found = Understanding(reading, state.get("said", ""))
     try:
-        said = await asyncio.to_thread(act, context.home, state["campaign"], found, text, context.who)
+        said = await asyncio.to_thread(act, context.home, state["campaign"], found, text, context.who, key=key)
     except EvolverError as error:
         return {"replies": [str(error)]}
     return {"replies": said.replies, "campaign": said.campaign}
@@ -143,7 +143,7 @@ def _context(runtime: Runtime[ChatContext]) -> ChatContext:
     return runtime.context or ChatContext()  # None where a caller gives none
 
 
-def _last(messages: list[AnyMessage]) -> str:
-    """The person's newest message."""
+def _last(messages: list[AnyMessage]) -> tuple[str, str]:
+    """The person's newest message, and its id."""
     newest = next((message for message in reversed(messages) if isinstance(message, HumanMessage)), None)
-    return "" if newest is None else str(newest.text)
+    return ("", "") if newest is None else (str(newest.text), newest.id or "")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, suppress
 from pathlib import Path
@@ -12,21 +14,33 @@ from langgraph_sdk.runtime import ServerRuntime
 
 from evolver.agents.models.errors import ModelError
 from evolver.contracts import CampaignStatus
-from evolver.errors import UsageError
+from evolver.errors import EvolverError, UsageError
 from evolver.graph.campaign import CampaignGraph, build_graph
 from evolver.graph.chat import build_chat
 from evolver.graph.context import Context
 from evolver.graph.lock import campaign_lock
-from evolver.graph.pickup import look_often
+from evolver.graph.pickup import impatient
 from evolver.graph.workspaces import Office, Workspaces, open_archive
 
 # The archive is called directly, in milliseconds; `langgraph dev` would refuse every such call. The server reads this
 # after it has imported the graphs.
 os.environ["LANGGRAPH_ALLOW_BLOCKING"] = "true"
-look_often()
+impatient()
 
 STEPS = 1_000_000
 """Supersteps of a served run: the campaign's budget is what ends it."""
+
+
+PATIENCE = 5.0
+"""Seconds that a run waits for another one to let go of its campaign."""
+
+
+class RunRefused(RuntimeError):
+    """A run that cannot be as it was asked for. The server tells clients the words of built-in errors alone."""
+
+
+class RunFailed(RuntimeError):
+    """A run whose work failed."""
 
 
 class ServedWorkspaces(Workspaces):
@@ -35,21 +49,35 @@ class ServedWorkspaces(Workspaces):
     def __init__(self) -> None:
         super().__init__()
         self._locks = ExitStack()
+        self._opening = asyncio.Lock()
         self._told: dict[tuple[Path, str], int] = {}
 
     async def get(self, context: Context, campaign: str) -> Office:
         """The campaign's office. Raises UsageError while another process or run has the campaign."""
         key = (context.home.absolute(), campaign)
-        opens = key not in self._told
-        if opens:
-            self._locks.enter_context(campaign_lock(key[0], campaign))
-            self._told[key] = 0
-        office = await super().get(context, campaign)
-        if opens:
-            newest = office.workspace.archive.events(campaign, newest=1)
-            self._told[key] = newest[0].id if newest else 0
+        async with self._opening:
+            opens = key not in self._told
+            if opens:
+                await self._take(*key)
+            office = await super().get(context, campaign)
+            if opens:
+                newest = office.workspace.archive.events(campaign, newest=1)
+                self._told[key] = newest[0].id if newest else 0
         self._tell(key, office)
         return office
+
+    async def _take(self, home: Path, campaign: str) -> None:
+        """Take the campaign's lock; a run that a client has just interrupted still ends its trials."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self._locks.enter_context(campaign_lock(home, campaign))
+            except UsageError:
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(0.1)
+            else:
+                return
 
     async def close(self, context: Context, campaign: str) -> None:
         """Close one campaign's office, after its last events were told."""
@@ -77,16 +105,24 @@ class ServedWorkspaces(Workspaces):
 
 
 @asynccontextmanager
-async def _run() -> AsyncIterator[CampaignGraph]:
+async def _run(given: object) -> AsyncIterator[CampaignGraph]:
     """The graph for one run. A run that is killed or cancelled leaves its campaign as it stands, to be resumed."""
+    # The server would drop fields that it does not know, without a word.
+    if isinstance(given, dict) and (unknown := given.keys() - Context.model_fields):
+        known = ", ".join(Context.model_fields)
+        raise RunRefused(f"the context has no field {', '.join(sorted(unknown))}; it has {known}")
     offices, failed = ServedWorkspaces(), None
     try:
         yield build_graph(offices).with_config(recursion_limit=STEPS)
-    except (UsageError, ModelError):
+    except (UsageError, ModelError) as error:
         failed = CampaignStatus.PAUSED
-        raise
-    except Exception:
+        raise RunRefused(str(error)) from error
+    except EvolverError as error:
         failed = CampaignStatus.FAILED
+        raise RunFailed(str(error)) from error
+    except Exception as error:
+        # A client that interrupts a run is no failure of the campaign.
+        failed = None if type(error).__name__ in ("UserInterrupt", "UserRollback") else CampaignStatus.FAILED
         raise
     finally:
         await offices.let_go(failed)
@@ -94,7 +130,8 @@ async def _run() -> AsyncIterator[CampaignGraph]:
 
 def campaign(runtime: ServerRuntime[Context]) -> CampaignGraph | AbstractAsyncContextManager[CampaignGraph]:
     """The campaign graph; for a run, with workspaces of its own that are closed when it ends."""
-    return _run() if runtime.execution_runtime else build_graph()
+    execution = runtime.execution_runtime
+    return _run(execution.context) if execution else build_graph()
 
 
 chat = build_chat()

@@ -23,6 +23,8 @@ class CampaignState(TypedDict, total=False):
     """Experiments that each lane concluded in this run, by lane number."""
     champion: str
     """Id of the champion; set by `report`."""
+    score: float | None
+    """The champion's; set by `report`."""
 
 
 class CampaignOutput(TypedDict):
@@ -30,6 +32,7 @@ class CampaignOutput(TypedDict):
 
     campaign: str
     champion: str
+    score: float | None
 
 
 class LaneState(TypedDict, total=False):
@@ -43,7 +46,10 @@ class LaneState(TypedDict, total=False):
     concluded: Annotated[dict[str, int], operator.or_]
 
 
-class LaneOutput(TypedDict):
-    """What a lane hands to the campaign graph."""
+class LaneOutput(TypedDict, total=False):
+    """What is seen of a lane; the campaign graph takes up `concluded`."""
 
+    lane: int
+    seq: int
+    experiment: str
     concluded: Annotated[dict[str, int], operator.or_]

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import ValidationError
 
 from evolver.agents.steering.answers import HELP, Answers, require_numbers
-from evolver.agents.steering.orders import Carried, Orders
+from evolver.agents.steering.orders import Carried, Orders, directive_id
 from evolver.agents.steering.patterns import read
 from evolver.agents.steering.readings import Inquiry, Instruction, Join, Reading, Start, Unclear
 from evolver.contracts import Campaign, Directive
@@ -38,6 +38,11 @@ LONGEST_WAIT = 60.0
 """Seconds that a chat waits for one answer of a model; after that, patterns and templates do."""
 OUTAGE = 5.0
 NO_CAMPAIGN = "There is no campaign here yet. Say `start circle-packing with 20 experiments`, or name another task."
+SOMEBODY = "somebody"
+BEGUN = "begun"
+"""Kind of the event that says who has started a campaign by a message."""
+RECENT = 20
+"""Campaigns that are looked through for one that a message has started."""
 _CHANGING = ("focus", "avoid")
 
 
@@ -87,35 +92,53 @@ def understand(home: Path, campaign: str, text: str) -> Understanding:
     return Understanding(understood, f"(I understood: {restated})" if restated else "")
 
 
-def act(home: Path, campaign: str, understanding: Understanding, text: str, who: str) -> Said:
-    """Do what was understood. Raises UnknownName where there is no such campaign."""
+def act(home: Path, campaign: str, understanding: Understanding, text: str, who: str, *, key: str = "") -> Said:
+    """Do what was understood. Raises UnknownName where there is no such campaign.
+
+    `key` names the message, so that it is carried out once however often it comes.
+    """
     reading = understanding.reading
     said = [understanding.said] if understanding.said else []
     if isinstance(reading, Start):
-        begun = begin(home, reading)
+        begun = begin(home, reading, text, who, key=key)
         return Said([*said, *begun.replies], begun.campaign or campaign)
     if not campaign:
         helps = isinstance(reading, Inquiry) and reading.about == "help"
         return Said([*(HELP.splitlines() if helps else ()), NO_CAMPAIGN], "")
     if isinstance(reading, Unclear):
         return Said([f"I am not sure what to do: I understood {reading.understood}.", _examples(reading)], campaign)
+    if isinstance(reading, Join):
+        with open_archive(home) as archive:
+            return Said([*said, *_joined(home, archive, reading.campaign)], reading.campaign)
+    return Said([*said, *_carried_out(home, campaign, reading, text, who or SOMEBODY, key)], campaign)
+
+
+def _carried_out(
+    home: Path, campaign: str, reading: Instruction | Inquiry, text: str, who: str, key: str
+) -> list[str]:
     with open_archive(home) as archive:
         archive.campaign(campaign)
         running = is_running(home, campaign)
         try:
-            if isinstance(reading, Join):
-                return Said([*said, *_joined(home, archive, reading.campaign)], reading.campaign)
             if isinstance(reading, Inquiry):
-                return Said([*said, *_answer(home, archive, campaign, reading, text, who, running=running)], campaign)
-            carried = Orders(archive, campaign, who or "somebody", running).carry_out(reading, text)
-            replies = [*carried.replies, *_more(archive, campaign, reading), *_wished(home, campaign, carried)]
+                return _answer(home, archive, campaign, reading, text, who, running=running)
+            if key and (number := _known_number(archive, campaign, directive_id(key))):
+                return [f"That is done already: it is directive {number}."]
+            carried = Orders(archive, campaign, who, running, key).carry_out(reading, text)
+            return [*carried.replies, *_more(archive, campaign, reading), *_wished(home, campaign, carried)]
         except EvolverError as error:
-            replies = [f"That was not done: {error}."]
-        return Said([*said, *replies], campaign)
+            return [f"That was not done: {error}."]
 
 
-def begin(home: Path, start: Start) -> Said:
+def _known_number(archive: Archive, campaign: str, directive: str) -> int:
+    return next((known.number for known in archive.directives(campaign) if known.id == directive), 0)
+
+
+def begin(home: Path, start: Start, text: str, who: str, *, key: str = "") -> Said:
     """Start a campaign in a process of its own; where it cannot be started, the campaign is empty."""
+    with open_archive(home) as archive:
+        if key and (known := _begun_by(archive, key)):
+            return Said([f"That is done already: it is campaign {known}."], known)
     try:
         context = Context(
             task=start.task,
@@ -126,11 +149,21 @@ def begin(home: Path, start: Start) -> Said:
             home=home,
         )
         name = register(context).name
+        with open_archive(home) as archive:
+            archive.add_event(name, BEGUN, who=who or SOMEBODY, text=text, message=key)
         launch(home, name, ["resume", name])
     except (EvolverError, ValidationError) as error:
         reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
         return Said([f"That was not done: {reason}."], "")
     return Said([f"Campaign {name} has begun; it goes on whether you stay here or not."], name)
+
+
+def _begun_by(archive: Archive, key: str) -> str:
+    """The campaign that a message has started before; empty: none."""
+    for campaign in reversed(archive.campaigns()[-RECENT:]):
+        if any(event.data.get("message") == key for event in archive.events(campaign.name, kind=BEGUN, newest=1)):
+            return campaign.name
+    return ""
 
 
 def _joined(home: Path, archive: Archive, name: str) -> list[str]:
@@ -198,7 +231,7 @@ def _answer(
         campaign=campaign,
         kind="ask",
         text=text,
-        who=who or "somebody",
+        who=who,
         arguments={"about": inquiry.about, "numbers": list(inquiry.numbers), "topic": inquiry.topic},
         status="done",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -25,6 +26,11 @@ Wish = Literal["", "run", "verify", "ablate"]
 Change = Callable[[Campaign], Mapping[str, Any]]
 
 
+def directive_id(key: str, place: int = 0) -> str:
+    """The id of the directive that a message becomes, of the n-th one where it becomes several; no key: a new one."""
+    return hashlib.sha256(f"{key} {place}".encode()).hexdigest()[:16] if key else uuid.uuid4().hex[:16]
+
+
 @dataclass(frozen=True)
 class Carried:
     """What was done about an instruction."""
@@ -44,6 +50,8 @@ class Orders:
     who: str
     running: bool
     """Whether a process runs the campaign now."""
+    key: str = ""
+    """Of the message: one that is read again, after a crash or by a client, is not carried out again."""
 
     def carry_out(self, instruction: Instruction, text: str) -> Carried:
         """Keep the directive and do what it says. Raises UsageError where it cannot be, UnknownName."""
@@ -78,7 +86,7 @@ class Orders:
     ) -> tuple[Directive, Campaign]:
         """Write a directive, and the campaign as it is then. Raises UsageError where the campaign cannot be so."""
         directive = Directive(
-            id=uuid.uuid4().hex[:16],
+            id=directive_id(self.key),
             campaign=self.campaign,
             kind=instruction.kind,
             text=text,
@@ -194,7 +202,8 @@ class Orders:
         campaign, counts = self.archive.campaign(self.campaign), self.archive.counts(self.campaign)
         if self.running and campaign.status is CampaignStatus.RUNNING:
             return Carried([f"It is running: {counts.finished} of {campaign.budget.experiments} experiments are done."])
-        if counts.finished >= campaign.budget.experiments and not self.running:
+        done = campaign.status is CampaignStatus.FINISHED and not self.running
+        if done and counts.finished >= campaign.budget.experiments:
             return Carried([f"The budget of {counts.finished} experiments is spent; say how many `more experiments`."])
         void = {d.id: f"{self.who} said later: {text}" for d in self._in_force if d.kind == "stop"}
         directive, _ = self.keep(
@@ -260,7 +269,7 @@ class Orders:
         if instruction.kind == "reject" and not reason:
             raise UsageError(f"why? Say `reject {chosen[0].number} because ...`; the reason becomes a lesson")
         kept, replies = [], []
-        for experiment in chosen:
+        for place, experiment in enumerate(chosen):
             files = self._edited(experiment, str(program)) if program is not None else {}
             decision = approval.Decision(
                 decision="reject" if instruction.kind == "reject" else "edit" if files else "approve",
@@ -268,7 +277,8 @@ class Orders:
                 files=files,
                 who=self.who,
             )
-            directive = approval.directive_for(experiment, decision, text)
+            key = directive_id(self.key, place)
+            directive = approval.directive_for(experiment, decision, text).model_copy(update={"id": key})
             self.archive.add_directive(directive)
             kept.append(directive)
             done = "Rejected" if decision.decision == "reject" else "Approved"
