@@ -15,7 +15,7 @@ from evolver.settings import Settings
 
 
 def export_campaign(name: str, output: Path, as_json: bool) -> None:
-    """Write summary, best program with what it left, every experiment, trial, lesson, directive, model call and program."""
+    """Write summary, best program with what it left, every experiment, trial, lesson, directive, call and program."""
     home = Settings().home
     with open_archive(home) as archive:
         summary = summarise(archive, name)
