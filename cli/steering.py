@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from evolver.memory import Archive
 
 LONGEST = 200
-"""Kinds whose effect can be measured: proposals are made under them."""
 
 
 def directives_of(archive: Archive, name: str) -> list[Directive]:

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from evolver.web import api, pages
 from evolver.web.access import Access
-from evolver.web.guard import Guard
+from evolver.web.guard import HEADERS, Guard
 from evolver.web.resources import Resources, resources_of
 
 
@@ -30,7 +30,7 @@ def _explain(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if "text/html" in request.headers.get("accept", ""):
         return pages.missing(resources_of(request), error.detail, error.status_code)
-    return JSONResponse({"detail": error.detail}, error.status_code)
+    return JSONResponse({"detail": error.detail}, error.status_code, HEADERS)
 
 
 app = create_app(Access())

@@ -11,10 +11,11 @@ from evolver.contracts import SandboxKind, Standing
 from evolver.errors import UnknownName
 from evolver.settings import Settings
 from evolver.web.guard import HEADERS
-from evolver.web.rendering import render, static
+from evolver.web.rendering import packed, render, static
 from evolver.web.resources import Resources, resources_of
 
 TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
+MOST_EXPERIMENTS = 1_000_000_000
 PROTECTED: tuple[SandboxKind, ...] = ("auto", "docker", "bubblewrap")
 
 
@@ -65,30 +66,35 @@ def campaign(request: Request) -> Response:
         tree=tree,
         query=request.query_params,
         version=resources.campaigns.version(name),
-        report=False,
     )
 
 
 def experiment(request: Request) -> Response:
     """One experiment."""
-    resources, name = resources_of(request), request.path_params["name"]
+    resources, name, number = resources_of(request), request.path_params["name"], request.path_params["number"]
+    if number > MOST_EXPERIMENTS:
+        raise HTTPException(404, f"there is no experiment {number}")
     try:
-        view = resources.campaigns.experiment(name, request.path_params["number"])
+        view = resources.campaigns.experiment(name, number)
         version = resources.campaigns.version(name)
     except UnknownName as error:
         raise HTTPException(404, str(error)) from None
-    return page("experiment.html", view=view, version=version, report=False)
+    return page("experiment.html", view=view, version=version)
 
 
 def asset(request: Request) -> Response:
     """A file of the page itself; only those that are named."""
-    name = request.path_params["name"]
+    name, takes = request.path_params["name"], request.headers.get("accept-encoding", "")
+    small = "gzip" in takes
     try:
-        content = static(name)
+        content = packed(name) if small else static(name)
     except FileNotFoundError:
         raise HTTPException(404, "there is no such file") from None
     fresh = "no-cache" if name != "plotly.js" else "max-age=86400"
-    return Response(content, media_type=TYPES[name.rpartition(".")[2]], headers={**HEADERS, "Cache-Control": fresh})
+    headers = {**HEADERS, "Cache-Control": fresh, "Vary": "Accept-Encoding"}
+    if small:
+        headers["Content-Encoding"] = "gzip"
+    return Response(content, media_type=TYPES[name.rpartition(".")[2]], headers=headers)
 
 
 def page(template: str, status: int = 200, **values: object) -> HTMLResponse:

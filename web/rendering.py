@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
@@ -45,6 +46,12 @@ def static(name: str) -> bytes:
     if name not in ("evolver.css", "evolver.js", "chart.js"):
         raise FileNotFoundError(name)
     return (files("evolver.web") / "static" / name).read_bytes()
+
+
+@cache
+def packed(name: str) -> bytes:
+    """The same, compressed. Raises FileNotFoundError."""
+    return gzip.compress(static(name), 6)
 
 
 def number(value: float | None) -> str:

@@ -52,7 +52,7 @@
         y: index.map((i) => (scored ? data.score[i] : floor)),
         text: index.map((i) => wrap(data.idea[i])),
         customdata: index.map((i) => [data.number[i], said(i)]),
-        hovertemplate: "<b>%{customdata[0]}</b> " + label + "<br>%{customdata[1]}<br>%{text}<extra></extra>",
+        hovertemplate: "%{customdata[0]}, " + label + "<br>%{customdata[1]}<br>%{text}<extra></extra>",
         marker: { color: colour(ink), symbol, size, opacity: kind === "not_improved" ? 0.75 : 1, line: { color: colour(ink), width: symbol === "x-thin" ? 1.6 : 0.5 } },
         error_y: bars
           ? {

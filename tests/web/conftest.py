@@ -1,0 +1,51 @@
+"""One server over a made archive, and one browser, for all tests of a process that only read."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.browser import Browser, open_browser
+from tests.serving import Server, serving
+from tests.web.made import make_campaign, make_waiting
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server whose archive has the campaigns `long` (finished), `waits` (asks for approval) and `hostile`."""
+    home = tmp_path_factory.mktemp("served")
+    make_campaign(home, "long", 130, hostile=False)
+    make_campaign(home, "hostile", 60)
+    make_campaign(home, "waits", 12, hostile=False)
+    make_waiting(home, "waits")
+    with serving(home) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """A browser of this process; it fails, and does not skip, where there is none."""
+    with open_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def browser(chromium: Browser) -> Browser:
+    """The browser with a wide, light window and an empty console."""
+    chromium.shape()
+    chromium.get("about:blank")
+    chromium.complaints()
+    return chromium
+
+
+@pytest.fixture
+def slow(quadratic: Path, tmp_path: Path) -> Path:
+    """The quadratic task with a program that takes a third of a second, so that there is something to watch."""
+    task = tmp_path / "quadratic"
+    shutil.copytree(quadratic, task)
+    program = task / "baseline" / "program.py"
+    program.write_text("import time\n" + program.read_text().replace("    x = east()", "    time.sleep(0.3)\n    x = east()"))
+    return task
