@@ -4,6 +4,7 @@ import json
 import random
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 
 @dataclass(frozen=True)
@@ -191,8 +192,9 @@ def code(context: Context) -> str:
     for _ in range(rng.randint(5, 16)):
         make, one, two, number = rng.randrange(3), name(), name(), rng.randint(0, 512)
         if make == 0:
-            lines.append(f"def {one}(self, {two}={number}):\n    for item in {two}:\n        if item.{one} > {number}:\n"
-                         f"            return self.{name()}[item]\n    return None\n")
+            lines.append(f"def {one}(self, {two}={number}):\n    for item in {two}:\n"
+                         f"        if item.{one} > {number}:\n            return self.{name()}[item]\n"
+                         "    return None\n")
         elif make == 1:
             lines.append(f"function {one}({two}) {{\n  var {name()} = document.getElementById('{two}');\n"
                          f"  if ({two} == {number}) {{ return {name()}; }}\n}}\n")
@@ -295,7 +297,7 @@ def word_chain(text: str, context: Context) -> str:
     rng = context.rng
     words = " ".join([text, *rng.sample(context.passages, min(20, len(context.passages)))]).split()
     after: dict[str, list[str]] = {}
-    for word, following in zip(words, words[1:], strict=False):
+    for word, following in pairwise(words):
         after.setdefault(word, []).append(following)
     made = [rng.choice(words)]
     while len(made) < 250:

@@ -37,6 +37,13 @@ class ByteModel:
             probability = np.where(known, mixed, probability)
         return np.log2(probability)[back]
 
+    def log2_of_ends(self, fragments: list[tuple[bytes, bytes]]) -> np.ndarray:
+        """log2 of the probability of the second part of each fragment given the first, shape (len(fragments),)."""
+        known = [(before[-(ORDER - 1):], end) for before, end in fragments]
+        sums = np.concatenate(([0.0], np.cumsum(self.log2(b"".join(before + end for before, end in known)))))
+        ends = np.cumsum([len(before) + len(end) for before, end in known])
+        return sums[ends] - sums[ends - np.array([len(end) for _, end in known])]
+
 
 def _windows(array: np.ndarray, size: int) -> np.ndarray:
     """Each run of `size` bytes as one number."""
