@@ -39,7 +39,7 @@ class ByteModel:
 
     def log2_of_ends(self, fragments: list[tuple[bytes, bytes]]) -> np.ndarray:
         """log2 of the probability of the second part of each fragment given the first, shape (len(fragments),)."""
-        known = [(before[-(ORDER - 1):], end) for before, end in fragments]
+        known = [(before[-(ORDER - 1):].rjust(ORDER - 1, b"\0"), end) for before, end in fragments]
         sums = np.concatenate(([0.0], np.cumsum(self.log2(b"".join(before + end for before, end in known)))))
         ends = np.cumsum([len(before) + len(end) for before, end in known])
         return sums[ends] - sums[ends - np.array([len(end) for _, end in known])]
