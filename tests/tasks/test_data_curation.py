@@ -123,8 +123,8 @@ def test_text_of_the_pool_is_kept_whatever_was_repaired(parts: Callable[[str], A
     for text in repaired:
         assert only_supported(text.encode(), raw) == (text.encode(), 0.0)
     # One misread word in a long text is a repair, too.
-    text = ("\n".join([*repaired * 3, raw[3].replace("tlie", "the")])).encode()
-    assert only_supported(text, raw) == (text, 0.0)
+    long = "\n".join([*repaired * 3, raw[3].replace("tlie", "the")]).encode()
+    assert only_supported(long, raw) == (long, 0.0)
 
 
 def test_text_from_elsewhere_is_cut_out(parts: Callable[[str], Any]) -> None:

@@ -11,7 +11,7 @@ import re
 import numpy as np
 
 RUN = 16
-"""Letters of a run: about four words. Of a book that is not in the pool, one letter in twelve stands in such a run."""
+"""Letters of a run: about four words. Of a book outside the pool, one letter in twenty-three stands in such a run."""
 REPAIR = 3
 """Most letters between two supported runs that count as a repair, such as a misread word put right."""
 REPAIRS = 0.01

@@ -27,7 +27,7 @@ class Size:
 
 
 FULL = Size(layers=6, width=384, heads=6, context=256, batch=64, steps=1200)
-"""10.9 million parameters; 20 million bytes, about a dozen times the budget."""
+"""10.8 million parameters; 20 million bytes, about a dozen times the budget."""
 
 
 class Block(nn.Module):
