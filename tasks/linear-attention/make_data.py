@@ -25,7 +25,7 @@ STRETCH = 10 * (CONTEXT + 1)
 EVERY = 5
 PLAIN = {"“": '"', "”": '"', "‘": "'", "’": "'", "—": "--", "–": "-", "\ufeff": "", "\t": " "}
 KEYS = VALUES = 64
-POOLS = {"short": (1200, 24, 48), "long": (400, 32, 96), "full": (1000, 64, 160), "full_long": (400, 64, 320)}
+POOLS = {"small": (800, 32, 96), "small_long": (200, 48, 144), "large": (600, 64, 160), "large_long": (200, 64, 320)}
 """Name: sequences, keys in each, bindings in each."""
 
 

@@ -63,7 +63,7 @@ def test_no_hidden_window_is_trained_on() -> None:
 
 def test_recall_answers_are_the_latest_values() -> None:
     with np.load(ROOT / "private" / "answers.npz") as answers:
-        for name in ("recall_short", "recall_full"):
+        for name in ("recall_small", "recall_large"):
             wanted = answers[name][:5]
             for row, latest in zip(hidden(name)[:5].tolist(), wanted.tolist(), strict=True):
                 bound = dict(zip(row[: -len(latest) : 2], row[1 : -len(latest) : 2], strict=True))
@@ -270,7 +270,7 @@ def test_probabilities_add_up_whatever_is_claimed(judge: Callable[..., dict[str,
         (lambda said, truth: said["text"].__setitem__((0, 0), np.nan), {}, "not finite"),
         (lambda said, truth: said["text"].__setitem__((0, 0), np.inf), {}, "not finite"),
         (lambda said, truth: said.update(text=said["text"][:-1]), {}, "has shape"),
-        (lambda said, truth: said.update(recall_short=said["recall_short"].astype("float32")), {}, "holds float32"),
+        (lambda said, truth: said.update(recall_small=said["recall_small"].astype("float32")), {}, "holds float32"),
         (lambda said, truth: said.pop("unseen"), {}, "holds"),
         (lambda said, truth: None, {"fitness": 1.0}, "other names"),
         (lambda said, truth: None, {"parameters": "1"}, "no number"),

@@ -17,7 +17,7 @@ BYTES, RECALL = 256, KEYS + VALUES
 """Vocabularies: of text, and of recall, where keys come before values."""
 WARMUP, FLOOR = 0.1, 0.05
 """Share of the steps over which the rate rises; share of the rate that is left at the end."""
-EASY, FEWEST = 0.6, 2
+EASY, FEWEST = 0.5, 2
 """Share of the steps over which recall questions grow to their size; keys in the first."""
 DECAY, CLIP, BETAS = 0.1, 1.0, (0.9, 0.95)
 
