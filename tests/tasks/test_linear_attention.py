@@ -361,3 +361,37 @@ def test_the_full_stage_runs_in_two_processes(tmp_path: Path) -> None:
     (trial,) = json.loads(saved.read_text())["trials"]
     assert trial["status"] == "ok"
     assert 0.0 < trial["metrics"]["bits_per_byte"] < 12.0
+
+
+# The notes
+
+
+def test_every_technique_of_the_notes_fits_the_baseline_and_keeps_the_rules(
+    load_file: LoadFile, public: Callable[[str], ModuleType], tmp_path: Path
+) -> None:
+    from evolver.agents.offline import Library, Operators
+    from evolver.memory.notes import read_notes
+
+    library = Library.from_notes(read_notes([ROOT / "notes"], TASK.name))
+    operators = Operators(library, TASK.spec.program.entry, TASK.baseline())
+    recipes = operators.techniques_for(TASK.baseline())
+    offered = {str(recipe["technique"]) for recipe in recipes}
+    assert {name for name in library.techniques if name.partition("@")[0] not in HELPERS} <= offered
+    assert len(offered) >= 10
+    probes, model, plain = public("probes"), public("language_model"), public("plain_torch")
+    plan = SETTINGS["proxy"]["text"]
+    size = {name: plan[name] for name in ("width", "layers", "heads")}
+    for number, name in enumerate(sorted(offered)):
+        recipe = next(recipe for recipe in recipes if recipe["technique"] == name)
+        child = operators.apply(recipe, TASK.baseline(), {})
+        assert operators.check(child) == []
+        path = tmp_path / f"child{number}.py"
+        path.write_text(child.files["mixer.py"])
+        assert plain.faults(path.read_text()) == [], name
+        mixer = load_file(path).Mixer
+        probes.check_mixer(mixer, 32, 2, seed=0)
+        probes.check_size(model.LanguageModel(256, make_mixer=mixer, seed=0, **size), **size)
+
+
+HELPERS = {"decayed_delta_rule", "decayed_sum"}
+"""Functions of the notes that only others call."""

@@ -72,17 +72,20 @@ class Output(nn.Module):
 
 def make_inputs(width, heads):
     """The module that makes q, k and v of x."""
-    return Inputs(width, heads)
+    inputs = Inputs(width, heads)
+    return inputs
 
 
 def make_memory(width, heads):
     """The module that stores k -> v and reads with q."""
-    return GatedDeltaMemory(width, heads)
+    memory = GatedDeltaMemory(width, heads)
+    return memory
 
 
 def make_output(width, heads):
     """The module that turns readings o, shaped as v, into the mixer's output."""
-    return Output(width, heads)
+    output = Output(width, heads)
+    return output
 
 
 def split(x, heads):
