@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from evolver.agents.coder import OfflineCoder
-from evolver.agents.offline import Recipe
+from evolver.agents.offline import Outcome, Recipe
 from evolver.agents.offline.bandit import OperatorBandit
 from evolver.agents.recall import Recall, recall
 from evolver.agents.steering.guidance import FOCUS_DRAWS, Guidance
@@ -29,6 +29,10 @@ GIVE_UP = 3
 """Tries without any reward after which a technique waits for the bandit instead of being swept over new skeletons."""
 EXPLORATION = 0.5
 """Of the bandit over operators: rewards are rare, and the paper's bound would keep it near uniform for long."""
+HISTORY = 300
+"""Newest experiments that a tuner learns from."""
+SAMPLED = 0.4
+"""Share of experiments in which a campaign with a tuner tunes its best program, beside those that credit gives."""
 MISSES = 1
 """Draws by one operator, or on one parent, that may come to nothing before a proposal looks elsewhere."""
 MATES = 3
@@ -146,6 +150,10 @@ class OfflineResearcher:
 
     def _draws(self, outlook: Outlook) -> Iterator[Draw]:
         """Draws in the order in which they are to be looked at; those in focus come first."""
+        if self._workspace.samples and outlook.rng.random() < SAMPLED:
+            draw = self._change(Operator.TUNE, outlook.start or outlook.pool[0], outlook.pool, outlook.rng)
+            if draw is not None and not self._is_avoided(draw, outlook):
+                yield draw
         if outlook.focused:
             for _ in range(FOCUS_DRAWS):
                 draw = self._in_focus(outlook)
@@ -306,10 +314,27 @@ class OfflineResearcher:
             others=[self._workspace.program(mate) for mate in mates],
             sigma=_sigma(parent),
             parent_recipe=parent.proposal.recipe if parent.proposal else None,
+            history=self._history() if operator is Operator.TUNE else (),
         )
         if recipe is None:
             return None
         return Draw(operator, parent, recipe, tuple(mate for mate in mates if mate.program == recipe.get("other")))
+
+    def _history(self) -> list[Outcome]:
+        """What became of the newest programs, oldest first, where the campaign's tuner asks.
+
+        Failures count where constants alone were changed: others have other causes.
+        """
+        workspace = self._workspace
+        if not workspace.samples:
+            return []
+        newest = workspace.archive.counts(workspace.name).leased - HISTORY
+        return [
+            Outcome(workspace.program(e), e.score, e.finished is not None)
+            for e in workspace.archive.experiments(workspace.name, after=max(newest, -1))
+            if e.program is not None
+            and (e.score is not None or e.finished is None or (e.proposal and e.proposal.operator is Operator.TUNE))
+        ]
 
     def _repair(self, failed: Experiment, rng: random.Random) -> Draw | None:
         trials = self._workspace.archive.trials(failed.id)

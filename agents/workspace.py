@@ -57,6 +57,11 @@ class Workspace:
         return self.campaign.stage
 
     @cached_property
+    def samples(self) -> bool:
+        """Whether constants are sampled by what others scored."""
+        return self.campaign.tuner != "evolution"
+
+    @cached_property
     def reuses_trials(self) -> bool:
         """Whether trials of the same program in other campaigns count here."""
         return self.campaign.reuses_trials
@@ -72,11 +77,13 @@ class Workspace:
     @cached_property
     def operators(self) -> Operators:
         """Program-search operators over this campaign's notes."""
-        from evolver.agents.offline import Blocks, Library, Operators
+        from evolver.agents.offline import Blocks, Library, Operators, Tuner
 
         library, program = Library.from_notes(self.archive.notes(self.task.name)), self.task.spec.program
-        baseline = self.task.baseline()
-        return Operators(library, program.entry, baseline, Blocks(baseline) if program.blocks else None)
+        baseline, kind = self.task.baseline(), self.campaign.tuner
+        blocks = Blocks(baseline) if program.blocks else None
+        tuner = None if kind == "evolution" else Tuner(kind, self.task.metric.direction)
+        return Operators(library, program.entry, baseline, blocks, tuner)
 
     def renew_notes(self) -> None:
         """Read the notes again when techniques are next looked for."""

@@ -94,6 +94,9 @@ def run(
     parents: Annotated[
         str, typer.Option("--parents", help="Parent selection: ucb1, greedy, random or islands.")
     ] = "ucb1",
+    tuner: Annotated[
+        str, typer.Option("--tuner", help="What chooses constants offline: evolution, optuna:tpe or optuna:cmaes.")
+    ] = "evolution",
     recall: Annotated[
         bool, typer.Option("--recall/--no-recall", help="Use lessons of earlier campaigns on this task.")
     ] = True,
@@ -122,6 +125,7 @@ def run(
             stage=stage,
             seed=seed,
             parents=parents,
+            tuner=tuner,
             recall=recall,
             compare=compare,
             team=team,
@@ -324,6 +328,18 @@ def task_new(
     from evolver.cli.tasks import make_task
 
     make_task(name, json)
+
+
+@task_app.command("import")
+def task_import(
+    source: Annotated[str, typer.Argument(help="Folder of OpenEvolve, ShinkaEvolve or ASI-Evolve.")],
+    folder: Annotated[str, typer.Argument(help="Folder for the task; must be absent or empty.")],
+    json: Json = False,
+) -> None:
+    """Write the task that another system's folder is run as, to go on from; `evolver run` needs no such step."""
+    from evolver.cli.tasks import import_task
+
+    import_task(source, folder, json)
 
 
 @memory_app.command("rebuild")

@@ -39,6 +39,7 @@ class RunOptions:
     stage: str = ""
     seed: int = 0
     parents: str = "ucb1"
+    tuner: str = "evolution"
     recall: bool = True
     compare: bool = False
     team: str | None = None
@@ -136,6 +137,7 @@ def _context(options: RunOptions, **given: Any) -> Context:
         "stage": options.stage,
         "seed": options.seed,
         "parents": options.parents,
+        "tuner": options.tuner,
         "recall": options.recall,
         "notes": options.notes,
         "team": team_choice(options.team),

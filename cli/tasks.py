@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -84,6 +85,23 @@ async def _checked(task: Task, kind: SandboxKind, stage: str) -> list[Finding]:
             return await check(task, sandbox, Path(scratch), stage)
         finally:
             await sandbox.close()
+
+
+def import_task(source: str, folder: str, as_json: bool) -> None:
+    """Write the task that a foreign folder is run as into a folder of its own."""
+    target = Path(folder)
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise UsageError(f"{target} exists already; choose another name or remove it")
+    task = load_task(source)
+    if not task.warnings:
+        raise UsageError(f"{source} is a task of Evolver already; copy its folder")
+    shutil.copytree(task.root, target, dirs_exist_ok=True)
+    files = sorted(str(path) for path in target.rglob("*") if path.is_file())
+    if as_json:
+        print(json.dumps({"task": task.name, "files": files}))
+        return
+    print(f"Wrote {len(files)} files to {target}/. Next: have harness.py save what the program makes, measure it in "
+          f"judge.py, and\n  evolver task check {target}")
 
 
 def make_task(name: str, as_json: bool) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from evolver.contracts import CAMPAIGN_NAME, SandboxKind, TeamKind
+from evolver.contracts import CAMPAIGN_NAME, SandboxKind, TeamKind, TunerKind
 from evolver.settings import Settings
 
 
@@ -44,6 +44,9 @@ class Context(BaseModel):
     seed: int = Field(0, title="Seed", description="Seed of the search")
     parents: Literal["ucb1", "greedy", "random", "islands"] = Field(
         "ucb1", title="Parent selection", description="How a parent is chosen from the pool"
+    )
+    tuner: TunerKind = Field(
+        "evolution", title="Tuner", description="What chooses constants: evolution, optuna:tpe or optuna:cmaes"
     )
     recall: bool = Field(True, title="Recall", description="Use lessons of earlier campaigns on the same task")
     notes: tuple[str, ...] = Field((), title="Notes", description="Extra note files or folders")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from evolver.contracts import Budget, Campaign, Record, TeamKind
+from evolver.contracts import Budget, Campaign, Record, TeamKind, TunerKind
 from evolver.errors import UsageError
 from evolver.graph.context import Context
 from evolver.settings import Settings
@@ -62,6 +63,13 @@ def check_staff(staff: Staff, budget: Budget, context: Context) -> None:
     refuse_secrets([staff.base_url], "--base-url")
     choices = parse_models(staff.models, staff.base_url)
     check_models(choices, ROLES, budget, Settings(home=context.home))
+
+
+def check_tuner(tuner: TunerKind) -> None:
+    """Look whether the packages of a tuner are there. Raises UsageError that says what to install."""
+    needs = {"evolution": (), "optuna:tpe": ("optuna",), "optuna:cmaes": ("optuna", "cmaes")}[tuner]
+    if missing := [name for name in needs if importlib.util.find_spec(name) is None]:
+        raise UsageError(f"--tuner {tuner} needs {' and '.join(missing)}: pip install 'evolver[tune]'")
 
 
 class Crew(NamedTuple):

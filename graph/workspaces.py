@@ -16,7 +16,7 @@ from evolver.graph.context import Context
 from evolver.graph.floor import Floor
 from evolver.graph.losses import Losses
 from evolver.graph.recording import open_replay_memory, recorded_places
-from evolver.graph.staffing import assemble, check_staff, staff_for
+from evolver.graph.staffing import assemble, check_staff, check_tuner, staff_for
 
 if TYPE_CHECKING:
     from evolver.agents.team import Team
@@ -161,6 +161,7 @@ def register(context: Context) -> Campaign:
         )
         staff = staff_for(context)
         check_staff(staff, budget, context)
+        check_tuner(context.tuner)
         campaign = Campaign(
             name=context.campaign or archive.free_name(task.name),
             task=_reference(context.task),
@@ -172,6 +173,7 @@ def register(context: Context) -> Campaign:
             sandbox=context.sandbox,
             recall=context.recall,
             parents=context.parents,
+            tuner=context.tuner,
             notes=tuple(str(Path(note).absolute()) for note in context.notes),
             budget=budget,
             approve_above=context.approve_above,

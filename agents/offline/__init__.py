@@ -9,7 +9,8 @@ from evolver.agents.offline.blocks import Blocks
 from evolver.agents.offline.fragments import Library, Technique
 from evolver.agents.offline.operators import Operators
 from evolver.agents.offline.recipes import Recipe
+from evolver.agents.offline.sampling import Outcome, Tuner
 from evolver.agents.offline.skeleton import skeleton
 from evolver.agents.offline.source import CannotApply
 
-__all__ = ["Blocks", "CannotApply", "Library", "Operators", "Recipe", "Technique", "skeleton"]
+__all__ = ["Blocks", "CannotApply", "Library", "Operators", "Outcome", "Recipe", "Technique", "Tuner", "skeleton"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping
 
+from evolver.agents.offline.constants import literals
+from evolver.agents.offline.source import is_python
 from evolver.contracts import Program
 from evolver.errors import TaskError
 from evolver.tasks.blocks import fixed, has_blocks, pieces
@@ -33,6 +35,19 @@ class Blocks:
             if found != wanted:
                 yield f"{path}: {_difference(wanted, found)}"
 
+    def outside(self, program: Program) -> list[tuple[str, int]]:
+        """Numbers of a program that must stay, by file and place among the file's numbers. Raises CannotApply."""
+        found = []
+        for path, text in program.files.items():
+            inside = [False] * (text.count("\n") + 1) if path in self._whole else _inside(text)
+            if is_python(path):
+                found += [
+                    (path, index)
+                    for index, constant in enumerate(literals(text))
+                    if not inside[text.count("\n", 0, constant.start)]
+                ]
+        return found
+
     def confined(self, files: Mapping[str, str]) -> dict[str, str]:
         """The files with lines that were added before the first block, such as imports, moved into it."""
         return {path: self._moved(path, text) if path in self._fixed else text for path, text in files.items()}
@@ -59,6 +74,11 @@ class Blocks:
             *(line for piece in found[2:] for line in piece),
         ]
         return "\n".join(inner) + "\n"
+
+
+def _inside(text: str) -> list[bool]:
+    """Whether each line stands inside a block."""
+    return [place % 2 == 1 for place, piece in enumerate(pieces(text)) for _ in piece]
 
 
 def _difference(wanted: list[list[str]], found: list[list[str]]) -> str:

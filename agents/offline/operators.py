@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from evolver.agents.offline.blocks import Blocks
 from evolver.agents.offline.checks import check, missing_entries
-from evolver.agents.offline.constants import change_constants, draw_tune
+from evolver.agents.offline.constants import SIGMA, change_constants, draw_tune
 from evolver.agents.offline.crossover import apply_crossover, draw_crossover
 from evolver.agents.offline.fragments import Library
 from evolver.agents.offline.placements import Placement, apply_draft, apply_rewrite, placements
@@ -25,6 +25,7 @@ from evolver.agents.offline.recipes import (
     read_recipe,
 )
 from evolver.agents.offline.repair import apply_repair, draw_repair
+from evolver.agents.offline.sampling import Outcome, Tuner, draw_sampled
 from evolver.agents.offline.source import CannotApply, is_python, parse
 from evolver.agents.offline.statements import apply_ablate, apply_change, draw_ablate, draw_edit
 from evolver.contracts import Operator, Program, Trial
@@ -46,16 +47,22 @@ class Operators:
     """
 
     def __init__(
-        self, library: Library, entry: Sequence[str], baseline: Program | None = None, blocks: Blocks | None = None
+        self,
+        library: Library,
+        entry: Sequence[str],
+        baseline: Program | None = None,
+        blocks: Blocks | None = None,
+        tuner: Tuner | None = None,
     ) -> None:
         """`entry` lists `file:name` that must stay; with a baseline they must keep its required parameters too.
 
-        With `blocks`, nothing outside them may change.
+        With `blocks`, nothing outside them may change. With a `tuner`, constants are sampled where enough is known.
         """
         self.library = library
         self._entry = tuple(entry)
         self._baseline = baseline
         self._blocks = blocks
+        self._tuner = tuner
 
     def techniques_for(self, program: Program) -> list[Recipe]:
         """Every place of every technique: the best of each first, then the alternatives, then those called already."""
@@ -75,12 +82,18 @@ class Operators:
         sigma: float | None = None,
         failure: Trial | None = None,
         parent_recipe: Recipe | None = None,
+        history: Sequence[Outcome] = (),
     ) -> Recipe | None:
         """A random recipe, or None when the operator has nothing to offer here.
 
         `others` are the partners of a crossover; `sigma` is the step size that the parent arrived at (by default its
         recipe's); a repair needs the `failure` and wants the failed program's own recipe as `parent_recipe`.
+        `history` holds programs of the same structure with their scores, for a tuner that samples.
         """
+        if operator is Operator.TUNE and history:
+            sampled = self._sampled(program, rng, sigma if sigma is not None else _sigma(parent_recipe), history)
+            if sampled is not None:
+                return _json(sampled)
         for _ in range(1 if self._blocks is None else DRAWS):
             recipe = self._drawn(operator, program, rng, others, sigma, failure, parent_recipe)
             partners = {other.id: other for other in others}
@@ -118,6 +131,24 @@ class Operators:
         except CannotApply:
             return None
         return None if recipe is None else _json(recipe)
+
+    def _sampled(
+        self, program: Program, rng: random.Random, sigma: float | None, history: Sequence[Outcome]
+    ) -> Tune | None:
+        if self._tuner is None:
+            return None
+        try:
+            return draw_sampled(
+                self._tuner.kind,
+                program,
+                history,
+                self._tuner.direction,
+                rng,
+                sigma=SIGMA if sigma is None else sigma,
+                outside=[] if self._blocks is None else self._blocks.outside(program),
+            )
+        except CannotApply:
+            return None
 
     def _stays_inside(self, recipe: Recipe, program: Program, others: Mapping[str, Program] | None = None) -> bool:
         """Whether a recipe can be applied and changes marked blocks alone."""

@@ -24,6 +24,8 @@ SandboxKind = Literal["auto", "docker", "bubblewrap", "none"]
 """Where programs run; `none` protects nothing."""
 TeamKind = Literal["offline", "llm", "hybrid"]
 """Who proposes and writes programs: search operators, language models, or both."""
+TunerKind = Literal["evolution", "optuna:tpe", "optuna:cmaes"]
+"""What chooses the constants of programs that are tuned offline."""
 
 
 class Record(BaseModel):
@@ -328,6 +330,8 @@ class Campaign(Record):
     """Whether lessons of earlier campaigns on the same task are used."""
     parents: Literal["ucb1", "greedy", "random", "islands"] = "ucb1"
     """How a parent is chosen from the pool."""
+    tuner: TunerKind = "evolution"
+    """What chooses constants."""
     notes: tuple[str, ...] = ()
     """Extra note files or folders."""
     team: TeamKind = "offline"

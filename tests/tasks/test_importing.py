@@ -170,6 +170,15 @@ def test_packages_that_are_missing_are_named(ladder: Path, cli: Callable[..., An
     assert "Traceback" not in refused.stderr
 
 
+def test_the_task_can_be_taken_away_to_be_hardened(cli: Callable[..., Any], tmp_path: Path) -> None:
+    cli("task", "import", STAIRCASE, tmp_path / "own")
+    own = load_task(tmp_path / "own")
+    assert own.version == load_task(STAIRCASE).version
+    assert own.warnings == ()
+    assert "exists already" in cli("task", "import", STAIRCASE, tmp_path / "own", check=2).stderr
+    assert "a task of Evolver already" in cli("task", "import", "circle-packing", tmp_path / "new", check=2).stderr
+
+
 def test_a_change_of_the_folder_changes_the_task(ladder: Path) -> None:
     first = load_task(ladder)
     assert load_task(ladder).version == first.version
