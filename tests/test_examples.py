@@ -1,0 +1,53 @@
+"""Every example and the notebook run as a reader would run them, in an empty folder."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from tests.conftest import ROOT
+
+EXAMPLES = ROOT / "examples"
+EXPECTED = {
+    "improve.py": (["6"], "squared_distance: 8.73 ->"),
+    "follow.py": (["6"], "done: experiment"),
+    "steer.py": (["12", "east"], "“focus on east” was given to"),
+    "approve.py": (["3"], "  reject"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(p.name for p in EXAMPLES.glob("*.py")))
+def test_an_example(name: str, tmp_path: Path, quadratic: Path) -> None:
+    words, expected = EXPECTED[name]
+    environment = {**os.environ, "EVOLVER_HOME": str(tmp_path / "home")}
+    result = subprocess.run(
+        [sys.executable, EXAMPLES / name, str(quadratic), *words],
+        check=False,
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert result.returncode == 0, result.stderr
+    assert expected in result.stdout, result.stdout
+
+
+@pytest.mark.slow
+def test_the_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EVOLVER_HOME", str(tmp_path / "home"))
+    notebook = nbformat.read(EXAMPLES / "tour.ipynb", as_version=4)  # type: ignore[no-untyped-call]
+    NotebookClient(notebook, timeout=100, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute()
+    said = "\n".join(
+        output.get("text", "") for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs
+    )
+    assert "held-out" in said
+    assert "is the best" in said
+    assert "was given to" in said
