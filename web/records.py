@@ -49,6 +49,8 @@ class CampaignLine(Record):
     finished: int
     budget: int
     trials: int
+    waiting: int
+    """Experiments that wait for a person."""
     updated: datetime
 
 

@@ -106,6 +106,7 @@ class Campaigns:
             finished=counts.finished,
             budget=campaign.budget.experiments,
             trials=sum(counts.trials.values()),
+            waiting=len(waiting(archive, name)),
             updated=newest[0].when if newest else campaign.created,
         )
 

@@ -15,12 +15,14 @@ from tests.web.made import make_campaign, make_waiting
 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server whose archive has the campaigns `long` (finished), `waits` (asks for approval) and `hostile`."""
+    """A server whose archive has the campaigns `long` (finished), `waits` and `asks` (for approval) and `hostile`."""
     home = tmp_path_factory.mktemp("served")
     make_campaign(home, "long", 130, hostile=False)
     make_campaign(home, "hostile", 60)
     make_campaign(home, "waits", 12, hostile=False)
-    make_waiting(home, "waits")
+    make_campaign(home, "asks", 12, hostile=False)
+    for name in ("waits", "asks"):
+        make_waiting(home, name)
     with serving(home) as server:
         yield server
 

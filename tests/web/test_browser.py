@@ -132,7 +132,7 @@ def test_campaigns_of_other_processes_are_live(browser: Browser, served: Server,
 
 
 def test_an_approval_is_given_and_refused_on_the_page(browser: Browser, served: Server) -> None:
-    browser.get(f"{served.url}/evolver/waits")
+    browser.get(f"{served.url}/evolver/asks")
     assert "Experiment 13 waits for you" in words(browser, ".asks") and "2400 s in 8 trials" in words(browser, ".asks")
     one(browser, ".asks summary").click()
     assert "RATE" in words(browser, ".asks .diff")
@@ -143,7 +143,7 @@ def test_an_approval_is_given_and_refused_on_the_page(browser: Browser, served: 
     reject.click()
     until(lambda: not browser.find_elements(By.CSS_SELECTOR, ".asks"), "the question goes away")
     with open_archive(served.home) as archive:
-        said = archive.directives("waits")[-1]
+        said = archive.directives("asks")[-1]
     assert said.kind == "reject" and said.arguments == {"experiment": 13, "reason": "it is too dear"}
 
 

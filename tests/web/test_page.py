@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ def test_the_list_says_where_each_campaign_stands(served: Server) -> None:
     low, high = lines["long"]["best_interval"]
     assert low < lines["long"]["best"] < high
     page = served.ask("/evolver").text
+    assert lines["waits"]["waiting"] == 1 and lines["long"]["waiting"] == 0
+    assert page.count("1 waits for you") == sum(line["waiting"] for line in lines.values())
     for name in lines:
         assert f'href="/evolver/{name}"' in page
 
@@ -99,7 +102,7 @@ def test_an_experiment_shows_its_diff_trials_verdict_and_call(served: Server) ->
     page = served.ask("/evolver/long/9").text
     assert f"Changes against experiment {parent.number}" in page
     rows = re.findall(r'<tr class="(added|removed)">.*?<td class="code">(.*?)</td></tr>', page)
-    plain = [(kind, text.replace("&#34;", '"').replace("&lt;", "<").replace("&gt;", ">").replace("&#39;", "'")) for kind, text in rows]
+    plain = [(kind, unescape(text)) for kind, text in rows]
     assert {text for kind, text in plain if kind == "added"} == new - old
     assert {text for kind, text in plain if kind == "removed"} == old - new
     assert f'rmse <span class="num">{experiment.score:.6g}</span>' in page
@@ -133,7 +136,7 @@ def test_a_name_in_the_address_is_text(served: Server) -> None:
 def test_what_is_not_there_is_said(served: Server, path: str) -> None:
     page = served.ask(path, headers={"Accept": "text/html"})
     assert page.status == 404 and "All campaigns" in page.text
-    assert served.ask(path).json()["detail"] in page.text
+    assert served.ask(path).json()["detail"] in unescape(page.text)
 
 
 def test_the_plotting_library_is_sent_compressed_to_whom_it_may(served: Server) -> None:

@@ -104,7 +104,8 @@
     const near = document.getElementById("near-best").checked;
     const view = range(log, near);
     const floor = log ? 10 ** (view[0] + 0.03 * (view[1] - view[0])) : view[0] + 0.03 * (view[1] - view[0]);
-    const span = data.number[data.number.length - 1] ?? 1;
+    const span = Math.max(10, data.number[data.number.length - 1] ?? 0);
+    const blank = data.score.every((score) => score === null);
     const axis = { gridcolor: colour("--line"), zeroline: false, linecolor: colour("--line"), tickcolor: colour("--line"), automargin: true };
     const layout = {
       uirevision: `${log ? "log" : "linear"} ${near} ${Math.ceil(span / 10)}`,
@@ -112,8 +113,9 @@
       plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: colour("--soft") },
       margin: { l: 56, r: 12, t: 8, b: 40 },
-      xaxis: { ...axis, title: { text: "experiment", standoff: 8 }, showgrid: false, range: [-0.02 * span - 0.4, 1.02 * span + 0.4] },
-      yaxis: { ...axis, title: { text: `${data.metric} (${data.direction})`, standoff: 8 }, type: log ? "log" : "linear", range: view },
+      xaxis: { ...axis, title: { text: "experiment", standoff: 8 }, showgrid: false, tickformat: "d", range: [-0.02 * span - 0.4, 1.02 * span + 0.4] },
+      yaxis: { ...axis, title: { text: `${data.metric} (${data.direction})`, standoff: 8 }, type: log ? "log" : "linear", range: view, visible: !blank },
+      annotations: blank ? [{ text: "no score yet", showarrow: false, xref: "paper", yref: "paper", x: 0.5, y: 0.5 }] : [],
       showlegend: false,
       modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("--soft"), activecolor: colour("--accent") },
       hovermode: "closest",
@@ -124,6 +126,7 @@
     place.classList.remove("plain");
     window.Plotly.react(place, traces(floor), layout, config).then(() => {
       place.dataset.points = String(data.number.length);
+      performance.mark("chart");
       if (place.dataset.listens) return;
       place.dataset.listens = "yes";
       place.on("plotly_click", (event) => {
