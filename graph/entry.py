@@ -21,6 +21,7 @@ from evolver.graph.context import Context
 from evolver.graph.lock import campaign_lock
 from evolver.graph.pickup import impatient
 from evolver.graph.workspaces import Office, Workspaces, open_archive
+from evolver.settings import Settings
 
 # The archive is called directly, in milliseconds; `langgraph dev` would refuse every such call. The server reads this
 # after it has imported the graphs.
@@ -111,6 +112,8 @@ async def _run(given: object) -> AsyncIterator[CampaignGraph]:
     if isinstance(given, dict) and (unknown := given.keys() - Context.model_fields):
         known = ", ".join(Context.model_fields)
         raise RunRefused(f"the context has no field {', '.join(sorted(unknown))}; it has {known}")
+    if isinstance(given, dict) and given.get("sandbox") == "none" and Settings().sandbox != "none":
+        raise RunRefused("sandbox `none` protects nothing; it can be chosen on the command line alone")
     offices, failed = ServedWorkspaces(), None
     try:
         yield build_graph(offices).with_config(recursion_limit=STEPS)

@@ -287,6 +287,10 @@ def test_a_cut_request_harms_nobody(served: Server) -> None:
     assert served.ask("/api/campaigns").status == 200
 
 
-def test_campaigns_that_protect_nothing_are_not_started_from_the_page(served: Server, slow: Path) -> None:
+def test_campaigns_that_protect_nothing_are_not_started_over_the_network(served: Server, slow: Path) -> None:
+    before = _state(served)[0]
     answer = served.ask("/api/campaigns", "POST", content={"task": str(slow), "sandbox": "none"})
     assert answer.status == 409 and "command line alone" in answer.json()["detail"]
+    run = {"assistant_id": "campaign", "input": {}, "context": {"task": str(slow), "sandbox": "none"}}
+    assert "command line alone" in served.ask("/runs/wait", "POST", content=run).text
+    assert _state(served)[0] == before
