@@ -32,6 +32,14 @@ def directives_json(archive: Archive, name: str) -> list[dict[str, Any]]:
     ]
 
 
+def _came_of(directive: Directive) -> str:
+    """The outcome in one line; of an ablation, its most valuable part too."""
+    head, _, rest = directive.outcome.partition("\n")
+    if directive.kind != "ablate" or not rest:
+        return head
+    return f"{head.partition(' Without one change')[0]} Most of it: {rest.partition(chr(10))[0].strip()}"
+
+
 def _short(text: str) -> str:
     """The first line, as much of it as a row can take."""
     line = text.partition("\n")[0]
@@ -48,7 +56,7 @@ def directives_table(archive: Archive, name: str) -> Table | None:
         table.add_column(column, no_wrap=True, justify="right" if column in ("no.", "experiments") else "left")
     table.add_column("said, and what came of it", overflow="fold", ratio=1)
     for d in known:
-        effect = str(effect_of(archive, d)) if d.kind in MEASURED else _short(d.outcome)
+        effect = str(effect_of(archive, d)) if d.kind in MEASURED else _short(_came_of(d))
         said = Text(_short(d.text))
         table.add_row(
             str(d.number),

@@ -37,7 +37,8 @@ def show_campaigns(as_json: bool) -> None:
             return
         table = Table(box=None, header_style="dim")
         for column in ("campaign", "status", "experiments", "best", "metric", "team", "time", "cost"):
-            table.add_column(column, justify="right" if column in ("experiments", "best", "time", "cost") else "left")
+            right = column in ("experiments", "best", "time", "cost")
+            table.add_column(column, justify="right" if right else "left", no_wrap=column != "metric", overflow="fold")
         for campaign in campaigns:
             champion = archive.champion(campaign.name)
             best = f"{champion.score:.6g}" if champion and champion.score is not None else ""
@@ -47,7 +48,7 @@ def show_campaigns(as_json: bool) -> None:
                 campaign.status,
                 f"{done}/{campaign.budget.experiments}",
                 best,
-                f"{campaign.metric.name} ({campaign.metric.direction})",
+                f"{campaign.metric.name} {'↓' if campaign.metric.direction == 'minimize' else '↑'}",
                 campaign.team,
                 duration(campaign.seconds),
                 cost(costs[campaign.name].usd, costs[campaign.name].tokens) if costs[campaign.name].calls else "$0",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from concurrent.futures import ThreadPoolExecutor
 
 from langgraph.runtime import RunControl
@@ -19,7 +19,7 @@ LOOK_EVERY = 0.1
 """Seconds between looks into the archive."""
 
 
-def stream(context: Context) -> Iterator[Event | Summary]:
+def stream(context: Context) -> Generator[Event | Summary, None, None]:
     """Start or continue a campaign, and give each event of its log as it is written; the last item is the Summary.
 
     The campaign runs in a thread beside the caller's loop. Leaving the loop pauses it: running trials are finished,
@@ -38,7 +38,7 @@ def stream(context: Context) -> Iterator[Event | Summary]:
             control.request_drain("the caller has left")
 
 
-async def astream(context: Context, *, control: RunControl | None = None) -> AsyncIterator[Event | Summary]:
+async def astream(context: Context, *, control: RunControl | None = None) -> AsyncGenerator[Event | Summary, None]:
     """`stream` within an event loop; `control` can ask for a drain from elsewhere.
 
     Wrap it in `contextlib.aclosing` where you may leave the loop early, so that the campaign is paused at once.
