@@ -63,6 +63,8 @@ ApproveAbove = Annotated[
     ),
 ]
 
+Seed = Annotated[int, typer.Option("--seed", help="Decides which families are hidden.")]
+DropConflicts = Annotated[bool, typer.Option("--drop-conflicts", help="Leave out pairs that have both labels.")]
 
 @app.callback(invoke_without_command=True)
 def root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
@@ -340,6 +342,42 @@ def task_import(
     from evolver.cli.tasks import import_task
 
     import_task(source, folder, json)
+
+
+@task_app.command("data")
+def task_data(
+    task: Annotated[str, typer.Argument(help="Task that is made of labelled pairs: drug-target.")],
+    csv: Annotated[Path, typer.Option("--csv", help="File with the columns drug (SMILES), target (sequence), label.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Task folder to write; must not exist.")],
+    columns: Annotated[
+        str, typer.Option("--columns", help="Names of columns, such as drug=SMILES,target=Protein,label=Y.")
+    ] = "",
+    seed: Seed = 0,
+    drop_conflicts: DropConflicts = False,
+    json: Json = False,
+) -> None:
+    """Make a task of your own pairs: some drugs and targets are hidden, and only the judge sees their labels."""
+    from evolver.cli.task_data import make_from_csv
+
+    make_from_csv(task, csv, output, columns, seed, drop_conflicts, json)
+
+
+@task_app.command("fetch")
+def task_fetch(
+    task: Annotated[str, typer.Argument(help="Task that is made of labelled pairs: drug-target.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Task folder to write; must not exist.")],
+    table: Annotated[
+        Path | None, typer.Option("--from", help="YAML file of sources: address, SHA-256, size and licence of each.")
+    ] = None,
+    agree: Annotated[bool, typer.Option("--agree", help="Agree to the licences that are shown.")] = False,
+    seed: Seed = 0,
+    drop_conflicts: DropConflicts = False,
+    json: Json = False,
+) -> None:
+    """Fetch pairs from where they lie, check their hashes, and make a task of them."""
+    from evolver.cli.task_data import make_from_sources
+
+    make_from_sources(task, table, output, agree, seed, drop_conflicts, json)
 
 
 @memory_app.command("rebuild")
