@@ -56,13 +56,13 @@ def residue_code(sequence):
 
 def target_features(targets):
     """Counts of hashed k-mers in each segment, shape (targets, SEGMENTS, KMER_BINS)."""
-    features = np.zeros((len(targets), SEGMENTS, KMER_BINS), dtype=np.float32)
+    counts = np.zeros((len(targets), SEGMENTS, KMER_BINS), dtype=np.float32)
     for row, sequence in enumerate(targets):
         code = residue_code(sequence)
-        count = len(code) - KMER + 1
-        for place in range(count):
-            features[row, place * SEGMENTS // count, bucket(code[place : place + KMER], KMER_BINS)] += 1.0
-    return features
+        last = len(code) - KMER + 1
+        for place in range(last):
+            counts[row, place * SEGMENTS // last, bucket(code[place : place + KMER], KMER_BINS)] += 1.0
+    return counts
 
 
 class Network(nn.Module):
@@ -102,6 +102,13 @@ def loss_of(logits, labels):
     return nn.functional.binary_cross_entropy_with_logits(logits, labels)
 
 
+def batch_of(drug_x, target_x, pairs, rows):
+    """What the network sees of some pairs while it learns: shapes (batch, pieces, orders), (batch, segments, bins)."""
+    drug_batch = drug_x[pairs[rows, 0]]
+    target_batch = target_x[pairs[rows, 1]]
+    return drug_batch, target_batch
+
+
 def train(network, drug_x, target_x, pairs, labels, setting):
     """Fit the network to labelled pairs."""
     optimiser = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True)
@@ -113,7 +120,7 @@ def train(network, drug_x, target_x, pairs, labels, setting):
         if step % batches == 0:
             order = torch.randperm(len(pairs), generator=generator)
         rows = setting.share(order[step % batches * BATCH :][:BATCH])
-        logits = network(drug_x[pairs[rows, 0]], target_x[pairs[rows, 1]])
+        logits = network(*batch_of(drug_x, target_x, pairs, rows))
         loss = loss_of(logits.float(), labels[rows])
         for group in optimiser.param_groups:
             group["lr"] = LEARNING_RATE * step_size(step, EPOCHS * batches)
