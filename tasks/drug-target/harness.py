@@ -170,6 +170,6 @@ def tested(hidden, split, seed):
         families = np.array(hidden[f"{what}_families"])
         is_hidden = np.array(hidden[f"hidden_{what}s"], dtype=bool)
         there = drawn(families[is_hidden], TESTED, f"hidden {what}", split, seed)
-        there |= drawn(families[~is_hidden], KEPT, what, split, seed)
+        there |= drawn(hidden[f"known_{what}_families"], KEPT, what, split, seed)
         sides.append(np.isin(families, list(there))[np.array(hidden["pairs"])[:, column]])
     return np.flatnonzero(sides[0] & sides[1])

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 SECONDS = 30.0
 """Longest silence of a server."""
-PIECE = 1 << 16
 
 
 def fetch(source: Source, folder: Path, progress: Callable[[str], None]) -> Path:
@@ -94,7 +93,7 @@ def _receive(source: Source, part: Path, response: httpx.Response, have: int) ->
         raise WorkFailed(f"{source.name}: {source.url} sent another part than it was asked for")
     size = have if resumed else 0
     with part.open("ab" if resumed else "wb") as file:
-        for piece in response.iter_raw(PIECE):
+        for piece in response.iter_raw():
             size += len(piece)
             if size > source.bytes:
                 file.close()

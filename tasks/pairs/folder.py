@@ -118,6 +118,9 @@ def divide(pairs: Sequence[Pair], seed: int) -> tuple[dict[str, list[object]], d
     table = _table(hidden, drug_family, target_family)
     table["hidden_drugs"] = [int(drug in hidden_drugs) for drug in table["drugs"]]
     table["hidden_targets"] = [int(target in hidden_targets) for target in table["targets"]]
+    # Splits choose among these, wherever they are drawn.
+    table["known_drug_families"] = sorted({drug_family[pair.drug] for pair in known})
+    table["known_target_families"] = sorted({target_family[pair.target] for pair in known})
     return _table(known, drug_family, target_family), table, made
 
 
@@ -171,13 +174,14 @@ def _hidden(family_of: dict[str, str], side: str, rng: random.Random) -> set[str
 def _counting(pairs: Sequence[Pair]) -> float:
     """How well the number of pairs that a drug or a target occurs in tells the label, whichever way round."""
     import numpy
-    from scipy.stats import rankdata
 
     labels = numpy.array([pair.label for pair in pairs], dtype=bool)
     best = 0.5
     for side in ("drug", "target"):
         counts = Counter(getattr(pair, side) for pair in pairs)
-        ranks = rankdata([counts[getattr(pair, side)] for pair in pairs])
+        occurs = numpy.array([counts[getattr(pair, side)] for pair in pairs])
+        _, place, ties = numpy.unique(occurs, return_inverse=True, return_counts=True)
+        ranks = (numpy.cumsum(ties) - (ties - 1) / 2)[place]
         positives = int(labels.sum())
         area = (ranks[labels].sum() - positives * (positives + 1) / 2) / (positives * (len(labels) - positives))
         best = max(best, float(area), 1.0 - float(area))
