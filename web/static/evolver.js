@@ -78,6 +78,7 @@ function exchange(part, other) {
   const open = [...part.querySelectorAll("details")].map((box) => box.open);
   const typed = [...part.querySelectorAll("input[id]")].map((box) => [box.id, box.value]);
   part.dataset.was = other.innerHTML;
+  part.hidden = other.hidden;
   part.replaceChildren(...document.importNode(other, true).childNodes);
   [...part.querySelectorAll(".scroll")].forEach((box, i) => {
     if (scrolls[i]) [box.scrollLeft, box.scrollTop] = scrolls[i];
