@@ -119,8 +119,8 @@ def divide(pairs: Sequence[Pair], seed: int) -> tuple[dict[str, list[object]], d
     table["hidden_drugs"] = [int(drug in hidden_drugs) for drug in table["drugs"]]
     table["hidden_targets"] = [int(target in hidden_targets) for target in table["targets"]]
     # Splits choose among these, wherever they are drawn.
-    table["known_drug_families"] = sorted({drug_family[pair.drug] for pair in known})
-    table["known_target_families"] = sorted({target_family[pair.target] for pair in known})
+    table["known_drug_families"] = list(sorted({drug_family[pair.drug] for pair in known}))
+    table["known_target_families"] = list(sorted({target_family[pair.target] for pair in known}))
     return _table(known, drug_family, target_family), table, made
 
 

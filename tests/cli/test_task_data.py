@@ -81,7 +81,7 @@ def test_such_a_task_passes_its_check(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_another_seed_hides_others(cli: Cli, tmp_path: Path) -> None:
-    source, hidden = write(tmp_path / "p.csv", rows()), []
+    source, hidden = write(tmp_path / "p.csv", rows()), list[str]()
     for seed in (0, 0, 1):
         folder = tmp_path / f"task-{len(hidden)}"
         cli("task", "data", "drug-target", "--csv", source, "-o", folder, "--seed", seed)
@@ -303,7 +303,8 @@ def test_the_licence_is_asked_about_at_a_terminal(
     typed: str, status: int, server: Server, home: Path, tmp_path: Path
 ) -> None:
     master, slave = pty.openpty()
-    words = [EVOLVER, "task", "fetch", "drug-target", "--from", table(tmp_path, server), "-o", tmp_path / "t-1"]
+    sources = table(tmp_path, server)
+    words: list[str | Path] = [EVOLVER, "task", "fetch", "drug-target", "--from", sources, "-o", tmp_path / "t-1"]
     os.write(master, f"{typed}\n".encode())
     done = subprocess.run(words, stdin=slave, capture_output=True, text=True, timeout=60, check=False,
                           cwd=tmp_path, env={**os.environ, "EVOLVER_HOME": str(home)})
