@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from evolver.sandbox import PYTHON
+from evolver.sandbox import PYTHON, THREADS
 
 if TYPE_CHECKING:
     from evolver.tasks.spec import AccelerateSpec
@@ -17,7 +17,6 @@ PROCESSES_PER_RANK = 32
 
 Measured: two CPU processes need 13 to 16 in all, launcher included; CUDA and its collectives start more.
 """
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _FAILED = re.compile(r"^rank \d+ failed: .*", re.MULTILINE)
 _ROOT_CAUSE = re.compile(r"Root Cause.*?^\s*rank\s*: (\d+).*?^\s*exitcode\s*: (-?\d+)", re.DOTALL | re.MULTILINE)
 _LAUNCHER_SPEAKS = re.compile(
@@ -43,7 +42,7 @@ def launch_of(accelerate: AccelerateSpec | None, cpus: int) -> Launch:
     if accelerate is None:
         return Launch()
     count = accelerate.processes
-    environment = {"EVOLVER_PROCESSES": str(count), **dict.fromkeys(_THREADS, str(max(1, cpus // count)))}
+    environment = {"EVOLVER_PROCESSES": str(count), **dict.fromkeys(THREADS, str(max(1, cpus // count)))}
     if count > 1 and not accelerate.gpus:
         # `accelerate launch --cpu` starts one process, whatever number it is given.
         command: tuple[str, ...] = (

@@ -167,6 +167,8 @@ class _Attempt:
                 update={
                     "seconds": base.seconds + outcome.seconds,
                     "cpu_seconds": base.cpu_seconds + outcome.cpu_seconds,
+                    "waited_seconds": _sum(base.waited_seconds, outcome.waited_seconds, first=outputs is None),
+                    "processors": outcome.processors,
                     "gpu_seconds": base.gpu_seconds + outcome.seconds * job.gpus,
                     "peak_memory": max(base.peak_memory, outcome.peak_memory),
                     "log_tail": said[-LONGEST_TAIL:],
@@ -260,6 +262,13 @@ class _Attempt:
             return _scored(base, _METRICS.validate_python(answer["metrics"], strict=True), self.task)
         except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
             return _without_score(base, TrialStatus.INVALID, f"the judge's answer cannot be read: {error}")
+
+
+def _sum(before: float | None, now: float | None, *, first: bool) -> float | None:
+    """Of phases so far and one more; unknown where one of them is."""
+    if first:
+        return now
+    return None if before is None or now is None else before + now
 
 
 def _mounts(*, shared: dict[str, Path | None], own: dict[str, Path | None]) -> tuple[Mount, ...]:

@@ -33,7 +33,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and no
 Experiments = Annotated[int | None, typer.Option("--experiments", "-n", min=1, help="Experiments beside the baseline.")]
 TimeBudget = Annotated[str | None, typer.Option("--time", "-t", help="Wall-clock budget: 90s, 10m, 2h.")]
 Workers = Annotated[
-    int | None, typer.Option("--workers", "-w", min=1, max=256, help="Trials at the same time; default: one per CPU.")
+    int | None, typer.Option("--workers", "-w", min=1, max=256, help="Trials at a time; default: as the CPUs allow.")
 ]
 SandboxChoice = Annotated[
     str | None, typer.Option("--sandbox", help="auto, docker, bubblewrap, or none (protects nothing).")

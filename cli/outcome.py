@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evolver.cli.words import cost, difference_with_interval, duration, score_with_interval
-from evolver.contracts import CampaignStatus, TrialStatus
+from evolver.contracts import CONTENDED, CampaignStatus, TrialStatus
 from evolver.graph.summary import Cost, Share, Summary
 
 
@@ -57,6 +57,12 @@ def print_outcome(summary: Summary, home: Path, console: Console | None = None) 
         console.print(
             f"[bold red]TAMPERED: the task's files were changed while {tampered} of these trials ran; "
             "those have no score.[/]"
+        )
+    if summary.contended:
+        console.print(
+            f"[yellow]{summary.contended} of these trials waited more than {CONTENDED:.0%} of their time for a CPU: "
+            "scores that depend on time are not comparable. `show CAMPAIGN ID` tells which; fewer --workers, or "
+            "less work beside, mends it.[/]"
         )
     if summary.ended:
         console.print(Text(f"Ended early: {summary.ended}.", style="yellow"))

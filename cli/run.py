@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import signal
 import sys
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from evolver.cli.choices import sandbox_choice, say_to_stderr, team_choice
+from evolver.cli.sharing import warn_of_sharing, workers_for
 from evolver.contracts import CAMPAIGN_NAME, TrialStatus
 from evolver.errors import UsageError, WorkFailed
 from evolver.settings import Settings
@@ -75,7 +75,9 @@ def start(options: RunOptions, *, dry_run: bool) -> None:
     from evolver.graph.workspaces import open_archive
 
     context = _context(options)
+    context = context.model_copy(update={"workers": options.workers or workers_for(context)})
     _warn_of_task(context.task)
+    warn_of_sharing(context)
     if options.campaign:
         check_name(options.campaign)
         with open_archive(context.home) as archive:
@@ -107,7 +109,10 @@ def go_on(options: RunOptions) -> None:
     if is_running(Settings().home, options.campaign):
         _wake(_context(options, **given))
         return
-    _drive(_context(options, **given), options)
+    context = _context(options, **given)
+    if options.workers:
+        warn_of_sharing(context)
+    _drive(context, options)
 
 
 def _wake(context: Context) -> None:
@@ -132,7 +137,7 @@ def _context(options: RunOptions, **given: Any) -> Context:
         "campaign": options.campaign,
         "experiments": options.experiments,
         "seconds": parse_duration(options.time) if options.time else None,
-        "workers": options.workers or len(os.sched_getaffinity(0)),
+        "workers": options.workers or 1,
         "sandbox": sandbox_choice(options.sandbox),
         "stage": options.stage,
         "seed": options.seed,

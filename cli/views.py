@@ -13,7 +13,7 @@ from rich.text import Text
 
 from evolver.cli.steering import directives_json, directives_table
 from evolver.cli.words import cost, difference_with_interval, duration, score_with_interval
-from evolver.contracts import Call, Experiment, Lesson, Program
+from evolver.contracts import Call, Experiment, Lesson, Program, Trial
 from evolver.graph.summary import cost_of
 from evolver.graph.workspaces import open_archive
 from evolver.settings import Settings
@@ -133,7 +133,7 @@ def show_experiment(name: str, number: int, as_json: bool) -> None:
                 json.dumps(
                     {
                         "experiment": experiment.model_dump(mode="json"),
-                        "trials": [t.model_dump(mode="json") for t in trials],
+                        "trials": [{**t.model_dump(mode="json"), "contention": t.contention} for t in trials],
                         "lessons": [x.model_dump(mode="json") for x in lessons],
                         "calls": [c.model_dump(mode="json") for c in calls],
                         "program": program.files if program else None,
@@ -178,13 +178,23 @@ def show_experiment(name: str, number: int, as_json: bool) -> None:
         console.print(
             Text(
                 f"trial {trial.stage} seed {trial.seed}: {trial.status} {metrics or trial.reason} "
-                f"({trial.seconds:.2f} s, {trial.peak_memory >> 20} MiB)"
+                f"({trial.seconds:.2f} s, {trial.peak_memory >> 20} MiB{_processors(trial)})"
             )
         )
+        if trial.is_contended:
+            console.print(Text("  it waited too long for CPUs: do not compare times", style="yellow"))
         if not trial.metrics and trial.log_tail.strip():
             console.print(Text(trial.log_tail.strip()[-1500:], style="dim"))
     if diff:
         console.print(Syntax(diff, "diff", background_color="default", word_wrap=True))
+
+
+def _processors(trial: Trial) -> str:
+    """The CPUs of a trial, and how long it waited for them; empty where nothing is known."""
+    if trial.contention is None:
+        return ""
+    where = f"CPU {', '.join(map(str, trial.processors))} alone" if trial.processors else "shared CPUs"
+    return f", {where}, {trial.contention:.0%} of its time waiting"
 
 
 def _call_line(call: Call) -> str:

@@ -102,6 +102,8 @@ class Summary(Record):
     comparisons: tuple[Arm, ...]
     seconds: float
     cpu_seconds: float
+    contended: int
+    """Trials that waited for CPUs long enough to doubt their times."""
     cost: Cost
     team: TeamKind
     models: tuple[str, ...]
@@ -131,6 +133,7 @@ def summarise(archive: Archive, name: str) -> Summary:
         comparisons=tuple(Arm.model_validate(event.data) for event in archive.events(name, kind="compared")),
         seconds=campaign.seconds,
         cpu_seconds=counts.cpu_seconds,
+        contended=counts.contended,
         cost=cost_of(archive, name),
         team=campaign.team,
         models=campaign.models,

@@ -101,6 +101,8 @@ class Counts(Record):
     seconds: float
     """Wall-clock seconds of all trials added up."""
     cpu_seconds: float
+    contended: int
+    """Trials that waited for CPUs."""
 
 
 class Archive(Campaigns, Knowledge, Trials, Calls):
@@ -306,6 +308,7 @@ class Archive(Campaigns, Knowledge, Trials, Calls):
             finished=owner.finished,
             seconds=tallies.get("seconds", 0.0),
             cpu_seconds=tallies.get("cpu_seconds", 0.0),
+            contended=int(tallies.get("contended", 0.0)),
             standings=_counted(tallies, "standing:"),
             trials=_counted(tallies, "trial:"),
         )

@@ -84,4 +84,5 @@ def _counted(trial: Trial, sign: float) -> dict[str, float]:
         f"trial:{trial.status}": sign,
         "seconds": sign * trial.seconds,
         "cpu_seconds": sign * trial.cpu_seconds,
+        **({"contended": sign} if trial.is_contended else {}),
     }

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from evolver.contracts import SandboxKind as Kind
 from evolver.errors import SandboxError
-from evolver.sandbox.job import PYTHON, Ending, Handle, Job, Limits, Mount, Outcome, Protection, Sandbox
+from evolver.sandbox.job import PYTHON, THREADS, Ending, Handle, Job, Limits, Mount, Outcome, Protection, Sandbox
 
 if TYPE_CHECKING:
     from evolver.sandbox.containers.backend import Docker
 
 __all__ = [
     "PYTHON",
+    "THREADS",
     "Ending",
     "Handle",
     "Job",

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import os
 import re
-import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from evolver.errors import SandboxError
+from evolver.sandbox.claims import Claim, take
 from evolver.settings import Settings
 
 INTERVAL = 0.2
@@ -48,42 +44,10 @@ def files(chosen: tuple[str, ...]) -> list[Path]:
     return [path for path in paths if path.exists()]
 
 
-class Claim:
-    """GPUs that are held until `release`, or until this process has ended."""
-
-    def __init__(self, held: ExitStack, chosen: tuple[str, ...]) -> None:
-        self._held = held
-        self.devices = chosen
-
-    def release(self) -> None:
-        """Let others have them."""
-        self._held.close()
-
-
 async def claim(count: int) -> Claim:
     """Wait until so many GPUs are free, and hold them."""
     while True:
-        held, chosen = ExitStack(), list[str]()
-        for device, lock in _locks() if count else ():
-            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(descriptor)
-                continue
-            held.callback(os.close, descriptor)
-            chosen.append(device)
-            if len(chosen) == count:
-                break
-        if len(chosen) == count:
-            return Claim(held, tuple(chosen))
-        held.close()
+        held = take("gpus", devices() if count else (), count)
+        if held is not None:
+            return held
         await asyncio.sleep(INTERVAL)
-
-
-def _locks() -> Iterator[tuple[str, Path]]:
-    folder = Path(tempfile.gettempdir()) / f"evolver-gpus-{os.getuid()}"
-    with suppress(FileExistsError):
-        folder.mkdir(mode=0o700)
-    for device in devices():
-        yield device, folder / re.sub(r"[^\w-]", "_", device)

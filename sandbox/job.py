@@ -13,6 +13,11 @@ from evolver.contracts import Record
 
 PYTHON = "python"
 """As first word of a command: the backend's own interpreter."""
+THREADS = (
+    *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "NUMEXPR_NUM_THREADS"),
+    *("RAYON_NUM_THREADS", "POLARS_MAX_THREADS", "TF_NUM_INTRAOP_THREADS"),
+)
+"""Variables by which libraries are told how many threads to start; every job has them."""
 
 
 class Limits(Record):
@@ -59,6 +64,8 @@ class Job(Record):
     """All that the program sees beside a fixed few (PATH, HOME, LANG, thread counts), which it may replace; never
     inherited."""
     labels: dict[str, str] = {}
+    processors: tuple[int, ...] = ()
+    """CPUs that it has to itself; the backend chooses them."""
 
     @field_validator("environment")
     @classmethod
@@ -88,6 +95,10 @@ class Outcome(Record):
     """Exit status; negative is the signal that killed it."""
     seconds: float = 0.0
     cpu_seconds: float = 0.0
+    waited_seconds: float | None = None
+    """How long its threads were ready to run and had no CPU, added up; None if unknown."""
+    processors: tuple[int, ...] = ()
+    """The CPUs that it had to itself; none: it shared them with others."""
     peak_memory: int = 0
     log: str = ""
     """Tail of standard output and error, bounded by `Limits.log`."""
@@ -113,7 +124,7 @@ class Handle(Protocol):
 
     @property
     def job(self) -> Job:
-        """What was asked for."""
+        """What was asked for, and the CPUs that the backend chose."""
         ...
 
     def logs(self) -> AsyncIterator[str]:

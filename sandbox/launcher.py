@@ -52,6 +52,7 @@ class Options:
         self.limits = {name[6:]: int(value) for name, value in given.items() if name.startswith("limit_")}
         self.groups = [int(fd) for fd in given.get("groups", "").split(",") if fd]
         self.user = int(given["user"]) if "user" in given else None
+        self.cpus = [int(cpu) for cpu in given.get("cpus", "").split(",") if cpu]
         self.watched = [path for path in given.get("watched", "").split(",") if path]
         self.folder = given["folder"]
         self.contained = given["contained"] == "1"
@@ -73,11 +74,16 @@ def write_all(descriptor: int, data: bytes) -> None:
 
 
 def prepare_child(options: Options) -> None:
-    """In the child: join the control groups, set the limits, become an ordinary user. Raises OSError or ValueError."""
+    """In the child: join control groups, take CPUs, set limits, become an ordinary user. Raises OSError, ValueError."""
     os.setsid()
     os.chdir(options.folder)
     for group in options.groups:
         os.write(group, b"0")
+    if options.cpus:
+        try:
+            os.sched_setaffinity(0, options.cpus)
+        except OSError as error:
+            os.write(2, f"evolver: the program cannot be kept to CPUs {options.cpus}: {error.strerror}\n".encode())
     for name, value in options.limits.items():
         kind = getattr(resource, "RLIMIT_" + name.upper())
         highest = resource.getrlimit(kind)[1]

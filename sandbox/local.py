@@ -10,8 +10,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
 from evolver.errors import SandboxError
-from evolver.sandbox import devices
-from evolver.sandbox.job import PYTHON, Ending, Handle, Job, Limits, Outcome, Protection
+from evolver.sandbox import devices, processors
+from evolver.sandbox.job import PYTHON, THREADS, Ending, Handle, Job, Limits, Outcome, Protection
 from evolver.sandbox.running import Launch, Running
 from evolver.sandbox.slots import Slots
 
@@ -68,13 +68,22 @@ class LocalSandbox(ABC):
         for mount in job.inputs:
             if not mount.source.exists():
                 raise SandboxError(f"the input {mount.source} does not exist")
-        claim = await devices.claim(job.gpus)
+        gpus = await devices.claim(job.gpus)
+        cpus = processors.claim(job.limits.cpus, self._slots.size)
+        if cpus is not None:
+            job = job.model_copy(update={"processors": tuple(map(int, cpus.names))})
+
+        def release(_: object = None) -> None:
+            gpus.release()
+            if cpus is not None:
+                cpus.release()
+
         try:
-            running = await self._begun(job, claim.devices)
+            running = await self._begun(job, gpus.names)
         except BaseException:
-            claim.release()
+            release()
             raise
-        running.task.add_done_callback(lambda _: claim.release())
+        running.task.add_done_callback(release)
         return running
 
     async def _begun(self, job: Job, gpus: tuple[str, ...]) -> Running:
@@ -128,7 +137,7 @@ class LocalSandbox(ABC):
 
 def fixed_environment(limits: Limits, path: str, home: str) -> dict[str, str]:
     """The variables that every program sees, whatever the job adds."""
-    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(limits.cpus))
+    threads = dict.fromkeys(THREADS, str(limits.cpus))
     return {"PATH": path, "HOME": home, "LANG": "C.UTF-8", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONUNBUFFERED": "1", **threads}
 
@@ -143,7 +152,7 @@ def launcher_options(job: Job, stream: int, *, out: str, folder: str, contained:
     limits = job.limits
     return [f"{name}={value}" for name, value in {
         "stream": stream, "out": out, "folder": folder, "contained": int(contained),
-        "output": limits.output, "output_files": limits.output_files,
+        "output": limits.output, "output_files": limits.output_files, "cpus": ",".join(map(str, job.processors)),
         "limit_core": 0, "limit_nofile": 1024, "limit_fsize": max(limits.output, limits.scratch),
         # Several processes share the wall clock; this only ends one that the clock has forgotten.
         "limit_cpu": int(limits.wall_seconds * limits.cpus) + 60, **more}.items()]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import itertools
 import os
 import shutil
 import signal
@@ -22,6 +23,7 @@ from evolver.sandbox.gauge import INTERVAL, Gauge
 from evolver.sandbox.job import Ending, Job, Outcome
 from evolver.sandbox.outputs import Refused, Report, receive, text_of
 from evolver.sandbox.supervised import Supervised
+from evolver.sandbox.waiting import Waiting, below
 
 START_SECONDS = 60.0
 """For laying out the sandbox, which takes milliseconds on a machine that is not overloaded."""
@@ -29,6 +31,8 @@ DELIVERY_SECONDS = 60.0
 """For handing over the output, on top of the job's own time."""
 LINGER_SECONDS = 1.0
 """How long to wait for the end of the log once the first process is gone."""
+LOOK_EVERY = 5
+"""The waiting for CPUs is looked at with the first look at the memory, and then with every fifth."""
 _LOG_CHUNK = 1 << 16
 _PIPE_SIZE = 1 << 20
 
@@ -77,6 +81,7 @@ class Running(Supervised):
             fcntl.fcntl(self._stream, fcntl.F_SETPIPE_SZ, _PIPE_SIZE)
         self._pidfd: int | None = os.pidfd_open(self._process.pid)
         self._gauge = launch.gauge(self._process.pid)
+        self._waiting = Waiting()
         self._log_ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._begin()
 
@@ -154,7 +159,8 @@ class Running(Supervised):
             else:
                 self._deliver()
         return Outcome(ending=ending, exit_code=exit_code, seconds=self._seconds,
-                       cpu_seconds=cpu, peak_memory=peak, log=self._log.text(), reason=reason)
+                       cpu_seconds=cpu, waited_seconds=self._waiting.seconds, processors=self._job.processors,
+                       peak_memory=peak, log=self._log.text(), reason=reason)
 
     def _reap(self) -> float:
         """Collect the process, which has ended; the processor time of it and of all that was collected below it."""
@@ -186,9 +192,11 @@ class Running(Supervised):
             self._launch.kill(self._process.pid)
 
     async def _watch(self) -> None:
-        """Look at the job's use of memory, and repeat a kill that came too early to reach everything."""
-        while True:
+        """Look at the job's use of memory and CPUs, and repeat a kill that came too early to reach everything."""
+        for look in itertools.count():
             await asyncio.sleep(INTERVAL)
+            if look % LOOK_EVERY == 0:
+                self._waiting.look(below(self._process.pid))
             if self._cause is not None:
                 self._kill()
             elif (overrun := self._gauge.overrun()) is not None:

@@ -26,7 +26,7 @@ class Supervised(ABC):
 
     @property
     def job(self) -> Job:
-        """What was asked for."""
+        """What was asked for, and the CPUs that the backend chose."""
         return self._job
 
     def logs(self) -> AsyncIterator[str]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from evolver.errors import SandboxError
+from evolver.sandbox import processors
+from evolver.sandbox.claims import Claim
 from evolver.sandbox.containers import devices
 from evolver.sandbox.containers.collected import Collected
 from evolver.sandbox.containers.contained import Contained
@@ -77,12 +80,28 @@ class Docker:
         image = await self._image(job)
         shape = shape_of(job, image)
         await self._slots.acquire()
+        cpus = self._claim(job)
+        if cpus is not None:
+            job = job.model_copy(update={"processors": tuple(map(int, cpus.names))})
         try:
             running = await self._given(job, shape)
         except BaseException:
             self._slots.release()
+            if cpus is not None:
+                cpus.release()
             raise
+        self._hold(running, cpus)
         return await self._watched(running)
+
+    def _claim(self, job: Job) -> Claim | None:
+        """CPUs for one job alone; None where it must share, or where the engine's CPUs are not this machine's."""
+        if self._engine.processors != os.cpu_count():
+            return None
+        return processors.claim(job.limits.cpus, self._slots.size)
+
+    def _hold(self, running: Contained, cpus: Claim | None) -> None:
+        if cpus is not None:
+            running.task.add_done_callback(lambda _: cpus.release())
 
     async def wait(self, handle: Handle) -> Outcome:
         """The outcome, when the processes are gone and the output is delivered. Raises SandboxError.
@@ -118,7 +137,10 @@ class Docker:
                 self._slots.release()
                 meeting.leave()
                 raise
-            return await self._watched(self._follow(job, container))
+            pinned = meeting.job.processors if meeting.job is not None else ()
+            running = self._follow(job.model_copy(update={"processors": pinned}), container)
+            self._hold(running, processors.claim_again(pinned))
+            return await self._watched(running)
         return None
 
     async def reap(self, labels: Mapping[str, str]) -> int:

@@ -18,7 +18,7 @@ class Collected:
 
     @property
     def job(self) -> Job:
-        """What was asked for."""
+        """What was asked for, and the CPUs that the backend chose."""
         return self._job
 
     async def logs(self) -> AsyncIterator[str]:

@@ -21,7 +21,7 @@ GRACE = 10.0
 """Seconds after its time limit that a job's own clock may take to end it before the engine does."""
 START_SECONDS = 60.0
 DELIVERY_SECONDS = 120.0
-_FIGURES = struct.Struct(">BQQQI")
+_FIGURES = struct.Struct(">BQQQIq")
 _EXITED, _TIMED_OUT, _REFUSED = range(3)
 
 
@@ -35,6 +35,8 @@ class Ended:
     peak_memory: int
     kills: int
     """Processes that the kernel killed for want of memory."""
+    waited: float | None
+    """Seconds that threads were ready and had no CPU."""
 
 
 class Contained(Supervised):
@@ -84,8 +86,8 @@ class Contained(Supervised):
                 (length,) = struct.unpack(">I", await _whole(link, 4))
                 self._log.add(await _whole(link, length))
             elif kind == b"C":
-                cause, seconds, cpu, memory, kills = _FIGURES.unpack(await _whole(link, _FIGURES.size))
-                ended = Ended(cause, seconds / 1e6, cpu / 1e6, memory, kills)
+                cause, seconds, cpu, memory, kills, waited = _FIGURES.unpack(await _whole(link, _FIGURES.size))
+                ended = Ended(cause, seconds / 1e6, cpu / 1e6, memory, kills, waited / 1e6 if waited >= 0 else None)
                 if cause == _TIMED_OUT:
                     break
             elif kind == b"D":
@@ -153,6 +155,8 @@ class Contained(Supervised):
             exit_code=exit_code,
             seconds=ended.seconds if ended else 0.0,
             cpu_seconds=ended.cpu_seconds if ended else 0.0,
+            waited_seconds=ended.waited if ended else None,
+            processors=self._job.processors,
             peak_memory=min(ended.peak_memory, limits.memory) if ended else 0,
             log=self._log.text(),
             reason=reason,

@@ -10,8 +10,8 @@ should that one die, to the same path again until another listens there. Numbers
     resident    S                         the program runs
                 E <u16 length> <text>     it could not be started in safety; nothing follows
                 L <u32 length> <bytes>    what it printed, as it comes
-                C <u8 cause> <u64 seconds> <u64 processor seconds> <u64 memory> <u32 kills>    its end, see Figures;
-                                          seconds are microseconds
+                C <u8 cause> <u64 seconds> <u64 processor seconds> <u64 memory> <u32 kills> <i64 waited seconds>
+                                          its end, see Figures; seconds are microseconds, -1 if unknown
                 D, F, R, .                as launcher.py sends them, when it ended by itself
     host        B                         taken; the container may go
 
@@ -112,7 +112,7 @@ class Stay:
                 left = wall - figures.seconds
                 if left <= 0:
                     return None, ""
-                self._wait(min(left, 1.0), pidfd, reader)
+                self._wait(min(left, figures.look()), pidfd, reader)
                 self._pump(reader)
                 status = launcher.reap(child)
                 if status is not None:

@@ -1,9 +1,19 @@
 """What the control groups counted, read from inside a container. Runs there: standard library only."""
 
-# ruff: noqa: PTH123
+# ruff: noqa: PTH123, PTH208
 
+import os
 import struct
 import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from evolver.sandbox.waiting import Waiting
+else:
+    from waiting import Waiting
+
+FIRST_LOOK, LOOK_EVERY = 0.05, 0.25
+"""Seconds until the threads are looked at for the first time, and between two looks."""
 
 
 class Figures:
@@ -12,16 +22,28 @@ class Figures:
     def __init__(self) -> None:
         self._began, self._cpu, self._kills = time.monotonic(), self._cpu_now(), self._kills_now()
         self._memory = _number("memory/memory.usage_in_bytes", "memory.current")
+        self._waiting, self._due = Waiting(), FIRST_LOOK
+
+    def look(self) -> float:
+        """Look how long threads have waited, if it is time to; the seconds until it is the next time."""
+        now = self.seconds
+        if now >= self._due:
+            own = str(os.getpid())
+            self._waiting.look(int(pid) for pid in os.listdir("/proc") if pid.isdigit() and pid != own)
+            self._due = now + LOOK_EVERY
+        return self._due - now
 
     def frame(self, cause: int) -> bytes:
         """The `C` frame."""
+        waited = self._waiting.seconds
         return b"C" + struct.pack(
-            ">BQQQI",
+            ">BQQQIq",
             cause,
             int((time.monotonic() - self._began) * 1e6),
             max(0, self._cpu_now() - self._cpu),
             max(0, _number("memory/memory.max_usage_in_bytes", "memory.peak", "memory.current") - self._memory),
             max(0, self._kills_now() - self._kills),
+            -1 if waited is None else int(waited * 1e6),
         )
 
     @property

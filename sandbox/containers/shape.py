@@ -20,7 +20,7 @@ OWN_MOST = 8 << 20
 """Bytes that are copied into a waiting container; a job with more gets one made for it."""
 _OWN = ("resident.py", "resident_link.py", "resident_figures.py")
 _MODULES = {name: Path(__file__).with_name(name) for name in _OWN} | {
-    "launcher.py": Path(__file__).parents[1] / "launcher.py"
+    name: Path(__file__).parents[1] / name for name in ("launcher.py", "waiting.py")
 }
 
 

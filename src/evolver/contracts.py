@@ -142,6 +142,10 @@ class TrialStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+CONTENDED, SHORTEST_WAIT = 0.1, 0.25
+"""Contention, and seconds of waiting, above which a trial's time is not to be compared."""
+
+
 class Trial(Record):
     """One execution of a program at one stage with one seed."""
 
@@ -156,6 +160,10 @@ class Trial(Record):
     seconds: float = 0.0
     """Wall-clock seconds of the program's own phases, without the judge."""
     cpu_seconds: float = 0.0
+    waited_seconds: float | None = None
+    """How long its threads were ready to run and had no CPU, added up; None if unknown."""
+    processors: tuple[int, ...] = ()
+    """The CPUs that it had to itself; none: it shared them with others."""
     gpu_seconds: float = 0.0
     judge_seconds: float = 0.0
     """Wall-clock seconds of the judge."""
@@ -165,6 +173,23 @@ class Trial(Record):
     log_tail: str = ""
     reason: str = ""
     """Why there is no score, in words."""
+
+    @property
+    def contention(self) -> float | None:
+        """Of the time that its threads wanted a CPU, the share in which they had none; None if unknown.
+
+        0 on a machine of its own, 0.5 where it got half of what it wanted. More threads than CPUs wait for each other.
+        """
+        if self.waited_seconds is None:
+            return None
+        wanted = self.waited_seconds + self.cpu_seconds
+        return self.waited_seconds / wanted if wanted > 0.0 else 0.0
+
+    @property
+    def is_contended(self) -> bool:
+        """Whether it waited so long that its time, and a score that depends on it, say little."""
+        waited = self.waited_seconds or 0.0
+        return waited > SHORTEST_WAIT and (self.contention or 0.0) > CONTENDED
 
     @model_validator(mode="after")
     def _metrics_only_when_ok(self) -> Trial:

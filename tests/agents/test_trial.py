@@ -152,7 +152,7 @@ async def test_gpus_are_refused_where_programs_cannot_have_them(
     shutil.copytree(two_process.root, folder)
     text = (folder / "task.yaml").read_text()
     (folder / "task.yaml").write_text(text.replace("processes: 2,", "processes: 2, gpus: 2,"))
-    with pytest.raises(SandboxError, match=r"needs 2 GPUs, .*--sandbox docker"):
+    with pytest.raises(SandboxError, match=r"needs 2 GPUs and this machine has none: choose another --stage"):
         await attempt(load_task(folder))
 
 

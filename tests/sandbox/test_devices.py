@@ -91,4 +91,4 @@ async def test_another_claim_waits_for_the_first(two_devices: tuple[str, str]) -
     await asyncio.sleep(0.5)
     assert not second.done()
     first.release()
-    assert (await asyncio.wait_for(second, 5)).devices[0] in two_devices
+    assert (await asyncio.wait_for(second, 5)).names[0] in two_devices
