@@ -31,7 +31,7 @@ def run(trial: Trial) -> None:
         for run in runs:
             curve = " ".join(f"{reward:.2f}" for reward in run.rewards[:: max(1, len(run.rewards) // 8)])
             kept = ", kept" if run is best else ""
-            print(f"learning rate {run.rate:g}: mean training reward {run.reward:.3f}{kept}; over time {curve}; "
+            print(f"learning rate {run.rate:g}: {run.reward:.3f} right in training{kept}; over time {curve}; "
                   f"{run.seconds:.1f} s")
         trainer.save(best)
     trainer.end()

@@ -33,7 +33,7 @@ def derived_seed(trial: Trial, purpose: str) -> int:
 
 @dataclass
 class Run:
-    """Training at one learning rate: mean reward of every batch, and weights along the way."""
+    """Training at one learning rate: share of right answers in every batch, and weights along the way."""
 
     rate: float
     rewards: list[float] = field(default_factory=list)
@@ -43,7 +43,7 @@ class Run:
 
     @property
     def reward(self) -> float:
-        """Mean over all batches: the area under the curve of the training reward."""
+        """Mean over all batches: the area under the curve."""
         return sum(self.rewards) / len(self.rewards)
 
 
@@ -84,9 +84,10 @@ class Trainer:
                 responses = policy.sample(prompt, setting.samples, drawing)
             reward = policies.rewards(responses, policies.answers(asked).to(self._device)[:, None])
             run.rewards.append(self._mean(reward))
-            chosen = objective.select(_numbers(reward), _numbers(policies.lengths(responses)),
-                                      setting.kept // processes)
-            self._update(model, optimiser, objective, prompt[chosen], responses[chosen], reward[chosen])
+            # What the objective is told is 1 or -1, so that a baseline means something.
+            told = 2.0 * reward - 1.0
+            chosen = objective.select(_numbers(told), _numbers(policies.lengths(responses)), setting.kept // processes)
+            self._update(model, optimiser, objective, prompt[chosen], responses[chosen], told[chosen])
             if (step + 1) * setting.checkpoints // setting.steps > step * setting.checkpoints // setting.steps:
                 run.checkpoints.append({name: value.detach().float().cpu().clone()
                                         for name, value in policy.state_dict().items()})

@@ -11,8 +11,7 @@ SMALL = 1e-4
 
 def select(rewards, lengths, count):
     """Numbers of the groups to train on: those in which some responses are right and some wrong, while they last."""
-    share = rewards.mean(1)
-    mixed = (share > 0.0) & (share < 1.0)
+    mixed = rewards.amax(1) > rewards.amin(1)
     return torch.argsort((~mixed).int(), stable=True)[:count].tolist()
 
 
