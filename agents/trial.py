@@ -18,7 +18,7 @@ from evolver.agents.models.secrets import Scrubber
 from evolver.contracts import Program, Trial, TrialStatus
 from evolver.errors import SandboxError
 from evolver.sandbox import PYTHON, Ending, Job, Limits, Mount, Outcome, Sandbox
-from evolver.tasks import RUNTIME, Task
+from evolver.tasks import INPUTS, RUNTIME, Task
 
 if TYPE_CHECKING:
     from evolver.tasks.spec import StageSpec
@@ -236,7 +236,13 @@ class _Attempt:
             requires=self.task.spec.requires,
             labels=self.labels,
             inputs=_mounts(
-                shared={"/evolver": RUNTIME, "/judge/judge.py": root / "judge.py", "/private": root / "private"},
+                shared={
+                    "/evolver": RUNTIME,
+                    "/judge/judge.py": root / "judge.py",
+                    "/private": root / "private",
+                    "/public": root / "public",
+                    "/inputs": root / INPUTS,
+                },
                 own={"/outputs": outputs},
             ),
             environment={"EVOLVER_STAGE": self.spec.name, "EVOLVER_SEED": str(self.seed)},

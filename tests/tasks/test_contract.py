@@ -117,6 +117,28 @@ async def test_sealed_metrics_are_kept_apart(sandbox: Sandbox, tmp_path: Path) -
     assert trial.judge_seconds > 0.0
 
 
+async def test_the_judge_sees_all_data_and_a_phase_its_own(sandbox: Sandbox, tmp_path: Path) -> None:
+    folder(tmp_path)
+    for place in ("public", "inputs/run", "private"):
+        (tmp_path / place).mkdir(parents=True)
+        (tmp_path / place / "value.txt").write_text("1")
+    (tmp_path / "judge.py").write_text(
+        "from evolver_trial import folder, safe_json\n"
+        "def judge(out, private, stage, seed):\n"
+        "    places = [private, folder('public'), folder('inputs') / 'run']\n"
+        "    return {'score': sum(int((place / 'value.txt').read_text()) for place in places)\n"
+        "            + 10 * safe_json(out / 'number.json', 100)}\n"
+    )
+    look = (
+        "from pathlib import Path\n"
+        "def number():\n"
+        "    return sum(Path(place).is_file() for place in\n"
+        "               ('/public/value.txt', '/inputs/value.txt', '/inputs/run/value.txt', '/private/value.txt'))\n"
+    )
+    trial = await attempt(sandbox, load_task(tmp_path), tmp_path, look, "proxy")
+    assert trial.metrics == {"score": 23.0}, trial.reason
+
+
 async def test_limits_are_those_of_the_stage(sandbox: Sandbox, tmp_path: Path) -> None:
     task = load_task(folder(tmp_path))
     hungry = "def number():\n    return len(bytearray(300 << 20)) >> 20 and 3\n"
