@@ -1,7 +1,8 @@
 """What a harness, a program and a judge may import inside the sandbox. Standard library only; numpy where asked for.
 
 Folders in the sandbox: /program /public /inputs /task /evolver /artifacts /out for the program and its harness,
-/judge /outputs /private /public /inputs /evolver /out for the judge, which sees the inputs of all phases. A backend without mounts names their parent in EVOLVER_ROOT.
+/judge /outputs /private /public /inputs /evolver /out for the judge, which sees the inputs of every phase, in a folder
+each. A backend without mounts names their parent in EVOLVER_ROOT.
 """
 
 from __future__ import annotations

@@ -186,7 +186,8 @@ from evolver_trial import safe_json
 def judge(out, private, stage, seed):
     places = sorted(name for name in os.listdir("/") if name in
                     ("inputs", "public", "program", "artifacts", "task", "private", "outputs"))
-    assert places == ["outputs", "private"], places
+    assert places == ["inputs", "outputs", "private", "public"], places
+    assert os.listdir("/inputs") == ["predict"] and os.listdir("/public") == ["open.txt"]
     assert os.listdir(private) == ["label.txt"] and os.listdir(out) == ["answer.json"], os.listdir(out)
     return {"found": float(safe_json(out / "answer.json") == (private / "label.txt").read_text())}
 """
