@@ -77,9 +77,13 @@ def print_estimate(context: Context, as_json: bool) -> None:
         f"{experiments} experiments of {task.name} on {context.workers} workers: "
         f"from {duration(least)} to {duration(most)}.\n"
         f"The least: every trial as quick as the baseline's {baseline:.2f} s, one replicate each.\n"
-        f"The most: every trial filling its {stage.seconds:g} s, {stage.replicates} replicates each.\n"
+        f"The most: every trial filling its {stage.seconds:g} s, {_replicates(stage.replicates)} each.\n"
         f"{_cost_words(staff, spending, context)}Nothing was recorded."
     )
+
+
+def _replicates(count: int) -> str:
+    return "1 replicate" if count == 1 else f"{count} replicates"
 
 
 def _forecast(context: Context, staff: Staff, trial: Trial, experiments: int) -> Forecast:
@@ -91,15 +95,22 @@ def _forecast(context: Context, staff: Staff, trial: Trial, experiments: int) ->
 def _cost_words(staff: Staff, spending: Forecast, context: Context) -> str:
     if staff.team == "offline":
         return "No model is used: it costs no tokens.\n"
-    least, most = spending.least, spending.most
+    from evolver.graph.forecast import TYPICAL_ANSWER
+
+    least, typical, most = spending.least, spending.typical, spending.most
     capped = " (the cap)" if context.tokens == most.tokens or (context.cost and context.cost == most.usd) else ""
     if spending.unknown:
-        span = f"from {least.tokens:,} to {most.tokens:,} tokens, price unknown"
+        span = f"some {typical.tokens:,} tokens; from {least.tokens:,} to {most.tokens:,}, price unknown"
     else:
-        span = f"from {cost(least.usd, least.tokens)} to {cost(most.usd, most.tokens)}"
+        span = (
+            f"some {cost(typical.usd, typical.tokens)}; "
+            f"from {cost(least.usd, least.tokens)} to {cost(most.usd, most.tokens)}"
+        )
     return (
         f"Models ({', '.join(staff.models)}): {span}{capped}.\n"
-        "The least: brief answers that need no repair"
+        f"Typical: answers of {TYPICAL_ANSWER:,} tokens, every fourth repaired, prompts twice as long as now"
+        + (", half of the experiments from models" if staff.team == "hybrid" else "")
+        + ".\nThe least: brief answers that need no repair"
         + (", the offline operators doing nearly all" if staff.team == "hybrid" else "")
         + ". The most: every prompt filled, every answer as long as allowed and repaired.\n"
     )

@@ -73,7 +73,7 @@ class Progress:
             campaign = self._campaign
             self.say(
                 f"Campaign {campaign.name}: task {campaign.task}, {campaign.metric.direction} {campaign.metric.name}, "
-                f"{campaign.budget.experiments} experiments, {campaign.workers} workers, seed {campaign.seed}, "
+                f"{campaign.budget.experiments} experiments, {_workers(campaign.workers)}, seed {campaign.seed}, "
                 f"team {campaign.team}" + (f" with {', '.join(campaign.models)}" if campaign.team != "offline" else "")
             )
             stop = asyncio.Event()
@@ -200,3 +200,7 @@ def _one_line(text: str, width: int) -> Text:
 
 def _is_terminal(to_stderr: bool) -> bool:
     return (sys.stderr if to_stderr else sys.stdout).isatty()
+
+
+def _workers(count: int) -> str:
+    return "1 worker" if count == 1 else f"{count} workers"

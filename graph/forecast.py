@@ -44,6 +44,10 @@ SHORT_ANSWER = 200
 """Tokens of a brief answer."""
 MOST_CALLS = {"researcher": 1 + REPAIRS + 2 * ASKED_AGAIN, "coder": 1 + REPAIR_TURNS, "critic": 2}
 """For one experiment, where every answer has to be repaired."""
+TYPICAL_ANSWER, TYPICAL_REPAIRS, TYPICAL_GROWTH = 2000, 0.25, 2.0
+"""Assumed of a typical campaign: tokens of an answer, its repairs, and how much longer prompts are than the first."""
+TYPICAL_SHARE = 0.5
+"""Of the experiments, those that the hybrid team gives to models."""
 LEAST_CALLS = {"researcher": 1, "coder": 1, "critic": 0}
 
 
@@ -55,9 +59,10 @@ class Amount(Record):
 
 
 class Forecast(Record):
-    """What models may cost, at least and at most; caps are kept to."""
+    """What models may cost, at least, typically and at most; caps are kept to."""
 
     least: Amount = Amount()
+    typical: Amount = Amount()
     most: Amount = Amount()
 
     @property
@@ -90,16 +95,22 @@ async def forecast(context: Context, staff: Staff, baseline: Trial, experiments:
     settings = Settings(home=context.home)
     prices = load_prices(prices_file(settings.home, settings))
     few = len(models_for(choices, "researcher")) if staff.team == "hybrid" else experiments
-    least, most = Amount(), Amount()
+    least, typical, most = Amount(), Amount(), Amount()
+    asked = experiments * (TYPICAL_SHARE if staff.team == "hybrid" else 1.0)
     for role in ROLES:
         models = models_for(choices, role)
         size = sizes.get(role, sizes["coder"])
         brief = (int(size / DENSE), SHORT_ANSWER)
         long = (int(size / BYTES_PER_TOKEN) + Room().tokens + settings.answer_tokens, settings.answer_tokens)
-        cheap, dear = _bills(models, prices, brief), _bills(models, prices, long)
+        usual = (int(TYPICAL_GROWTH * size / DENSE), TYPICAL_ANSWER)
+        cheap, fair, dear = (_bills(models, prices, tokens) for tokens in (brief, usual, long))
         least = _add(least, min(few, experiments) * LEAST_CALLS[role], brief, min(cheap) if cheap else None)
+        mean = sum(fair) / len(fair) if fair else None
+        typical = _add(typical, round(asked * (1.0 + TYPICAL_REPAIRS)), usual, mean)
         most = _add(most, experiments * MOST_CALLS[role], long, max(dear) if dear else None)
-    return Forecast(least=_capped(least, context), most=_capped(most, context))
+    return Forecast(
+        least=_capped(least, context), typical=_capped(typical, context), most=_capped(most, context)
+    )
 
 
 def _bills(models: Sequence[ModelChoice], prices: Prices, tokens: tuple[int, int]) -> list[float] | None:

@@ -86,12 +86,12 @@ def test_an_unknown_price_is_unknown_and_never_nothing(cli: Cli, endpoint: Endpo
 def test_a_dry_run_says_what_models_may_cost(cli: Cli, quadratic: Path, home: Path) -> None:
     words = ("run", quadratic, "-n", "10", "--dry-run", "--json", "--team", "llm")
     known = json.loads(cli(*words, "--model", "openai:gpt-5-mini").stdout)["cost"]  # it asks nothing: no key is needed
-    assert known["unknown"] is False and 0 < known["least"]["usd"] < known["most"]["usd"]
+    assert known["unknown"] is False and 0 < known["least"]["usd"] < known["typical"]["usd"] < known["most"]["usd"]
     assert 10 * 500 < known["least"]["tokens"] < known["most"]["tokens"]
     local = ("--model", "openai:m", "--base-url", "http://127.0.0.1:9/v1")
     unknown = json.loads(cli(*words, *local, "--tokens", "50000").stdout)["cost"]
     assert unknown["unknown"] is True and unknown["least"]["usd"] is None and unknown["most"]["tokens"] == 50_000
-    assert "tokens, price unknown (the cap)" in cli(*words[:5], *local, "--tokens", "50000").stdout
+    assert "50,000, price unknown (the cap)" in cli(*words[:5], *local, "--tokens", "50000").stdout
     assert json.loads(cli(*words[:6]).stdout)["cost"]["most"] == {"tokens": 0, "usd": 0.0}
     assert not home.exists() or not list(home.glob("archive*"))
 
