@@ -1,37 +1,19 @@
-"""The records that roles hand to each other and that the archive keeps (frozen pydantic models)."""
+"""A proposal, its program, its trials, the verdict on them, and the metric that decides."""
 
 from __future__ import annotations
 
 import hashlib
 import math
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
+from pydantic import Field, JsonValue, field_validator, model_validator
+
+from evolver.contracts.record import Interval, Record, now
 
 Direction = Literal["maximize", "minimize"]
-Interval = tuple[float, float]
-
-
-def now() -> datetime:
-    """The present moment, aware, in UTC."""
-    return datetime.now(UTC)
-
-
-SandboxKind = Literal["auto", "docker", "bubblewrap", "none"]
-"""Where programs run; `none` protects nothing."""
-TeamKind = Literal["offline", "llm", "hybrid"]
-"""Who proposes and writes programs: search operators, language models, or both."""
-TunerKind = Literal["evolution", "optuna:tpe", "optuna:cmaes"]
-"""What chooses the constants of programs that are tuned offline."""
-
-
-class Record(BaseModel):
-    """Base of all records: immutable, and unknown fields are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Metric(Record):
@@ -231,154 +213,6 @@ class Standing(StrEnum):
     """May be champion and give a lesson."""
 
 
-class LessonStatus(StrEnum):
-    """How far a lesson can be trusted."""
-
-    TENTATIVE = "tentative"
-    SUPPORTED = "supported"
-    CONTRADICTED = "contradicted"
-    RETIRED = "retired"
-
-
-class Lesson(Record):
-    """What the critic distilled from measured differences."""
-
-    id: str
-    task: str
-    campaign: str
-    claim: str
-    component: str
-    operator: Operator
-    effect: float
-    """Mean gain over the parent; positive is better whatever the metric's direction."""
-    interval: Interval | None = None
-    evidence: tuple[str, ...]
-    """Experiment ids."""
-    confidence: Annotated[float, Field(ge=0.0, le=1.0)]
-    status: LessonStatus
-
-
-class Note(Record):
-    """A chunk of human knowledge."""
-
-    id: str
-    source: str
-    """File it came from, relative to the folder it was found in."""
-    title: str
-    text: str
-    task: str = ""
-    """Task it belongs to; empty for notes that serve every task."""
-
-
-DirectiveKind = Literal[
-    "focus",
-    "avoid",
-    "pin",
-    "budget",
-    "workers",
-    "pause",
-    "resume",
-    "stop",
-    "verify",
-    "ablate",
-    "approve",
-    "reject",
-    "ask",
-    "note",
-    "withdraw",
-]
-DirectiveStatus = Literal["in force", "done", "withdrawn"]
-
-
-class Directive(Record):
-    """A typed instruction from the person steering."""
-
-    id: str
-    campaign: str
-    kind: DirectiveKind
-    text: str
-    who: str
-    when: datetime = Field(default_factory=now)
-    arguments: dict[str, JsonValue] = {}
-    """What was understood: a topic, numbers, an amount."""
-    status: DirectiveStatus = "in force"
-    outcome: str = ""
-    """What came of it, in words."""
-    number: int = 0
-    """What people call it: its place in the campaign's list, from 1; 0 before it is read from the archive."""
-    uses: int = 0
-    """How many experiments were proposed under it."""
-    experiments: tuple[str, ...] = ()
-    """The newest of those experiments."""
-
-
-class Budget(Record):
-    """What a campaign may spend."""
-
-    experiments: Annotated[int, Field(ge=1)]
-    seconds: Annotated[float, Field(gt=0.0)] | None = None
-    """Wall-clock seconds of campaign time, resumptions added up."""
-    usd: Annotated[float, Field(gt=0.0)] | None = None
-    """US dollars for model calls."""
-    tokens: Annotated[int, Field(ge=1)] | None = None
-    """Tokens of model calls, prompts and answers added up."""
-
-
-class CampaignStatus(StrEnum):
-    """Where a campaign stands."""
-
-    RUNNING = "running"
-    PAUSED = "paused"
-    FINISHED = "finished"
-    FAILED = "failed"
-
-
-CAMPAIGN_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
-"""Pattern of a campaign's name: it names files, and it stands in addresses."""
-
-
-class Campaign(Record):
-    """A sustained series of experiments on one task under one budget."""
-
-    name: Annotated[str, Field(pattern=f"^{CAMPAIGN_NAME}$")]
-    task: str
-    """Name of a built-in task or path of a task folder, as it was given."""
-    task_version: str
-    metric: Metric
-    stage: str
-    """The stage whose metric decides."""
-    seed: int
-    workers: int
-    budget: Budget
-    sandbox: SandboxKind
-    recall: bool = True
-    """Whether lessons of earlier campaigns on the same task are used."""
-    parents: Literal["ucb1", "greedy", "random", "islands"] = "ucb1"
-    """How a parent is chosen from the pool."""
-    tuner: TunerKind = "evolution"
-    """What chooses constants."""
-    notes: tuple[str, ...] = ()
-    """Extra note files or folders."""
-    team: TeamKind = "offline"
-    models: tuple[str, ...] = ()
-    """What `--model` named; no keys."""
-    base_url: str = ""
-    """Address of an OpenAI-compatible server that models are asked at; empty: the provider's own."""
-    replays: str = ""
-    """The campaign whose recorded answers stand in for the models."""
-    reuses_trials: bool = True
-    """Whether trials of the same program in other campaigns count here."""
-    approve_above: float | None = None
-    """Estimated seconds of trials (GPU-seconds where GPUs are used) above which a person is asked; None: never."""
-    status: CampaignStatus = CampaignStatus.RUNNING
-    noise: float | None = None
-    """Standard deviation of the baseline's score over replicates; None until it is measured."""
-    noise_replicates: int = 0
-    champion: str | None = None
-    seconds: float = 0.0
-    created: datetime = Field(default_factory=now)
-
-
 class Experiment(Record):
     """One proposal with its program, standing and verdict, as the archive keeps it."""
 
@@ -401,94 +235,3 @@ class Experiment(Record):
     """How often it was chosen as first parent."""
     created: datetime = Field(default_factory=now)
     finished: datetime | None = None
-
-
-class Event(Record):
-    """One line of the append-only log from which every view is projected."""
-
-    id: int
-    campaign: str
-    when: datetime
-    kind: str
-    experiment: str | None = None
-    data: dict[str, JsonValue] = {}
-
-
-class Message(Record):
-    """One turn of a conversation with a model."""
-
-    role: Literal["system", "user", "assistant"]
-    text: str
-
-
-class CallStatus(StrEnum):
-    """How a model call ended."""
-
-    OK = "ok"
-    MALFORMED = "malformed"
-    """An answer came that could not be used."""
-    TRUNCATED = "truncated"
-    REFUSED = "refused"
-    ERROR = "error"
-    """No answer came."""
-
-
-class Call(Record):
-    """One question to a model and its answer, as the archive keeps it, secrets removed."""
-
-    id: str
-    """Hash of campaign, experiment, role, purpose and ordinal."""
-    campaign: str
-    experiment: str
-    """Empty where the call belongs to no experiment."""
-    role: str
-    purpose: str
-    ordinal: int
-    """Which call of this experiment, role and purpose it is, from 0."""
-    model: str
-    prompt: str
-    """Hash of the messages and of the form that the answer was to have."""
-    messages: tuple[Message, ...]
-    reply: str = ""
-    status: CallStatus
-    error: str = ""
-    tokens_in: int = 0
-    tokens_cached: int = 0
-    """Part of `tokens_in` that the provider had cached."""
-    tokens_out: int = 0
-    estimated: bool = False
-    """Whether tokens were estimated, because the provider reported none or the answer never arrived."""
-    usd: float | None = None
-    """None where no price is known."""
-    seconds: float = 0.0
-    attempts: int = 1
-    """Requests that were sent for this answer."""
-    repairs: int = 0
-    """How many answers before this one could not be used."""
-    lost: bool = False
-    """Whether the question was given up after this call."""
-    created: datetime = Field(default_factory=now)
-
-
-class Spent(Record):
-    """What a campaign's model calls have cost so far."""
-
-    tokens: int = 0
-    usd: float = 0.0
-    """Of the calls whose price is known."""
-
-
-class Spending(Record):
-    """What one model was paid in one role."""
-
-    role: str
-    model: str
-    calls: int
-    tokens_in: int
-    tokens_out: int
-    usd: float | None
-    """None where the price of any of the calls is unknown."""
-    repaired: int
-    """Questions that were answered only after a repair."""
-    lost: int
-    """Questions that were given up."""

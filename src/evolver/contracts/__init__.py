@@ -1,0 +1,71 @@
+"""The records that roles hand to each other and that the archive keeps (frozen pydantic models)."""
+
+from __future__ import annotations
+
+from evolver.contracts.calls import Call, CallStatus, Message, Spending, Spent
+from evolver.contracts.campaigns import (
+    CAMPAIGN_NAME,
+    Budget,
+    Campaign,
+    CampaignStatus,
+    Event,
+    SandboxKind,
+    TeamKind,
+    TunerKind,
+)
+from evolver.contracts.directives import Directive, DirectiveKind, DirectiveStatus
+from evolver.contracts.experiments import (
+    CONTENDED,
+    SHORTEST_WAIT,
+    Direction,
+    Experiment,
+    Metric,
+    Operator,
+    Program,
+    Proposal,
+    Standing,
+    Trial,
+    TrialStatus,
+    Verdict,
+    VerdictKind,
+)
+from evolver.contracts.knowledge import Lesson, LessonStatus, Note
+from evolver.contracts.record import Interval, Record, now
+
+__all__ = [
+    "CAMPAIGN_NAME",
+    "CONTENDED",
+    "SHORTEST_WAIT",
+    "Budget",
+    "Call",
+    "CallStatus",
+    "Campaign",
+    "CampaignStatus",
+    "Direction",
+    "Directive",
+    "DirectiveKind",
+    "DirectiveStatus",
+    "Event",
+    "Experiment",
+    "Interval",
+    "Lesson",
+    "LessonStatus",
+    "Message",
+    "Metric",
+    "Note",
+    "Operator",
+    "Program",
+    "Proposal",
+    "Record",
+    "SandboxKind",
+    "Spending",
+    "Spent",
+    "Standing",
+    "TeamKind",
+    "Trial",
+    "TrialStatus",
+    "TunerKind",
+    "Verdict",
+    "VerdictKind",
+    "now",
+]
