@@ -77,7 +77,7 @@ def open_accelerator() -> Any:
 
 def build(name: str, plan: Plan, make: Any, seed: int) -> LanguageModel:
     vocabulary = BYTES if name == "text" else RECALL
-    return LanguageModel(vocabulary, plan.width, plan.layers, plan.heads, make, seed)
+    return LanguageModel(vocabulary, plan.width, plan.layers, plan.heads, make, seed, tied=name == "recall")
 
 
 def train(trial: Trial, plans: dict[str, Plan], make: Any, accelerator: Any) -> None:

@@ -37,6 +37,8 @@ class LanguageModel(nn.Module):
         heads: int,
         make_mixer: Callable[..., nn.Module],
         seed: int,
+        *,
+        tied: bool = False,
     ) -> None:
         super().__init__()
         mixers = []
@@ -48,8 +50,11 @@ class LanguageModel(nn.Module):
         self.blocks = nn.ModuleList(Block(width, mixer) for mixer in mixers)
         self.norm = nn.RMSNorm(width)
         self.head = nn.Linear(width, vocabulary, bias=False)
-        # One matrix for both: recall is learnt several times as fast.
-        self.head.weight = self.embedding.weight
+        if tied:
+            # Recall is learnt several times as fast.
+            self.head.weight = self.embedding.weight
+        else:
+            nn.init.normal_(self.embedding.weight, std=0.5)
         nn.init.normal_(self.head.weight, std=width**-0.5)
         for block in self.blocks:
             nn.init.zeros_(block.mlp[2].weight)

@@ -10,7 +10,7 @@ CHUNK = 32
 """Tokens that are handled by matrix products at once; changes the cost, not the result."""
 STRENGTH = 1.0
 """Largest write strength."""
-DECAYS = (-3.0, -1.0)
+DECAYS = (-3.0, -0.5)
 """Decimal logarithms of the slowest and the fastest head's decay a token at first."""
 SMALL = 1e-6
 
