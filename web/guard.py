@@ -17,6 +17,7 @@ COOKIE = "evolver_session"
 READING = ("GET", "HEAD")
 OWN = ("/api/", "/evolver", "/login")
 """Paths that are the page's, not LangGraph's."""
+FILES = "/evolver/-/"
 DELAY = 0.5
 """Seconds that a wrong token costs."""
 MOST_FORM = 10_000
@@ -55,7 +56,7 @@ class Guard:
         refusal = self._refusal(scope, headers, path)
         if refusal is None and path == "/login" and scope["type"] == "http":
             refusal = await self._login(Request(scope, receive))
-        elif refusal is None and not _is_preflight(scope, headers) and not self._knows_token(headers):
+        elif refusal is None and not self._is_open(scope, headers, path) and not self._knows_token(headers):
             refusal = self._unknown(scope, headers)
         if refusal is None:
             await self._app(scope, receive, send)
@@ -86,6 +87,11 @@ class Guard:
         if not reads and origin is None and headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
             return _error(403, "another site may not change anything here")
         return None
+
+    @staticmethod
+    def _is_open(scope: Scope, headers: Headers, path: str) -> bool:
+        """Whether a token is not asked for: browsers' preliminary questions, and the files of the page itself."""
+        return _is_preflight(scope, headers) or (path.startswith(FILES) and scope.get("method") in READING)
 
     def _knows_token(self, headers: Headers) -> bool:
         scheme, _, bearer = headers.get("authorization", "").partition(" ")
@@ -136,8 +142,12 @@ def _form(said: str, status: int) -> Response:
     return HTMLResponse(
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Evolver</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<main><h1>Evolver</h1><p role="alert">{escape(said)}</p>'
-        '<form method="post" action="/login"><label>Token <input type="password" name="token" autofocus '
-        'autocomplete="current-password"></label> <button>Enter</button></form></main></html>',
+        f'<link rel="icon" href="data:,"><link rel="stylesheet" href="{FILES}evolver.css">'
+        '<main class="login"><section class="panel"><h1>Evolver</h1>'
+        f'<p class="said wrong" role="alert">{escape(said)}</p>'
+        '<form method="post" action="/login"><label class="wide">Token <input type="password" name="token" required '
+        'autofocus autocomplete="current-password"></label><div class="wide actions"><button class="primary">Enter'
+        '</button></div></form><p class="help">What the server was started with: EVOLVER_TOKEN, or --token.</p>'
+        '</section></main></html>',
         status,
     )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from starlette.testclient import TestClient
 
 from evolver.errors import UsageError
 from evolver.web.access import STUDIO, Access, check_access, is_loopback
 from evolver.web.app import create_app
+from evolver.web.serving import CHECKPOINTER, ENVIRONMENT, GRAPHS, http_config
 
 TOKEN = "correct-horse-battery-staple"
 
@@ -86,3 +90,17 @@ def test_a_client_of_another_machine_needs_a_token_whatever_it_calls_the_server(
     client = TestClient(create_app(Access()), base_url="http://127.0.0.1", client=("10.0.0.9", 5))
     refused = client.get("/api/campaigns")
     assert refused.status_code == 403 and "set EVOLVER_TOKEN" in refused.text
+
+
+def test_the_files_of_the_page_are_no_secret_and_all_else_is() -> None:
+    client = TestClient(create_app(Access(token=TOKEN)), base_url="http://127.0.0.1", client=("127.0.0.1", 5))
+    assert client.get("/evolver/-/evolver.css").status_code == 200
+    for path in ("/evolver", "/evolver/-", "/evolver/-/../api/campaigns", "/evolver/%2d/evolver.css/../../../api/campaigns"):
+        assert client.get(path, follow_redirects=False).status_code == 401, path
+    assert client.post("/evolver/-/evolver.css").status_code == 401
+
+
+def test_langgraph_dev_serves_the_same_as_evolver_serve() -> None:
+    written = json.loads((Path(__file__).parents[2] / "langgraph.json").read_text())
+    assert written["http"] == http_config() and written["graphs"] == GRAPHS
+    assert written["checkpointer"] == CHECKPOINTER and written["env"] == ENVIRONMENT
