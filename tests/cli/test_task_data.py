@@ -29,14 +29,17 @@ LETTERS = "ACDEFGHIKLMNPQRSTVWY"
 
 
 def rows(count: int = 3000) -> list[tuple[str, str, int]]:
-    """Pairs of 60 drugs in 20 families and 45 targets in 15: relatives share all but a few characters."""
+    """Pairs of 60 drugs in 20 families and 45 targets in 15: relatives share all but a few characters.
+
+    Drugs with bromine bind often, others seldom.
+    """
     rng = random.Random(5)
     cores = ["".join(rng.choices("CNOSPF", k=24)) for _ in range(20)]
     drugs = [core + tail for core in cores for tail in ("", "Cl", "Br")]
     ancestors = ["".join(rng.choices(LETTERS, k=80)) for _ in range(15)]
     targets = [ancestor + "".join(rng.choices(LETTERS, k=6)) for ancestor in ancestors for _ in range(3)]
     grid = [(drug, target) for drug in drugs for target in targets]
-    return [(*pair, int(rng.random() < 0.3)) for pair in rng.sample(grid, min(count, len(grid)))]
+    return [(*pair, int(rng.random() < (0.7 if pair[0].endswith("Br") else 0.1))) for pair in rng.sample(grid, min(count, len(grid)))]
 
 
 def write(path: Path, lines: Sequence[Sequence[object]], header: Sequence[str] = HEADER) -> Path:
