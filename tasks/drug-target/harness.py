@@ -18,14 +18,16 @@ SPLITS = {"smoke": 1, "proxy": 3, "full": 3}
 SCALE = {"smoke": 1, "proxy": 1, "full": 6}
 """How much wider than on the CPU a network is to be."""
 SMOKE_PAIRS = 600
-KEPT, TESTED = 0.85, 0.5
+KEPT, TESTED = 0.85, 0.7
 """Shares of the known families that a split trains on, and of the hidden families that it tests on."""
+UNUSED, TRAINED, NEW, LOCKED = range(4)
+"""What a family is to a split. Locked ones are scored every time, and never seen before a report."""
 LARGEST_STATE = 256 << 20
 """Bytes of all arrays that fit() may return."""
 
 
 def drawn(families, share, what, split, seed):
-    """A share of the families, the same for the same seed and split; judge.py has the same two lines."""
+    """A share of the families, the same for the same seed and split; judge.py has the same."""
     names = sorted(set(families))
     return set(random.Random(f"{what} {split} {seed}").sample(names, max(1, round(share * len(names)))))
 
@@ -153,7 +155,7 @@ def predict(trial: Trial, program, settings) -> None:
     hidden = json.loads((trial.inputs / "pairs.json").read_text())
     found = {}
     for split, setting in enumerate(settings):
-        rows = tested(hidden, split, trial.seed)
+        rows = np.flatnonzero(tested(roles(hidden, split, trial.seed)))
         part = {**hidden, "pairs": np.array(hidden["pairs"])[rows]}
         with np.load(trial.artifacts / f"state-{split}.npz", allow_pickle=False) as state:
             arrays = dict(state)
@@ -163,13 +165,22 @@ def predict(trial: Trial, program, settings) -> None:
     trial.save_npz("scores.npz", **found)
 
 
-def tested(hidden, split, seed):
-    """Rows of the hidden pairs that a split tests on: each side is of a tested hidden family or of a kept known one."""
+def roles(hidden, split, seed):
+    """What the drug and the target of each hidden pair are to a split, shape (pairs, 2): one of the four above."""
     sides = []
     for column, what in enumerate(("drug", "target")):
-        families = np.array(hidden[f"{what}_families"])
-        is_hidden = np.array(hidden[f"hidden_{what}s"], dtype=bool)
-        there = drawn(families[is_hidden], TESTED, f"hidden {what}", split, seed)
-        there |= drawn(hidden[f"known_{what}_families"], KEPT, what, split, seed)
-        sides.append(np.isin(families, list(there))[np.array(hidden["pairs"])[:, column]])
-    return np.flatnonzero(sides[0] & sides[1])
+        locked, known = hidden[f"locked_{what}_families"], hidden[f"known_{what}_families"]
+        is_hidden = zip(hidden[f"{what}_families"], hidden[f"hidden_{what}s"], strict=True)
+        others = {family for family, new in is_hidden if new} - set(locked)
+        role_of = dict.fromkeys(locked, LOCKED)
+        role_of |= dict.fromkeys(drawn(known, KEPT, what, split, seed), TRAINED)
+        role_of |= dict.fromkeys(drawn(others, TESTED, f"hidden {what}", split, seed), NEW)
+        of_texts = np.array([role_of.get(family, UNUSED) for family in hidden[f"{what}_families"]])
+        sides.append(of_texts[np.array(hidden["pairs"])[:, column]])
+    return np.column_stack(sides)
+
+
+def tested(role):
+    """Whether each pair is tested on: what is new in it is all of the same kind, new or locked."""
+    new, locked = (role == NEW).any(axis=1), (role == LOCKED).any(axis=1)
+    return (role != UNUSED).all(axis=1) & (new ^ locked)

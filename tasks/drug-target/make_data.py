@@ -13,7 +13,7 @@ import numpy as np
 
 DRUG_FAMILIES, DRUGS_EACH = 80, 5
 TARGET_FAMILIES, TARGETS_EACH = 64, 4
-PAIRS = 15000
+PAIRS = 17500
 COLUMNS = ("drug", "target", "label", "drug_family", "target_family")
 POSITIVE = 0.2
 """Share of pairs that interact."""

@@ -18,8 +18,10 @@ from evolver.tasks.spec import KEBAB, LONGEST_NAME
 
 COPIED = ("task.yaml", "harness.py", "judge.py", "baseline", "references", "cheats", "notes")
 KNOWN, HIDDEN, LABELS = "inputs/draw/pairs.json", "inputs/predict/pairs.json", "private/pairs.json"
-HIDDEN_SHARE = 0.35
+HIDDEN_SHARE = 0.4
 """Of drugs and of targets, as whole families."""
+LOCKED_SHARE = 0.3
+"""Of the hidden families: they decide nothing and are looked at in reports alone."""
 LEAST = 30
 """Positives, and negatives, that each kind of newness needs among the hidden pairs, and the known pairs as well."""
 LEAST_FAMILIES = 10
@@ -118,6 +120,8 @@ def divide(pairs: Sequence[Pair], seed: int) -> tuple[dict[str, list[object]], d
     table = _table(hidden, drug_family, target_family)
     table["hidden_drugs"] = [int(drug in hidden_drugs) for drug in table["drugs"]]
     table["hidden_targets"] = [int(target in hidden_targets) for target in table["targets"]]
+    table["locked_drug_families"] = _locked(hidden_drugs, drug_family, rng)
+    table["locked_target_families"] = _locked(hidden_targets, target_family, rng)
     # Splits choose among these, wherever they are drawn.
     table["known_drug_families"] = list(sorted({drug_family[pair.drug] for pair in known}))
     table["known_target_families"] = list(sorted({target_family[pair.target] for pair in known}))
@@ -169,6 +173,12 @@ def _hidden(family_of: dict[str, str], side: str, rng: random.Random) -> set[str
             chosen.add(family)
             taken += sizes[family]
     return {text for text, family in family_of.items() if family in chosen}
+
+
+def _locked(hidden: set[str], family_of: Mapping[str, str], rng: random.Random) -> list[object]:
+    """Some of the hidden families."""
+    families = sorted({family_of[text] for text in hidden})
+    return list(sorted(rng.sample(families, round(LOCKED_SHARE * len(families)))))
 
 
 def _counting(pairs: Sequence[Pair]) -> float:

@@ -76,15 +76,22 @@ def area(labels: np.ndarray[Any, Any], scores: np.ndarray[Any, Any]) -> float:
 # The draw
 
 
+def asked_rows(module: ModuleType, table: dict[str, Any], split: int, seed: int) -> list[int]:
+    """Rows of the hidden pairs that a split asks about."""
+    rows: list[int] = np.flatnonzero(module.tested(module.roles(table, split, seed))).tolist()
+    return rows
+
+
 def test_judge_and_harness_test_on_the_same_pairs(load_file: LoadFile) -> None:
     harness, judge = load_file(ROOT / "harness.py"), load_file(ROOT / "judge.py")
-    assert (harness.SPLITS, harness.KEPT, harness.TESTED) == (judge.SPLITS, judge.KEPT, judge.TESTED)
+    for name in ("SPLITS", "KEPT", "TESTED", "UNUSED", "TRAINED", "NEW", "LOCKED"):
+        assert getattr(harness, name) == getattr(judge, name)
     tested = set()
     for seed in (0, 7, 1003, 2001):
         for split in range(3):
-            rows = harness.tested(ASKED, split, seed)
-            assert rows.tolist() == judge.tested(JUDGED, split, seed).tolist()
-            tested.add(rows.tobytes())
+            rows = asked_rows(harness, ASKED, split, seed)
+            assert rows == asked_rows(judge, JUDGED, split, seed)
+            tested.add(tuple(rows))
     assert len(tested) == 12
 
 
@@ -95,7 +102,7 @@ def test_new_drugs_meet_only_targets_that_the_split_trained_on(load_file: LoadFi
                               inputs=ROOT / "inputs" / "draw", phase="draw"))
     for split in range(3):
         training = json.loads((out / f"split-{split}.json").read_text())["training"]
-        for d, t in np.array(ASKED["pairs"])[harness.tested(ASKED, split, 11)].tolist():
+        for d, t in np.array(ASKED["pairs"])[asked_rows(harness, ASKED, split, 11)].tolist():
             assert ASKED["hidden_drugs"][d] or ASKED["drugs"][d] in training["drugs"]
             assert ASKED["hidden_targets"][t] or ASKED["targets"][t] in training["targets"]
             assert ASKED["hidden_drugs"][d] or ASKED["hidden_targets"][t]
@@ -134,7 +141,7 @@ def judge(load_file: LoadFile, tmp_path: Path) -> Judge:
     def run(score: Callable[[int, int], float] | None = None, seed: int = 0, **instead: Any) -> dict[str, float]:
         arrays: dict[str, Any] = {"thresholds": np.full(3, 0.5)}
         for split in range(3):
-            rows = module.tested(JUDGED, split, seed)
+            rows = asked_rows(module, JUDGED, split, seed)
             arrays[f"split-{split}"] = np.array([float(score(JUDGED["labels"][row], row)) if score else 0.0 for row in rows])
         arrays |= instead
         np.savez(tmp_path / "scores.npz", **{name: value for name, value in arrays.items() if value is not None})
@@ -148,10 +155,25 @@ def judge(load_file: LoadFile, tmp_path: Path) -> Judge:
 def test_perfect_constant_and_reversed_scores(judge: Judge) -> None:
     perfect = judge(lambda label, row: label)
     assert perfect == dict.fromkeys(perfect, 1.0)
-    assert set(perfect) == {"cold_auroc", "auroc_drug", "auroc_target", "auroc_both", "auprc", "f1"}
+    names = {"cold_auroc", "auroc_drug", "auroc_target", "auroc_both", "auprc", "f1"}
+    assert set(perfect) == names | {"locked_auroc"} == names | set(TASK.spec.sealed)
     constant = judge(lambda label, row: 0.25)
     assert constant["cold_auroc"] == 0.5 and constant["f1"] == 0.0
     assert judge(lambda label, row: -label)["cold_auroc"] == 0.0
+
+
+def test_locked_families_decide_nothing_and_others_are_not_in_the_sealed_figure(judge: Judge) -> None:
+    def is_locked(row: int) -> bool:
+        drug, target = JUDGED["pairs"][row]
+        return (JUDGED["drug_families"][drug] in JUDGED["locked_drug_families"]
+                or JUDGED["target_families"][target] in JUDGED["locked_target_families"])
+
+    only_others = judge(lambda label, row: -label if is_locked(row) else label)
+    assert (only_others["cold_auroc"], only_others["locked_auroc"]) == (1.0, 0.0)
+    assert judge(lambda label, row: label if is_locked(row) else 0.0)["cold_auroc"] == 0.5
+    asked = {tuple(JUDGED["pairs"][row]) for row in asked_rows(judge.module, JUDGED, 0, 0)}  # type: ignore[attr-defined]
+    locked_pairs = sum(is_locked(row) for row, pair in enumerate(JUDGED["pairs"]) if tuple(pair) in asked)
+    assert 0.15 < locked_pairs / len(asked) < 0.5
 
 
 def test_areas_are_those_of_the_textbook(judge: Judge) -> None:
@@ -166,7 +188,7 @@ def test_areas_are_those_of_the_textbook(judge: Judge) -> None:
 
 def test_one_number_more_or_none_is_refused(judge: Judge) -> None:
     invalid = judge.module.Invalid  # type: ignore[attr-defined]
-    rows = len(judge.module.tested(JUDGED, 0, 0))  # type: ignore[attr-defined]
+    rows = len(asked_rows(judge.module, JUDGED, 0, 0))  # type: ignore[attr-defined]
     for said, instead in (
         ("not finite", {"split-0": np.full(rows, np.nan)}),
         ("shape", {"split-0": np.zeros(rows + 1)}),
