@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from evolver.memory import Archive
 
 
+NARROW = 100
+"""Columns of a terminal below which metrics and teams are left out; `evolver show` has them."""
+
+
 def show_campaigns(as_json: bool) -> None:
     """All campaigns of the data folder."""
     home = Settings().home
@@ -35,10 +39,10 @@ def show_campaigns(as_json: bool) -> None:
         if not campaigns:
             print(f"No campaigns in {home}. Start one: evolver run circle-packing")
             return
-        table = Table(box=None, header_style="dim")
+        console, table = Console(highlight=False), Table(box=None, header_style="dim")
         for column in ("campaign", "status", "experiments", "best", "metric", "team", "time", "cost"):
             right = column in ("experiments", "best", "time", "cost")
-            table.add_column(column, justify="right" if right else "left", no_wrap=column != "metric", overflow="fold")
+            table.add_column(column, justify="right" if right else "left", no_wrap=True)
         for campaign in campaigns:
             champion = archive.champion(campaign.name)
             best = f"{champion.score:.6g}" if champion and champion.score is not None else ""
@@ -53,7 +57,9 @@ def show_campaigns(as_json: bool) -> None:
                 duration(campaign.seconds),
                 cost(costs[campaign.name].usd, costs[campaign.name].tokens) if costs[campaign.name].calls else "$0",
             )
-        Console(highlight=False).print(table)
+        if console.width < NARROW:
+            table.columns = [column for column in table.columns if column.header not in ("metric", "team")]
+        console.print(table)
 
 
 def show_campaign(name: str, last: int, as_json: bool) -> None:

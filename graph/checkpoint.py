@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 import aiosqlite
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from evolver.settings import Settings
@@ -19,11 +22,57 @@ _LATEST = """SELECT thread_id, checkpoint_ns, max(checkpoint_id) FROM checkpoint
              WHERE thread_id = ? GROUP BY thread_id, checkpoint_ns"""
 
 
+T = TypeVar("T")
+
+
+async def _whole(write: Coroutine[Any, Any, T]) -> T:
+    """Finish a write although the run that wants it is cancelled; cut in two it would leave the database locked."""
+    task = asyncio.ensure_future(write)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
+
+
 class Saver(AsyncSqliteSaver):
-    """SQLite's saver with what the LangGraph server also asks for: forget a run, copy and prune a thread."""
+    """SQLite's saver whose writes are done whole, with what the LangGraph server also asks for: forget a run, copy and
+    prune a thread.
+    """
+
+    async def aput(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """Save a checkpoint."""
+        return await _whole(super().aput(config, checkpoint, metadata, new_versions))
+
+    async def aput_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+    ) -> None:
+        """Save what a task has written."""
+        await _whole(super().aput_writes(config, writes, task_id, task_path))
+
+    async def adelete_thread(self, thread_id: str) -> None:
+        """Delete a thread."""
+        await _whole(super().adelete_thread(thread_id))
 
     async def adelete_for_runs(self, run_ids: Sequence[str]) -> None:
         """Delete the checkpoints that runs have written, as a rolled-back run must."""
+        await _whole(self._delete_for_runs(run_ids))
+
+    async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
+        """Give a thread everything that another one has."""
+        await _whole(self._copy_thread(source_thread_id, target_thread_id))
+
+    async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
+        """Delete all but a thread's latest checkpoints, or all (`delete`)."""
+        await _whole(self._prune(thread_ids, strategy))
+
+    async def _delete_for_runs(self, run_ids: Sequence[str]) -> None:
         await self.setup()
         async with self.lock:
             for run in run_ids:
@@ -35,8 +84,7 @@ class Saver(AsyncSqliteSaver):
                     )
             await self.conn.commit()
 
-    async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
-        """Give a thread everything that another one has."""
+    async def _copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
         await self.setup()
         async with self.lock:
             for table in _TABLES:
@@ -49,8 +97,7 @@ class Saver(AsyncSqliteSaver):
                 )
             await self.conn.commit()
 
-    async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
-        """Delete all but a thread's latest checkpoints, or all (`delete`)."""
+    async def _prune(self, thread_ids: Sequence[str], strategy: str) -> None:
         for thread in thread_ids:
             if strategy != "keep_latest":
                 await self.adelete_thread(str(thread))
