@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from evolver.contracts import CAMPAIGN_NAME, SandboxKind, TeamKind, TunerKind
 from evolver.settings import Settings
@@ -80,3 +80,9 @@ class Context(BaseModel):
         json_schema_extra=lambda schema: schema.update(default=str(Settings().home)),
         description="Folder of archive, memory and checkpoints",
     )
+
+    @field_validator("task")
+    @classmethod
+    def _from_where_it_was_started(cls, task: str) -> str:
+        folder = Settings().folder
+        return str((folder / task).absolute()) if folder != Path() and (folder / task).is_dir() else task

@@ -120,6 +120,7 @@ def _environment(access: Access) -> dict[str, str]:
     """The options for the application, which the server imports by name."""
     return {
         "EVOLVER_HOME": str(Settings().home.absolute()),
+        "EVOLVER_FOLDER": str(Path.cwd()),
         "EVOLVER_TOKEN": access.token,
         "EVOLVER_BIND": access.bind,
         "EVOLVER_HOSTS": " ".join(access.hosts),

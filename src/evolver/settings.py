@@ -16,6 +16,8 @@ class Settings(BaseSettings):
 
     home: Path = Field(default_factory=lambda: Path(".evolver"))
     """Folder of the archive, the memory, the checkpoints and the trials."""
+    folder: Path = Path()
+    """Where relative paths of tasks begin; a server that works elsewhere is told where it was started."""
     archive: str = ""
     """Database URL of the archive; empty: SQLite in `home`."""
     sandbox: SandboxKind = "auto"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ from typing import Any
 import pytest
 
 from evolver.contracts import Program
+from evolver.graph.lock import is_running
 from evolver.graph.workspaces import open_archive
 from evolver.web.curve import lineage
 from evolver.web.diffs import diff_between
+from tests.browser import until
 from tests.serving import Server
 from tests.web.made import HOSTILE
 
@@ -223,3 +226,14 @@ def _contrast(one: str, other: str) -> float:
 
 def test_hostile_text_is_really_hostile() -> None:
     assert "<script>" in HOSTILE and "onerror" in HOSTILE
+
+
+def test_a_relative_task_begins_where_the_server_was_started(served: Server, quadratic: Path) -> None:
+    """The server works in its data folder; people name tasks from the folder that they were in."""
+    shutil.copytree(quadratic, served.home / "near-task")
+    asked = {"task": "./near-task", "campaign": "near", "experiments": 1, "sandbox": "bubblewrap"}
+    assert served.ask("/api/campaigns", "POST", content=asked).status == 200
+    with open_archive(served.home) as archive:
+        assert archive.campaign("near").task == str(served.home / "near-task")
+    until(lambda: "-finished-" in served.ask("/api/campaigns/near/version").text, "it ends")
+    until(lambda: not is_running(served.home, "near"), "its process lets go")
