@@ -42,14 +42,26 @@ class Drive:
         """Run to the end; while every lane waits for approval, wait with them. Raises GraphDrained."""
         while True:
             heard = self._newest_directive()
-            await self.graph.ainvoke(
-                given, self._config, context=self.context, durability="async", control=self.control
-            )
+            listening = asyncio.ensure_future(self._listen())
+            try:
+                await self.graph.ainvoke(
+                    given, self._config, context=self.context, durability="async", control=self.control
+                )
+            finally:
+                listening.cancel()
             state = await self.graph.aget_state(self._config)
             if not state.interrupts:
                 return
             await self._answer(heard)
             given = None
+
+    async def _listen(self) -> None:
+        """Once the campaign is to drain, let no lane wait for a model's provider that is down."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            if self.control.drain_requested:
+                self.workspaces.give_up()
+                return
 
     async def _answer(self, heard: str) -> None:
         """Wait until somebody says something; a lane that finds no answer for it in that waits again."""

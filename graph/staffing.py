@@ -73,10 +73,12 @@ def check_tuner(tuner: TunerKind) -> None:
 
 
 class Crew(NamedTuple):
-    """The roles of an open campaign, and how they are told of another budget."""
+    """The roles of an open campaign, and how their models are told of another budget, or not to wait."""
 
     team: Team
     allow: Callable[[Budget], None] | None = None
+    give_up: Callable[[], None] | None = None
+    """Ends the waiting for providers that are down."""
 
 
 def assemble(workspace: Workspace, context: Context) -> Crew:
@@ -90,15 +92,15 @@ def assemble(workspace: Workspace, context: Context) -> Crew:
     from evolver.agents.models import Caller, models_for, parse_models
 
     conversation = _conversation(workspace.archive, campaign, context)
-    allow = conversation.allow if isinstance(conversation, Caller) else None
+    told = (conversation.allow, conversation.give_up) if isinstance(conversation, Caller) else ()
     if campaign.team == "llm":
-        return Crew(language_team(workspace, conversation), allow)
+        return Crew(language_team(workspace, conversation), *told)
     from evolver.agents.hybrid import hybrid_team
     from evolver.agents.pulls import pulls_of
 
     researchers = models_for(parse_models(campaign.models, campaign.base_url), "researcher")
     recorded = pulls_of(workspace.archive, campaign.replays) if campaign.replays else {}
-    return Crew(hybrid_team(workspace, conversation, researchers, recorded=recorded), allow)
+    return Crew(hybrid_team(workspace, conversation, researchers, recorded=recorded), *told)
 
 
 def _conversation(archive: Archive, campaign: Campaign, context: Context) -> Conversation:

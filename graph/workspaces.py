@@ -39,6 +39,8 @@ class Office:
     saved: float = field(default_factory=time.monotonic)
     allow: Callable[[Budget], None] | None = None
     """Tells the models' ledger of another budget."""
+    give_up: Callable[[], None] | None = None
+    """Ends the waiting for models' providers that are down."""
     places: frozenset[str] | None = None
     """Experiments that may be leased; None: any."""
     ended: str = ""
@@ -115,6 +117,12 @@ class Workspaces:
         """Leave time in which every lane waited for a person out of the campaigns' clocks."""
         for office in self._open.values():
             office.opened += seconds
+
+    def give_up(self) -> None:
+        """Have nobody wait any longer for models' providers that are down."""
+        for office in self._open.values():
+            if office.give_up is not None:
+                office.give_up()
 
     async def close(self, context: Context, campaign: str) -> None:
         """Close one campaign's office, if it is open."""
@@ -238,6 +246,7 @@ def _open_office(context: Context, name: str) -> Office:
         workspace=workspace,
         team=crew.team,
         allow=crew.allow,
+        give_up=crew.give_up,
         spent_before=campaign.seconds,
         places=recorded_places(archive, campaign) if campaign.replays else None,
     )

@@ -77,6 +77,10 @@ class Caller(Conversation):
         """Whether a model's provider gives no answers at the moment."""
         return self._exchange.is_down(model)
 
+    def give_up(self) -> None:
+        """Wait no longer for providers that are down: who asks hears ProviderDown."""
+        self._exchange.give_up()
+
     def allow(self, budget: Budget) -> None:
         """Keep another budget from now on, as when the person steering raises it."""
         self._ledger.allow(budget)

@@ -76,6 +76,10 @@ class Exchange:
         """Whether a model's provider gave no answer when it was last asked."""
         return self._outages.gate(choice.server).down_since is not None
 
+    def give_up(self) -> None:
+        """Wait no longer for providers that are down."""
+        self._outages.give_up()
+
     async def send(self, question: Question, choices: Sequence[ModelChoice], tab: Tab) -> Reply:
         """The answer of the first of these models whose provider can be reached; costs go on the tab.
 

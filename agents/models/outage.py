@@ -64,6 +64,12 @@ class Outages:
         self._tell = tell
         self._gates: dict[str, Gate] = {}
         self._news = asyncio.Event()
+        self._given_up = False
+
+    def give_up(self) -> None:
+        """Wait no longer, now and from now on: the campaign is to end."""
+        self._given_up = True
+        self._wake()
 
     def gate(self, server: str) -> Gate:
         """The gate of a provider."""
@@ -87,17 +93,21 @@ class Outages:
         self._news = asyncio.Event()
 
     async def wait(self, servers: Iterable[str]) -> None:
-        """Until one of these providers can be tried. Raises ProviderDown when all have been down for too long."""
+        """Until one of these providers can be tried.
+
+        Raises ProviderDown when all have been down for too long, or nobody wants to wait any more.
+        """
         gates = {server: self.gate(server) for server in servers}
         now = time.monotonic()
         if any(gate.down_since is None for gate in gates.values()):
             return
         last = max(gate.down_since or now for gate in gates.values())
         left = last + self._patience.outage - now
-        if left <= 0.0:
+        if left <= 0.0 or self._given_up:
             reasons = "; ".join(f"{server}: {gate.reason}" for server, gate in gates.items())
             raise ProviderDown(
-                f"no model provider answered for {self._patience.outage:g} s ({reasons}); nothing paid is lost, "
+                f"no model provider answered for {min(now - last, self._patience.outage):.3g} s ({reasons}); nothing "
+                "paid is lost, "
                 "resume the campaign when it is back"
             )
         soonest = min(gate.due for gate in gates.values()) - now

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import json
 import os
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from langgraph.runtime import RunControl
 
 from evolver.agents.models import Patience, ProviderDown
 from evolver.agents.models.errors import ModelError
@@ -107,6 +109,23 @@ async def test_an_outage_stops_the_campaign_and_resuming_goes_on(start: Start, a
         summary = await arun(start(endpoint, campaign=name))
         assert summary.status is CampaignStatus.FINISHED and summary.experiments == 6
         assert len(endpoint.requests) <= 3 * (6 - done)
+
+
+async def test_who_stops_a_campaign_need_not_wait_for_the_end_of_an_outage(
+    start: Start, archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVOLVER_OUTAGE_SECONDS", "600")
+    control = RunControl()
+    with Endpoint([failed(503, "overloaded")]) as endpoint:
+        work = asyncio.ensure_future(arun(start(endpoint, workers=2), control=control))
+        while not archive.campaigns() or not archive.events(archive.campaigns()[0].name, kind="provider_down"):
+            await asyncio.sleep(0.05)
+        control.request_drain("interrupted")
+        stopped = await asyncio.wait_for(work, 20)
+    assert stopped.status is CampaignStatus.PAUSED and stopped.experiments == 0
+    with Endpoint(improver.answer) as endpoint:
+        again = await arun(start(endpoint, campaign=stopped.campaign, workers=2))
+    assert again.status is CampaignStatus.FINISHED and again.experiments == 6
 
 
 async def test_a_wrong_key_stops_at_once_and_a_right_one_goes_on(
