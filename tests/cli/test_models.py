@@ -106,6 +106,7 @@ def test_the_environment_names_a_model_for_new_campaigns(
     assert (offline["team"], offline["models"], offline["cost"]["calls"]) == ("offline", [], 0)
 
 
+@pytest.mark.slow
 def test_a_spent_budget_and_an_outage_are_told(cli: Cli, endpoint: Endpoint, quadratic: Path) -> None:
     words = ("--model", "openai:m", "--base-url", endpoint.url, "--team", "llm", "-w", "1")
     spent = cli("run", quadratic, "-n", "40", "--tokens", "15000", *words).stdout
@@ -119,6 +120,7 @@ def test_a_spent_budget_and_an_outage_are_told(cli: Cli, endpoint: Endpoint, qua
     assert "quadratic-1 is finished" in back.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("team", ["llm", "hybrid"])
 def test_a_replay_without_the_model_gives_the_same_campaign(cli: Cli, quadratic: Path, home: Path, team: str) -> None:
     cli("run", quadratic, "-n", "3", "--seed", "5")  # what earlier campaigns taught is known to both
@@ -140,6 +142,7 @@ def test_a_replay_without_the_model_gives_the_same_campaign(cli: Cli, quadratic:
     assert fresh["differences"] == [] and fresh["replay"] == "again"
 
 
+@pytest.mark.slow
 def test_a_replay_says_what_differs(cli: Cli, quadratic: Path, home: Path) -> None:
     with Endpoint(improver.answer) as endpoint:
         words = ("--model", "openai:m", "--base-url", endpoint.url, "--team", "llm")
