@@ -114,7 +114,8 @@ class Progress:
             self._seen_event = event.id
             if event.kind == "concluded" and event.experiment:
                 lines.extend(self._conclusion(archive.experiment(event.experiment)))
-            if (line := happening(event)) is not None:
+            asked_here = event.kind == "approval_wanted" and self.is_conversation
+            if not asked_here and (line := happening(event)) is not None:
                 lines.append(line)
             if event.kind == "lesson":
                 self._last_lesson = str(event.data.get("claim", ""))

@@ -259,7 +259,7 @@ async def _under_progress(context: Context, progress: Progress, *, compare: bool
 @asynccontextmanager
 async def _asking(context: Context, progress: Progress) -> AsyncIterator[None]:
     """Ask about experiments that wait for approval, where there is somebody to ask."""
-    if not progress.is_conversation or context.approve_above is None:
+    if not progress.is_conversation:
         yield
         return
     from evolver.cli.approval import Approvals

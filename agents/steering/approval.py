@@ -58,7 +58,8 @@ class Estimate(Record):
 
     def __str__(self) -> str:
         gpus = f", {self.gpu_seconds:.0f} GPU seconds" if self.gpu_seconds else ""
-        return f"at most {self.seconds:.0f} s in {self.trials} trials{gpus}"
+        trials = "1 trial" if self.trials == 1 else f"{self.trials} trials"
+        return f"at most {self.seconds:.0f} s in {trials}{gpus}"
 
 
 class Decision(Record):

@@ -10,16 +10,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
-import pexpect
-import pyte
 import pytest
 
 from evolver.contracts import CampaignStatus
 from evolver.graph.lock import is_running
 from evolver.graph.workspaces import open_archive
+from tests.terminal import Terminal
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 EVOLVER = Path(sys.executable).parent / "evolver"
@@ -95,48 +93,6 @@ def test_lines_from_a_pipe_start_steer_and_end_a_campaign(
         kept = [d for d in archive.directives("quadratic-1") if d.kind != "ask"]
     assert [d.kind for d in kept] == ["focus", "pause", "note", "stop"]
     assert kept[0].who == "ann"
-
-
-class Terminal:
-    """A program at a terminal, and what a person sees there."""
-
-    def __init__(self, words: list[str], folder: Path, environment: dict[str, str]) -> None:
-        rows, columns = 30, 120
-        self._screen = pyte.Screen(columns, rows)
-        self._stream = pyte.Stream(self._screen)
-        self.child = pexpect.spawn(
-            str(EVOLVER), words, cwd=str(folder), env=environment, dimensions=(rows, columns), encoding="utf-8"
-        )
-
-    def read(self) -> str:
-        """The screen as it is now; the cursor's place is told to whoever asks, as terminals do."""
-        with suppress(pexpect.TIMEOUT, pexpect.EOF):
-            while True:
-                news = self.child.read_nonblocking(65536, timeout=0.1)
-                self._stream.feed(news)
-                if "\x1b[6n" in news:
-                    self.child.send(f"\x1b[{self._screen.cursor.y + 1};{self._screen.cursor.x + 1}R")
-        return "\n".join(line.rstrip() for line in self._screen.display)
-
-    def until(self, pattern: str, within: float = 60) -> str:
-        """Wait for something to be seen."""
-        deadline = time.monotonic() + within
-        while not re.search(pattern, seen := self.read()):
-            assert time.monotonic() < deadline, f"{pattern!r} was not seen on\n{seen}"
-        return seen
-
-    def type(self, text: str) -> None:
-        """Write a line and press Enter."""
-        self.child.send(text + "\r")
-
-    def ended(self) -> int | None:
-        """Its exit status."""
-        deadline = time.monotonic() + 20
-        while self.child.isalive() and time.monotonic() < deadline:
-            self.read()
-        self.child.close()
-        status: int | None = self.child.exitstatus
-        return status
 
 
 @pytest.mark.slow
