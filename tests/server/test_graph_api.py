@@ -220,11 +220,11 @@ async def test_a_second_message_while_a_run_is_in_progress(client: LangGraphClie
     assert values["campaign"] == "busy", "the conversation stays with its campaign"
 
 
-async def test_a_client_approves_and_rejects_at_the_interrupt(
+async def test_a_client_approves_rejects_and_edits_at_the_interrupt(
     client: LangGraphClient, server: Server, quadratic: Path
 ) -> None:
     thread = (await client.threads.create())["thread_id"]
-    context = _context(quadratic, "dear", experiments=2, workers=1, approve_above=0.5)
+    context = _context(quadratic, "dear", experiments=3, workers=1, approve_above=0.5)
     stopped: Any = await client.runs.wait(thread, "campaign", input={}, context=context)
     shown = stopped["__interrupt__"][0]["value"]
     assert shown["experiment"] == 1
@@ -234,12 +234,21 @@ async def test_a_client_approves_and_rejects_at_the_interrupt(
     stopped = await client.runs.wait(thread, "campaign", command={"resume": "approve"}, context=context)
     assert stopped["__interrupt__"][0]["value"]["experiment"] == 2
     answer = {"decision": "reject", "reason": "enough is known", "who": "bob"}
-    ended: Any = await client.runs.wait(thread, "campaign", command={"resume": answer}, context=context)
+    stopped = await client.runs.wait(thread, "campaign", command={"resume": answer}, context=context)
+    assert stopped["__interrupt__"][0]["value"]["experiment"] == 3
+    edit: dict[str, Any] = {"decision": "edit", "who": "bob"}
+    stopped = await client.runs.wait(thread, "campaign", command={"resume": edit}, context=context)
+    assert "needs the program's files" in stopped["__interrupt__"][0]["value"]["problem"]
+    text = (quadratic / "baseline" / "program.py").read_text().replace("X = 1.0", "X = 0.125")
+    edit["files"] = {"program.py": text}
+    ended: Any = await client.runs.wait(thread, "campaign", command={"resume": edit}, context=context)
     assert "__interrupt__" not in ended
     with open_archive(server.home) as archive:
         verdict = archive.experiment_by_number("dear", 2).verdict
         assert verdict is not None and verdict.reason == "rejected by bob: enough is known"
         assert any("enough is known" in lesson.claim for lesson in archive.lessons(campaign="dear"))
+        program = archive.experiment_by_number("dear", 3).program
+        assert program is not None and archive.program(program).files == {"program.py": text}
 
 
 async def test_what_is_wrong_is_told_in_words(client: LangGraphClient, quadratic: Path) -> None:
