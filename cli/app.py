@@ -8,7 +8,10 @@ from typing import Annotated
 
 import typer
 
+from evolver.cli.options import Json, SandboxChoice
 from evolver.cli.steered import register
+from evolver.cli.task_app import task_app
+from evolver.cli.upkeep import memory_app, notes_app, sandbox_app
 from evolver.errors import EvolverError, UsageError
 
 app = typer.Typer(
@@ -20,23 +23,15 @@ app = typer.Typer(
     context_settings={"max_content_width": 110},
     help="Runs machine-learning and algorithm experiments while you sleep.",
 )
-task_app = typer.Typer(no_args_is_help=True, help="List, check and make tasks.")
-memory_app = typer.Typer(no_args_is_help=True, help="Look after the memory of notes and lessons.")
-sandbox_app = typer.Typer(no_args_is_help=True, help="Look after the images that programs run in.")
-notes_app = typer.Typer(no_args_is_help=True, help="Give Evolver notes and papers to read.")
 app.add_typer(task_app, name="task")
 app.add_typer(memory_app, name="memory")
 app.add_typer(notes_app, name="notes")
 app.add_typer(sandbox_app, name="sandbox")
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on standard output.")]
 Experiments = Annotated[int | None, typer.Option("--experiments", "-n", min=1, help="Experiments beside the baseline.")]
 TimeBudget = Annotated[str | None, typer.Option("--time", "-t", help="Wall-clock budget: 90s, 10m, 2h.")]
 Workers = Annotated[
     int | None, typer.Option("--workers", "-w", min=1, max=256, help="Trials at a time; default: as the CPUs allow.")
-]
-SandboxChoice = Annotated[
-    str | None, typer.Option("--sandbox", help="auto, docker, bubblewrap, or none (protects nothing).")
 ]
 TeamChoice = Annotated[
     str | None,
@@ -63,8 +58,6 @@ ApproveAbove = Annotated[
     ),
 ]
 
-Seed = Annotated[int, typer.Option("--seed", help="Decides which families are hidden.")]
-DropConflicts = Annotated[bool, typer.Option("--drop-conflicts", help="Leave out pairs that have both labels.")]
 
 @app.callback(invoke_without_command=True)
 def root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
@@ -298,142 +291,6 @@ def doctor(json: Json = False) -> None:
     from evolver.cli.doctor import examine
 
     raise typer.Exit(examine(json))
-
-
-@task_app.command("list")
-def task_list(json: Json = False) -> None:
-    """List the built-in tasks."""
-    from evolver.cli.tasks import list_tasks
-
-    list_tasks(json)
-
-
-@task_app.command("check")
-def task_check(
-    task: Annotated[str, typer.Argument(help="Built-in task or path of a task folder.")],
-    sandbox: SandboxChoice = None,
-    stage: Annotated[str, typer.Option("--stage", help="The last stage to try; default: the one that decides.")] = "",
-    json: Json = False,
-) -> None:
-    """Run a task's baseline up the stages, then programs that break or cheat, and say what is wrong."""
-    from evolver.cli.tasks import check_task
-
-    raise typer.Exit(check_task(task, sandbox, stage, json))
-
-
-@task_app.command("new")
-def task_new(
-    name: Annotated[str, typer.Argument(help="Name of the task; a folder of that name is made here.")],
-    json: Json = False,
-) -> None:
-    """Write a small working task to start from."""
-    from evolver.cli.tasks import make_task
-
-    make_task(name, json)
-
-
-@task_app.command("import")
-def task_import(
-    source: Annotated[str, typer.Argument(help="Folder of OpenEvolve, ShinkaEvolve or ASI-Evolve.")],
-    folder: Annotated[str, typer.Argument(help="Folder for the task; must be absent or empty.")],
-    json: Json = False,
-) -> None:
-    """Write the task that another system's folder is run as, to go on from; `evolver run` needs no such step."""
-    from evolver.cli.tasks import import_task
-
-    import_task(source, folder, json)
-
-
-@task_app.command("data")
-def task_data(
-    task: Annotated[str, typer.Argument(help="Task that is made of labelled pairs: drug-target.")],
-    csv: Annotated[Path, typer.Option("--csv", help="File with the columns drug (SMILES), target (sequence), label.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Task folder to write; must not exist.")],
-    columns: Annotated[
-        str, typer.Option("--columns", help="Names of columns, such as drug=SMILES,target=Protein,label=Y.")
-    ] = "",
-    seed: Seed = 0,
-    drop_conflicts: DropConflicts = False,
-    json: Json = False,
-) -> None:
-    """Make a task of your own pairs: some drugs and targets are hidden, and only the judge sees their labels."""
-    from evolver.cli.task_data import make_from_csv
-
-    make_from_csv(task, csv, output, columns, seed, drop_conflicts, json)
-
-
-@task_app.command("fetch")
-def task_fetch(
-    task: Annotated[str, typer.Argument(help="Task that is made of labelled pairs: drug-target.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Task folder to write; must not exist.")],
-    table: Annotated[
-        Path | None, typer.Option("--from", help="YAML file of sources: address, SHA-256, size and licence of each.")
-    ] = None,
-    agree: Annotated[bool, typer.Option("--agree", help="Agree to the licences that are shown.")] = False,
-    seed: Seed = 0,
-    drop_conflicts: DropConflicts = False,
-    json: Json = False,
-) -> None:
-    """Fetch pairs from where they lie, check their hashes, and make a task of them."""
-    from evolver.cli.task_data import make_from_sources
-
-    make_from_sources(task, table, output, agree, seed, drop_conflicts, json)
-
-
-@memory_app.command("rebuild")
-def memory_rebuild(json: Json = False) -> None:
-    """Make the search index of notes, lessons and ideas anew from the archive."""
-    from evolver.cli.memory import rebuild
-
-    rebuild(json)
-
-
-@sandbox_app.command("build")
-def sandbox_build(
-    variant: Annotated[
-        str, typer.Option("--variant", help="plain (numpy, scipy), cpu (and torch for processors) or cuda.")
-    ] = "plain",
-    base: Annotated[
-        str, typer.Option("--base", help="Image to start from; default: EVOLVER_IMAGE_BASE or python:3.11-slim.")
-    ] = "",
-    pip_args: Annotated[
-        str, typer.Option("--pip-args", help="Further words for pip, such as an index; no passwords: they are kept.")
-    ] = "",
-    rebuild: Annotated[bool, typer.Option("--rebuild", help="Build it anew even if it is there.")] = False,
-    json: Json = False,
-) -> None:
-    """Build an image for the Docker sandbox, unless it is there; campaigns do it by themselves when they start."""
-    from evolver.cli.sandbox import build
-
-    build(variant, base, pip_args, rebuild, json)
-
-
-@sandbox_app.command("list")
-def sandbox_list(json: Json = False) -> None:
-    """List the images that Evolver made, with size, age and whether they are current."""
-    from evolver.cli.sandbox import show_images
-
-    show_images(json)
-
-
-@sandbox_app.command("prune")
-def sandbox_prune(json: Json = False) -> None:
-    """Remove images that an earlier recipe made."""
-    from evolver.cli.sandbox import prune
-
-    prune(json)
-
-
-@notes_app.command("add")
-def notes_add(
-    paths: Annotated[list[Path], typer.Argument(help="Markdown, text or PDF files, or folders of them.")],
-    task: Annotated[str, typer.Option("--task", help="Task they belong to; default: every task.")] = "",
-    json: Json = False,
-) -> None:
-    """Read notes or papers into memory, for every later campaign."""
-    from evolver.cli.memory import add_notes
-
-    add_notes(paths, task, json)
 
 
 register(app)

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 import typer
 
+from evolver.cli.options import Json
 from evolver.errors import UsageError
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on standard output.")]
 Number = Annotated[int, typer.Argument(min=0, help="Number of the experiment.")]
 Campaign = Annotated[str, typer.Argument(help="Name of the campaign (see `evolver list`).")]
 

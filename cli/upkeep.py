@@ -1,0 +1,70 @@
+"""`evolver memory ...`, `evolver notes ...` and `evolver sandbox ...`; bodies import what they need."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from evolver.cli.options import Json
+
+memory_app = typer.Typer(no_args_is_help=True, help="Look after the memory of notes and lessons.")
+sandbox_app = typer.Typer(no_args_is_help=True, help="Look after the images that programs run in.")
+notes_app = typer.Typer(no_args_is_help=True, help="Give Evolver notes and papers to read.")
+
+
+@memory_app.command("rebuild")
+def memory_rebuild(json: Json = False) -> None:
+    """Make the search index of notes, lessons and ideas anew from the archive."""
+    from evolver.cli.memory import rebuild
+
+    rebuild(json)
+
+
+@sandbox_app.command("build")
+def sandbox_build(
+    variant: Annotated[
+        str, typer.Option("--variant", help="plain (numpy, scipy), cpu (and torch for processors) or cuda.")
+    ] = "plain",
+    base: Annotated[
+        str, typer.Option("--base", help="Image to start from; default: EVOLVER_IMAGE_BASE or python:3.11-slim.")
+    ] = "",
+    pip_args: Annotated[
+        str, typer.Option("--pip-args", help="Further words for pip, such as an index; no passwords: they are kept.")
+    ] = "",
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Build it anew even if it is there.")] = False,
+    json: Json = False,
+) -> None:
+    """Build an image for the Docker sandbox, unless it is there; campaigns do it by themselves when they start."""
+    from evolver.cli.sandbox import build
+
+    build(variant, base, pip_args, rebuild, json)
+
+
+@sandbox_app.command("list")
+def sandbox_list(json: Json = False) -> None:
+    """List the images that Evolver made, with size, age and whether they are current."""
+    from evolver.cli.sandbox import show_images
+
+    show_images(json)
+
+
+@sandbox_app.command("prune")
+def sandbox_prune(json: Json = False) -> None:
+    """Remove images that an earlier recipe made."""
+    from evolver.cli.sandbox import prune
+
+    prune(json)
+
+
+@notes_app.command("add")
+def notes_add(
+    paths: Annotated[list[Path], typer.Argument(help="Markdown, text or PDF files, or folders of them.")],
+    task: Annotated[str, typer.Option("--task", help="Task they belong to; default: every task.")] = "",
+    json: Json = False,
+) -> None:
+    """Read notes or papers into memory, for every later campaign."""
+    from evolver.cli.memory import add_notes
+
+    add_notes(paths, task, json)
