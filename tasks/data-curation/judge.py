@@ -10,7 +10,7 @@ from pathlib import Path
 
 from evolver_trial import Invalid, safe_json
 
-BUDGETS = {"smoke": 60_000, "proxy": 1_300_000, "full": 1_600_000}
+BUDGETS = {"smoke": 300_000, "proxy": 1_300_000, "full": 1_600_000}
 """Bytes of training text. Locked pools are half as large, and so is their budget."""
 FRESH = 1000
 LARGEST_FILE = 48 << 20

@@ -229,7 +229,7 @@ async def test_the_baseline_scores_what_the_readme_says(sandbox: Sandbox, tmp_pa
 async def test_fresh_seeds_have_a_locked_pool(sandbox: Sandbox, tmp_path: Path) -> None:
     trial = await attempt(sandbox, tmp_path, BASELINE, "smoke", 1000)
     assert set(trial.sealed) == {"oracle_gap", "locked_quality"}
-    lost = Program(files={"program.py": "def clean(docs):\n    return docs if len(docs) > 70 else ['x']\n"})
+    lost = Program(files={"program.py": "def clean(docs):\n    return docs if len(docs) > 400 else ['x']\n"})
     worse = await attempt(sandbox, tmp_path, lost, "smoke", 1000)
     assert worse.sealed["locked_quality"] < trial.sealed["locked_quality"] - 0.5
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import damage
 
-PASSAGES = {"smoke": 60, "proxy": 1000, "full": 1250}
+PASSAGES = {"smoke": 300, "proxy": 1000, "full": 1250}
 """Distinct English passages in a pool, by stage."""
 SHORTEST, LONGEST = 500, 2100
 """Characters of a passage; it ends with the paragraph that reaches its length."""
