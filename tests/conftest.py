@@ -18,6 +18,8 @@ EVOLVER = Path(sys.executable).parent / "evolver"
 
 # Tests name docker where they mean it; `auto` would take it for all the others, which would be slower.
 os.environ["EVOLVER_SANDBOX"] = "bubblewrap"
+# Before anything imports torch: two test processes with two threads each would wait for each other on two CPUs.
+os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 

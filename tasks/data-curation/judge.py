@@ -8,7 +8,7 @@ import random
 import sys
 from pathlib import Path
 
-from evolver_trial import Invalid, safe_json
+from evolver_trial import Invalid, folder, safe_json
 
 BUDGETS = {"smoke": 300_000, "proxy": 1_300_000, "full": 1_600_000}
 """Bytes of training text. Locked pools are half as large, and so is their budget."""
@@ -19,11 +19,12 @@ WORST_BITS, CHANCE = 3.0, 0.25
 
 
 def judge(out: Path, private: Path, stage: str, seed: int) -> dict[str, float]:
-    sys.path.insert(0, str(private))
+    pools = folder("inputs") / "pool"
+    sys.path[:0] = [str(private), str(pools)]
     import raw_pool
     from benchmark import Benchmark
 
-    text, budget = raw_pool.read_text(private), BUDGETS[stage]
+    text, budget = raw_pool.read_text(pools), BUDGETS[stage]
     exam = Benchmark(private, *((20_000, 500) if stage == "smoke" else ()))
     pool = raw_pool.make_pool(text, stage, seed)
     metrics = measured(read_kept(out / "kept_pool.json"), pool, budget, stage, seed, exam)

@@ -1,6 +1,6 @@
 """Makes the shipped text from plain-text e-books: `python make_data.py FOLDER`, with FOLDER holding NAME.txt files.
 
-Writes inputs/pool/text.json.xz (what raw pools are made from) and its copy for the judge in private/, and
+Writes inputs/pool/text.json.xz, which raw pools are made from, and
 private/heldout.json.xz (held-out text and multiple-choice questions). Headers, trailers, licence texts, credits and
 headings of the e-books are taken off; paragraphs are unwrapped.
 """
@@ -10,7 +10,6 @@ import json
 import lzma
 import random
 import re
-import shutil
 import sys
 from collections import Counter
 from pathlib import Path
@@ -100,7 +99,6 @@ def main(folder):
         "leaked": list(leaked(held_out, asked, rng)),
     }
     write(root / "inputs" / "pool" / "text.json.xz", text)
-    shutil.copy(root / "inputs" / "pool" / "text.json.xz", root / "private")
     write(root / "private" / "heldout.json.xz", {"text": held_out, "questions": asked})
 
 

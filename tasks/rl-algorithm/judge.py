@@ -1,7 +1,7 @@
 """Has every checkpoint answer hidden problems and counts the right answers.
 
 Only weights of the one known architecture cross over from the trial; problems, random numbers and rewards are the
-judge's own. private/policy.py is a copy of public/policy.py.
+judge's own.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evolver_trial import Invalid, safe_safetensors
+from evolver_trial import Invalid, folder, safe_safetensors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,7 +24,7 @@ AT_ONCE = 1000
 
 
 def judge(out: Path, private: Path, stage: str, seed: int) -> dict[str, float]:
-    sys.path.insert(1, str(private))
+    sys.path.insert(1, str(folder("public")))
     import policy as policies
     import torch
 

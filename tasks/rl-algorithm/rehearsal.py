@@ -20,11 +20,10 @@ TINY = {
 
 
 def main() -> None:
-    for folder in ("public", "private"):
-        path = HERE / folder / "settings.json"
-        settings = json.loads(path.read_text())
-        settings[sys.argv[1]] |= TINY | {"shipped": False}
-        path.write_text(json.dumps(settings))
+    path = HERE / "public" / "settings.json"
+    settings = json.loads(path.read_text())
+    settings[sys.argv[1]] |= TINY | {"shipped": False}
+    path.write_text(json.dumps(settings))
 
 
 if __name__ == "__main__":

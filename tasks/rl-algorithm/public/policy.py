@@ -1,5 +1,4 @@
-"""The policy, the problems that it answers, and the reward. The judge has a copy of this file and
-of settings.json in private/.
+"""The policy, the problems that it answers, and the reward; for the trainer and for the judge.
 
 A problem is a sum of two to six numbers of one or two digits, asked for modulo 100. Every number is two digit tokens:
 `47 05 28 =` is answered by digits and a full stop, and the two digits before the stop are the answer. A policy may
