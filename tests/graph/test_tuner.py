@@ -10,8 +10,6 @@ from evolver.contracts import Operator
 from evolver.graph import Context, arun
 from evolver.graph.workspaces import open_archive
 
-pytest.importorskip("optuna")
-
 
 async def programs(task: Path, home: Path, *budgets: int, seed: int = 1, tuner: str = "optuna:tpe") -> list[str | None]:
     """The programs of a campaign, in order, that had its budget raised in steps."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,12 +17,10 @@ from evolver.sandbox import Sandbox
 from evolver.tasks import load_task
 from evolver.tasks.spec import TaskSpec
 
-pytest.importorskip("torch")
 TASK = load_task("digits-tuning")
 TEXT = TASK.baseline().files["program.py"]
 LABELS = np.load(TASK.root / "private" / "labels.npy")
 HIDDEN = len(LABELS)
-needs_collection = pytest.mark.skipif(importlib.util.find_spec("sklearn") is None, reason="scikit-learn is not here")
 
 
 @pytest.fixture
@@ -142,7 +139,6 @@ def predict(weights, images):
 """
 
 
-@needs_collection
 @pytest.mark.slow
 async def test_the_collection_is_hidden_because_the_task_says_so(sandbox: Sandbox, tmp_path: Path) -> None:
     hidden = await trial_of(sandbox, tmp_path, LOOKS)
@@ -161,7 +157,6 @@ def test_what_is_hidden_cannot_be_required() -> None:
         TaskSpec.model_validate({**content, "hides": ["numpy"]})
 
 
-@needs_collection
 def test_the_data_are_what_make_data_makes(
     load_file: Callable[[Path], ModuleType], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -17,7 +17,6 @@ from evolver.contracts import Operator, Program, TunerKind
 from evolver.errors import UsageError
 from evolver.graph.staffing import check_tuner
 
-pytest.importorskip("optuna")
 TEXT = """
 RATE = 0.1
 EPOCHS = 60
