@@ -24,17 +24,16 @@ def print_outcome(summary: Summary, home: Path, console: Console | None = None) 
             "baseline", f"{score_with_interval(baseline.mean, baseline.interval)}  {metric} ({summary.direction})"
         )
     if best:
-        table.add_row(
-            "best",
-            f"[bold green]{score_with_interval(best.mean, best.interval)}[/]  experiment {best.number}, "
-            f"{_seeds(len(best.seeds))} in the search (fit)",
-        )
+        found = f"[bold green]{score_with_interval(best.mean, best.interval)}[/]  experiment {best.number}, "
+        found += f"{_seeds(len(best.seeds))} in the search (fit)"
+        table.add_row("best", found if best.number else "the baseline: no experiment was better with evidence")
     if summary.fresh:
         fresh = summary.fresh
         gain = difference_with_interval(fresh.delta, fresh.interval)
         exact = fresh.interval[0] == fresh.interval[1]
         where = "run again" if exact else "on fresh replicates (held-out)"
-        table.add_row("re-tested", f"{fresh.mean:.6g}  {where}, {gain} against the baseline there")
+        against = f", {gain} against the baseline there" if best and best.number else ""
+        table.add_row("re-tested", f"{fresh.mean:.6g}  {where}{against}")
         for name, (ours, base) in fresh.sealed.items():
             table.add_row(name, f"{ours:.6g}  kept from the search; the baseline has {base:.6g}")
     for arm in summary.comparisons:
