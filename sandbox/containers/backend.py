@@ -42,6 +42,8 @@ class Docker:
         self._pool = Pool(self._engine, self._hidden, slots if ahead is None else ahead)
         self._images: dict[str, asyncio.Task[str]] = {}
         self._running: set[Contained | Collected] = set()
+        self._making: set[asyncio.Task[Container]] = set()
+        self._closing = False
         self._clear_away()
 
     def protections(self) -> list[Protection]:
@@ -153,7 +155,11 @@ class Docker:
 
     async def close(self) -> None:
         """End everything that still runs here; what earlier processes left stays."""
+        self._closing = True
         await asyncio.gather(*(self._stopped(running) for running in list(self._running)))
+        # Whoever asked for these was cancelled; what comes of them is given to the pool to remove.
+        await asyncio.gather(*self._making, return_exceptions=True)
+        await asyncio.sleep(0)
         await self._pool.close()
         for image in self._images.values():
             image.cancel()
@@ -176,6 +182,8 @@ class Docker:
         else:
             whole = replace(shape, shown=(*shape.shown, *own), own=())
             making = asyncio.get_running_loop().create_task(self._made(job, whole))
+            self._making.add(making)
+            making.add_done_callback(self._making.discard)
             try:
                 container = await asyncio.shield(making)
             except asyncio.CancelledError:
@@ -201,13 +209,14 @@ class Docker:
         labels = {f"evolver.{name}": value for name, value in job.labels.items()}
         if not job.gpus:
             return await start_container(self._engine, shape, self._hidden, labels=labels)
-        while True:
+        while not self._closing:
             async with devices.choosing():
                 chosen = (await self._engine.call(devices.free, self._engine))[: job.gpus]
                 if len(chosen) == job.gpus:
                     labels[GPUS] = ",".join(chosen)
                     return await start_container(self._engine, shape, self._hidden, labels=labels, devices=chosen)
             await asyncio.sleep(DEVICE_INTERVAL)
+        raise SandboxError(f"the sandbox was closed while {job.id} waited for a GPU")
 
     def _follow(self, job: Job, container: Container) -> Contained:
         running = Contained(job, container)

@@ -69,7 +69,8 @@ class Pool:
             await asyncio.gather(*shelf.coming)
             self._clear(shelf)
         self._shelves.clear()
-        await asyncio.gather(*self._leaving)
+        while self._leaving:
+            await asyncio.gather(*self._leaving)
 
     def _shelf(self, shape: Shape) -> Shelf:
         shelf = self._shelves.setdefault(shape, Shelf())

@@ -251,3 +251,20 @@ async def test_limits_reach_the_container(docker: Docker, engine: Engine, tmp_pa
     assert f"size={3 << 20}" in host["Tmpfs"]["/tmp"] and f"size={2 << 20}" in host["Tmpfs"]["/out"]
     assert engine.client.api.inspect_container(name)["Config"]["User"] == "65534:65534"
     assert (await docker.wait(handle)).succeeded
+
+
+async def test_what_is_still_being_made_at_the_close_is_removed(tmp_path: Path) -> None:
+    troubles: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: troubles.append(str(context["message"])))
+    sandbox, engine = Docker(2, ahead=0), Engine()
+    labels = {"campaign": f"closing-{os.getpid()}"}
+    wanted = job(tmp_path, "late", "pass", inputs=inputs(tmp_path, 0, size=9 << 20), labels=labels)
+    starting = asyncio.create_task(sandbox.start(wanted))
+    while not sandbox._making:
+        await asyncio.sleep(0.01)
+    starting.cancel()
+    await asyncio.wait([starting])
+    await sandbox.close()
+    left = [known for known in engine.owned().values() if known.get("evolver.campaign") == labels["campaign"]]
+    engine.close()
+    assert (left, troubles) == ([], [])
