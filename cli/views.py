@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from evolver.agents.diffs import unified
 from evolver.cli.steering import directives_json, directives_table
 from evolver.cli.words import cost, difference_with_interval, duration, score_with_interval
 from evolver.contracts import Call, Experiment, Lesson, Program, Trial
@@ -221,18 +221,7 @@ def _diff(archive: Archive, experiment: Experiment, program: Program | None) -> 
     """Unified diff against the first parent; the whole program where there is none."""
     parents = experiment.proposal.parents if experiment.proposal else ()
     key = archive.experiment(parents[0]).program if parents else None
-    old = archive.program(key).files if key else {}
-    new = program.files if program else {}
-    lines: list[str] = []
-    for path in sorted(old.keys() | new.keys()):
-        lines += difflib.unified_diff(
-            old.get(path, "").splitlines(),
-            new.get(path, "").splitlines(),
-            f"parent/{path}",
-            f"this/{path}",
-            lineterm="",
-        )
-    return "\n".join(lines)
+    return unified(archive.program(key) if key else None, program, "parent", "this")
 
 
 def show_lessons(name: str, query: str | None, as_json: bool) -> None:

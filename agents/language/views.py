@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from evolver.agents.diffs import unified
 from evolver.agents.evidence import Comparison
 from evolver.agents.language.room import Room
 from evolver.contracts import Experiment, Interval, Lesson, Metric, Program, Proposal, Trial, Verdict, VerdictKind
@@ -240,17 +240,7 @@ def gain_words(gain: Comparison, metric: str) -> str:
 
 def diff_words(old: Program | None, new: Program) -> str:
     """A unified diff of two programs."""
-    before = {} if old is None else old.files
-    lines: list[str] = []
-    for path in sorted({*before, *new.files}):
-        lines += difflib.unified_diff(
-            before.get(path, "").splitlines(),
-            new.files.get(path, "").splitlines(),
-            f"before/{path}",
-            f"after/{path}",
-            lineterm="",
-        )
-    return "\n".join(lines)
+    return unified(old, new, "before", "after")
 
 
 def score_lines(trials: Sequence[Trial], reference: Sequence[Trial], number: str) -> list[str]:

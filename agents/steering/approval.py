@@ -11,12 +11,12 @@ every other lane has come to its end, with the whole budget.
 
 from __future__ import annotations
 
-import difflib
 import uuid
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import JsonValue
 
+from evolver.agents.diffs import unified
 from evolver.contracts import (
     Directive,
     Experiment,
@@ -243,16 +243,7 @@ def difference(archive: Archive, experiment: Experiment, against: Experiment | N
     """Unified diff of an experiment's program against its first parent's, or another's."""
     if against is None and experiment.proposal is not None and experiment.proposal.parents:
         against = archive.experiment(experiment.proposal.parents[0])
-    old = archive.program(against.program).files if against is not None and against.program else {}
-    new = archive.program(experiment.program).files if experiment.program else {}
+    old = archive.program(against.program) if against is not None and against.program else None
+    new = archive.program(experiment.program) if experiment.program else None
     before = f"experiment {against.number}" if against else "nothing"
-    lines: list[str] = []
-    for path in sorted(old.keys() | new.keys()):
-        lines += difflib.unified_diff(
-            old.get(path, "").splitlines(),
-            new.get(path, "").splitlines(),
-            f"{before}/{path}",
-            f"experiment {experiment.number}/{path}",
-            lineterm="",
-        )
-    return "\n".join(lines)
+    return unified(old, new, before, f"experiment {experiment.number}")
