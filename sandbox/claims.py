@@ -7,8 +7,10 @@ import os
 import re
 import tempfile
 from collections.abc import Iterable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
+
+from evolver.sandbox.owner import closed_folder
 
 
 class Claim:
@@ -24,11 +26,12 @@ class Claim:
 
 
 def take(kind: str, names: Iterable[str], count: int) -> Claim | None:
-    """The first `count` of these that nobody holds, held from now on; None where there are not so many."""
+    """The first `count` of these that nobody holds, held from now on; None where there are not so many.
+
+    Raises SandboxError where the folder of locks is someone else's.
+    """
     held, chosen = ExitStack(), list[str]()
-    folder = Path(tempfile.gettempdir()) / f"evolver-{kind}-{os.getuid()}"
-    with suppress(FileExistsError):
-        folder.mkdir(mode=0o700)
+    folder = closed_folder(Path(tempfile.gettempdir()) / f"evolver-{kind}-{os.getuid()}")
     for name in names if count else ():
         lock = folder / re.sub(r"[^\w-]", "_", name)
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -7,6 +7,19 @@ import re
 from functools import cache
 from pathlib import Path
 
+from evolver.errors import SandboxError
+
+
+def closed_folder(path: Path) -> Path:
+    """This folder, made if absent and closed to other users. Raises SandboxError if it is someone else's."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    status = path.lstat()
+    if status.st_uid != os.getuid() or path.is_symlink():
+        raise SandboxError(f"{path} belongs to someone else; remove it, or set TMPDIR to a folder of your own")
+    path.chmod(0o700)
+    return path
+
+
 _MARK = re.compile(r"evolver-(\d+)-(\d+)-(\d+)-")
 
 

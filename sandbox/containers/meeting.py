@@ -20,8 +20,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from evolver.errors import SandboxError
 from evolver.sandbox.job import Job
+from evolver.sandbox.owner import closed_folder
 
 LONGEST_ADDRESS = 100
 _PEER = struct.Struct("3i")
@@ -33,12 +33,7 @@ def meetings() -> Path:
         base = place / f"evolver-{os.getuid()}"
         if len(str(base)) < LONGEST_ADDRESS - 40:
             break
-    base.mkdir(mode=0o700, parents=True, exist_ok=True)
-    status = base.lstat()
-    if status.st_uid != os.getuid() or base.is_symlink():
-        raise SandboxError(f"{base} belongs to someone else; remove it, or set TMPDIR to a folder of your own")
-    base.chmod(0o700)
-    return base
+    return closed_folder(base)
 
 
 class Meeting:
