@@ -34,12 +34,12 @@ from circle_packing import evolver  # type: ignore[import-not-found]
 from langchain_core.runnables import RunnableConfig
 from overhead import Stopwatch  # type: ignore[import-not-found]
 from scripted_model import serving  # type: ignore[import-not-found]
+from slots import TimedSlots  # type: ignore[import-not-found]
 
 from evolver.graph import Context
 from evolver.graph.campaign import build_graph, recursion_limit
 from evolver.graph.workspaces import Office, Workspaces, open_archive
 from evolver.sandbox.local import LocalSandbox
-from evolver.sandbox.slots import Slots
 
 TASKS = Path(__file__).parent / "tasks"
 NAME = "models"
@@ -53,24 +53,6 @@ def sleeping_task(folder: Path, seconds: float) -> Path:
     harness = (task / "harness.py").read_text().replace("MEAN, SIGMA = 0.5, 1.0", f"MEAN, SIGMA = {seconds}, 0.0")
     (task / "harness.py").write_text(harness)
     return task
-
-
-class TimedSlots(Slots):
-    """The sandbox's slots, with the moments at which one was taken (+1) or given back (-1)."""
-
-    def __init__(self, size: int) -> None:
-        super().__init__(size)
-        self.changes: list[tuple[float, int]] = []
-
-    async def acquire(self) -> None:
-        """Take a slot."""
-        await super().acquire()
-        self.changes.append((time.perf_counter(), 1))
-
-    def release(self) -> None:
-        """Give a slot back."""
-        self.changes.append((time.perf_counter(), -1))
-        super().release()
 
 
 async def run(context: Context, furnish: Callable[[Office], None]) -> None:

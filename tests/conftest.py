@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -28,6 +29,16 @@ Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 def quadratic() -> Path:
     """A deterministic task that takes milliseconds."""
     return ROOT / "benchmarks" / "tasks" / "quadratic"
+
+
+@pytest.fixture
+def slow(quadratic: Path, tmp_path: Path) -> Path:
+    """The quadratic task whose program takes a third of a second, so that there is something to watch."""
+    task = tmp_path / "quadratic"
+    shutil.copytree(quadratic, task)
+    program = task / "baseline" / "program.py"
+    program.write_text("import time\n" + program.read_text().replace("    x = east()", "    time.sleep(0.3)\n    x = east()"))
+    return task
 
 
 @pytest.fixture

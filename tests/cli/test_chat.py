@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -21,15 +20,6 @@ from tests.terminal import Terminal
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 EVOLVER = Path(sys.executable).parent / "evolver"
-
-
-@pytest.fixture
-def slow(quadratic: Path, tmp_path: Path) -> Path:
-    task = tmp_path / "quadratic"
-    shutil.copytree(quadratic, task)
-    program = task / "baseline" / "program.py"
-    program.write_text("import time\n" + program.read_text().replace("    x = east()", "    time.sleep(0.3)\n    x = east()"))
-    return task
 
 
 @pytest.fixture

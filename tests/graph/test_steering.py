@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -23,17 +22,13 @@ EVOLVER = Path(sys.executable).parent / "evolver"
 
 
 @pytest.fixture
-def slow(quadratic: Path, tmp_path: Path) -> Path:
-    """The quadratic task whose program takes a third of a second, with a second technique in its notes."""
-    task = tmp_path / "quadratic"
-    shutil.copytree(quadratic, task)
-    program = task / "baseline" / "program.py"
-    program.write_text("import time\n" + program.read_text().replace("    x = east()", "    time.sleep(0.3)\n    x = east()"))
-    (task / "notes" / "turn.md").write_text(
+def slow(slow: Path) -> Path:
+    """With a second technique in its notes."""
+    (slow / "notes" / "turn.md").write_text(
         "# Turning the compass\n\n```python\ndef rotate(x, y):\n    x, y = 0.8 * x - 0.6 * y, 0.6 * x + 0.8 * y\n"
         "    return x, y\n```\n"
     )
-    return task
+    return slow
 
 
 async def _until(holds: Callable[[], bool], within: float = 60.0) -> None:

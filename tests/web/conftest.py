@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -43,11 +41,3 @@ def browser(chromium: Browser) -> Browser:
     return chromium
 
 
-@pytest.fixture
-def slow(quadratic: Path, tmp_path: Path) -> Path:
-    """The quadratic task with a program that takes a third of a second, so that there is something to watch."""
-    task = tmp_path / "quadratic"
-    shutil.copytree(quadratic, task)
-    program = task / "baseline" / "program.py"
-    program.write_text("import time\n" + program.read_text().replace("    x = east()", "    time.sleep(0.3)\n    x = east()"))
-    return task
