@@ -82,12 +82,13 @@ def build(name: str, plan: Plan, make: Any, seed: int) -> LanguageModel:
 
 def train(trial: Trial, plans: dict[str, Plan], make: Any, accelerator: Any) -> None:
     check_mixer(make, **PROBE, seed=trial.seed)
+    models = {name: build(name, plan, make, trial.seed) for name, plan in plans.items()}
+    held = {name: check_size(models[name], plan.layers, plan.width, plan.heads) for name, plan in plans.items()}
     report: dict[str, float] = growth(make, **PROBE, seed=trial.seed) if trial.stage == "smoke" else {}
+    report["parameters"] = held["text"]
     for name, plan in plans.items():
-        model = build(name, plan, make, trial.seed)
-        held = check_size(model, plan.layers, plan.width, plan.heads)
+        model = models.pop(name)
         if name == "text":
-            report["parameters"] = held
             batches = text_batches(trial.public / "train.txt.xz", plan.batch, plan.length, trial.seed)
         else:
             batches = recall_batches(plan.batch, plan.keys, plan.bindings, trial.seed, plan.steps)

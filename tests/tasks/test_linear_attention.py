@@ -164,6 +164,37 @@ def test_backward_cost_counts_too(public: Callable[[str], ModuleType]) -> None:
         public("probes").growth(Indexing, 32, 2, seed=0)
 
 
+def counting(counts: Callable[[int], int]) -> Any:
+    """A mixer that counts in plain Python, which no count of operations sees; `counts` takes the length."""
+    import torch
+
+    class Counting(torch.nn.Module):
+        def __init__(self, width: int, heads: int, layer: int) -> None:
+            super().__init__()
+
+        def forward(self, x: Any) -> Any:
+            for _ in range(counts(x.shape[1])):
+                pass
+            return 1.0 * x
+
+    return Counting
+
+
+def test_quadratic_time_is_seen_where_no_operation_is_counted(public: Callable[[str], ModuleType]) -> None:
+    with pytest.raises(ValueError, match="CPU time grow 1"):
+        public("probes").growth(counting(lambda length: length * length // 4), 32, 2, seed=0)
+
+
+def test_a_slow_moment_of_the_machine_fails_no_mixer(public: Callable[[str], ModuleType]) -> None:
+    pauses = iter([0, 0, 1_000_000, 1_000_000, 1_000_000, 1_000_000])
+
+    def counts(length: int) -> int:
+        return next(pauses, 0) if length == 2048 else 0
+
+    probes = public("probes")
+    assert probes.growth(counting(counts), 32, 2, seed=0)["time_growth"] <= probes.TIME_GROWTH
+
+
 # What a source may contain
 
 
