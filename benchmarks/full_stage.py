@@ -86,8 +86,15 @@ def table(rows: list[dict[str, Any]]) -> str:
     lines = [head, ["---"] * len(head)]
     for row in rows:
         figures = [row["wall_seconds"], row["gpu_seconds"], row["cpu_seconds"], row["peak_memory_mib"]]
-        lines.append([row["program"], str(row["seed"]), row["status"], *(f"{figure:.0f}" for figure in figures),
-                      *(f"{row['metrics'][name]:.5g}" if name in row["metrics"] else "" for name in names)])
+        lines.append(
+            [
+                row["program"],
+                str(row["seed"]),
+                row["status"],
+                *(f"{figure:.0f}" for figure in figures),
+                *(f"{row['metrics'][name]:.5g}" if name in row["metrics"] else "" for name in names),
+            ]
+        )
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

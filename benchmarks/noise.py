@@ -1,12 +1,13 @@
 """What a task's stage can see: the baseline and the task's references over several seeds, sandbox and judge included.
 
-    python benchmarks/noise.py TASK [--stage S] [--seeds 5] [--workers 1] [--sandbox auto] [--only NAME ...]
-                                    [--save FILE.json] [--read FILE.json] [--write]
+    python benchmarks/noise.py TASK [--stage S] [--seeds 5] [--first 0] [--workers 1] [--sandbox auto]
+                                    [--only NAME ...] [--save FILE.json] [--read FILE.json] [--write]
 
 Printed for each program: mean score, standard deviation over seeds, CPU seconds of a trial with its judge, the paired
 difference from the baseline, and how many replicates the verdict rule needs to call that difference an improvement
 four times out of five. Then the smallest difference that the stage's replicates can see with that power, and the rank
-correlation with the order in references/published.yaml. `--write` puts the table into the task's README, between its
+correlation with the order in references/published.yaml. `--first` is the first seed: where settings were
+chosen by looking at some seeds, others must confirm them. `--write` puts the table into the task's README, between its
 noise markers; `--save` keeps the raw scores and `--read` takes those of an earlier run.
 """
 
@@ -61,7 +62,7 @@ class Published(Record):
     source: str
 
 
-async def run(task: Task, programs: Mapping[str, Program], stage: str, seeds: int, workers: int, kind: Kind) -> Kept:
+async def run(task: Task, programs: Mapping[str, Program], stage: str, seeds: range, workers: int, kind: Kind) -> Kept:
     """Every program on every seed."""
     sandbox = sandbox_for(task, kind, workers, stage=stage)
     with tempfile.TemporaryDirectory(prefix="evolver-noise-") as folder:
@@ -73,7 +74,7 @@ async def run(task: Task, programs: Mapping[str, Program], stage: str, seeds: in
             return result
 
         try:
-            work = {name: [trial(name, seed) for seed in range(seeds)] for name in programs}
+            work = {name: [trial(name, seed) for seed in seeds] for name in programs}
             return {name: list(await asyncio.gather(*trials)) for name, trials in work.items()}
         finally:
             await sandbox.close()
@@ -159,9 +160,9 @@ def table(task: Task, stage: str, kept: Kept) -> list[str]:
         lines.append(f"{row} {effect:+.3g} ± {own:.2g} | {many} |")
     lines += [
         "",
-        f"Stage `{stage}`, {len(base)} seeds; ± is the deviation of the paired difference. With its {replicates} "
-        f"replicates the stage sees a gain of {smallest_visible(deviation, replicates, prior):.2g} four times out of "
-        f"five ({LEVEL:g} one-sided).",
+        f"Stage `{stage}`, seeds {min(base)} to {max(base)}; ± is the deviation of the paired difference. With its "
+        f"{replicates} replicates the stage sees a gain of {smallest_visible(deviation, replicates, prior):.2g} four "
+        f"times out of five ({LEVEL:g} one-sided).",
     ]
     return [*lines, *_ranks(task, by_name)]
 
@@ -197,12 +198,20 @@ def write(task: Task, lines: Sequence[str], command: str, place: str) -> None:
     readme.write_text(MARKERS.sub(lambda _: inside, text))
 
 
+def command(task: str, stage: str, kept: Kept, only: Sequence[str]) -> str:
+    """The words that measure the same again."""
+    seeds = [trial.seed for trial in kept[BASELINE]]
+    words = [task, "--stage", stage, "--first", str(min(seeds)), "--seeds", str(len(seeds))]
+    return " ".join(["python benchmarks/noise.py", *words, *(["--only", *only] if only else [])])
+
+
 def main() -> None:
     """Measure, or read what was measured, and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("task")
     parser.add_argument("--stage", default="")
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--sandbox", default="auto", choices=["auto", "docker", "bubblewrap", "none"])
     parser.add_argument("--only", nargs="*", default=[], metavar="NAME", help="references to run; all if unsaid")
@@ -221,8 +230,9 @@ def main() -> None:
         kept |= study.trials
         places.append(study.machine)
     if not said.read:
+        seeds = range(said.first, said.first + said.seeds)
         kind: Literal["auto", "docker", "bubblewrap", "none"] = said.sandbox
-        kept = asyncio.run(run(task, programs, stage, said.seeds, said.workers, kind))
+        kept = asyncio.run(run(task, programs, stage, seeds, said.workers, kind))
         places.append(machine())
     place = "; ".join(dict.fromkeys(places))
     if said.save:
@@ -231,7 +241,7 @@ def main() -> None:
     print(f"\n{task.name} on {place}\n")
     print("\n".join(lines))
     if said.write:
-        write(task, lines, f"python benchmarks/noise.py {task.name}", place)
+        write(task, lines, command(task.name, stage, kept, said.only), place)
 
 
 if __name__ == "__main__":
