@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 
 from evolver.agents.arms import HEAD_SHARE, HEAD_START, MODEL, OFFLINE, Arms
 from evolver.agents.coder import Coder, OfflineCoder
@@ -34,21 +35,39 @@ class ModelResearcher(LanguageResearcher):
 
 
 class TuningResearcher(OfflineResearcher):
-    """Proposes as ever, or tunes the constants of one program; on a plateau, passes over operators that are stale."""
+    """Proposes as ever, or tunes the constants of one program; on a plateau, passes over operators that are stale.
+
+    Beside models that bring nothing it proposes what the offline team would: its draws go by its own turns, and it
+    leaves models' failures, which their coder has tried to repair, alone. Such models cost their experiments, no more.
+    """
 
     def __init__(self, workspace: Workspace, coder: OfflineCoder, stale: Callable[[], Collection[Operator]]) -> None:
         super().__init__(workspace, coder)
         self._stale = stale
         self._programs: dict[int, str] = {}
         """Number of an experiment, and the one whose constants it is to tune."""
+        self._turns: int | None = None
+        """Proposals made; None until the archive was asked for those of earlier processes."""
 
     async def tune(self, experiment: Experiment, program_of: str) -> Proposal:
         """Tune the constants of another experiment's program; propose as ever where it has none."""
         self._programs[experiment.number] = program_of
         return await self.propose(experiment.id)
 
+    def _find(self, experiment: Experiment) -> Proposal:
+        proposal = super()._find(experiment)
+        self._turns = self._turn(experiment)
+        return proposal
+
+    def _turn(self, experiment: Experiment) -> int:
+        if self._turns is None:
+            earlier = self._workspace.archive.experiments(self._workspace.name)
+            self._turns = sum(_made_offline(e) and e.id != experiment.id for e in earlier)
+        return self._turns + 1
+
     def _outlook(self, experiment: Experiment) -> Outlook:
         outlook = super()._outlook(experiment)
+        outlook = replace(outlook, failures=[e for e in outlook.failures if _made_offline(e)])
         outlook.misses.update({operator: MISSES for operator in self._stale()})
         return outlook
 
@@ -60,6 +79,12 @@ class TuningResearcher(OfflineResearcher):
                 return draw
             del self._programs[outlook.number]
         return super()._sweep(outlook)
+
+
+def _made_offline(experiment: Experiment) -> bool:
+    """Whether the offline operators proposed it."""
+    proposal = experiment.proposal
+    return proposal is not None and not proposal.author and proposal.operator is not Operator.BASELINE
 
 
 class HybridResearcher:

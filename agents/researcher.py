@@ -189,7 +189,7 @@ class OfflineResearcher:
         """Read from the archive and the memory what this proposal is decided by."""
         workspace = self._workspace
         campaign, archive = workspace.campaign, workspace.archive
-        rng = random.Random(f"{campaign.seed}/{experiment.number}")
+        rng = random.Random(f"{campaign.seed}/{self._turn(experiment)}")
         pool = archive.pool(campaign.name)
         last = pool[0].proposal.component if pool and pool[0].proposal else ""
         query = f"{workspace.task.spec.summary} what improves {workspace.task.metric.name} {last}".strip()
@@ -210,6 +210,10 @@ class OfflineResearcher:
             start=start,
             focused=guidance.is_focused(rng),
         )
+
+    def _turn(self, experiment: Experiment) -> int:
+        """Which of this researcher's proposals this is, from 1; its draws depend on it."""
+        return experiment.number
 
     def _pinned(self, guidance: Guidance) -> Experiment | None:
         """The pinned experiment, if it has a score."""

@@ -59,3 +59,8 @@ def wordy(seen: Seen) -> Step:
 def useless(seen: Seen) -> Step:
     """Nothing that can be used."""
     return good(json.dumps({"thoughts": "I would rather talk about something else."}))
+
+
+def broken(seen: Seen) -> Step:
+    """Good ideas, and programs that always stop."""
+    return Step(answer(seen).text.replace("return [X, Y]", "return [X, Y][9]"))

@@ -160,6 +160,19 @@ async def test_a_useless_model_loses_no_experiment_and_is_asked_rarely(run: Any,
     assert all(e.proposal is not None and not e.proposal.author for e in experiments)
 
 
+@pytest.mark.parametrize("script", [improver.useless, improver.broken])
+async def test_the_offline_operators_are_not_thrown_off_by_a_model_that_brings_nothing(
+    script: Any, run: Any, quadratic: Path, tmp_path: Path
+) -> None:
+    alone = await arun(Context(task=str(quadratic), experiments=20, workers=1, home=tmp_path / "alone"))
+    with open_archive(tmp_path / "alone") as other:
+        expected = [e.program for e in other.experiments(alone.campaign)[1:]]
+    _, experiments = await run(script)
+    found = [e.program for e in experiments if e.proposal and not e.proposal.author]
+    assert len(found) >= 14
+    assert found == expected[: len(found)], "the same programs in the same order"
+
+
 async def test_of_two_models_the_one_that_helps_is_asked_more(run: Any) -> None:
     def script(seen: Seen) -> Step:
         return improver.useless(seen) if seen.body["model"] == "bad" else improver.answer(seen)
