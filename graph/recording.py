@@ -1,14 +1,83 @@
-"""What a replay may know of the campaign that it repeats: its places, and the memory as that campaign found it."""
+"""Recorded campaigns: as files, and what a replay may know of the one it repeats (places, memory as that found it)."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import lzma
+import re
+import tempfile
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evolver.contracts import Campaign
+from pydantic import JsonValue, TypeAdapter
+
+from evolver.contracts import CAMPAIGN_NAME, Campaign
+from evolver.errors import UsageError
 
 if TYPE_CHECKING:
     from evolver.memory import Archive, Memory
+
+
+RECORDING = "recording.jsonl.xz"
+"""What `evolver export` calls the file."""
+_LINE = TypeAdapter(dict[str, JsonValue])
+
+
+def write_recording(archive: Archive, campaign: str, task: str, path: Path) -> None:
+    """Write everything that is known of a campaign on the task of this name into one file. Raises UnknownName."""
+    with lzma.open(path, "wt", encoding="utf-8") as file:
+        for line in archive.campaign_lines(campaign, task):
+            file.write(json.dumps(line) + "\n")
+
+
+def unpack_recording(path: Path, home: Path) -> tuple[Path, str]:
+    """A data folder inside `home` with the recorded campaign alone, made where it is not there yet, and its name.
+
+    It has an archive of its own: nothing measured elsewhere mixes with what is measured here. Raises UsageError.
+    """
+    from evolver.memory import Archive
+
+    try:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
+        name = str(next(_lines(path), {}).get("campaign", ""))
+        if not re.fullmatch(CAMPAIGN_NAME, name):
+            raise UsageError("its first line names no campaign")
+        folder = home / "recordings" / f"{name}-{digest}"
+        if not folder.is_dir():
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix="unpacking-", dir=folder.parent) as scratch:
+                unpacked = Path(scratch) / "home"
+                unpacked.mkdir()
+                with Archive.open(f"sqlite:///{(unpacked / 'archive.sqlite').absolute()}") as archive:
+                    archive.add_lines(_lines(path))
+                    _read_whole(archive, name)
+                unpacked.rename(folder)
+    except (OSError, EOFError, lzma.LZMAError, ValueError, UsageError) as error:
+        raise UsageError(f"{path} is no recording that can be replayed here: {error}") from None
+    return folder, name
+
+
+def _read_whole(archive: Archive, name: str) -> None:
+    """Find out now whether all records are what they should be. Raises ValueError and UnknownName."""
+    archive.campaign(name)
+    for experiment in archive.experiments(name):
+        archive.trials(experiment.id)
+        if experiment.program and archive.program(experiment.program).id != experiment.program:
+            raise ValueError(f"the program of experiment {experiment.number} is not the one that it names")
+    for read in (archive.lessons, archive.notes, partial(archive.calls, name), partial(archive.directives, name)):
+        read()
+    last = 0
+    while events := archive.events(name, last):
+        last = events[-1].id
+
+
+def _lines(path: Path) -> Iterator[dict[str, JsonValue]]:
+    with lzma.open(path, "rt", encoding="utf-8") as file:
+        for line in file:
+            yield _LINE.validate_json(line)
 
 
 def replay_memory(home: Path, name: str) -> Path:

@@ -22,6 +22,7 @@ from evolver.contracts import (
 from evolver.errors import UnknownName
 from evolver.memory.calls import Calls
 from evolver.memory.campaigns import Campaigns
+from evolver.memory.copies import Copies
 from evolver.memory.elites import pool_rows, trim_pool
 from evolver.memory.knowledge import Knowledge
 from evolver.memory.rows import (
@@ -105,8 +106,11 @@ class Counts(Record):
     """Trials that waited for CPUs."""
 
 
-class Archive(Campaigns, Knowledge, Trials, Calls):
-    """Leases, programs, experiments and verdicts, and what `Campaigns`, `Knowledge`, `Trials` and `Calls` keep."""
+class Archive(Campaigns, Knowledge, Trials, Calls, Copies):
+    """Leases, programs, experiments and verdicts, and what `Campaigns`, `Knowledge`, `Trials` and `Calls` keep.
+
+    `Copies` takes whole campaigns out and in.
+    """
 
     # leases
 
