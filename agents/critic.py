@@ -93,8 +93,8 @@ class OfflineCritic:
         if not scores or campaign.champion is None:
             return Verdict(kind=VerdictKind.UNUSABLE, reason="no trial was finished")
         comparison = compare(scores, workspace.scores(campaign.champion), campaign.metric, workspace.noise)
-        replicates = workspace.task.stage(campaign.stage).replicates
-        decision = decide(comparison, campaign.metric, workspace.noise, replicates)
+        shared = len(workspace.race_seeds(campaign.champion))
+        decision = decide(comparison, campaign.metric, workspace.noise, shared)
         return Verdict(
             kind=_KINDS[decision.kind],
             delta=comparison.delta,

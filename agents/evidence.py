@@ -32,7 +32,7 @@ class Noise(Record):
 
     @property
     def deterministic(self) -> bool:
-        """Whether a single replicate says everything."""
+        """Whether the baseline scores the same on every replicate; other programs need not."""
         return self.deviation == 0.0
 
 
@@ -73,10 +73,8 @@ def compare(candidate: Mapping[int, float], reference: Mapping[int, float], metr
         raise ValueError("candidate and reference share no replicate")
     gains = [metric.gain(candidate[seed], reference[seed]) for seed in seeds]
     delta = sum(gains) / len(gains)
-    error, freedom = 0.0, 1
-    if not noise.deterministic:
-        deviation, freedom = _pooled(gains, math.sqrt(2.0) * noise.deviation, noise.replicates - 1)
-        error = deviation / math.sqrt(len(gains))
+    deviation, freedom = _pooled(gains, math.sqrt(2.0) * noise.deviation, _prior_freedom(noise))
+    error = deviation / math.sqrt(len(gains))
     if error == 0.0:
         different = abs(delta) > metric.resolution
         return Comparison(
@@ -100,9 +98,9 @@ def compare(candidate: Mapping[int, float], reference: Mapping[int, float], metr
 def interval_of_mean(scores: Sequence[float], noise: Noise) -> Interval:
     """Interval of one program's mean score over its replicates."""
     mean = sum(scores) / len(scores)
-    if noise.deterministic:
+    deviation, freedom = _pooled(scores, noise.deviation, _prior_freedom(noise))
+    if deviation == 0.0:
         return (mean, mean)
-    deviation, freedom = _pooled(scores, noise.deviation, noise.replicates - 1)
     half = _student_quantile(0.5 + LEVEL / 2, freedom) * deviation / math.sqrt(len(scores))
     return (mean - half, mean + half)
 
@@ -116,10 +114,14 @@ def interval_of_gains(gains: Sequence[float]) -> Interval:
 
 
 def decide(comparison: Comparison, metric: Metric, noise: Noise, replicates: int) -> Decision:
-    """Whether the race goes on, and what it says if not. `replicates` is the most that the stage allows."""
+    """Whether the race goes on, and what it says if not. `replicates` is the most that the two can share.
+
+    Where neither the baseline nor the pairs vary, three pairs are enough: one could not tell a lucky candidate.
+    """
     had = len(comparison.seeds)
-    enough = 1 if noise.deterministic else min(replicates, SIZES[-1])
-    if had < enough:
+    certain = noise.deterministic and comparison.interval[0] == comparison.interval[1]
+    enough = min(replicates, SIZES[1] if certain else SIZES[-1])
+    if had < enough and not (certain and comparison.delta <= metric.resolution):
         if had >= SIZES[1] and comparison.p_value < EARLY and comparison.delta > metric.resolution:
             return Decision(kind="accept", comparison=comparison, size=had)
         floor = next((bar for size, bar in zip(SIZES, DROP_BELOW, strict=False) if had <= size), DROP_BELOW[-1])
@@ -132,11 +134,18 @@ def decide(comparison: Comparison, metric: Metric, noise: Noise, replicates: int
     return Decision(kind="drop" if high <= metric.resolution else "indecisive", comparison=comparison, size=had)
 
 
+def _prior_freedom(noise: Noise) -> int:
+    """Degrees of freedom of the baseline's spread; a spread of nothing says nothing about other programs."""
+    return 0 if noise.deterministic else noise.replicates - 1
+
+
 def _pooled(values: Sequence[float], prior_deviation: float, prior_freedom: int) -> tuple[float, int]:
-    """Standard deviation pooled from the prior and the values, with its degrees of freedom."""
+    """Standard deviation pooled from the prior and the values, with its degrees of freedom; (0, 0) where none says."""
     mean = sum(values) / len(values)
-    squares = sum((value - mean) ** 2 for value in values)
+    squares = sum((value - mean) ** 2 for value in values) if max(values) > min(values) else 0.0
     freedom = prior_freedom + len(values) - 1
+    if not freedom:
+        return 0.0, 0
     return math.sqrt((prior_freedom * prior_deviation**2 + squares) / freedom), freedom
 
 

@@ -7,7 +7,7 @@ import asyncio
 from evolver.agents.evidence import Comparison, compare
 from evolver.agents.runner import Runner
 from evolver.agents.workspace import Workspace
-from evolver.contracts import Record
+from evolver.contracts import Record, Trial
 
 FRESH = 1000
 """First seed of replicates that the search never uses."""
@@ -17,9 +17,13 @@ REPLICATES = 5
 
 
 class Retest(Record):
-    """The champion on fresh replicates, beside the baseline on the same ones."""
+    """The champion on fresh replicates, beside the baseline on the same ones. Means are over those both finished."""
 
     champion: str
+    replicates: int
+    """Fresh ones that the champion was given."""
+    failed: int
+    """Of these, how many it got no score on."""
     mean: float
     baseline_mean: float
     comparison: Comparison
@@ -28,7 +32,7 @@ class Retest(Record):
 
 
 async def retest_champion(workspace: Workspace, runner: Runner) -> Retest | None:
-    """Run champion and baseline on fresh seeds (one if the task is deterministic); None if either gets no score.
+    """Run champion and baseline on fresh seeds (one where neither varies); None if they have no score on any in common.
 
     What the champion left in its first fresh run is kept under `best/` in the campaign's folder.
     """
@@ -36,7 +40,7 @@ async def retest_champion(workspace: Workspace, runner: Runner) -> Retest | None
     champion, baseline = campaign.champion, archive.experiment_by_number(campaign.name, 0).id
     if champion is None:
         return None
-    count = 1 if workspace.noise.deterministic else min(REPLICATES, workspace.task.stage(campaign.stage).replicates)
+    count = fresh_replicates(workspace, champion)
     keep = workspace.home / "best" / campaign.name
     pairs = [(experiment, FRESH + i) for experiment in dict.fromkeys((champion, baseline)) for i in range(count)]
     await asyncio.gather(
@@ -49,12 +53,14 @@ async def retest_champion(workspace: Workspace, runner: Runner) -> Retest | None
     )
     result = read_retest(workspace)
     if result is None:
-        archive.add_event(campaign.name, "retest_failed", champion)
+        archive.add_event(campaign.name, "retest_failed", champion, reason=_why(workspace, champion))
         return None
     archive.add_event(
         campaign.name,
         "retested",
         champion,
+        replicates=result.replicates,
+        failed=result.failed,
         mean=result.mean,
         baseline=result.baseline_mean,
         delta=result.comparison.delta,
@@ -70,27 +76,46 @@ def read_retest(workspace: Workspace) -> Retest | None:
     if campaign.champion is None:
         return None
     ours, base = (
-        {seed: score for seed, score in workspace.scores(experiment).items() if FRESH <= seed < VERIFIED}
+        workspace.scores_in(_fresh_trials(workspace, experiment))
         for experiment in (campaign.champion, workspace.archive.experiment_by_number(campaign.name, 0).id)
     )
-    if not ours.keys() & base.keys():
+    shared = ours.keys() & base.keys()
+    if not shared:
         return None
+    given = len(_fresh_trials(workspace, campaign.champion))
     return Retest(
         champion=campaign.champion,
-        mean=sum(ours.values()) / len(ours),
-        baseline_mean=sum(base.values()) / len(base),
+        replicates=given,
+        failed=given - len(ours),
+        mean=sum(ours[seed] for seed in shared) / len(shared),
+        baseline_mean=sum(base[seed] for seed in shared) / len(shared),
         comparison=compare(ours, base, campaign.metric, workspace.noise),
         sealed=_sealed(workspace, campaign.champion),
     )
 
 
+def fresh_replicates(workspace: Workspace, *experiments: str) -> int:
+    """How many fresh replicates to run: one where neither the baseline nor these varied in the search."""
+    most = min(REPLICATES, workspace.task.stage(workspace.stage).replicates)
+    found = [{score for seed, score in workspace.scores(e).items() if seed < FRESH} for e in experiments]
+    return 1 if workspace.noise.deterministic and all(len(scores) <= 1 for scores in found) else most
+
+
+def _fresh_trials(workspace: Workspace, experiment: str) -> list[Trial]:
+    trials = workspace.archive.trials(experiment)
+    return [trial for trial in trials if trial.stage == workspace.stage and FRESH <= trial.seed < VERIFIED]
+
+
+def _why(workspace: Workspace, champion: str) -> str:
+    """Why there is no score to compare."""
+    failures = [trial for trial in _fresh_trials(workspace, champion) if not trial.metrics]
+    return "; ".join(sorted({f"{t.status}: {t.reason}"[:200] for t in failures})) or "the baseline got no score"
+
+
 def _sealed(workspace: Workspace, champion: str) -> dict[str, tuple[float, float]]:
     archive = workspace.archive
     baseline = archive.experiment_by_number(workspace.name, 0).id
-    kept = [
-        [t.sealed for t in archive.trials(experiment) if t.stage == workspace.stage and FRESH <= t.seed < VERIFIED]
-        for experiment in (champion, baseline)
-    ]
+    kept = [[trial.sealed for trial in _fresh_trials(workspace, e)] for e in (champion, baseline)]
     pairs = {}
     for name in workspace.task.spec.sealed:
         ours, base = ([metrics[name] for metrics in trials if name in metrics] for trials in kept)

@@ -32,25 +32,23 @@ class Runner:
         await self._race(experiment_id, campaign)
 
     async def _race(self, experiment_id: str, campaign: Campaign) -> None:
-        workspace = self._workspace
-        size, have, replicates = 1, 0, workspace.task.stage(campaign.stage).replicates
-        if workspace.noise.deterministic:
-            await self.trial(experiment_id, campaign.stage, 0)
-            return
+        workspace, size = self._workspace, 1
         while True:
-            for seed in range(have, size):
-                if not (await self.trial(experiment_id, campaign.stage, seed)).metrics:
-                    return
-            have = size
             champion = workspace.campaign.champion
             if champion is None or champion == experiment_id:
                 return
-            for seed in sorted(set(range(size)) - workspace.scores(champion).keys()):
+            seeds = workspace.race_seeds(champion)
+            for seed in seeds[:size]:
+                if not (await self.trial(experiment_id, campaign.stage, seed)).metrics:
+                    return
+            for seed in seeds[:size]:
                 await self.trial(champion, campaign.stage, seed)
-            comparison = compare(
-                workspace.scores(experiment_id), workspace.scores(champion), campaign.metric, workspace.noise
-            )
-            decision = decide(comparison, campaign.metric, workspace.noise, replicates)
+            ours, theirs = workspace.scores(experiment_id), workspace.scores(champion)
+            if not ours.keys() & theirs.keys():
+                return
+            comparison = compare(ours, theirs, campaign.metric, workspace.noise)
+            shared = len(workspace.race_seeds(champion))
+            decision = decide(comparison, campaign.metric, workspace.noise, shared)
             if decision.kind != "continue":
                 return
             size = decision.size
@@ -105,6 +103,9 @@ class Runner:
         known = archive.finished_trial(experiment.program, version, stage, seed) if experiment.program else None
         if known is None:
             return None
-        known = known.model_copy(update={"experiment": experiment.id, "seconds": 0.0, "cpu_seconds": 0.0})
+        spared = known.cpu_seconds + known.reused_cpu_seconds
+        known = known.model_copy(
+            update={"experiment": experiment.id, "seconds": 0.0, "cpu_seconds": 0.0, "reused_cpu_seconds": spared}
+        )
         archive.record_trial(known, version)
         return known

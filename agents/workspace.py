@@ -9,7 +9,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evolver.agents.evidence import Noise
+from evolver.agents.evidence import SIZES, Noise
 from evolver.contracts import Campaign, Experiment, Program, Trial
 from evolver.errors import UsageError
 
@@ -110,6 +110,12 @@ class Workspace:
             for trial in trials
             if trial.stage == self.stage and trial.metrics
         }
+
+    def race_seeds(self, reference: Experiment | str) -> list[int]:
+        """Seeds that candidates can share with a reference: the deciding stage's, without those that it failed."""
+        key = reference if isinstance(reference, str) else reference.id
+        failed = {t.seed for t in self.archive.trials(key) if t.stage == self.stage and not t.metrics}
+        return [seed for seed in range(min(self.task.stage(self.stage).replicates, SIZES[-1])) if seed not in failed]
 
     async def close(self) -> None:
         """Stop what runs and release the memory's lock and the database."""

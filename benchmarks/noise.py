@@ -179,8 +179,8 @@ def _ranks(task: Task, by_name: Mapping[str, Mapping[int, float]]) -> list[str]:
     measured = [sign * _mean(by_name[name]) for name in known]
     rank = stats.spearmanr(range(len(known), 0, -1), measured).statistic
     return [
-        f"Published order, best first: {', '.join(known)} ({published.source.strip()}). Rank correlation with it: {rank:.2f} "
-        f"over {len(known)} programs."
+        f"Published order, best first: {', '.join(known)} ({published.source.strip()}). Rank correlation with it: "
+        f"{rank:.2f} over {len(known)} programs."
     ]
 
 

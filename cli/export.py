@@ -23,7 +23,10 @@ def export_campaign(name: str, output: Path, as_json: bool) -> None:
         if output.exists():
             raise UsageError(f"--output {output}: exists already; name a folder that does not")
         experiments = archive.experiments(name)
-        output.mkdir(parents=True)
+        try:
+            output.mkdir(parents=True)
+        except OSError as error:
+            raise UsageError(f"--output {output}: cannot be made: {error.strerror}") from None
         (output / "summary.json").write_text(summary.model_dump_json(indent=2) + "\n")
         champion = archive.champion(name)
         if champion is not None and champion.program is not None:

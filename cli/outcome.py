@@ -27,15 +27,7 @@ def print_outcome(summary: Summary, home: Path, console: Console | None = None) 
         found = f"[bold green]{score_with_interval(best.mean, best.interval)}[/]  experiment {best.number}, "
         found += f"{_seeds(len(best.seeds))} in the search (fit)"
         table.add_row("best", found if best.number else "the baseline: no experiment was better with evidence")
-    if summary.fresh:
-        fresh = summary.fresh
-        gain = difference_with_interval(fresh.delta, fresh.interval)
-        exact = fresh.interval[0] == fresh.interval[1]
-        where = "run again" if exact else "on fresh replicates (held-out)"
-        against = f", {gain} against the baseline there" if best and best.number else ""
-        table.add_row("re-tested", f"{fresh.mean:.6g}  {where}{against}")
-        for name, (ours, base) in fresh.sealed.items():
-            table.add_row(name, f"{ours:.6g}  kept from the search; the baseline has {base:.6g}")
+    _add_retest(table, summary)
     for arm in summary.comparisons:
         said = f"{arm.score:.6g}" if arm.score is not None else f"no score: {arm.reason}"
         table.add_row("compare", f"{said}  {arm.name}, {arm.cpu_seconds:.0f} CPU s, one run")
@@ -72,6 +64,23 @@ def print_outcome(summary: Summary, home: Path, console: Console | None = None) 
             f"Take it: evolver export {name} -o DIR    go on: evolver resume {name} --experiments "
             f"{summary.experiments * 2}\nEverything is kept in {home}"
         )
+
+
+def _add_retest(table: Table, summary: Summary) -> None:
+    fresh, best = summary.fresh, summary.best
+    if fresh is None:
+        if summary.retest_failed:
+            table.add_row("re-tested", Text(f"no score on fresh replicates: {summary.retest_failed}", style="bold red"))
+        return
+    gain = difference_with_interval(fresh.delta, fresh.interval)
+    exact = fresh.interval[0] == fresh.interval[1]
+    where = "run again" if exact else "on fresh replicates (held-out)"
+    against = f", {gain} against the baseline there" if best and best.number else ""
+    table.add_row("re-tested", f"{fresh.mean:.6g}  {where}{against}")
+    if fresh.failed:
+        table.add_row("", f"[bold red]no score on {fresh.failed} of {fresh.replicates}[/] fresh replicates")
+    for name, (ours, base) in fresh.sealed.items():
+        table.add_row(name, f"{ours:.6g}  kept from the search; the baseline has {base:.6g}")
 
 
 def cost_line(spent: Cost) -> str:

@@ -23,7 +23,7 @@ LONGEST = 100
 def run_again(recorded: str, name: str, fresh: bool, workers: int | None, sandbox: str | None, as_json: bool) -> int:
     """Replay a campaign, or one in a recording, and print what differs; 0 if nothing does, else 1."""
     from evolver.cli.progress import Progress
-    from evolver.cli.run import check_name
+    from evolver.cli.run import check_name, prepare_sandbox
     from evolver.graph.context import Context
     from evolver.graph.recording import unpack_recording
     from evolver.graph.replay import register_replay
@@ -32,7 +32,8 @@ def run_again(recorded: str, name: str, fresh: bool, workers: int | None, sandbo
     if name:
         check_name(name)
     home = Settings().home
-    if Path(recorded).is_file():
+    is_file = Path(recorded).is_file()
+    if is_file:
         os.environ.pop("EVOLVER_ARCHIVE", None)  # a recording has an archive of its own
         home, recorded = unpack_recording(Path(recorded), home)
         with open_archive(home) as archive:
@@ -44,9 +45,11 @@ def run_again(recorded: str, name: str, fresh: bool, workers: int | None, sandbo
         task=source.task,
         campaign=name,
         workers=workers or source.workers,
-        sandbox=sandbox_choice(sandbox) if sandbox else source.sandbox,
+        # What somebody else's recording says of sandboxes must not lower the guard here.
+        sandbox=sandbox_choice(sandbox) if sandbox or is_file else source.sandbox,
         home=home,
     )
+    prepare_sandbox(context)
     campaign = register_replay(context, recorded, fresh=fresh)
     context = context.model_copy(update={"campaign": campaign.name})
     result = asyncio.run(_under_progress(context, Progress(home, campaign, to_stderr=as_json)))

@@ -170,10 +170,7 @@ def _drive(context: Context, options: RunOptions) -> None:
     from evolver.cli.progress import Progress
     from evolver.graph.workspaces import register
 
-    if context.sandbox == "none":
-        _warn_unprotected()
-    elif context.sandbox == "docker":
-        _build_image(context)
+    prepare_sandbox(context)
     campaign = register(context)
     context = context.model_copy(update={"campaign": campaign.name})
     progress = Progress(context.home, campaign, to_stderr=options.json_only)
@@ -194,6 +191,14 @@ def _report(summary: Summary, context: Context, options: RunOptions) -> None:
         from evolver.cli.outcome import print_outcome
 
         print_outcome(summary, context.home)
+
+
+def prepare_sandbox(context: Context) -> None:
+    """Make the image that trials need, unless it is there; warn where nothing protects."""
+    if context.sandbox == "none":
+        _warn_unprotected()
+    elif context.sandbox == "docker":
+        _build_image(context)
 
 
 def _build_image(context: Context) -> None:

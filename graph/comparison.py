@@ -22,7 +22,8 @@ async def run_comparisons(context: Context, say: Callable[[str], None]) -> Summa
     """Run every arm of the campaign's task once at equal CPU time and record it; the arms share the worker slots."""
     with open_archive(context.home) as archive:
         campaign = archive.campaign(context.campaign)
-        task, budget = load_task(campaign.task), max(SHORTEST, archive.counts(campaign.name).cpu_seconds)
+        task, counts = load_task(campaign.task), archive.counts(campaign.name)
+        budget = max(SHORTEST, counts.cpu_seconds + counts.reused_cpu_seconds)
         arms = task.comparisons()
         if not arms:
             say(f"Task {task.name} has no comparison methods (compare/*.py).")

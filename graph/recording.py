@@ -95,11 +95,7 @@ def open_replay_memory(home: Path, archive: Archive, campaign: Campaign) -> Memo
     for other in archive.campaigns():
         if other.name == campaign.name or (other.created < recorded.created and not other.replays):
             memory.add_lessons(archive.lessons(campaign=other.name))
-    for experiment in archive.experiments(campaign.name):
-        if experiment.proposal is not None and experiment.lane >= 0:
-            memory.add_idea(
-                experiment.id, campaign.name, f"{experiment.proposal.hypothesis} {experiment.proposal.plan}"
-            )
+    memory.add_ideas(archive.experiments(campaign.name))
     return memory
 
 

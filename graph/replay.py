@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 import shutil
 from typing import TYPE_CHECKING
 
 from langgraph.runtime import RunControl
 
-from evolver.contracts import Budget, Campaign, CampaignStatus, Experiment, Record, now
+from evolver.contracts import CAMPAIGN_NAME, Budget, Campaign, CampaignStatus, Experiment, Record, now
 from evolver.errors import UsageError
 from evolver.graph.context import Context
 from evolver.graph.recording import replay_memory
@@ -67,9 +68,13 @@ def register_replay(context: Context, recorded: str, *, fresh: bool) -> Campaign
                 f"task {source.task} has changed since campaign {recorded} began, so nothing would come out the same; "
                 "undo the change"
             )
+        name = context.campaign or f"{recorded}-replay"
+        if not re.fullmatch(CAMPAIGN_NAME, name):
+            raise UsageError(f"{name} is no name for a campaign: at most 64 letters, digits, dots, dashes and "
+                             "underscores; give one with --campaign")
         campaign = source.model_copy(
             update={
-                "name": context.campaign or f"{recorded}-replay",
+                "name": name,
                 "workers": context.workers,
                 "sandbox": context.sandbox,
                 "budget": Budget(experiments=finished),

@@ -73,17 +73,18 @@ async def _here(home: Path, campaign: str, directive: Directive) -> Directive:
             f"task {record.task} has changed since campaign {campaign} began; scores would not be comparable. "
             "Undo the change first."
         )
-    workspaces, began = Workspaces(), time.monotonic()
+    workspaces, began = Workspaces(), None
     try:
         office = await workspaces.get(Context(task=record.task, campaign=campaign, home=home), campaign)
+        began = time.monotonic()
         await rerun(office.workspace, office.team.runner, directive)
     except (UsageError, WorkFailed) as error:
         with open_archive(home) as archive:
             archive.close_directive(directive.id, "done", f"failed: {error}")
         raise
     finally:
-        # It is no time of the campaign's.
-        workspaces.rest(time.monotonic() - began)
+        if began is not None:
+            workspaces.rest(time.monotonic() - began)  # it is no time of the campaign's
         await workspaces.close_all()
     return _known(home, directive)
 

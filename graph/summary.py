@@ -25,6 +25,10 @@ class Best(Record):
 class FreshResult(Record):
     """The champion beside the baseline on replicates that the search never used (held-out, not fit)."""
 
+    replicates: int = 0
+    """Fresh ones that the champion was given."""
+    failed: int = 0
+    """Of these, how many it got no score on; the means are over the others."""
     mean: float
     baseline: float
     delta: float
@@ -94,6 +98,8 @@ class Summary(Record):
     baseline: Best | None
     best: Best | None
     fresh: FreshResult | None
+    retest_failed: str
+    """Why the champion has no score on fresh replicates; empty where it has one, or was not re-tested."""
     experiments: int
     experiments_by_standing: dict[str, int]
     trials: dict[str, int]
@@ -125,6 +131,7 @@ def summarise(archive: Archive, name: str) -> Summary:
         baseline=_best(archive, baseline),
         best=_best(archive, champion),
         fresh=_fresh(archive, name, champion),
+        retest_failed=_retest_failed(archive, name, champion),
         experiments=counts.finished,
         experiments_by_standing=counts.standings,
         trials=counts.trials,
@@ -194,6 +201,17 @@ def _fresh(archive: Archive, name: str, champion: Experiment | None) -> FreshRes
         return None
     data = tests[-1].data
     return FreshResult.model_validate({key: data[key] for key in FreshResult.model_fields if key in data})
+
+
+def _retest_failed(archive: Archive, name: str, champion: Experiment | None) -> str:
+    last = [
+        event
+        for kind in ("retested", "retest_failed")
+        for event in archive.events(name, kind=kind)
+        if champion and event.experiment == champion.id
+    ]
+    newest = max(last, key=lambda event: event.id, default=None)
+    return str(newest.data.get("reason", "it got no score")) if newest and newest.kind == "retest_failed" else ""
 
 
 def _worth(archive: Archive, name: str) -> Worth:

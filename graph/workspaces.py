@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -69,7 +70,9 @@ class Office:
         """Whether a lane may begin the experiment at its place, or go on with it."""
         if self.allow is not None:
             self.allow(self.workspace.campaign.budget)
-        if self.ended or self.trouble is not None or self.out_of_time():
+        if self.out_of_time():
+            self._end("the time budget is spent")
+        if self.ended or self.trouble is not None:
             return False
         return self.places is None or f"{self.workspace.name}-{lane}-{seq}" in self.places
 
@@ -83,14 +86,17 @@ class Office:
         try:
             await work(experiment)
         except BudgetSpent as error:
-            if not self.ended:
-                self.ended = str(error)
-                self.workspace.archive.add_event(self.workspace.name, "ended", reason=self.ended)
+            self._end(str(error))
         except (ModelError, UsageError) as error:
             self.trouble = self.trouble or error
         else:
             return True
         return False
+
+    def _end(self, reason: str) -> None:
+        if not self.ended:
+            self.ended = reason
+            self.workspace.archive.add_event(self.workspace.name, "ended", reason=reason)
 
     def weigh_losses(self, experiment: str) -> None:
         """Stop a campaign of models alone when they have given no usable answer for long."""
@@ -152,7 +158,7 @@ def open_archive(home: Path) -> Archive:
 def register(context: Context) -> Campaign:
     """Create the campaign that `context` describes, or continue an existing one with its new budget and workers.
 
-    Raises UsageError for an unknown task or stage, an impossible budget, or a task that has changed since.
+    Raises UsageError for an unknown task or stage, missing notes, an impossible budget, or a task that has changed.
     """
     from evolver.tasks import load_task
 
@@ -161,6 +167,9 @@ def register(context: Context) -> Campaign:
         if context.campaign in names:
             return _continue(archive, context)
         task = load_task(context.task)
+        for note in context.notes:
+            if not Path(note).exists():
+                raise UsageError(f"--notes {note}: there is no such file or folder")
         budget = Budget(
             experiments=context.experiments or task.spec.budget.experiments,
             seconds=context.seconds,
@@ -261,4 +270,25 @@ def _open_memory(home: Path, name: str, archive: Archive, task: Task) -> Memory:
     except MemoryInUse:
         memory = Memory.open(home / f"memory-{name}")
         memory.rebuild(archive)
+    else:
+        _take_in(home, archive, memory)
     return memory
+
+
+def _take_in(home: Path, archive: Archive, memory: Memory) -> None:
+    """Give the shared index what campaigns learned that had indexes of their own, and remove those."""
+    from evolver.memory import Memory, MemoryInUse
+
+    campaigns = {campaign.name: campaign for campaign in archive.campaigns()}
+    for folder in sorted(home.glob("memory-*")):
+        campaign = campaigns.get(folder.name.removeprefix("memory-"))
+        if campaign is None or campaign.replays:
+            continue
+        try:
+            own = Memory.open(folder)
+        except MemoryInUse:
+            continue
+        memory.add_lessons(archive.lessons(campaign=campaign.name))
+        memory.add_ideas(archive.experiments(campaign.name))
+        own.close()
+        shutil.rmtree(folder)

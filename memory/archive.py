@@ -102,6 +102,8 @@ class Counts(Record):
     seconds: float
     """Wall-clock seconds of all trials added up."""
     cpu_seconds: float
+    reused_cpu_seconds: float
+    """What the trials that stand in from other campaigns took there."""
     contended: int
     """Trials that waited for CPUs."""
 
@@ -312,6 +314,7 @@ class Archive(Campaigns, Knowledge, Trials, Calls, Copies):
             finished=owner.finished,
             seconds=tallies.get("seconds", 0.0),
             cpu_seconds=tallies.get("cpu_seconds", 0.0),
+            reused_cpu_seconds=tallies.get("reused_cpu_seconds", 0.0),
             contended=int(tallies.get("contended", 0.0)),
             standings=_counted(tallies, "standing:"),
             trials=_counted(tallies, "trial:"),

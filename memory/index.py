@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 import chromadb
 from chromadb.config import Settings
 
-from evolver.contracts import Lesson, LessonStatus, Note, Record
+from evolver.contracts import Experiment, Lesson, LessonStatus, Note, Record
 from evolver.errors import UsageError
 from evolver.memory.embeddings import Embedder, default_embedder
 
@@ -135,6 +135,13 @@ class Memory:
         """Put a proposal's text into the index. Does not wait."""
         self._give(_Entry(collection="ideas", id=experiment_id, text=text, metadata={"campaign": campaign}))
 
+    def add_ideas(self, experiments: Sequence[Experiment]) -> None:
+        """Index or replace what experiments proposed."""
+        for experiment in experiments:
+            if experiment.proposal is not None and experiment.lane >= 0:
+                proposal = experiment.proposal
+                self.add_idea(experiment.id, experiment.campaign, f"{proposal.hypothesis} {proposal.plan}")
+
     def _give(self, entry: _Entry) -> None:
         self._waiting[entry.collection, entry.id] = entry
         self._pending.put(entry)
@@ -189,11 +196,7 @@ class Memory:
         for campaign in archive.campaigns():
             if not campaign.replays:  # a replay's lessons are another's once more
                 self.add_lessons(archive.lessons(campaign=campaign.name))
-            for experiment in archive.experiments(campaign.name):
-                if experiment.proposal is not None and experiment.lane >= 0:
-                    self.add_idea(
-                        experiment.id, campaign.name, f"{experiment.proposal.hypothesis} {experiment.proposal.plan}"
-                    )
+            self.add_ideas(archive.experiments(campaign.name))
         self.flush()
         return {name: self._collections[name].count() for name in COLLECTIONS}
 

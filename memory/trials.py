@@ -84,5 +84,6 @@ def _counted(trial: Trial, sign: float) -> dict[str, float]:
         f"trial:{trial.status}": sign,
         "seconds": sign * trial.seconds,
         "cpu_seconds": sign * trial.cpu_seconds,
+        **({"reused_cpu_seconds": sign * trial.reused_cpu_seconds} if trial.reused_cpu_seconds else {}),
         **({"contended": sign} if trial.is_contended else {}),
     }

@@ -50,7 +50,8 @@ def verified_words(result: Verification) -> str:
             said += f"; {_difference(difference)} against the {name}" + (
                 f", experiment {difference.number}" if name == "champion" else ""
             )
-    return f"{said}."
+    failed = f" It got no score on {result.failed} more." if result.failed else ""
+    return f"{said}.{failed}"
 
 
 def ablated_lines(result: Ablation) -> list[str]:

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from evolver.agents.evidence import Comparison, compare, interval_of_mean
-from evolver.agents.retest import REPLICATES, VERIFIED
+from evolver.agents.retest import VERIFIED, fresh_replicates
 from evolver.contracts import Experiment, Interval, Record
 from evolver.errors import UsageError, WorkFailed
 
@@ -41,6 +41,9 @@ class Verification(Record):
     mean: float
     interval: Interval
     seeds: tuple[int, ...]
+    """Those that it has a score on."""
+    failed: int = 0
+    """How many others it got no score on."""
     fit: float | None
     """The score of the search, on replicates that the program was chosen by."""
     baseline: Difference | None = None
@@ -49,7 +52,7 @@ class Verification(Record):
 
 
 async def verify(workspace: Workspace, runner: Runner, experiment: Experiment) -> Verification:
-    """Run an experiment on replicates that nobody has seen (one if the task is deterministic), and keep the result.
+    """Run an experiment on replicates that nobody has seen (one where nothing varies), and keep the result.
 
     Raises UsageError where it has no program, WorkFailed where it gets no score.
     """
@@ -57,13 +60,12 @@ async def verify(workspace: Workspace, runner: Runner, experiment: Experiment) -
         raise UsageError(f"experiment {experiment.number} has no program; there is nothing to run")
     archive, campaign = workspace.archive, workspace.campaign
     done = len(archive.events(campaign.name, kind=DONE, newest=APART))
-    count = 1 if workspace.noise.deterministic else min(REPLICATES, workspace.task.stage(campaign.stage).replicates)
-    seeds = [VERIFIED + APART * done + place for place in range(count)]
     beside = {
         "baseline": archive.experiment_by_number(campaign.name, 0),
         "champion": archive.experiment(campaign.champion) if campaign.champion else None,
     }
     ran = dict.fromkeys((experiment.id, *(other.id for other in beside.values() if other)))
+    seeds = [VERIFIED + APART * done + place for place in range(fresh_replicates(workspace, *ran))]
     await asyncio.gather(
         *(runner.trial(key, campaign.stage, seed, fresh=True) for key in ran for seed in seeds)
     )
@@ -84,6 +86,7 @@ async def verify(workspace: Workspace, runner: Runner, experiment: Experiment) -
         mean=sum(mine.values()) / len(mine),
         interval=interval_of_mean(list(mine.values()), workspace.noise),
         seeds=tuple(sorted(mine)),
+        failed=len(seeds) - len(mine),
         fit=experiment.score,
         **differences,
     )

@@ -37,9 +37,35 @@ def test_only_shared_replicates_are_compared() -> None:
         compare({0: 1.0}, {1: 1.0}, UP, LOUD)
 
 
-def test_a_deterministic_task_is_decided_by_one_replicate() -> None:
+def test_where_nothing_varies_a_stage_of_one_replicate_is_decided_by_it() -> None:
     for value, kind in ((1.1, "accept"), (1.0, "drop"), (0.9, "drop")):
-        assert decide(compare({0: value}, {0: 1.0}, UP, QUIET), UP, QUIET, 8).kind == kind
+        assert decide(compare({0: value}, {0: 1.0}, UP, QUIET), UP, QUIET, 1).kind == kind
+
+
+def test_a_quiet_baseline_says_nothing_of_a_candidate_that_varies() -> None:
+    """Three equal gains are enough where the stage has replicates; a lucky first one is not."""
+    even = dict.fromkeys(range(8), 1.0)
+    first = decide(compare({0: 1.1}, even, UP, QUIET), UP, QUIET, 8)
+    assert (first.kind, first.size) == ("continue", 3)
+    assert decide(compare({0: 0.9}, even, UP, QUIET), UP, QUIET, 8).kind == "drop"
+    assert decide(compare(dict.fromkeys(range(3), 1.1), even, UP, QUIET), UP, QUIET, 8).kind == "accept"
+    lucky = compare({0: 3.0, 1: -5.0, 2: 9.0}, even, UP, QUIET)
+    assert lucky.interval[0] < 0.0 < lucky.delta < lucky.interval[1]
+    assert decide(lucky, UP, QUIET, 8).kind == "continue"
+
+
+def test_a_quiet_baseline_lets_few_worthless_candidates_through() -> None:
+    rng, accepted = random.Random(0), 0
+    for _ in range(400):
+        size, even = 1, dict.fromkeys(range(8), 0.0)
+        scores = [rng.gauss(0.0, 1.0) for _ in range(8)]
+        while True:
+            decision = decide(compare(dict(enumerate(scores[:size])), even, UP, QUIET), UP, QUIET, 8)
+            if decision.kind != "continue":
+                break
+            size = decision.size
+        accepted += decision.kind == "accept"
+    assert accepted <= 28, "at most 0.07 of them; 0.5 with one replicate"
 
 
 def test_differences_within_the_resolution_are_no_improvement() -> None:

@@ -142,6 +142,8 @@ class Trial(Record):
     seconds: float = 0.0
     """Wall-clock seconds of the program's own phases, without the judge."""
     cpu_seconds: float = 0.0
+    reused_cpu_seconds: float = 0.0
+    """CPU seconds that it took where it was run, if another experiment's run of the same program stands in here."""
     waited_seconds: float | None = None
     """How long its threads were ready to run and had no CPU, added up; None if unknown."""
     processors: tuple[int, ...] = ()

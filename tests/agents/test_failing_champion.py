@@ -1,0 +1,99 @@
+"""A champion that gets no score on some replicates: races end, verdicts use what is shared, and the re-test says so."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from evolver.agents.baseline import establish_baseline
+from evolver.agents.retest import FRESH, retest_champion
+from evolver.agents.steering.verification import verify
+from evolver.contracts import Experiment, Operator, Program, Proposal, VerdictKind
+from evolver.graph import Context
+from evolver.graph.summary import summarise
+from evolver.graph.workspaces import Office, Workspaces, register
+
+Add = Callable[[float, str], Awaitable[Experiment]]
+
+
+@pytest.fixture
+def noisy(quadratic: Path, tmp_path: Path) -> Path:
+    """The quadratic task with noise, five replicates, and programs that may name seeds on which they stop."""
+    task = Path(shutil.copytree(quadratic, tmp_path / "noisy"))
+    (task / "task.yaml").write_text((task / "task.yaml").read_text().replace("replicates: 1", "replicates: 5"))
+    (task / "harness.py").write_text(
+        "def run(trial):\n"
+        "    module = trial.load('program.py')\n"
+        "    if trial.seed in getattr(module, 'STOPS', ()):\n"
+        "        raise RuntimeError('stops on this one')\n"
+        "    x, y = module.point()\n"
+        "    trial.save_json('point.json', [float(x), float(y)])\n"
+    )
+    judge = (task / "judge.py").read_text()
+    (task / "judge.py").write_text(judge.replace("sum((a", "0.1 * (seed % 3) + sum((a"))
+    return task
+
+
+@pytest.fixture
+async def office(noisy: Path, home: Path) -> AsyncIterator[Office]:
+    context = Context(task=str(noisy), campaign="c", experiments=20, workers=1, home=home, sandbox="bubblewrap")
+    register(context)
+    workspaces = Workspaces()
+    office = await workspaces.get(context, "c")
+    await establish_baseline(office.workspace, office.team.runner)
+    yield office
+    await workspaces.close_all()
+
+
+@pytest.fixture
+def add(office: Office) -> Add:
+    """Run and judge a program that lies so far from the target, and stops on some seeds."""
+
+    async def go(x: float, stops: str = "()") -> Experiment:
+        archive = office.workspace.archive
+        place = archive.lease("c", 0, archive.counts("c").leased)
+        assert place is not None
+        proposal = Proposal(hypothesis="h", plan="p", operator=Operator.EDIT, parents=("c-baseline",), component="x")
+        archive.record_proposal(place.id, proposal)
+        text = f"X = {x}\nSTOPS = {stops}\n\n\ndef point():\n    return [X, 2.2]\n"
+        archive.record_program(place.id, Program(files={"program.py": text}), f"s{x}")
+        await asyncio.wait_for(office.team.runner.run(place.id), 60)
+        await office.team.critic.conclude(place.id)
+        return archive.experiment(place.id)
+
+    return go
+
+
+async def test_a_race_ends_where_the_champion_fails_later_replicates(office: Office, add: Add) -> None:
+    archive = office.workspace.archive
+    first = await add(3.0, "(3, 4)")  # so much better that three pairs are enough
+    assert first.verdict is not None and first.verdict.kind is VerdictKind.IMPROVED
+    assert first.verdict.seeds == (0, 1, 2) and archive.campaign("c").champion == first.id
+    near = await add(3.02, "()")
+    assert near.verdict is not None and near.verdict.reference == first.id
+    assert set(near.verdict.seeds) == {0, 1, 2}, "all that the champion can share"
+    assert near.verdict.kind is not VerdictKind.UNUSABLE
+    better = await add(3.7, "()")
+    assert better.verdict is not None and better.verdict.kind is VerdictKind.IMPROVED
+
+
+async def test_a_champion_that_fails_fresh_replicates_is_told_of(office: Office, add: Add) -> None:
+    champion = await add(3.7, f"({FRESH + 1}, {FRESH + 4}, 2001)")
+    retest = await retest_champion(office.workspace, office.team.runner)
+    assert retest is not None and (retest.replicates, retest.failed) == (5, 2)
+    assert retest.baseline_mean - retest.mean == pytest.approx(retest.comparison.delta), "means of the same replicates"
+    fresh = summarise(office.workspace.archive, "c").fresh
+    assert fresh is not None and (fresh.replicates, fresh.failed) == (5, 2)
+    verified = await verify(office.workspace, office.team.runner, champion)
+    assert (len(verified.seeds), verified.failed) == (4, 1)
+
+
+async def test_a_champion_that_fails_every_fresh_replicate_says_why(office: Office, add: Add) -> None:
+    await add(3.7, f"range({FRESH}, {FRESH} + 5)")
+    assert await retest_champion(office.workspace, office.team.runner) is None
+    summary = summarise(office.workspace.archive, "c")
+    assert summary.fresh is None and "stops on this one" in summary.retest_failed
