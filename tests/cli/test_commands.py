@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -12,6 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from evolver.graph.workspaces import open_archive
+from evolver.memory import Memory
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 EVOLVER = Path(sys.executable).parent / "evolver"
@@ -121,6 +125,62 @@ def test_compare_prints_the_plain_methods_beside_the_result(cli: Cli, quadratic:
     summary = json.loads(cli("run", task, "-n", "4", "--compare", "--json").stdout)
     assert [arm["name"] for arm in summary["comparisons"]] == ["origin"]
     assert summary["comparisons"][0]["score"] == pytest.approx(3.7**2 + 2.2**2)
+
+
+def test_trials_taken_from_another_campaign_count_in_a_comparison(cli: Cli, quadratic: Path, home: Path) -> None:
+    for name in ("first", "second"):
+        cli("run", quadratic, "-n", "3", "-w", "1", "-c", name, "--no-recall")
+    with open_archive(home) as archive:
+        first, second = archive.counts("first"), archive.counts("second")
+        own = {t.seed for e in archive.experiments("second") for t in archive.trials(e.id) if not t.reused_cpu_seconds}
+    assert min(own) >= 1000, "the search took all from the first campaign, the re-test nothing"
+    assert second.reused_cpu_seconds > 0.0 and first.reused_cpu_seconds == 0.0
+    spared = second.cpu_seconds + second.reused_cpu_seconds
+    assert spared == pytest.approx(first.cpu_seconds, rel=0.5), "the other re-test differs, the rest is the same"
+
+
+def test_a_campaign_that_runs_out_of_time_says_so(cli: Cli, quadratic: Path) -> None:
+    summary = json.loads(cli("run", quadratic, "-n", "500", "-t", "3s", "--json").stdout)
+    assert summary["status"] == "finished" and summary["ended"] == "the time budget is spent"
+
+
+def test_a_verification_takes_no_time_of_the_campaign(cli: Cli, quadratic: Path, home: Path) -> None:
+    cli("run", quadratic, "-n", "2", "-c", "c")
+    with open_archive(home) as archive:
+        before = archive.campaign("c").seconds
+    for _ in range(2):
+        cli("verify", "c", "1")
+    with open_archive(home) as archive:
+        assert archive.campaign("c").seconds == pytest.approx(before, abs=0.5)
+
+
+def test_what_was_learned_beside_another_process_reaches_the_shared_memory(
+    cli: Cli, quadratic: Path, home: Path
+) -> None:
+    (home / "memory").mkdir(parents=True)
+    with (home / "memory" / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        cli("run", quadratic, "-n", "4", "-w", "1", "-c", "beside")
+    assert (home / "memory-beside").is_dir()
+    cli("run", quadratic, "-n", "1", "-w", "1", "-c", "later")
+    assert not (home / "memory-beside").exists()
+    memory = Memory.open(home / "memory")
+    try:
+        found = {hit.id for hit in memory.search_ideas("move the point", "beside", 10)}
+    finally:
+        memory.close()
+    assert len(found) == 4
+
+
+def test_missing_notes_are_refused_before_there_is_a_campaign(cli: Cli, quadratic: Path, tmp_path: Path) -> None:
+    said = cli("run", quadratic, "--notes", tmp_path / "none.md", check=2).stderr
+    assert "none.md: there is no such file" in said
+    assert json.loads(cli("list", "--json").stdout)["campaigns"] == []
+
+
+def test_an_export_that_cannot_be_made_is_refused(cli: Cli, finished: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert "cannot be made" in cli("export", finished, "-o", tmp_path / "file" / "out", check=2).stderr
 
 
 def test_a_new_task_checks_and_runs(cli: Cli) -> None:

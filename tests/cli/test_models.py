@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from evolver.contracts import CampaignStatus, Standing, Verdict, VerdictKind
 from evolver.graph.workspaces import open_archive
+from evolver.memory import Conclusion
 from tests import improver
 from tests.endpoint import Endpoint, failed
 
@@ -138,6 +140,8 @@ def test_a_replay_without_the_model_gives_the_same_campaign(cli: Cli, quadratic:
         assert [c.reply for c in calls[0]] == [c.reply for c in calls[1]]
         assert len({e.number for e in archive.experiments("first-replay")}) == 9
     assert "exists already" in cli("replay", "first", check=2).stderr
+    assert "is no name for a campaign" in cli("replay", _renamed(home, "first", "a" * 60), check=2).stderr
+    assert cli("list").stdout
     fresh = json.loads(cli("replay", "first", "-c", "again", "--fresh", "--json").stdout)
     assert fresh["differences"] == [] and fresh["replay"] == "again"
 
@@ -154,6 +158,18 @@ def test_a_replay_says_what_differs(cli: Cli, quadratic: Path, home: Path) -> No
     result = cli("replay", "first", check=1)
     assert "first-replay differs from first" in result.stdout and "experiment 2, program:" in result.stdout
     assert "nothing to replay" in cli("replay", _empty(home), check=2).stderr
+
+
+def _renamed(home: Path, campaign: str, name: str) -> str:
+    """A campaign of another name that has one experiment with a verdict."""
+    with open_archive(home) as archive:
+        changes = {"name": name, "status": CampaignStatus.RUNNING}
+        archive.create_campaign(archive.campaign(campaign).model_copy(update=changes))
+        place = archive.lease(name, 0, 0)
+        assert place is not None
+        verdict = Verdict(kind=VerdictKind.UNUSABLE, reason="no program was written")
+        archive.conclude(Conclusion(experiment=place.id, verdict=verdict, standing=Standing.UNUSABLE))
+    return name
 
 
 def _empty(home: Path) -> str:

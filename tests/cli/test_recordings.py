@@ -125,6 +125,18 @@ def test_a_refusal_is_told_without_a_traceback(cli: Cli, tmp_path: Path) -> None
     assert cli("replay", recording, check=2).stderr.startswith(f"evolver: {recording} is no recording")
 
 
+def test_a_recording_does_not_choose_the_sandbox(cli: Cli, tmp_path: Path, home: Path) -> None:
+    def unguarded(lines: list[dict[str, Any]]) -> None:
+        first_of(lines, "campaigns")["data"]["sandbox"] = "none"
+
+    recording = rewritten(copied(tmp_path), unguarded)
+    cli("replay", recording)
+    (folder,) = (home / "recordings").iterdir()
+    with open_archive(folder) as archive:
+        assert archive.campaign("local").sandbox == "none" != archive.campaign("local-replay-1").sandbox
+    assert "WARNING: --sandbox none" in cli("replay", recording, "--sandbox", "none").stderr
+
+
 def test_unpacking_twice_makes_one_folder(tmp_path: Path, home: Path) -> None:
     recording = copied(tmp_path)
     assert unpack_recording(recording, home) == unpack_recording(recording, home)
