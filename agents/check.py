@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from evolver.agents.evidence import measure_noise
 from evolver.agents.trial import run_trial
 from evolver.contracts import Program, Record, Trial, TrialStatus
+from evolver.errors import UsageError
 from evolver.sandbox import Sandbox
 from evolver.tasks import Task
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from evolver.tasks.spec import StageSpec
 
 SEEDS = 3
+LOG_LINES = 6
+"""Of a baseline that fails."""
 BEYOND_NOISE = 3.0
 """Standard deviations of the baseline's score above which a cheat is said to pay."""
 BROKEN = "raise RuntimeError('this program is broken on purpose')\n"
@@ -47,7 +50,7 @@ async def check(task: Task, sandbox: Sandbox, scratch: Path, stage: str = "") ->
     These are a broken and a cheating program that suit every task, and the task's own cheats/*.py. Raises UnknownName.
     """
     attempt = _Attempts(task, sandbox, scratch)
-    findings, scores = [], dict[str, list[float]]()
+    findings, scores = _notes(task), dict[str, list[float]]()
     stages = task.stages_to(stage)
     for spec in stages:
         trials = [await attempt(task.baseline(), spec.name, seed) for seed in range(min(SEEDS, spec.replicates))]
@@ -67,6 +70,19 @@ async def check(task: Task, sandbox: Sandbox, scratch: Path, stage: str = "") ->
             Finding(what="task files", good=False, said=f"changed while checking: {', '.join(task.changed())}")
         )
     return findings
+
+
+def _notes(task: Task) -> list[Finding]:
+    """Whether the task's notes can be read."""
+    from evolver.memory import read_notes
+
+    if not task.notes:
+        return []
+    try:
+        notes = read_notes([task.notes], task.name)
+    except UsageError as error:
+        return [Finding(what="notes", good=False, said=str(error))]
+    return [Finding(what="notes", good=True, said=f"{len(notes)} parts")]
 
 
 class _Attempts:
@@ -125,6 +141,12 @@ async def _fruitless(
     return Finding(what=what, good=good, said=said if good else f"{said}: cheating pays")
 
 
+def _end_of(log: str) -> str:
+    """The last lines of a log, under what was said; empty where it is."""
+    lines = log.strip().splitlines()[-LOG_LINES:]
+    return "".join(f"\n     {line}" for line in lines)
+
+
 def _baseline_finding(task: Task, stage: str, limit: float, trials: list[Trial]) -> Finding:
     what = f"baseline at stage {stage}"
     for trial in trials:
@@ -132,7 +154,7 @@ def _baseline_finding(task: Task, stage: str, limit: float, trials: list[Trial])
             return Finding(
                 what=what,
                 good=False,
-                said=f"seed {trial.seed}: {trial.status}: {trial.reason} {trial.log_tail.strip()[-300:]}".strip(),
+                said=f"seed {trial.seed}: {trial.status}: {trial.reason}{_end_of(trial.log_tail)}",
             )
     scores = [trial.metrics[task.metric.name] for trial in trials]
     noise, slowest = measure_noise(scores), max(trial.seconds for trial in trials)

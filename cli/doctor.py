@@ -6,8 +6,10 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 
 from evolver.contracts import Record
+from evolver.errors import UsageError
 from evolver.settings import Settings
 
 
@@ -56,14 +58,19 @@ def _machine() -> Check:
 def _home() -> Check:
     home = Settings().home.absolute()
     parent = next(folder for folder in (home, *home.parents) if folder.exists())
-    good, free = os.access(parent, os.W_OK), shutil.disk_usage(parent).free / 2**30
-    return Check(
-        what="data folder",
-        good=good,
-        said=f"{home}, {free:.0f} GiB free"
-        if good
-        else f"{home} cannot be written; set EVOLVER_HOME to a folder that can",
-    )
+    try:
+        with tempfile.TemporaryFile(dir=parent):
+            pass
+        if home.exists():
+            from evolver.graph.workspaces import open_archive
+
+            open_archive(home).close()
+    except OSError as error:
+        said = f"{home} cannot be written ({error.strerror}); set EVOLVER_HOME to a folder that can"
+        return Check(what="data folder", good=False, said=said)
+    except UsageError as error:
+        return Check(what="data folder", good=False, said=str(error))
+    return Check(what="data folder", good=True, said=f"{home}, {shutil.disk_usage(parent).free / 2**30:.0f} GiB free")
 
 
 def _embeddings() -> Check:

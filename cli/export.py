@@ -49,7 +49,9 @@ def export_campaign(name: str, output: Path, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"campaign": name, "output": str(output.absolute()), "experiments": len(experiments)}))
     else:
-        print(f"Wrote {len(experiments)} experiments to {output}; the best program is in {output / 'best' / 'program'}")
+        best = output / "best" / "program"
+        where = f"the best program is in {best}" if best.is_dir() else "there is no best program"
+        print(f"Wrote {len(experiments)} experiments to {output}; {where}")
 
 
 def _task_name(reference: str) -> str:

@@ -36,7 +36,7 @@ def happening(event: Event) -> Text | None:
     elif kind == "directive" and data.get("kind") != "ask":
         said = (f"{data.get('who', 'somebody')} says: {str(data.get('text', ''))[:LONGEST]}", "cyan")
     elif kind == "status" and data.get("status") == "paused":
-        said = (f"Paused. What runs is finished first; go on with: evolver resume {event.campaign}", "yellow")
+        said = ("Paused.", "yellow")
     elif kind == "approval_wanted":
         said = (_wanted(event), "bold yellow")
     elif kind == "directive_closed" and data.get("status") == "done" and data.get("outcome"):

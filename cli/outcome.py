@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evolver.cli.words import cost, difference_with_interval, duration, score_with_interval
-from evolver.contracts import CONTENDED, CampaignStatus, TrialStatus
+from evolver.contracts import CONTENDED, SHORTEST_WAIT, CampaignStatus, TrialStatus
 from evolver.graph.summary import Cost, Share, Summary
 
 
@@ -33,8 +33,8 @@ def print_outcome(summary: Summary, home: Path, console: Console | None = None) 
         table.add_row("compare", f"{said}  {arm.name}, {arm.cpu_seconds:.0f} CPU s, one run")
     standings = ", ".join(f"{count} {name}" for name, count in sorted(summary.experiments_by_standing.items()))
     trials = ", ".join(f"{count} {name}" for name, count in sorted(summary.trials.items()))
-    table.add_row("experiments", f"{summary.experiments} ({standings})")
-    table.add_row("trials", trials)
+    table.add_row("experiments", f"{summary.experiments} ({standings})" if standings else f"{summary.experiments}")
+    table.add_row("trials", trials or "none")
     table.add_row("lessons", str(summary.lessons))
     if summary.team != "offline" or summary.cost.calls:
         table.add_row("team", f"{summary.team}: {', '.join(summary.models)}" if summary.models else summary.team)
@@ -51,19 +51,34 @@ def print_outcome(summary: Summary, home: Path, console: Console | None = None) 
         )
     if summary.contended:
         console.print(
-            f"[yellow]{summary.contended} of these trials waited more than {CONTENDED:.0%} of their time for a CPU: "
-            "scores that depend on time are not comparable. `show CAMPAIGN ID` tells which; fewer --workers, or "
-            "less work beside, mends it.[/]"
+            f"[yellow]{summary.contended} of these trials waited more than {CONTENDED:.0%} of their time, and "
+            f"{SHORTEST_WAIT:g} s, for a CPU: scores that depend on time are not comparable. `show CAMPAIGN ID` tells "
+            "which; fewer --workers, or less work beside, mends it.[/]"
         )
     if summary.ended:
-        console.print(Text(f"Ended early: {summary.ended}.", style="yellow"))
+        failed = summary.status is CampaignStatus.FAILED
+        said = f"Failed: {summary.ended}" if failed else f"Ended early: {summary.ended}."
+        console.print(Text(said, style="bold red" if failed else "yellow"))
     name = summary.campaign
     if summary.status is CampaignStatus.FINISHED:
         console.print(
             f"\nSee it: evolver show {name}    what it learned: evolver lessons {name}\n"
-            f"Take it: evolver export {name} -o DIR    go on: evolver resume {name} --experiments "
-            f"{summary.experiments * 2}\nEverything is kept in {home}"
+            f"Take it: evolver export {name} -o DIR    go on: evolver resume {name} {_more(summary)}\n"
+            f"Everything is kept in {home}"
         )
+
+
+def _more(summary: Summary) -> str:
+    """The option that lets a finished campaign go on."""
+    budget = summary.budget
+    for word, option, now in (
+        ("time budget", "--time", f"{budget.seconds or 0:g}s"),
+        ("token budget", "--tokens", f"{budget.tokens}"),
+        ("model budget", "--cost", f"{budget.usd}"),
+    ):
+        if word in summary.ended:
+            return f"{option} MORE (now {now})"
+    return f"--experiments {max(2 * summary.experiments, budget.experiments + 1)}"
 
 
 def _add_retest(table: Table, summary: Summary) -> None:

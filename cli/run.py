@@ -74,12 +74,13 @@ def start(options: RunOptions, *, dry_run: bool) -> None:
     """Begin a new campaign, or estimate it."""
     from evolver.graph.workspaces import open_archive
 
+    if options.campaign:
+        check_name(options.campaign)
     context = _context(options)
     context = context.model_copy(update={"workers": options.workers or workers_for(context)})
     _warn_of_task(context.task)
     warn_of_sharing(context)
     if options.campaign:
-        check_name(options.campaign)
         with open_archive(context.home) as archive:
             if any(known.name == options.campaign for known in archive.campaigns()):
                 raise UsageError(
@@ -101,6 +102,9 @@ def go_on(options: RunOptions) -> None:
 
     with open_archive(Settings().home) as archive:
         campaign = archive.campaign(options.campaign)
+        begun = archive.counts(campaign.name).leased
+    if options.experiments is not None and options.experiments < begun:
+        raise UsageError(f"--experiments {options.experiments}: {begun} were begun already; name at least as many")
     given = {
         "task": campaign.task,
         "workers": options.workers or campaign.workers,
@@ -194,19 +198,14 @@ def _report(summary: Summary, context: Context, options: RunOptions) -> None:
 
 
 def prepare_sandbox(context: Context) -> None:
-    """Make the image that trials need, unless it is there; warn where nothing protects."""
+    """See that trials can run: make their image unless it is there, look for packages; warn where nothing protects."""
     if context.sandbox == "none":
         _warn_unprotected()
-    elif context.sandbox == "docker":
-        _build_image(context)
-
-
-def _build_image(context: Context) -> None:
-    """Make the image that the task's trials need, unless it is there."""
     from evolver.agents.place import sandbox_for
     from evolver.tasks import load_task
 
-    sandbox = sandbox_for(load_task(context.task), "docker", 1, stage=context.stage, progress=say_to_stderr)
+    task = load_task(context.task)
+    sandbox = sandbox_for(task, context.sandbox, 1, stage=context.stage, progress=say_to_stderr)
     asyncio.run(sandbox.close())
 
 

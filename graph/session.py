@@ -52,8 +52,11 @@ async def _drive(context: Context, campaign: Campaign, control: RunControl) -> S
     except (ModelError, UsageError):
         # Nothing is wrong with the work itself: it goes on once the person has seen to the models.
         raise
-    except Exception:
+    except Exception as error:
         status = CampaignStatus.FAILED
+        with open_archive(context.home) as archive:
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            archive.add_event(campaign.name, "failed", reason=reason)
         raise
     finally:
         with suppress(asyncio.CancelledError):

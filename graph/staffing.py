@@ -55,6 +55,9 @@ def staff_for(context: Context, campaign: Campaign | None = None) -> Staff:
 def check_staff(staff: Staff, budget: Budget, context: Context) -> None:
     """Look whether the team's models can be opened. Raises UsageError that says what is missing."""
     if staff.team == "offline":
+        for option, given in (("--cost", context.cost), ("--tokens", context.tokens), ("--base-url", context.base_url)):
+            if given:
+                raise UsageError(f"{option} is for models, and none is asked here; add --model PROVIDER:NAME")
         return
     from evolver.agents.models import parse_models
     from evolver.agents.models.opening import check_models, refuse_secrets

@@ -6,7 +6,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from evolver.agents.retest import FRESH
-from evolver.contracts import Campaign, CampaignStatus, Direction, Experiment, Interval, Record, Spending, TeamKind
+from evolver.contracts import (
+    Budget,
+    Campaign,
+    CampaignStatus,
+    Direction,
+    Experiment,
+    Interval,
+    Record,
+    Spending,
+    TeamKind,
+)
 
 if TYPE_CHECKING:
     from evolver.memory import Archive
@@ -113,8 +123,9 @@ class Summary(Record):
     cost: Cost
     team: TeamKind
     models: tuple[str, ...]
+    budget: Budget
     ended: str
-    """Why the campaign ended although experiments were left; empty where it did not."""
+    """Why the campaign failed, or ended although experiments were left; empty where it did neither."""
 
 
 def summarise(archive: Archive, name: str) -> Summary:
@@ -144,6 +155,7 @@ def summarise(archive: Archive, name: str) -> Summary:
         cost=cost_of(archive, name),
         team=campaign.team,
         models=campaign.models,
+        budget=campaign.budget,
         ended=_ended(archive, campaign, counts.finished),
     )
 
@@ -177,9 +189,11 @@ def _share(paid: Sequence[Spending]) -> Share:
 
 
 def _ended(archive: Archive, campaign: Campaign, finished: int) -> str:
-    if campaign.status is not CampaignStatus.FINISHED or finished >= campaign.budget.experiments:
+    kinds = {CampaignStatus.FAILED: "failed", CampaignStatus.FINISHED: "ended"}
+    kind = kinds.get(campaign.status, "")
+    if not kind or (kind == "ended" and finished >= campaign.budget.experiments):
         return ""
-    reasons = archive.events(campaign.name, kind="ended", newest=1)
+    reasons = archive.events(campaign.name, kind=kind, newest=1)
     return str(reasons[0].data["reason"]) if reasons else ""
 
 

@@ -147,11 +147,16 @@ class Workspaces:
 
 
 def open_archive(home: Path) -> Archive:
-    """The archive of a data folder (or of EVOLVER_ARCHIVE), made if absent."""
+    """The archive of a data folder (or of EVOLVER_ARCHIVE), made if absent. Raises UsageError."""
     from evolver.memory import Archive
     from evolver.settings import Settings
 
-    home.mkdir(parents=True, exist_ok=True)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"the data folder {home} cannot be made ({error.strerror}); set EVOLVER_HOME to one that can"
+        ) from None
     return Archive.open(Settings(home=home).archive_url)
 
 
@@ -160,6 +165,7 @@ def register(context: Context) -> Campaign:
 
     Raises UsageError for an unknown task or stage, missing notes, an impossible budget, or a task that has changed.
     """
+    from evolver.memory import read_notes
     from evolver.tasks import load_task
 
     with open_archive(context.home) as archive:
@@ -167,9 +173,7 @@ def register(context: Context) -> Campaign:
         if context.campaign in names:
             return _continue(archive, context)
         task = load_task(context.task)
-        for note in context.notes:
-            if not Path(note).exists():
-                raise UsageError(f"--notes {note}: there is no such file or folder")
+        read_notes([*([task.notes] if task.notes else []), *context.notes], task.name)  # or there is no campaign
         budget = Budget(
             experiments=context.experiments or task.spec.budget.experiments,
             seconds=context.seconds,
@@ -217,7 +221,8 @@ def _continue(archive: Archive, context: Context) -> Campaign:
             "Undo the change, or start a new campaign."
         )
     budget = Budget(
-        experiments=context.experiments or campaign.budget.experiments,
+        # Fewer than were begun would be a budget that is passed already.
+        experiments=max(context.experiments or campaign.budget.experiments, archive.counts(campaign.name).leased),
         seconds=context.seconds or campaign.budget.seconds,
         usd=context.cost or campaign.budget.usd,
         tokens=context.tokens or campaign.budget.tokens,

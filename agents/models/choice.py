@@ -10,6 +10,7 @@ import random
 import re
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Literal, get_args
+from urllib.parse import urlsplit
 
 from pydantic import Field
 
@@ -114,6 +115,8 @@ def _parse(word: str, base_url: str) -> ModelChoice:
     own = f"http{address}" if address else ""
     provider, name = _split_provider(word, name, own or base_url)
     server = own or (base_url if provider == "openai" else "")
+    if server and (urlsplit(server).scheme not in ("http", "https") or not urlsplit(server).hostname):
+        raise UsageError(f"{server} is no address of a server; write --base-url http://HOST:PORT/v1")
     return ModelChoice(role=role, model=f"{provider}:{name}", weight=weight, base_url=server)
 
 

@@ -34,7 +34,10 @@ _NO_MODEL = re.compile(
 _POLICY = re.compile(r"content.?(filter|policy|management)|safety|moderation", re.IGNORECASE)
 _LOST = re.compile(r"timeout|timed.?out", re.IGNORECASE)
 _CUT = re.compile(r"connect|network|remoteprotocol|readerror|writeerror|disconnect|incomplete", re.IGNORECASE)
-_NEVER_SENT = re.compile(r"connecterror|connecttimeout|connectionrefused|pooltimeout|gaierror", re.IGNORECASE)
+_NEVER_SENT = re.compile(
+    r"connecterror|connecttimeout|connectionrefused|pooltimeout|gaierror|unsupportedprotocol|invalidurl|localprotocol",
+    re.IGNORECASE,
+)
 
 
 class Kind(Enum):

@@ -11,7 +11,7 @@ from evolver.agents.steering import approval
 from evolver.agents.steering.effect import effect_of
 from evolver.agents.steering.matching import words
 from evolver.agents.steering.readings import Inquiry, Topic
-from evolver.contracts import Experiment, Interval, Lesson, LessonStatus, Trial, VerdictKind
+from evolver.contracts import CampaignStatus, Experiment, Interval, Lesson, LessonStatus, Trial, VerdictKind
 from evolver.errors import UsageError
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Answers:
     def _best(self, inquiry: Inquiry) -> list[str]:
         champion = self.archive.champion(self.campaign)
         if champion is None:
-            return ["There is no best one yet: the baseline is being measured."]
+            return [self._why_failed() or "There is no best one yet: the baseline is being measured."]
         lines = []
         asked = inquiry.numbers[0] if inquiry.about == "best" and inquiry.numbers else champion.number
         if asked != champion.number:
@@ -93,7 +93,7 @@ class Answers:
         line = self._lineage(champion)
         if len(line) > 1:
             lines.append("It comes from: " + ", from ".join(_step(e) for e in line[1:]) + ".")
-        for event in self.archive.events(self.campaign, kind="retested", newest=3):
+        for event in self.archive.events(self.campaign, kind="retested", newest=1):
             if event.experiment == champion.id:
                 low, high = _pair(event.data["interval"])
                 lines.append(
@@ -122,11 +122,19 @@ class Answers:
             line.append(self.archive.experiment(proposal.parents[0]))
         return line
 
+    def _why_failed(self) -> str:
+        """Why the campaign as a whole failed; empty where it did not."""
+        if self.archive.campaign(self.campaign).status is not CampaignStatus.FAILED:
+            return ""
+        ended = self.archive.events(self.campaign, kind="failed", newest=1)
+        return f"The campaign failed: {ended[-1].data['reason'] if ended else 'see its log'}"
+
     def _failures(self) -> list[str]:
         failed = [e for e in self._all() if e.verdict is not None and e.verdict.kind is VerdictKind.UNUSABLE]
         counts = self.archive.counts(self.campaign)
         if not failed:
-            return [f"Nothing failed: {counts.finished} experiments, none of them unusable."]
+            none = f"Nothing failed: {counts.finished} experiments, none of them unusable."
+            return [self._why_failed() or none]
         groups: dict[str, list[Experiment]] = {}
         for experiment in failed:
             assert experiment.verdict is not None

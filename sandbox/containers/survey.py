@@ -24,7 +24,7 @@ BUILDING = {
     "cuda": "up to 10 GB, many minutes",
 }
 """What each image takes to build on a fast connection."""
-WITHOUT = "Without it bubblewrap confines programs: they have this machine's Python and packages, and no GPU"
+WITHOUT = "Without it bubblewrap confines programs: they have this machine's Python and packages"
 _HOOKS = ("nvidia-container-runtime-hook", "nvidia-container-toolkit", "nvidia-ctk")
 
 

@@ -1,18 +1,28 @@
 """Settings that come from the environment; everything else is an argument or belongs to a campaign."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from evolver.contracts import SandboxKind
+from evolver.errors import UsageError
 
 
 class Settings(BaseSettings):
     """Read from variables that start with EVOLVER_."""
 
     model_config = SettingsConfigDict(env_prefix="EVOLVER_", extra="ignore", frozen=True)
+
+    def __init__(self, **given: Any) -> None:
+        """Raises UsageError that names the variable."""
+        try:
+            super().__init__(**given)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = f"EVOLVER_{str(first['loc'][0]).upper()}"
+            raise UsageError(f"{name}={first['input']}: {first['msg'][:1].lower()}{first['msg'][1:]}") from None
 
     home: Path = Field(default_factory=lambda: Path(".evolver"))
     """Folder of the archive, the memory, the checkpoints and the trials."""
