@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -116,8 +117,6 @@ def test_a_dry_run_estimates_and_records_nothing(cli: Cli, quadratic: Path) -> N
 
 
 def test_compare_prints_the_plain_methods_beside_the_result(cli: Cli, quadratic: Path, tmp_path: Path) -> None:
-    import shutil
-
     task = tmp_path / "with-arm"
     shutil.copytree(quadratic, task)
     (task / "compare").mkdir()
@@ -227,7 +226,10 @@ def test_doctor_answers(cli: Cli) -> None:
         (["run", "circle-packing", "--parents", "best"], "--parents"),
         (["run", "circle-packing", "--stage", "huge"], "stage"),
         (["run", "circle-packing", "--campaign", "../x"], "--campaign"),
+        (["run", "circle-packing", "--campaign", "a/b"], "letters, digits"),
         (["run", "circle-packing", "--notes", "missing.md"], "missing.md"),
+        (["run", "circle-packing", "--cost", "2"], "--model"),
+        (["run", "circle-packing", "--model", "openai:m", "--base-url", "notaurl"], "notaurl"),
         (["resume", "nothing"], "nothing"),
         (["show", "nothing"], "nothing"),
         (["lessons", "nothing"], "nothing"),
@@ -242,6 +244,34 @@ def test_a_mistake_gets_one_clear_message_and_status_2(cli: Cli, words: list[str
     result = cli(*words, check=2)
     assert expected in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_a_wrong_variable_or_data_folder_is_named(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EVOLVER_OUTAGE_SECONDS", "soon")
+    said = cli("list", check=2).stderr
+    assert said.startswith("evolver: EVOLVER_OUTAGE_SECONDS=soon: ") and said.count("\n") == 1
+    monkeypatch.delenv("EVOLVER_OUTAGE_SECONDS")
+    (tmp_path / "home").write_text("a file")
+    assert "cannot be made" in cli("list", check=2).stderr
+    assert "missing  data folder" in cli("doctor", check=1).stdout
+
+
+def test_a_campaign_whose_baseline_fails_says_why_everywhere(cli: Cli, quadratic: Path, tmp_path: Path) -> None:
+    task = Path(shutil.copytree(quadratic, tmp_path / "failing"))
+    with (task / "baseline" / "program.py").open("a") as file:
+        file.write("raise ValueError('boom')\n")
+    cli("run", task, "-n", "3", "-c", "failing", check=1)
+    assert "ValueError: boom" in " ".join(cli("show", "failing").stdout.split())
+    assert json.loads(cli("show", "failing", "--json").stdout)["summary"]["status"] == "failed"
+    assert "there is no best program" in cli("export", "failing", "-o", tmp_path / "out").stdout
+    assert "boom" in cli("task", "check", task, check=1).stdout
+
+
+def test_the_hint_how_to_go_on_names_the_budget_that_is_spent(cli: Cli, quadratic: Path) -> None:
+    said = " ".join(cli("run", quadratic, "-n", "500", "-t", "3s", "-c", "timed").stdout.split())
+    assert "go on: evolver resume timed --time MORE (now 3s)" in said
+    cli("run", quadratic, "-n", "3", "-c", "counted")
+    assert "3 were begun already" in cli("resume", "counted", "-n", "2", check=2).stderr
 
 
 def test_no_sandbox_is_said_loudly(cli: Cli, quadratic: Path) -> None:
