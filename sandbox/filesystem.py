@@ -3,59 +3,18 @@
 from __future__ import annotations
 
 import importlib.util
-import os
-import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
 
+from evolver.sandbox.interpreter import Bind, interpreter
 from evolver.sandbox.job import Limits, Mount
 
 OUT, HOME, LAUNCHER = "/out", "/tmp", "/run/launcher.pyc"  # noqa: S108
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store")
-OTHERS_MAY_ENTER = 0o005
 CONFIGURATION = ("/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime")
 RESERVED = (*SYSTEM, "/etc", "/proc", "/dev", "/run", OUT)
 PACKAGES = ("agents", "cli", "graph", "memory", "prompts", "sandbox", "tasks", "web")
-
-
-@dataclass(frozen=True)
-class Bind:
-    """A host path and where it is shown."""
-
-    source: Path
-    target: Path
-
-
-@cache
-def interpreter() -> tuple[Bind, ...]:
-    """This interpreter's installation and environment, at their own paths, and every link on the way to the binary."""
-    prefixes = [Path(p) for p in (sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix)]
-    hop = Path(sys.executable)
-    for _ in range(40):
-        if hop.parent.name == "bin":
-            prefixes.append(hop.parent.parent)
-        if not hop.is_symlink():
-            break
-        hop = hop.parent / hop.readlink()
-    prefixes += [prefix.resolve() for prefix in prefixes]
-    targets = sorted({Path(os.path.normpath(prefix)) for prefix in prefixes})
-    shown = [Path(folder) for folder in SYSTEM]
-    binds = []
-    for target in targets:
-        if target != Path("/") and not any(target.is_relative_to(folder) for folder in shown):
-            binds += _opened(target)
-            shown.append(target)
-    return tuple(binds)
-
-
-def _opened(folder: Path) -> list[Bind]:
-    """The folder, or what is in it where others may not enter it: the one inside can then be entered."""
-    source = folder.resolve()
-    if source.stat().st_mode & OTHERS_MAY_ENTER == OTHERS_MAY_ENTER:
-        return [Bind(source, folder)]
-    return [Bind(entry.resolve(), folder / entry.name) for entry in sorted(source.iterdir()) if entry.exists()]
 
 
 @cache
@@ -76,7 +35,7 @@ def arguments(limits: Limits, inputs: Sequence[Mount], hidden: Sequence[Path],
     `hidden` are resolved host paths that stay invisible even below something that is shown; `files` are places
     of small files and descriptors with their contents; `devices` are shown as what they are.
     """
-    system = [*_system(), *interpreter()]
+    python = interpreter(SYSTEM)
     scratch = ["--perms", "1777", "--size", str(limits.scratch), "--tmpfs"]
     # In this order, because the interpreter may live below /tmp.
     words = [*_links(), "--proc", "/proc", "--dev", "/dev", *scratch, "/dev/shm", *scratch, HOME]  # noqa: S108
@@ -89,7 +48,10 @@ def arguments(limits: Limits, inputs: Sequence[Mount], hidden: Sequence[Path],
         words += ["--ro-bind-try", path, path]
     for path, descriptor in files.items():
         words += ["--perms", "0444", "--file", str(descriptor), path]
-    words += _shown([*system, *(Bind(mount.source.resolve(), Path(mount.target)) for mount in inputs)], hidden)
+    words += _shown([*_system(), *python.binds], hidden)
+    for link, path in python.links.items():
+        words += [*_opened(link), "--symlink", str(path), str(link)]
+    words += _shown([Bind(mount.source.resolve(), Path(mount.target)) for mount in inputs], hidden)
     return [*words, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", HOME]
 
 
@@ -114,14 +76,16 @@ def _links() -> list[str]:
     return words
 
 
+def _opened(target: Path) -> list[str]:
+    """The folders above a place; left to itself bwrap makes them as private as they are outside."""
+    return [word for above in reversed(target.parents[:-1]) for word in ("--perms", "0755", "--dir", str(above))]
+
+
 def _shown(binds: Sequence[Bind], hidden: Sequence[Path]) -> list[str]:
     """Read-only binds, each followed by covers over what lies below it and must not be seen."""
     words = []
     for bind in binds:
-        for above in reversed(bind.target.parents[:-1]):
-            # Left to itself bwrap makes these as private as they are outside.
-            words += ["--perms", "0755", "--dir", str(above)]
-        words += ["--ro-bind", str(bind.source), str(bind.target)]
+        words += [*_opened(bind.target), "--ro-bind", str(bind.source), str(bind.target)]
         below = sorted(path for path in hidden if path != bind.source and path.is_relative_to(bind.source))
         for number, path in enumerate(below):
             if any(path.is_relative_to(other) for other in below[:number]):

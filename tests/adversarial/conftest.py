@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from evolver.sandbox import Ending
-from evolver.sandbox.filesystem import interpreter
+from evolver.sandbox.filesystem import SYSTEM
+from evolver.sandbox.interpreter import interpreter
 from evolver.sandbox.probe import find_binary, is_privileged
 from tests.engine import ensure_engine
 
@@ -46,7 +47,7 @@ Attempt = Callable[[str, dict[str, float]], dict[str, Any]]
 
 def _as_nobody(folder: Path) -> list[str]:
     """Command words before a Python script that give another user an interpreter and a repository it can reach."""
-    needed = [*(bind.target for bind in interpreter()), ROOT, folder]
+    needed = [*(bind.target for bind in interpreter(SYSTEM).binds), ROOT, folder]
     closed = {above for path in needed for above in path.parents if above.stat().st_mode & 0o005 != 0o005}
     words = [str(find_binary(privileged=True)), "--dev-bind", "/", "/"]
     for top in sorted(path for path in closed if not any(other in path.parents for other in closed)):

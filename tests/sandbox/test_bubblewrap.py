@@ -221,13 +221,3 @@ if GROUPS is not None:
         assert not any(folder.exists() for folder in left)
         assert all(folder.is_dir() for folder in mine.folders)
         assert mine.remove() and not any(folder.exists() for folder in mine.folders)
-
-
-def test_an_interpreter_in_a_private_folder_is_shown_by_what_is_in_it(tmp_path: Path) -> None:
-    folder = tmp_path / "environment"
-    (folder / "bin").mkdir(parents=True)
-    (folder / "lib").mkdir()
-    folder.chmod(0o755)
-    assert [bind.target for bind in filesystem._opened(folder)] == [folder]
-    folder.chmod(0o700)
-    assert [bind.target for bind in filesystem._opened(folder)] == [folder / "bin", folder / "lib"]
