@@ -51,6 +51,7 @@ def build_graph(
     async def plan(state: CampaignState, runtime: Runtime[Context]) -> CampaignState:
         """Open the campaign, take in its notes and measure the baseline."""
         context = runtime.context
+        offices.check(context)
         name = state.get("campaign") or context.campaign
         campaign = register(context.model_copy(update={"campaign": name}))
         office = await offices.get(context, campaign.name)

@@ -16,12 +16,12 @@ from evolver.agents.models.errors import ModelError
 from evolver.contracts import CampaignStatus
 from evolver.errors import EvolverError, UsageError
 from evolver.graph.campaign import CampaignGraph, build_graph
-from evolver.graph.chat import build_chat
+from evolver.graph.chat import ChatContext, ChatGraph, build_chat
 from evolver.graph.context import Context
 from evolver.graph.lock import campaign_lock
 from evolver.graph.pickup import impatient
+from evolver.graph.remote import refuse_remote, refuse_remote_home
 from evolver.graph.workspaces import Office, Workspaces, open_archive
-from evolver.settings import Settings
 
 # The archive is called directly, in milliseconds; `langgraph dev` would refuse every such call. The server reads this
 # after it has imported the graphs.
@@ -53,8 +53,13 @@ class ServedWorkspaces(Workspaces):
         self._opening = asyncio.Lock()
         self._told: dict[tuple[Path, str], int] = {}
 
+    def check(self, context: Context) -> None:
+        """Raises UsageError where it asks for what the network is not given."""
+        refuse_remote(context)
+
     async def get(self, context: Context, campaign: str) -> Office:
         """The campaign's office. Raises UsageError while another process or run has the campaign."""
+        self.check(context)
         key = (context.home.absolute(), campaign)
         async with self._opening:
             opens = key not in self._told
@@ -112,8 +117,6 @@ async def _run(given: object) -> AsyncIterator[CampaignGraph]:
     if isinstance(given, dict) and (unknown := given.keys() - Context.model_fields):
         known = ", ".join(Context.model_fields)
         raise RunRefused(f"the context has no field {', '.join(sorted(unknown))}; it has {known}")
-    if isinstance(given, dict) and given.get("sandbox") == "none" and Settings().sandbox != "none":
-        raise RunRefused("sandbox `none` protects nothing; it can be chosen on the command line alone")
     offices, failed = ServedWorkspaces(), None
     try:
         yield build_graph(offices).with_config(recursion_limit=STEPS)
@@ -137,4 +140,21 @@ def campaign(runtime: ServerRuntime[Context]) -> CampaignGraph | AbstractAsyncCo
     return _run(execution.context) if execution else build_graph()
 
 
-chat = build_chat()
+_chat = build_chat()
+
+
+@asynccontextmanager
+async def _talk(given: object) -> AsyncIterator[ChatGraph]:
+    """The chat graph for one message, about campaigns of the server's own data folder."""
+    if isinstance(given, dict) and given.get("home"):
+        try:
+            refuse_remote_home(Path(str(given["home"])))
+        except UsageError as error:
+            raise RunRefused(str(error)) from error
+    yield _chat
+
+
+def chat(runtime: ServerRuntime[ChatContext]) -> ChatGraph | AbstractAsyncContextManager[ChatGraph]:
+    """The chat graph."""
+    execution = runtime.execution_runtime
+    return _talk(execution.context) if execution else _chat

@@ -111,6 +111,9 @@ class Workspaces:
         self._open: dict[tuple[Path, str], Office] = {}
         self._lock = asyncio.Lock()
 
+    def check(self, context: Context) -> None:
+        """Look whether a campaign may be run as it is asked for. Raises UsageError; here, anything may."""
+
     async def get(self, context: Context, campaign: str) -> Office:
         """The campaign's office; opened now if no node has asked before."""
         key = (context.home.absolute(), campaign)

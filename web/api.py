@@ -15,7 +15,6 @@ from starlette.routing import Route
 
 from evolver.contracts import CAMPAIGN_NAME, SandboxKind
 from evolver.errors import EvolverError, UnknownName, UsageError
-from evolver.settings import Settings
 from evolver.web.guard import HEADERS
 from evolver.web.resources import Resources, resources_of
 
@@ -123,11 +122,10 @@ def start(resources: Resources, request: Request) -> Any:
     """Register a campaign and run it in a process of its own."""
     from evolver.graph.context import Context
     from evolver.graph.processes import launch
+    from evolver.graph.remote import refuse_remote
     from evolver.graph.workspaces import register
 
     form = Start.model_validate_json(request.state.body)
-    if form.sandbox == "none" and Settings().sandbox != "none":
-        raise UsageError("sandbox: `none` protects nothing; it can be chosen on the command line alone")
     if any(campaign.name == form.campaign for campaign in resources.archive.campaigns()):
         raise UsageError(f"campaign {form.campaign} exists; choose another name")
     context = Context(
@@ -142,6 +140,7 @@ def start(resources: Resources, request: Request) -> Any:
         cost=form.cost,
         home=resources.home,
     )
+    refuse_remote(context)
     campaign = register(context)
     launch(resources.home, campaign.name, ["resume", campaign.name])
     return {"campaign": campaign.name, "page": f"/evolver/{campaign.name}"}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import http.client
+import http.server
 import socket
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import psutil
 import pytest
@@ -294,3 +296,59 @@ def test_campaigns_that_protect_nothing_are_not_started_over_the_network(served:
     run = {"assistant_id": "campaign", "input": {}, "context": {"task": str(slow), "sandbox": "none"}}
     assert "command line alone" in served.ask("/runs/wait", "POST", content=run).text
     assert _state(served)[0] == before
+
+
+class _Thief(http.server.BaseHTTPRequestHandler):
+    asked: ClassVar[list[str]] = []
+
+    def do_POST(self) -> None:
+        self.asked.append(f"{self.path} {self.headers.get('authorization')}")
+        self.send_response(401)
+        self.end_headers()
+
+    def log_message(self, *words: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def thief() -> Iterator[str]:
+    """The address of somebody who waits for keys."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Thief) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/v1"
+        server.shutdown()
+
+
+def test_keys_are_not_sent_where_the_network_says(
+    tmp_path: Path, slow: Path, thief: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-server")
+    run = {"assistant_id": "campaign", "input": {}}
+    with serving(tmp_path) as server:
+        for word in (f"openai:m@{thief}", f"coder=m@{thief}@0.5"):
+            answer = server.ask("/api/campaigns", "POST", content={"task": str(slow), "model": f"openai:x {word}"})
+            assert answer.status == 409 and "EVOLVER_BASE_URL" in answer.json()["detail"]
+        for more in ({"models": ["openai:x", f"openai:m@{thief}"]}, {"models": ["openai:x"], "base_url": thief}):
+            context = {"task": str(slow), "campaign": "leak", "experiments": 1, **more}
+            made = server.ask("/assistants", "POST", content={"graph_id": "campaign", "context": context}).json()
+            assistant = {"assistant_id": made["assistant_id"]}
+            for way in ({"context": context}, {"config": {"configurable": context}}, assistant):
+                assert "EVOLVER_BASE_URL" in server.ask("/runs/wait", "POST", content={**run, **way}).text
+        with open_archive(server.home) as archive:
+            assert archive.campaigns() == []
+    assert _Thief.asked == []
+
+
+def test_other_folders_and_files_are_not_read_for_the_network(served: Server, slow: Path, tmp_path: Path) -> None:
+    before = _state(served)[0]
+    (tmp_path / "key.md").write_text("a secret of the server's user")
+    for more, said in (({"notes": [str(tmp_path)]}, "notes: "), ({"home": str(tmp_path / "other")}, "home: ")):
+        run = {"assistant_id": "campaign", "input": {}, "context": {"task": str(slow), **more}}
+        assert said in served.ask("/runs/wait", "POST", content=run).text
+    said = {"messages": [{"role": "user", "content": "start circle-packing"}]}
+    run = {"assistant_id": "chat", "input": said, "context": {"home": str(tmp_path / "other")}}
+    assert "home: " in served.ask("/runs/wait", "POST", content=run).text
+    assert not (tmp_path / "other").exists() and _state(served)[0] == before
+    run["context"] = {"home": str(served.home), "campaign": "long"}
+    run["input"] = {"messages": [{"role": "user", "content": "how far?"}]}
+    assert "130 of 130" in served.ask("/runs/wait", "POST", content=run).text
