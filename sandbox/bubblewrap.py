@@ -91,7 +91,8 @@ class Bubblewrap(LocalSandbox):
             filter_ = _in_memory(self._filter(job.ranks))
             undo.pop_all()
         argv = [str(self._binary), *probe.isolation(privileged=self._privileged), "--seccomp", str(filter_),
-                *filesystem.arguments(job.limits, inputs, self._hidden, files, devices.files(gpus)), *_environment(job),
+                *filesystem.arguments(job.limits, inputs, self._hidden, files, devices.files(gpus),
+                                      unaccounted_memory=self._cgroups is not None), *_environment(job),
                 sys.executable, "-I", "-S", filesystem.LAUNCHER, *self._options(job, stream, user, joined),
                 "--", *command_words(job.command)]
         return Launch(argv=argv, environment={}, descriptors=[*joined, *files.values(), filter_], kill=_kill,

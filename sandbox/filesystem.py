@@ -29,16 +29,20 @@ def own_folders() -> tuple[Path, ...]:
 
 
 def arguments(limits: Limits, inputs: Sequence[Mount], hidden: Sequence[Path],
-              files: Mapping[str, int], devices: Sequence[Path] = ()) -> list[str]:
+              files: Mapping[str, int], devices: Sequence[Path] = (), *, unaccounted_memory: bool = True) -> list[str]:
     """bwrap's words for the whole file system.
 
     `hidden` are resolved host paths that stay invisible even below something that is shown; `files` are places
-    of small files and descriptors with their contents; `devices` are shown as what they are.
+    of small files and descriptors with their contents; `devices` are shown as what they are. Without
+    `unaccounted_memory` nothing can be mapped that is memory but no process's; see `filter_program`.
     """
     python = interpreter(SYSTEM)
     scratch = ["--perms", "1777", "--size", str(limits.scratch), "--tmpfs"]
     # In this order, because the interpreter may live below /tmp.
     words = [*_links(), "--proc", "/proc", "--dev", "/dev", *scratch, "/dev/shm", *scratch, HOME]  # noqa: S108
+    if not unaccounted_memory:
+        # It gives zeros as well, but cannot be mapped.
+        words += ["--dev-bind", "/dev/full", "/dev/zero"]
     for device in devices:
         words += ["--dev-bind", str(device), str(device)]
     words += ["--perms", "0777", "--size", str(limits.output), "--tmpfs", OUT]

@@ -12,7 +12,7 @@ from evolver.errors import SandboxError
 
 # struct seccomp_data: number, architecture, instruction pointer, then six 64-bit arguments (little-endian here).
 _NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16
-_LOAD, _EQUAL, _GREATER_OR_EQUAL, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_LOAD, _EQUAL, _GREATER_OR_EQUAL, _ANY_BIT, _AND, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x54, 0x06
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _X32_BIT = 0x40000000
 _FAMILIES = (1, 2, 10)
@@ -22,6 +22,7 @@ _NAMESPACE_FLAGS = 0x7E020080
 """CLONE_NEWTIME, NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET."""
 _TERMINAL_INPUT = (0x5412, 0x541C)
 """TIOCSTI and TIOCLINUX: type into a terminal."""
+_MAP_TYPE, _MAP_PRIVATE, _MAP_ANONYMOUS = 0x0F, 0x02, 0x20
 
 # Since 5.1 new calls have one number on every architecture.
 _DENIED_EVERYWHERE = (
@@ -40,15 +41,15 @@ class _Architecture:
     clone: int
     clone3: int
     ioctl: int
-    memfd_create: int
-    shared_segments: tuple[int, ...]
-    """shmget, shmat: System V memory that no process need have mapped."""
+    mmap: int
+    unaccounted: tuple[int, ...]
+    """memfd_create; shmget, shmat, msgget of System V; vmsplice: a pipe keeps pages that are unmapped."""
     denied: tuple[int, ...]
 
 
 _X86_64 = _Architecture(
-    audit=0xC000003E, socket=41, socketpair=53, clone=56, clone3=435, ioctl=16, memfd_create=319,
-    shared_segments=(29, 30),
+    audit=0xC000003E, socket=41, socketpair=53, clone=56, clone3=435, ioctl=16, mmap=9,
+    unaccounted=(319, 29, 30, 68, 278),
     denied=(
         101,                            # ptrace
         103, 163, 179,                  # syslog, acct, quotactl
@@ -66,8 +67,8 @@ _X86_64 = _Architecture(
     ),
 )
 _AARCH64 = _Architecture(
-    audit=0xC00000B7, socket=198, socketpair=199, clone=220, clone3=435, ioctl=29, memfd_create=279,
-    shared_segments=(194, 196),
+    audit=0xC00000B7, socket=198, socketpair=199, clone=220, clone3=435, ioctl=29, mmap=222,
+    unaccounted=(279, 194, 196, 186, 75),
     denied=(
         117,                            # ptrace
         116, 89, 60,                    # syslog, acct, quotactl
@@ -125,6 +126,16 @@ class _Assembler:
         self.add(_RETURN, _ALLOW)
         self.add(_LOAD, _NUMBER)
 
+    def refuse_shared_anonymous(self, mmap: int, error: int) -> None:
+        """Refuse call `mmap` where it asks for memory without a file that is not private."""
+        self.add(_EQUAL, mmap, 0, 6)
+        self.add(_LOAD, _ARGUMENTS + 8 * 3)
+        self.add(_ANY_BIT, _MAP_ANONYMOUS, 0, 2)
+        self.add(_AND, _MAP_TYPE)
+        self.add(_EQUAL, _MAP_PRIVATE, 0, 1)
+        self.add(_RETURN, _ALLOW)
+        self.add(_RETURN, _ERRNO | error)
+
     def program(self) -> bytes:
         return b"".join(self._code)
 
@@ -133,10 +144,10 @@ class _Assembler:
 def filter_program(*, unaccounted_memory: bool, interfaces: bool = False, machine: str | None = None) -> bytes:
     """The filter as bytes of `struct sock_filter`, for this machine.
 
-    `unaccounted_memory` allows memory that belongs to no process (memfd, System V segments): only safe where a
-    control group counts it. `interfaces` lets a program ask for the list of its network interfaces, by a routing
-    socket of the netlink family, as processes that train together must. Raises SandboxError on machines other than
-    x86_64 and aarch64.
+    `unaccounted_memory` allows memory that need not be in any process (memfd, System V, shared mappings without a file,
+    whose pages stay when a process lets go of them): only safe where a control group counts it. `interfaces` lets a
+    program ask for the list of its network interfaces, by a routing socket of the netlink family, as processes that
+    train together must. Raises SandboxError on machines other than x86_64 and aarch64.
     """
     machine = machine or platform.machine()
     architecture = _ARCHITECTURES.get(machine)
@@ -155,7 +166,8 @@ def filter_program(*, unaccounted_memory: bool, interfaces: bool = False, machin
     code.refuse(architecture.clone3, errno.ENOSYS)
     code.refuse_all((*architecture.denied, *_DENIED_EVERYWHERE), errno.EPERM)
     if not unaccounted_memory:
-        code.refuse_all((*architecture.shared_segments, architecture.memfd_create), errno.ENOSYS)
+        code.refuse_all(architecture.unaccounted, errno.ENOSYS)
+        code.refuse_shared_anonymous(architecture.mmap, errno.EPERM)
     if interfaces:
         code.allow_exactly(architecture.socket, {0: _AF_NETLINK, 2: _NETLINK_ROUTE})
     for call in (architecture.socket, architecture.socketpair):

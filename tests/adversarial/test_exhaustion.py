@@ -63,6 +63,40 @@ for _ in range(60):
     if segment < 0: print("denied"); break
     at = libc.shmat(segment, None, 0); ctypes.memset(at, 1, 4 << 20); libc.shmdt(ctypes.c_void_p(at))
 """, endings=(EXITED, MEMORY), says="denied|needed more"),
+    case("shared memory that is let go of", """
+import mmap, time
+try:
+    kept = mmap.mmap(-1, 256 << 20)
+    for at in range(0, 256 << 20, 1 << 20):
+        kept[at:at + (1 << 20)] = bytes(1 << 20)
+        kept.madvise(mmap.MADV_DONTNEED, at, 1 << 20)
+    time.sleep(0.5)
+except OSError as error: print("denied", error)
+""", endings=(EXITED, MEMORY), says="denied|needed more"),
+    case("shared memory of which a page is kept", """
+import ctypes, mmap, time
+libc = ctypes.CDLL(None)
+libc.mmap.restype = ctypes.c_void_p
+size = 8 << 20
+for _ in range(32):
+    at = libc.mmap(None, ctypes.c_size_t(size), 3, mmap.MAP_SHARED | mmap.MAP_ANONYMOUS, -1, 0)
+    if at == ctypes.c_void_p(-1).value: print("denied"); break
+    ctypes.memset(at, 1, size)
+    libc.munmap(ctypes.c_void_p(at + 4096), ctypes.c_size_t(size - 4096))
+else: time.sleep(0.5)
+""", endings=(EXITED, MEMORY), says="denied|needed more"),
+    case("shared memory by /dev/zero", """
+import mmap, time
+try:
+    with open("/dev/zero", "r+b", 0) as file:
+        assert file.read(3) == bytes(3)
+        kept = mmap.mmap(file.fileno(), 256 << 20)
+    for at in range(0, 256 << 20, 1 << 20):
+        kept[at:at + (1 << 20)] = bytes(1 << 20)
+        kept.madvise(mmap.MADV_DONTNEED, at, 1 << 20)
+    time.sleep(0.5)
+except OSError as error: print("denied", error)
+""", endings=(EXITED, MEMORY), says="denied|needed more"),
     case("fill /tmp", """
 n = 0
 try:

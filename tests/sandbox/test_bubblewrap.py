@@ -221,3 +221,22 @@ if GROUPS is not None:
         assert not any(folder.exists() for folder in left)
         assert all(folder.is_dir() for folder in mine.folders)
         assert mine.remove() and not any(folder.exists() for folder in mine.folders)
+
+
+async def test_processes_share_memory_by_the_libraries_own_means(confined: Bench) -> None:
+    outcome, _ = await confined.run(
+        "import ctypes, mmap, multiprocessing as mp\nfrom multiprocessing import shared_memory\nimport numpy as np\n"
+        "def work(value, array, name):\n"
+        "    with value.get_lock(): value.value += 1\n"
+        "    array[0] = 2.0\n"
+        "    block = shared_memory.SharedMemory(name=name); block.buf[0] = 3; block.close()\n"
+        "value, array = mp.Value('i', 0), mp.Array('d', 1000)\n"
+        "block = shared_memory.SharedMemory(create=True, size=1 << 20)\n"
+        "child = mp.get_context('fork').Process(target=work, args=(value, array, block.name))\n"
+        "child.start(); child.join()\n"
+        "mmap.mmap(-1, 4096, flags=mmap.MAP_PRIVATE)[0] = 1\n"
+        "with mp.get_context('fork').Pool(2) as pool: total = sum(pool.map(abs, range(-4, 0)))\n"
+        "print(value.value, array[0], block.buf[0], total, open('/dev/zero', 'rb').read(2))\n"
+        "block.close(); block.unlink()"
+    )
+    assert outcome.log == "1 2.0 3 10 b'\\x00\\x00'\n", outcome

@@ -31,6 +31,8 @@ NUMBERS = {
         bpf=321,
         memfd_create=319,
         shmget=29,
+        msgget=68,
+        vmsplice=278,
         setns=308,
         keyctl=250,
         userfaultfd=323,
@@ -53,6 +55,8 @@ NUMBERS = {
         bpf=280,
         memfd_create=279,
         shmget=194,
+        msgget=186,
+        vmsplice=75,
         setns=268,
         keyctl=219,
         userfaultfd=282,
@@ -81,6 +85,8 @@ def answer(
         at += 1
         if code == 0x20:
             (word,) = struct.unpack_from("<I", data, value)
+        elif code == 0x54:
+            word &= value
         elif code == 0x06:
             return int(value)
         else:
@@ -150,9 +156,23 @@ def test_nothing_is_typed_into_a_terminal(machine: str) -> None:
 
 @pytest.mark.parametrize("machine", MACHINES)
 def test_memory_of_no_process_only_where_it_is_counted(machine: str) -> None:
-    for name in ("memfd_create", "shmget"):
+    for name in ("memfd_create", "shmget", "msgget", "vmsplice"):
+        assert answer(machine, NUMBERS[machine][name]) == ALLOW
         assert answer(machine, NUMBERS[machine][name], unaccounted=False) == refused(errno.ENOSYS)
     assert answer(machine, NUMBERS[machine]["read"], unaccounted=False) == ALLOW
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_shared_memory_without_a_file_only_where_it_is_counted(machine: str) -> None:
+    shared, private, validated, anonymous, populate = 0x01, 0x02, 0x03, 0x20, 0x8000
+    mmap = NUMBERS[machine]["mmap"]
+    for flags in (shared, private, shared | populate, private | anonymous, private | anonymous | populate):
+        assert answer(machine, mmap, 0, 4096, 3, flags, unaccounted=False) == ALLOW, hex(flags)
+    for flags in (shared | anonymous, shared | anonymous | populate, validated | anonymous):
+        assert answer(machine, mmap, 0, 4096, 3, flags) == ALLOW
+        assert answer(machine, mmap, 0, 4096, 3, flags, unaccounted=False) == refused(errno.EPERM), hex(flags)
+    # Other calls whose fourth argument is such a number are not meant.
+    assert answer(machine, NUMBERS[machine]["read"], 0, 4096, 3, shared | anonymous, unaccounted=False) == ALLOW
 
 
 def test_other_conventions_are_fatal() -> None:
