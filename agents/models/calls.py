@@ -105,18 +105,22 @@ class Caller(Conversation):
                 purpose=asking.purpose,
                 reason=str(error),
             )
+            await self._keep_failed(asking, ordinal, tab, time.monotonic() - start, error)
             raise
         except (Exception, asyncio.CancelledError) as error:
-            if tab.attempts:
-                lost = isinstance(error, NoUsableAnswer)
-                failed = self._record(asking, ordinal, tab, time.monotonic() - start, _failure(error), lost=lost)
-                await self._keep(failed)
-                if lost:
-                    await self._lose(asking, str(error))
+            await self._keep_failed(asking, ordinal, tab, time.monotonic() - start, error)
+            if tab.attempts and isinstance(error, NoUsableAnswer):
+                await self._lose(asking, str(error))
             raise
         call = self._record(asking, ordinal, tab, time.monotonic() - start, reply)
         await self._keep(call)
         return call
+
+    async def _keep_failed(self, asking: Asking, ordinal: int, tab: Tab, seconds: float, error: BaseException) -> None:
+        """Keep what attempts without an answer may have cost."""
+        if tab.attempts:
+            lost = isinstance(error, NoUsableAnswer)
+            await self._keep(self._record(asking, ordinal, tab, seconds, _failure(error), lost=lost))
 
     def _order(self, asking: Asking) -> Sequence[ModelChoice]:
         if asking.model is not None:

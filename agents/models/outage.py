@@ -16,8 +16,10 @@ Tell = Callable[..., Awaitable[None]]
 class Gate:
     """Whether one provider can be asked. While it is down, one caller at a time tries it, with growing pauses."""
 
-    def __init__(self, patience: Patience) -> None:
+    def __init__(self, patience: Patience, wake: Callable[[], None]) -> None:
+        """`wake` has those that wait look again."""
         self._patience = patience
+        self._wake = wake
         self._pause = patience.probe
         self._probing = False
         self.down_since: float | None = None
@@ -35,8 +37,10 @@ class Gate:
         return True
 
     def leave(self, *, probing: bool) -> None:
-        """Let somebody else try."""
-        self._probing = self._probing and not probing
+        """Let somebody else try; a prober may leave without a result, as when it is cancelled."""
+        if probing:
+            self._probing = False
+            self._wake()
 
     def fail(self, reason: str, retry_after: float | None, *, probing: bool) -> bool:
         """The provider gave no answer; True where that is news."""
@@ -73,7 +77,7 @@ class Outages:
 
     def gate(self, server: str) -> Gate:
         """The gate of a provider."""
-        return self._gates.setdefault(server, Gate(self._patience))
+        return self._gates.setdefault(server, Gate(self._patience, self._wake))
 
     async def failed(self, server: str, reason: str, retry_after: float | None, *, probing: bool) -> None:
         """A provider gave no answer, retries included."""

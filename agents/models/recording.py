@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from evolver.agents.models.errors import ContextTooLong
 from evolver.contracts import Call, CallStatus
 
 if TYPE_CHECKING:
@@ -31,8 +32,15 @@ class Recording:
         return self._take(lambda call: call.prompt == prompt and call.status is not CallStatus.ERROR)
 
     def take_any(self, prompt: str) -> Call | None:
-        """The first call with this very prompt, failed ones too, else the first one that is left."""
-        return self._take(lambda call: call.prompt == prompt) or self._take(lambda _: True)
+        """The first call with this very prompt, failed ones too, else the first one that is left.
+
+        One that was interrupted comes after all others: what was asked again instead of it has the answer.
+        """
+        return (
+            self._take(lambda call: call.prompt == prompt and not _was_interrupted(call))
+            or self._take(lambda call: not _was_interrupted(call))
+            or self._take(lambda _: True)
+        )
 
     def place(self, prompt: str) -> int:
         """The ordinal for a new call: that of one that failed with the same prompt, else the next free one."""
@@ -48,6 +56,11 @@ class Recording:
                 self._left.remove(call)
                 return call
         return None
+
+
+def _was_interrupted(call: Call) -> bool:
+    """Whether a call failed for a reason that is none of its question's: a stop, an outage, a spent budget."""
+    return call.status is CallStatus.ERROR and not call.lost and not call.error.startswith(ContextTooLong.__name__)
 
 
 class Recordings:

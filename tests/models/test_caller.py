@@ -388,6 +388,28 @@ async def test_a_replay_gives_the_same_answers_without_a_server(
         await replay.say("coder", "edit", "again-0-0", PROMPT)
 
 
+async def test_a_replay_passes_over_a_question_that_was_interrupted(
+    archive: Archive, campaign: MakeCampaign, caller: MakeCaller
+) -> None:
+    campaign()
+    campaign("again")
+    before, after = (*PROMPT[:1], Message(role="user", text="Before.")), (*PROMPT[:1], Message(role="user", text="After."))
+    with Endpoint([good("late", delay=5.0), good("yes")]) as endpoint:
+        task = asyncio.create_task(caller(endpoint).say("coder", "edit", "c-0-0", before))
+        while not endpoint.requests:
+            await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        # Resumed, it knows more than it did and asks in other words.
+        await caller(endpoint).say("coder", "edit", "c-0-0", after)
+    replay = Replay(archive, "again", source=archive, recorded="c")
+    third = (*PROMPT[:1], Message(role="user", text="In words of another version."))
+    assert (await replay.say("coder", "edit", "again-0-0", third)).value == "yes"
+    with pytest.raises(ModelError, match="interrupted here: CancelledError"):
+        await replay.say("coder", "edit", "again-0-0", before)
+
+
 async def test_models_of_a_role_are_chosen_by_weight_and_always_the_same_way(
     archive: Archive, campaign: MakeCampaign, caller: MakeCaller
 ) -> None:

@@ -190,6 +190,20 @@ async def test_a_cancelled_question_counts_as_paid(
     assert archive.spent("c").tokens == before + 31 == call.tokens_in + call.tokens_out
 
 
+async def test_attempts_before_the_budget_ends_count_as_paid(
+    archive: Archive, campaign: MakeCampaign, caller: MakeCaller
+) -> None:
+    campaign(tokens=400)
+    patience = replace(QUICK, request=0.2)
+    with Endpoint([good("late", delay=1.0)]) as endpoint:
+        asked = caller(endpoint, patience=patience, answer_tokens=300)
+        with pytest.raises(BudgetSpent, match=r"3\d\d of 400 used"):
+            await asked.say("coder", "edit", "c-0-0", PROMPT)
+    (call,) = archive.calls("c")
+    assert call.status is CallStatus.ERROR and call.estimated and call.attempts == 1
+    assert archive.spent("c").tokens == call.tokens_in + call.tokens_out >= 300
+
+
 async def test_retry_after_is_obeyed(archive: Archive, campaign: MakeCampaign, caller: MakeCaller) -> None:
     campaign()
     patience = replace(QUICK, longest_probe=5.0)
@@ -247,6 +261,23 @@ async def test_an_outage_that_lasts_too_long_ends_the_campaign_with_what_to_do(
     assert time.monotonic() - start < 4
     assert all(isinstance(result, ProviderDown) for result in results)
     assert "broken" in str(results[0]) and "resume" in str(results[0])
+
+
+async def test_who_waits_hears_of_a_prober_that_leaves_without_a_result(
+    archive: Archive, campaign: MakeCampaign, caller: MakeCaller
+) -> None:
+    campaign()
+    patience = replace(QUICK, attempts=1, outage=30.0)
+    with Endpoint([failed(503), good("late", delay=20.0), good("yes")]) as endpoint:
+        asked = caller(endpoint, patience=patience)
+        lanes = [asyncio.create_task(asked.say("coder", "edit", "c-0-0", PROMPT))]
+        while len(endpoint.requests) < 2:
+            await asyncio.sleep(0.01)
+        lanes.append(asyncio.create_task(asked.say("coder", "edit", "c-1-0", PROMPT)))
+        await asyncio.sleep(0.3)
+        assert len(endpoint.requests) == 2, "the second lane waits for the first one, which tries the provider"
+        lanes[0].cancel()
+        assert (await asyncio.wait_for(lanes[1], 5)).value == "yes"
 
 
 async def test_another_model_takes_over_while_a_provider_is_down(
