@@ -53,8 +53,8 @@ def arguments(limits: Limits, inputs: Sequence[Mount], hidden: Sequence[Path],
     for path, descriptor in files.items():
         words += ["--perms", "0444", "--file", str(descriptor), path]
     words += _shown([*_system(), *python.binds], hidden)
-    for link, path in python.links.items():
-        words += [*_opened(link), "--symlink", str(path), str(link)]
+    for link, goal in python.links.items():
+        words += [*_opened(link), "--symlink", str(goal), str(link)]
     words += _shown([Bind(mount.source.resolve(), Path(mount.target)) for mount in inputs], hidden)
     return [*words, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", HOME]
 

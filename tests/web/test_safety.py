@@ -345,8 +345,8 @@ def test_other_folders_and_files_are_not_read_for_the_network(served: Server, sl
     for more, said in (({"notes": [str(tmp_path)]}, "notes: "), ({"home": str(tmp_path / "other")}, "home: ")):
         run = {"assistant_id": "campaign", "input": {}, "context": {"task": str(slow), **more}}
         assert said in served.ask("/runs/wait", "POST", content=run).text
-    said = {"messages": [{"role": "user", "content": "start circle-packing"}]}
-    run = {"assistant_id": "chat", "input": said, "context": {"home": str(tmp_path / "other")}}
+    start = {"messages": [{"role": "user", "content": "start circle-packing"}]}
+    run = {"assistant_id": "chat", "input": start, "context": {"home": str(tmp_path / "other")}}
     assert "home: " in served.ask("/runs/wait", "POST", content=run).text
     assert not (tmp_path / "other").exists() and _state(served)[0] == before
     run["context"] = {"home": str(served.home), "campaign": "long"}
