@@ -57,7 +57,8 @@ class Bubblewrap(LocalSandbox):
             memory, processes = "control group, without swap", "control group"
             processor = "control group quota" if "cpu" in self._cgroups.controllers else ""
         else:
-            memory = "looked at 20 times a second; a fast program may overshoot before it is killed"
+            memory = ("looked at 20 times a second; a fast program may overshoot before it is killed; shared mappings "
+                      "without a file are refused")
             processes = "resource limit of a user id of its own" if self._limits_processes() else ""
             processor = ""
         user = "a user id of its own" if self._privileged else "a user namespace"
