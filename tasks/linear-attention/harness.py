@@ -22,12 +22,10 @@ sys.path.insert(1, str(folder("public")))
 
 from language_model import LanguageModel
 from plain_torch import faults
-from probes import check_alone, check_mixer, check_size, growth
+from probes import FEW_LENGTHS, LENGTHS, check_alone, check_mixer, check_size, growth
 from training import BYTES, RECALL, fit, predict, recall_batches, text_batches
 
 SOURCE = "mixer.py"
-PROBE = {"width": 32, "heads": 2}
-"""Size of the mixers that are probed before training."""
 TRAINED_TOLERANCE = 0.02
 """Share of the logits' size that may change when later tokens do; wide, because GPUs round by the batch's shape."""
 
@@ -53,12 +51,16 @@ class Plan:
 def run(trial: Trial) -> None:
     if found := faults((trial.program / SOURCE).read_text(encoding="utf-8")):
         raise ValueError(f"{SOURCE}, {found[0]}" + (f" (and {len(found) - 1} more)" if len(found) > 1 else ""))
-    settings = json.loads((trial.public / "settings.json").read_text())[trial.stage]
-    plans = {name: Plan(**plan) for name, plan in settings.items()}
+    settings = json.loads((trial.public / "settings.json").read_text())
+    stages = {stage: {name: Plan(**plan) for name, plan in plans.items()} for stage, plans in settings.items()}
+    plans = stages[trial.stage]
     accelerator = open_accelerator() if "EVOLVER_PROCESSES" in os.environ else None
     make = trial.load(SOURCE).Mixer
     if trial.phase == "train":
-        train(trial, plans, make, accelerator)
+        # What passes smoke is trained at the other sizes next, so all of them are asked there.
+        report = probe_sizes(make, stages if trial.stage == "smoke" else {trial.stage: plans}, trial.seed,
+                             growing=trial.stage == "smoke")
+        train(trial, plans, make, accelerator, report)
     else:
         answer(trial, plans, make, accelerator)
     if accelerator:
@@ -80,12 +82,27 @@ def build(name: str, plan: Plan, make: Any, seed: int) -> LanguageModel:
     return LanguageModel(vocabulary, plan.width, plan.layers, plan.heads, make, seed, tied=name == "recall")
 
 
-def train(trial: Trial, plans: dict[str, Plan], make: Any, accelerator: Any) -> None:
-    check_mixer(make, **PROBE, seed=trial.seed)
+def probe_sizes(make: Any, stages: dict[str, dict[str, Plan]], seed: int, *, growing: bool) -> dict[str, float]:
+    """Check the mixers of every size and layer that these stages build; the largest growth of each cost, if asked.
+
+    Raises ValueError if one breaks a rule.
+    """
+    layers: dict[tuple[int, int], int] = {}
+    for name, plan in (item for plans in stages.values() for item in plans.items()):
+        check_size(build(name, plan, make, seed), plan.layers, plan.width, plan.heads)
+        layers[plan.width, plan.heads] = max(plan.layers, layers.get((plan.width, plan.heads), 0))
+    report: dict[str, float] = {}
+    for (width, heads), count in sorted(layers.items()):
+        for layer in range(count):
+            check_mixer(make, width, heads, seed, layer, LENGTHS if layer == 0 else FEW_LENGTHS)
+            if growing:
+                grown = growth(make, width, heads, seed, layer)
+                report = {name: max(factor, report.get(name, 0.0)) for name, factor in grown.items()}
+    return report
+
+
+def train(trial: Trial, plans: dict[str, Plan], make: Any, accelerator: Any, report: dict[str, float]) -> None:
     models = {name: build(name, plan, make, trial.seed) for name, plan in plans.items()}
-    held = {name: check_size(models[name], plan.layers, plan.width, plan.heads) for name, plan in plans.items()}
-    report: dict[str, float] = growth(make, **PROBE, seed=trial.seed) if trial.stage == "smoke" else {}
-    report["parameters"] = held["text"]
     for name, plan in plans.items():
         model = models.pop(name)
         if name == "text":
@@ -93,6 +110,8 @@ def train(trial: Trial, plans: dict[str, Plan], make: Any, accelerator: Any) -> 
         else:
             batches = recall_batches(plan.batch, plan.keys, plan.bindings, trial.seed, plan.steps)
         fitted = fit(model, batches, plan.steps, plan.rate, accelerator)
+        held = check_size(model, plan.layers, plan.width, plan.heads)
+        report |= {"parameters": held} if name == "text" else {}
         report |= {f"train_{name}_bits": fitted["bits"], f"{name}_tokens_per_second": fitted["tokens_per_second"]}
         if trial.is_main:
             weights = {key: value.detach().cpu().clone() for key, value in model.state_dict().items()}
@@ -111,6 +130,7 @@ def answer(trial: Trial, plans: dict[str, Plan], make: Any, accelerator: Any) ->
     answers = {}
     for name, plan in plans.items():
         model = build(name, plan, make, trial.seed)
+        check_size(model, plan.layers, plan.width, plan.heads)
         model.load_state_dict(load_file(trial.artifacts / f"{name}.safetensors"))
         model.eval().requires_grad_(False)
         if accelerator:

@@ -145,7 +145,8 @@ def test_baseline_and_references_keep_the_rules(
         with pytest.raises(ValueError, match=r"FLOPs grow 1[2-6]"):
             probes.growth(mixer, 32, 2, seed=0)
     else:
-        assert probes.growth(mixer, 32, 2, seed=0)["flops_growth"] < 4.5
+        for width, heads in ((32, 2), (384, 6)):
+            assert probes.growth(mixer, width, heads, seed=0)["flops_growth"] < 4.5
 
 
 def test_backward_cost_counts_too(public: Callable[[str], ModuleType]) -> None:
@@ -225,6 +226,65 @@ def test_a_slow_moment_of_the_machine_fails_no_mixer(public: Callable[[str], Mod
         "getattr(f, 'x')",
         "(x for x in y).gi_frame",
         "#" * 50_000,
+        # Ways to a class or a module as a value, and to change one.
+        "from math import pi\ndef f(g):\n    return g(math)\nimport math",
+        "import torch\ndef f(torch):\n    return torch.nn",
+        "import torch\nf = lambda torch: torch.nn",
+        "import torch\nkept = torch.Tensor",
+        "import torch\ndef f(kind=torch.Tensor):\n    return kind",
+        "import torch\nclass A:\n    def f(self, g):\n        self.numel2 = g\n    f(torch.Tensor, 1)",
+        "from collections import defaultdict\nimport torch\nd = defaultdict(list)\ndef f(x: d[torch.Tensor]):\n    pass",
+        "import torch\ndef isinstance(a, b):\n    return b\nisinstance(1, torch.Tensor)",
+        "from torch import nn\nfor kind in [nn.Module]:\n    pass",
+        "import torch\ntorch.Tensor.data = 1",
+        "from torch import Tensor\nTensor.data = 1",
+        "def super():\n    return 1",
+        # Classes that the harness would take for torch's own.
+        "import torch\nclass A(torch.Tensor):\n    pass",
+        "import torch\nBase = torch.Tensor\nclass A(Base):\n    pass",
+        "from torch import nn\nclass A(nn.Parameter):\n    pass",
+        "class B:\n    pass\ndef f(B):\n    class A(B):\n        pass",
+        "def f(x, kind):\n    return x.as_subclass(kind)",
+        "class A:\n    if True:\n        def parameters(self):\n            return []",
+        "class A:\n    from math import pi as state_dict",
+        "class A:\n    class __torch_function__:\n        pass",
+        "class A:\n    try:\n        x = 1\n    except ValueError as parameters:\n        pass",
+        "class A:\n    def f(self):\n        for self.state_dict in [1]:\n            pass",
+        "class A:\n    def f(self):\n        self.add_module('__torch_function__', 1)",
+        "class A:\n    def f(self, name):\n        self.add_module(name, 1)",
+        "class A:\n    def f(self):\n        return self.register_buffer",
+        "from torch import nn\nnn.ParameterDict()",
+        "from torch import nn\nnn.ModuleDict()",
+        "from torch import nn\nnn.LazyLinear(3)",
+        # Attributes by another way than a dot, and of what leads out.
+        "'{0.x}'.format(1)",
+        "class A:\n    def format(self):\n        return 1",
+        "class A:\n    gi_frame = 1",
+        "class A:\n    next_functions = 1",
+        "def f(self):\n    return self.gi_frame",
+        "def f(x):\n    return x.grad_fn",
+        "def f(ctx):\n    return ctx._saved_indices",
+        "def f(x):\n    x.register_hook(print)",
+        "def f(self):\n    self.register_state_dict_post_hook(print)",
+        "match 1:\n    case object(real=x):\n        pass",
+        # Code from text, and functions that run, load or look up more than tensors.
+        "def f(x: 'exec(1)'):\n    pass",
+        "import typing\ntyping.get_type_hints",
+        "import functools\nfunctools.update_wrapper",
+        "import functools\nfunctools.wraps",
+        "from functools import singledispatch",
+        "from collections import namedtuple",
+        "import dataclasses\ndataclasses.make_dataclass",
+        "list(map(getattr, [1], ['x']))",
+        "import torch.nn.functional as F\nF.handle_torch_function",
+        "import torch.nn.functional as F\nF.importlib",
+        "import torch\ntorch.compile",
+        "import torch\ntorch.vmap",
+        "import torch\ntorch.set_grad_enabled(False)",
+        "import torch\ntorch.is_inference_mode_enabled()",
+        "import torch\ntorch.sparse_csr_tensor",
+        "import torch\ntorch.fbgemm_linear_int8_weight",
+        "def f():\n    import torch",
     ],
 )
 def test_ways_into_the_harness_are_refused(source: str, public: Callable[[str], ModuleType]) -> None:
@@ -239,6 +299,51 @@ def test_plain_tensor_code_is_allowed(public: Callable[[str], ModuleType]) -> No
         "            y = F.softmax(torch.fft.rfft(x).abs(), -1)\n        return self.x(y)\n"
     )
     assert public("plain_torch").faults(source) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from __future__ import annotations\nfrom typing import Optional, Tuple\nimport torch\nfrom torch import Tensor, nn\n"
+        "class A(nn.Linear):\n    def __init__(self, width: int, other: Optional[Tensor] = None) -> None:\n"
+        "        super().__init__(width, width)\n        self._kept, self.norm = 3, nn.LayerNorm(width)\n"
+        "        self.register_buffer('decay', torch.ones(3), persistent=False)\n"
+        "    def _step(self, x: torch.Tensor) -> Tuple[Tensor, Tensor]:\n        assert isinstance(x, torch.Tensor)\n"
+        "        return x * self._kept, self.decay.view(1, -1)\n    @torch.no_grad()\n    def forward(self, x):\n"
+        "        return torch.einsum('btc,cd->btd', x, self.weight).clamp(max=torch.finfo(x.dtype).max)\n",
+        "import torch\nclass Square(torch.autograd.Function):\n    @staticmethod\n    def forward(ctx, x):\n"
+        "        ctx.save_for_backward(x)\n        ctx.times = 2\n        return x * x\n    @staticmethod\n"
+        "    def backward(ctx, gradient):\n        (x,) = ctx.saved_tensors\n        return ctx.times * x * gradient\n"
+        "square = Square.apply\n",
+        "from dataclasses import dataclass\nfrom functools import partial, reduce\nimport torch.nn.functional as F\n"
+        "@dataclass\nclass Sizes:\n    rank: int = 8\nact = partial(F.softplus, beta=Sizes().rank)\n"
+        "total = reduce(max, [1, 2])\n",
+        "from torch import nn\nclass Mine(nn.Module):\n    pass\nMixer = Mine\n",
+    ],
+)
+def test_usual_style_is_allowed(source: str, public: Callable[[str], ModuleType]) -> None:
+    assert public("plain_torch").faults(source) == []
+
+
+def test_what_is_no_plain_tensor_is_refused_while_running(public: Callable[[str], ModuleType]) -> None:
+    import torch
+
+    class Disguised(torch.Tensor):
+        pass
+
+    class Returning(torch.nn.Module):
+        def __init__(self, width: int, heads: int, layer: int) -> None:
+            super().__init__()
+
+        def forward(self, x: Any) -> Any:
+            return x.as_subclass(Disguised)
+
+    probes = public("probes")
+    with pytest.raises(ValueError, match="returned a Disguised"):
+        probes.check_mixer(Returning, 32, 2, seed=0)
+    with pytest.raises(ValueError, match="holds a Disguised"):
+        probes.numbers(torch.zeros(3).as_subclass(Disguised))
+    assert probes.numbers(torch.zeros(3, dtype=torch.complex64)) == 6
 
 
 # The judge
@@ -347,11 +452,21 @@ async def test_the_baseline_scores(attempt: Attempt) -> None:
 
 
 REFUSED = {
+    "answers_in_disguise": "derives from torch.Tensor",
     "asks_the_files": "imports json",
+    "changes_a_class": "the class torch.Tensor as a value",
+    "evaluates_a_hint": "annotates with text",
+    "hides_parameters": "derives from nn.Parameter",
+    "holds_too_much_when_wide": "parameters and buffers, at most",
     "is_quadratic": "FLOPs grow",
+    "is_quadratic_in_one_layer": "at width 384, layer 3",
+    "is_quadratic_when_wide": "at width 64, layer 0",
     "looks_ahead": "depends on tokens after position",
     "mixes_the_batch": "depends on other rows",
+    "reads_by_format": "uses .format",
     "remembers_calls": "depends on earlier calls",
+    "replaces_torch": "uses functools.update_wrapper",
+    "saves_more": "uses .register_state_dict_post_hook",
     "smuggles_parameters": "parameters and buffers, at most",
     "takes_over_the_harness": r"uses .f_back",
 }

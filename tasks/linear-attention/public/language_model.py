@@ -9,6 +9,14 @@ MLP = 3
 """Hidden width of the MLP, in widths."""
 
 
+def check_output(x: Tensor, mixed: object) -> None:
+    """Raise ValueError unless this is a plain tensor of the shape of x: others could act on what is done with them."""
+    if type(mixed) is not Tensor:
+        raise ValueError(f"the mixer returned a {type(mixed).__name__}, not a plain tensor")
+    if mixed.shape != x.shape:
+        raise ValueError(f"the mixer turned shape {tuple(x.shape)} into {tuple(mixed.shape)}")
+
+
 class Block(nn.Module):
     """Mixer, then MLP, each on the normalised stream and added to it."""
 
@@ -20,8 +28,7 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         mixed = self.mixer(self.before_mixer(x))
-        if mixed.shape != x.shape:
-            raise ValueError(f"the mixer turned shape {tuple(x.shape)} into {tuple(mixed.shape)}")
+        check_output(x, mixed)
         x = x + mixed
         return x + self.mlp(self.before_mlp(x))
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from language_model import check_output
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -14,12 +15,16 @@ from torch.utils.flop_counter import FlopCounterMode
 
 LENGTHS = (1, 2, 7, 33, 64, 97, 150)
 """Tokens; several are no multiple of any likely chunk."""
+FEW_LENGTHS = (33, 150)
+"""For the second and later layers of a size."""
 SHORT, LONG = 512, 2048
 """Lengths whose costs are compared."""
 GROWTH, TIME_GROWTH = 6.0, 10.0
 """Most that a cost may grow by over these four times as many tokens: linear is 4, quadratic 16."""
 TIMINGS = 8
 """Most times that both lengths are timed; the fastest count, for other work on the machine only slows."""
+TIMED, COARSE = 0.03, 0.004
+"""CPU seconds that are timed at least, because the clocks of some kernels advance by COARSE at once."""
 ALLOWANCE = 1.05
 """Parameters and buffers of the whole model, in those of the same model with the baseline's mixer."""
 TOLERANCE = 1e-3
@@ -32,10 +37,16 @@ def baseline_parameters(width: int, heads: int) -> int:
 
 
 def check_size(model: nn.Module, layers: int, width: int, heads: int) -> int:
-    """Numbers that the model holds, buffers included; raises ValueError if it holds too many."""
-    held = {id(tensor): tensor.numel() for tensor in (*model.parameters(), *model.buffers())}
+    """Numbers that the model holds, buffers included; raises ValueError if it holds too many.
+
+    A number of more than four bytes counts as several.
+    """
+    held = {id(tensor): numbers(tensor) for tensor in (*model.parameters(), *model.buffers())}
     mixers = [block.mixer for block in model.blocks]
-    mixed = {id(t): t.numel() for mixer in mixers for t in (*mixer.parameters(), *mixer.buffers())}
+    for mixer in mixers:
+        if not isinstance(mixer, nn.Module):
+            raise ValueError(f"the mixer is a {type(mixer).__name__}, not a torch.nn.Module")
+    mixed = {id(t): numbers(t) for mixer in mixers for t in (*mixer.parameters(), *mixer.buffers())}
     total, others = sum(held.values()), sum(held.values()) - sum(mixed.values())
     most = int(ALLOWANCE * (others + layers * baseline_parameters(width, heads)))
     if total > most:
@@ -44,22 +55,30 @@ def check_size(model: nn.Module, layers: int, width: int, heads: int) -> int:
     return total
 
 
-def check_mixer(make: Callable[..., nn.Module], width: int, heads: int, seed: int) -> None:
+def numbers(tensor: Tensor) -> int:
+    """How many numbers of up to four bytes a tensor holds; raises ValueError if it is of some other class."""
+    if type(tensor) not in (Tensor, nn.Parameter, nn.Buffer):
+        raise ValueError(f"the model holds a {type(tensor).__name__}; parameters and buffers must be torch's own")
+    return tensor.numel() * -(-tensor.element_size() // 4)
+
+
+def check_mixer(make: Callable[..., nn.Module], width: int, heads: int, seed: int, layer: int = 0,
+                lengths: tuple[int, ...] = LENGTHS) -> None:
     """Raise ValueError unless a fresh mixer keeps shapes, passes finite gradients, and never looks ahead."""
     torch.manual_seed(seed)
-    mixer = make(width, heads, 0)
-    for length in LENGTHS:
+    mixer = make(width, heads, layer)
+    for length in lengths:
         x = torch.randn(2, length, width, requires_grad=True)
         y = mixer(x)
-        if y.shape != x.shape:
-            raise ValueError(f"the mixer turned shape {tuple(x.shape)} into {tuple(y.shape)}")
+        check_output(x, y)
         (y * torch.randn_like(y)).sum().backward()
         for name, gradient in (("its input", x.grad), *((n, p.grad) for n, p in mixer.named_parameters())):
             if gradient is not None and not torch.isfinite(gradient).all():
                 raise ValueError(f"the gradient of {name} is not finite at length {length}")
         if not torch.isfinite(y).all():
             raise ValueError(f"the output is not finite at length {length}")
-    check_alone(mixer.eval(), lambda length: torch.randn(3, length, width), lambda x: 3.0 * torch.randn_like(x))
+    check_alone(mixer.eval(), lambda length: torch.randn(3, length, width), lambda x: 3.0 * torch.randn_like(x),
+                lengths)
 
 
 def check_alone(model: Callable[[Tensor], Tensor], draw: Callable[[int], Tensor], other: Callable[[Tensor], Tensor],
@@ -87,45 +106,53 @@ def check_alone(model: Callable[[Tensor], Tensor], draw: Callable[[int], Tensor]
             same(model(torch.cat([x[:1], other(x[1:])]))[:1], y[:1], "other rows of the batch")
 
 
-def growth(make: Callable[..., nn.Module], width: int, heads: int, seed: int) -> dict[str, float]:
+def growth(make: Callable[..., nn.Module], width: int, heads: int, seed: int, layer: int = 0) -> dict[str, float]:
     """By what factors forward and backward cost grows from SHORT to LONG tokens; raises ValueError if by too much.
 
     Counted are multiplications (FLOPs of matrix products and convolutions) and bytes written by all operations, which
     bounds memory; both are exact. Fused attention is taken apart for that. CPU time is measured, so its bound is wide,
-    and a busy machine gets several tries.
+    and a busy machine gets several tries. In a second or later layer the pass that counts is timed first: if it grows by
+    little, so does the time of all that it calls.
     """
     torch.manual_seed(seed)
-    mixer = make(width, heads, 0)
+    mixer = make(width, heads, layer)
     inputs = [torch.randn(1, length, width, requires_grad=True) for length in (SHORT, LONG)]
-    costs = []
+    costs, counting = [], []
     for x in inputs:
+        began = time.process_time()
         counted, written = FlopCounterMode(display=False), _Written()
         with sdpa_kernel(SDPBackend.MATH), counted, written:
             mixer(x).sum().backward()
+        counting.append(max(COARSE, time.process_time() - began))
         costs.append((max(1, counted.get_total_flops()), max(1, written.bytes)))
+    at = f" at width {width}, layer {layer}"
     factors = [long / short for short, long in zip(*costs, strict=True)]
     for name, factor in zip(("FLOPs", "bytes written"), factors, strict=True):
-        check_growth(name, factor, GROWTH)
+        check_growth(name, factor, GROWTH, at)
+    if layer > 0 and (grown := counting[1] / counting[0]) <= TIME_GROWTH:
+        return {"flops_growth": factors[0], "memory_growth": factors[1], "time_growth": grown}
     fastest = [math.inf, math.inf]
     for _ in range(TIMINGS):
         fastest = [min(seconds, cpu_seconds(mixer, x)) for seconds, x in zip(fastest, inputs, strict=True)]
         if (grown := max(1e-4, fastest[1]) / max(1e-4, fastest[0])) <= TIME_GROWTH:
             break
-    check_growth("CPU time", grown, TIME_GROWTH)
+    check_growth("CPU time", grown, TIME_GROWTH, at)
     return {"flops_growth": factors[0], "memory_growth": factors[1], "time_growth": grown}
 
 
 def cpu_seconds(mixer: nn.Module, x: Tensor) -> float:
-    """CPU seconds of this process for one pass forward and backward."""
-    began = time.process_time()
-    mixer(x).sum().backward()
-    return time.process_time() - began
+    """CPU seconds of this process for one pass forward and backward, of as many as a coarse clock can tell apart."""
+    passes, began = 0, time.process_time()
+    while (taken := time.process_time() - began) < TIMED:
+        mixer(x).sum().backward()
+        passes += 1
+    return taken / passes
 
 
-def check_growth(name: str, factor: float, most: float) -> None:
+def check_growth(name: str, factor: float, most: float, at: str = "") -> None:
     """Raise ValueError if a cost grew by more than it may."""
     if factor > most:
-        raise ValueError(f"{name} grow {factor:.1f}-fold from {SHORT} to {LONG} tokens, at most {most:g}-fold is "
+        raise ValueError(f"{name} grow {factor:.1f}-fold from {SHORT} to {LONG} tokens{at}, at most {most:g}-fold is "
                          "allowed: the cost must grow clearly less than with the square of the length")
 
 
