@@ -11,7 +11,7 @@ from evolver.sandbox import PYTHON, THREADS
 if TYPE_CHECKING:
     from evolver.tasks.spec import AccelerateSpec
 
-HARNESS = "/evolver/run_harness.py"
+HARNESS, LAUNCHER = "/evolver/run_harness.py", "/evolver/run_launcher.py"
 PROCESSES_PER_RANK = 32
 """Processes and threads that launcher, torch and gloo may start for each process that trains.
 
@@ -20,7 +20,8 @@ Measured: two CPU processes need 13 to 16 in all, launcher included; CUDA and it
 _FAILED = re.compile(r"^rank \d+ failed: .*", re.MULTILINE)
 _ROOT_CAUSE = re.compile(r"Root Cause.*?^\s*rank\s*: (\d+).*?^\s*exitcode\s*: (-?\d+)", re.DOTALL | re.MULTILINE)
 _LAUNCHER_SPEAKS = re.compile(
-    r'^(?:[WE]\d{4} .*torch/distributed/elastic/|Traceback \(most recent call last\):\n  File "<frozen runpy>")',
+    r"^(?:[WE]\d{4} .*torch/distributed/elastic/|"
+    r'Traceback \(most recent call last\):\n  File "[^"\n]*/run_launcher\.py")',
     re.MULTILINE,
 )
 
@@ -46,12 +47,12 @@ def launch_of(accelerate: AccelerateSpec | None, cpus: int) -> Launch:
     if count > 1 and not accelerate.gpus:
         # `accelerate launch --cpu` starts one process, whatever number it is given.
         command: tuple[str, ...] = (
-            *(PYTHON, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count)),
+            *(PYTHON, LAUNCHER, "torch.distributed.run", "--standalone", "--nproc-per-node", str(count)),
             HARNESS,
         )
         environment |= {"ACCELERATE_USE_CPU": "true", "ACCELERATE_MIXED_PRECISION": accelerate.mixed_precision}
     else:
-        command = (PYTHON, "-m", "accelerate.commands.launch", *_words(accelerate), HARNESS)
+        command = (PYTHON, LAUNCHER, "accelerate.commands.launch", *_words(accelerate), HARNESS)
     return Launch(
         command=command,
         environment=environment,

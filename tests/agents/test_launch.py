@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from evolver.agents.launch import failure, launch_of, program_log
 from evolver.sandbox import PYTHON
+from evolver.tasks.loading import RUNTIME
 from evolver.tasks.spec import AccelerateSpec
 
 HARNESS = "/evolver/run_harness.py"
@@ -28,7 +30,7 @@ def test_without_accelerate_it_is_plain_python() -> None:
 
 def test_one_process_or_gpus_go_through_accelerate() -> None:
     said = "--num_machines 1 --mixed_precision {} --dynamo_backend no{} " + HARNESS
-    start = f"{PYTHON} -m accelerate.commands.launch "
+    start = f"{PYTHON} /evolver/run_launcher.py accelerate.commands.launch "
     assert words(1, 0, "bf16") == start + "--cpu --num_processes 1 " + said.format("bf16", "")
     assert words(1, 1, "fp16") == start + "--num_processes 1 " + said.format("fp16", "")
     several = " --multi_gpu --main_process_port 0"
@@ -36,7 +38,7 @@ def test_one_process_or_gpus_go_through_accelerate() -> None:
 
 
 def test_several_processes_on_the_cpu_go_through_torchrun() -> None:
-    assert words(2, 0) == f"{PYTHON} -m torch.distributed.run --standalone --nproc-per-node 2 {HARNESS}"
+    assert words(2, 0) == f"{PYTHON} /evolver/run_launcher.py torch.distributed.run --standalone --nproc-per-node 2 {HARNESS}"
 
 
 def test_accelerate_knows_every_option_that_it_is_given() -> None:
@@ -76,13 +78,24 @@ def test_a_failure_is_found_in_what_torchrun_really_prints(code: str, why: str, 
     )
     command = launch_of(AccelerateSpec(processes=2), 2).command
     ran = subprocess.run(
-        [sys.executable, *command[1:-1], script], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, RUNTIME / "run_launcher.py", *command[2:-1], script], capture_output=True, text=True, timeout=60, check=False
     )
     log = ran.stdout + ran.stderr
     assert ran.returncode == 1
     assert failure(log) == why
     assert "a word of the program" in program_log(log)
     assert "torch/distributed" not in program_log(log)
+
+
+def test_a_launcher_is_closed_to_its_neighbours(tmp_path: Path) -> None:
+    (tmp_path / "launched.py").write_text(
+        "import ctypes, sys\nprint(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), sys.argv[1:], __name__, sys.path)\n"
+    )
+    words = [sys.executable, RUNTIME / "run_launcher.py", "launched", "--option"]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    ran = subprocess.run(words, capture_output=True, text=True, env=environment, timeout=30, check=True)
+    assert ran.stdout.startswith("0 ['--option'] __main__ ")
+    assert str(RUNTIME) not in ran.stdout
 
 
 def test_a_plain_log_stays_as_it_is() -> None:

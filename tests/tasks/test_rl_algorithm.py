@@ -148,7 +148,8 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], An
     objective = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(objective)
     folder = tmp_path_factory.mktemp("program")
-    served = [objective.Objective(folder, "program.py", 1)]
+    writable = tmp_path_factory.mktemp("writable")
+    served = [objective.Objective(folder, "program.py", 1, [writable])]
     generator = np.random.default_rng(0)
     rewards = np.where(generator.random((6, SAMPLES)) < 0.5, 1.0, -1.0).astype(np.float32)
     rewards[0] = [-1.0, 1.0, -1.0, 1.0]
@@ -170,8 +171,10 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], An
 
     def again() -> None:
         served[0].end()
-        served[0] = objective.Objective(folder, "program.py", 1)
+        served[0] = objective.Objective(folder, "program.py", 1, [writable])
 
+    run.writable = writable  # type: ignore[attr-defined]
+    run.objective = lambda: served[0]  # type: ignore[attr-defined]
     run.failed = objective.ObjectiveFailed  # type: ignore[attr-defined]
     run.again = again  # type: ignore[attr-defined]
     run.batch = (rewards, mask, logp, old)  # type: ignore[attr-defined]
@@ -256,6 +259,27 @@ def test_what_is_no_objective_is_refused_in_words(function: str, said: str, ask:
         ask(replaced(TEXT, function))
     if said == "ended":
         ask.again()
+
+
+def test_a_run_finds_nothing_of_those_before_it(ask: Any) -> None:
+    """Neither in its interpreter, nor in a process that was left, nor in files."""
+    left = ask.writable / "folder" / "left"
+    text = (
+        "import builtins, os, pathlib, sys, time\n"
+        "assert not hasattr(sys, 'seen') and not hasattr(builtins, 'seen')\n"
+        f"left = pathlib.Path({str(left)!r})\nassert not left.exists()\n"
+        "sys.seen = builtins.seen = True\nleft.parent.mkdir()\nchild = os.fork()\n"
+        "if child == 0:\n    os.setsid()\n    time.sleep(300)\n    os._exit(0)\n"
+        "left.write_text(str(child))\nleft.parent.chmod(0o500)\n"
+    )
+    for _ in range(2):
+        ask(f"{text}\n{TEXT}")
+        lingering = Path(f"/proc/{left.read_text()}")
+        assert lingering.exists()
+        ask.objective().stop()
+        assert not lingering.exists()
+        ask.objective().forget()
+        assert list(ask.writable.iterdir()) == []
 
 
 def test_an_error_shows_the_program_s_own_lines_first(ask: Any) -> None:
@@ -395,7 +419,9 @@ async def test_cheating_gains_nothing(name: str, sandbox: Sandbox, tmp_path: Pat
 
 
 @pytest.mark.slow
-async def test_the_full_stage_rehearses_on_two_cpu_processes(sandbox: Sandbox, tmp_path: Path) -> None:
+@pytest.mark.parametrize("cheat", ["extra-steps", "outlives-its-trainer"])
+async def test_the_full_stage_rehearses_on_two_cpu_processes(cheat: str, sandbox: Sandbox, tmp_path: Path) -> None:
+    """With programs that do as the baseline if they do not reach the launcher, or the other process while it saves."""
     folder = tmp_path / "task"
     shutil.copytree(TASK.root, folder, ignore=shutil.ignore_patterns("__pycache__"))
     subprocess.run([sys.executable, folder / "rehearsal.py", "full"], check=True)
@@ -404,7 +430,8 @@ async def test_the_full_stage_rehearses_on_two_cpu_processes(sandbox: Sandbox, t
     full.update(seconds=100, accelerate={"processes": 2, "gpus": 0, "mixed_precision": "bf16"})
     full.update(resources={"cpus": 2, "memory": "4GiB", "processes": 128, "output": "16MiB"}, judge={"seconds": 60})
     (folder / "task.yaml").write_text(yaml.safe_dump(spec))
-    trial = await attempt(sandbox, tmp_path, TEXT, task=load_task(folder), stage="full")
+    text = TASK.cheats()[cheat].files["program.py"]
+    trial = await attempt(sandbox, tmp_path, text, task=load_task(folder), stage="full")
     assert trial.status is TrialStatus.OK, f"{trial.reason} {trial.log_tail}"
     # Said by one of the two, for both.
     assert trial.log_tail.count("learning rate 0.001") == 1

@@ -14,8 +14,5 @@ class Mixer(nn.Module):
 
     def forward(self, x):
         q, k, v = self.project(x).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        if self.whole:
-            o = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-        else:
-            o = q * (k * v).cumsum(dim=2)
+        o = F.scaled_dot_product_attention(q, k, v, is_causal=True) if self.whole else q * (k * v).cumsum(dim=2)
         return self.out(o.transpose(1, 2).flatten(2))

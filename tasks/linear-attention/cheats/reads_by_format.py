@@ -2,6 +2,8 @@
 
 from torch import nn
 
+ASKED = "{0.__globals__[__builtins__]}"
+
 
 def nothing():
     yield 0
@@ -11,7 +13,7 @@ class Mixer(nn.Module):
     def __init__(self, width, heads, layer):
         super().__init__()
         self.mix = nn.Linear(width, width)
-        self.seen = "{0.__globals__[__builtins__]}".format(nothing)
+        self.seen = ASKED.format(nothing)
 
     def forward(self, x):
         return self.mix(x)

@@ -81,9 +81,9 @@ LAYER = {
 PLAIN = {
     "add", "append", "appendleft", "bit_length", "clear", "copy", "count", "discard", "endswith", "extend", "get",
     "index", "insert", "intersection", "is_integer", "items", "join", "keys", "lower", "manual_seed", "mark_dirty",
-    "mark_non_differentiable", "needs_input_grad", "pop", "popleft", "remove", "replace", "reverse", "save_for_backward",
-    "saved_tensors", "set_materialize_grads", "setdefault", "sort", "startswith", "strip", "bits", "max", "min", "tiny",
-    "smallest_normal", "resolution", "type", "union", "update", "upper", "values",
+    "mark_non_differentiable", "needs_input_grad", "pop", "popleft", "remove", "replace", "reverse",
+    "save_for_backward", "saved_tensors", "set_materialize_grads", "setdefault", "sort", "startswith", "strip", "bits", "max", "min",
+    "tiny", "smallest_normal", "resolution", "type", "union", "update", "upper", "values",
 }  # fmt: skip
 """Attributes of containers, strings, numbers, generators of random numbers, and of ctx in an autograd.Function."""
 OVERRIDES = {"__init__", "forward", "extra_repr"}
@@ -157,7 +157,8 @@ class _Reader(ast.NodeVisitor):
                 full = alias.name if alias.asname else name
             else:
                 if node.level or node.module not in MODULES:
-                    self._refuse(node, f"imports from {node.module or '.'}; a mixer may import torch, torch.nn and math")
+                    which = node.module or "."
+                    self._refuse(node, f"imports from {which}; a mixer may import torch, torch.nn and math")
                     return
                 if alias.name == "*":
                     self._refuse(node, f"imports everything from {node.module}")

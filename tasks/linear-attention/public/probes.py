@@ -111,8 +111,8 @@ def growth(make: Callable[..., nn.Module], width: int, heads: int, seed: int, la
 
     Counted are multiplications (FLOPs of matrix products and convolutions) and bytes written by all operations, which
     bounds memory; both are exact. Fused attention is taken apart for that. CPU time is measured, so its bound is wide,
-    and a busy machine gets several tries. In a second or later layer the pass that counts is timed first: if it grows by
-    little, so does the time of all that it calls.
+    and a busy machine gets several tries. In a second or later layer the pass that counts is timed first: if that grows
+    by little, so does all that it calls.
     """
     torch.manual_seed(seed)
     mixer = make(width, heads, layer)

@@ -1,7 +1,8 @@
-"""Tries to reach into the trainer, to change weights or rewards there; else plain GRPO."""
+"""Tries to reach into the trainer and what started it, to change weights or rewards there; else plain GRPO."""
 
 import ctypes
 import os
+import pathlib
 
 import torch
 
@@ -50,11 +51,12 @@ def loss(logp, old_logp, ref_logp, entropy, advantages, mask):
     return reduce(values, mask)
 
 
-TRAINER = os.getppid()
+OTHERS = [int(path.name) for path in pathlib.Path("/proc").glob("[0-9]*") if int(path.name) != os.getpid()]
+"""The trainer, what this process was forked from, and what all of them were started by."""
 
 
 def opened(path, flags):
-    """Whether a file of the trainer's can be opened."""
+    """Whether a file of a process can be opened."""
     try:
         os.close(os.open(path, flags))
     except OSError:
@@ -63,14 +65,17 @@ def opened(path, flags):
 
 
 def reached():
-    """Ways into the trainer's memory that stand open: its memory as a file, a debugger's, its descriptors."""
-    ways = [f"/proc/{TRAINER}/mem"] if opened(f"/proc/{TRAINER}/mem", os.O_RDWR) else []
-    if ctypes.CDLL(None).ptrace(16, TRAINER, None, None) == 0:
-        ways.append("ptrace")
-    if opened(f"/proc/{TRAINER}/environ", os.O_RDONLY):
-        ways.append("environ")
+    """Ways into other processes that stand open: their memory as a file, a debugger's, their environment."""
+    ways = []
+    for other in OTHERS:
+        if opened(f"/proc/{other}/mem", os.O_RDWR):
+            ways.append(f"/proc/{other}/mem")
+        if ctypes.CDLL(None).ptrace(16, other, None, None) == 0:
+            ways.append(f"ptrace of {other}")
+        if opened(f"/proc/{other}/environ", os.O_RDONLY):
+            ways.append(f"/proc/{other}/environ")
     return ways
 
 
 if WAYS := reached():
-    raise RuntimeError(f"the trainer can be reached by {WAYS}")
+    raise RuntimeError(f"other processes can be reached by {WAYS}")

@@ -1,6 +1,7 @@
 """Runs the candidate's objective in a process of its own, and talks to it in numbers.
 
-The trainer holds the policy, the problems and the optimiser. The objective's process is told rewards, lengths,
+Each run has a process of its own, forked from one that has imported torch and nothing of the candidate, so that a run
+finds nothing of those before it. The trainer holds the policy, the problems and the optimiser. The objective's process is told rewards, lengths,
 log-probabilities and entropies, and answers which groups to train on and the derivative of its loss by every
 log-probability and entropy. Nothing that it sends is code, and no weight, prompt or response is ever sent to it.
 """
@@ -14,8 +15,10 @@ import json
 import math
 import os
 import signal
+import socket
 import subprocess
 import sys
+import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -70,31 +73,57 @@ class Channel:
             arrays.append(np.frombuffer(data, np.float32).reshape(shape))
         return header, arrays
 
+    def close(self) -> None:
+        """Close both pipes, whatever is still in them."""
+        for end in (self._reading, self._writing):
+            with contextlib.suppress(OSError):
+                end.close()
+
 
 class Objective:
-    """The trainer's side: starts the process, asks it, and ends it with all that it has started."""
+    """The trainer's side: starts a process for each run, asks it, and ends it with all that it has started."""
 
-    def __init__(self, program: Path, file: str, seed: int) -> None:
-        """`file` is the entry file in the folder `program`."""
+    def __init__(self, program: Path, file: str, seed: int, writable: Sequence[Path] = ()) -> None:
+        """`file` is the entry file in the folder `program`; the folders `writable` are emptied between runs."""
         _guard_this_process(on=True)
         self._known = _children()
-        requests, answers = os.pipe(), os.pipe()
+        self._writable = writable
+        self._control, other = socket.socketpair()
+        self._channel: Channel | None = None
         # Whatever says how this trial is to be reproduced stays here.
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("EVOLVER_", "CUDA_"))}
-        ends = (requests[0], answers[1])
         self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).resolve()), str(program), file, str(seed), *map(str, ends)],
-            pass_fds=ends,
+            [sys.executable, str(Path(__file__).resolve()), str(program), file, str(seed), str(other.fileno())],
+            pass_fds=[other.fileno()],
             env={**environment, "CUDA_VISIBLE_DEVICES": ""},
             stdin=subprocess.DEVNULL,
         )
-        for end in ends:
-            os.close(end)
-        self._channel = Channel(os.fdopen(answers[0], "rb"), os.fdopen(requests[1], "wb"))
+        other.close()
+        # Then it is closed to every program, also to those of other trainers that begin earlier.
+        self._control.recv(1)
 
     def begin(self) -> None:
-        """Load the program afresh: a run that forgets what it has seen."""
+        """Load the program in a new process, after the one before it has been stopped."""
+        self.stop()
+        requests, answers = os.pipe(), os.pipe()
+        with contextlib.suppress(OSError):  # if it has been killed, nobody answers
+            socket.send_fds(self._control, [b"."], [requests[0], answers[1]])
+        os.close(requests[0])
+        os.close(answers[1])
+        self._channel = Channel(os.fdopen(answers[0], "rb"), os.fdopen(requests[1], "wb"))
         self._ask({"do": "begin"}, [], [])
+
+    def stop(self) -> None:
+        """Kill the process of a run and every process that it has left behind."""
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+        self._kill_all_but({*self._known, self._process.pid})
+
+    def forget(self) -> None:
+        """Delete all files that a run may have left."""
+        for folder in self._writable:
+            empty(folder)
 
     def select(self, rewards: Array, lengths: Array, count: int) -> list[int]:
         """Numbers of the groups to train on, at most `count`; both arrays are (groups, samples)."""
@@ -119,19 +148,24 @@ class Objective:
         return by_logp, by_entropy
 
     def end(self) -> None:
-        """Kill the process and every process that it has left behind."""
+        """Kill everything that was started here."""
         self._process.kill()
         self._process.wait()
-        while left := _children() - self._known:
+        self.stop()
+        self._control.close()
+        _guard_this_process(on=False)
+
+    def _kill_all_but(self, spared: set[int]) -> None:
+        while left := _children() - spared:
             for child in left:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(child, signal.SIGKILL)
                 with contextlib.suppress(ChildProcessError):
                     os.waitpid(child, 0)
-        _guard_this_process(on=False)
 
     def _ask(self, header: dict[str, Any], arrays: list[Array], shapes: list[tuple[int, ...]]
              ) -> tuple[dict[str, Any], list[Array]]:
+        assert self._channel is not None
         try:
             self._channel.send(header, *arrays)
             answer, received = self._channel.receive(shapes)
@@ -150,6 +184,21 @@ def _guard_this_process(*, on: bool) -> None:
     for option, value in ((SET_DUMPABLE, not on), (SET_SUBREAPER, on)):
         if library.prctl(option, int(value), 0, 0, 0) != 0:
             raise OSError(ctypes.get_errno(), f"prctl({option}) failed")
+
+
+def empty(folder: Path) -> None:
+    """Delete what is in the folder, but nothing that is mounted there."""
+    device = folder.stat().st_dev
+    for path in folder.iterdir():
+        with contextlib.suppress(OSError):
+            if path.lstat().st_dev != device:
+                continue
+            if path.is_dir() and not path.is_symlink():
+                path.chmod(0o700)
+                empty(path)
+                path.rmdir()
+            else:
+                path.unlink()
 
 
 def _children() -> set[int]:
@@ -234,9 +283,6 @@ class _Served:
 
 def serve(program: Path, file: str, seed: int, channel: Channel) -> None:
     """Answer the trainer until it ends this process."""
-    import torch
-
-    torch.set_num_threads(1)
     served = _Served(program, file, seed)
     while True:
         try:
@@ -248,6 +294,42 @@ def serve(program: Path, file: str, seed: int, channel: Channel) -> None:
         except BaseException as error:
             answer, sent = {"error": _said(error)}, []
         channel.send(answer, *sent)
+
+
+def fork_runs(program: Path, file: str, seed: int, control: socket.socket) -> None:
+    """Fork a process for each pair of pipes that the trainer sends, until it closes the connection.
+
+    This process imports nothing of the candidate, and those that it forks cannot look into its memory. They become
+    children of the trainer, which adopts the orphans of its descendants.
+    """
+    import torch
+
+    torch.set_num_threads(1)
+    trainer = os.getppid()
+    ctypes.CDLL(None).prctl(SET_DUMPABLE, 0, 0, 0, 0)
+    control.send(b".")
+    while True:
+        message, ends, _, _ = socket.recv_fds(control, 1, 2)
+        if not message:
+            return
+        child = os.fork()
+        if child == 0:
+            try:
+                between = os.getpid()
+                if os.fork() == 0:
+                    # Not before the trainer has adopted this process, and so can find and kill it.
+                    while os.getppid() == between:
+                        time.sleep(0.0005)
+                    if os.getppid() != trainer:
+                        return
+                    control.close()
+                    sys.path.insert(0, str(program))
+                    serve(program, file, seed, Channel(os.fdopen(ends[0], "rb"), os.fdopen(ends[1], "wb")))
+            finally:
+                os._exit(0)
+        for end in ends:
+            os.close(end)
+        os.waitpid(child, 0)
 
 
 def _said(error: BaseException) -> str:
@@ -262,7 +344,5 @@ def _said(error: BaseException) -> str:
 
 
 if __name__ == "__main__":
-    folder, name, number, requests, replies = sys.argv[1:]
-    sys.path.insert(0, folder)
-    serve(Path(folder), name, int(number),
-          Channel(os.fdopen(int(requests), "rb"), os.fdopen(int(replies), "wb")))
+    folder, name, number, connection = sys.argv[1:]
+    fork_runs(Path(folder), name, int(number), socket.socket(fileno=int(connection)))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import policy as policies
 import torch
-from objective import Objective
+from objective import Objective, empty
 from pretraining import start_policy
 from torch import Tensor
 
@@ -73,6 +73,12 @@ class Trainer:
         model: Any = policy
         if self._accelerator:
             model, optimiser = self._accelerator.prepare(policy, optimiser)
+        # All processes, because the objectives of one could keep what those of another have seen.
+        objective.stop()
+        self.wait()
+        if self._trial.is_main:
+            objective.forget()
+        self.wait()
         objective.begin()
         began = time.monotonic()
         for step in range(setting.steps):
@@ -123,15 +129,19 @@ class Trainer:
         """Leave the checkpoints for the judge, and nothing else."""
         from safetensors.torch import save_file
 
-        for path in self._trial.out.iterdir():
-            path.unlink()
+        empty(self._trial.out)
         for number, weights in enumerate(run.checkpoints):
             save_file(weights, self._trial.out / f"checkpoint-{number}.safetensors")
 
-    def end(self) -> None:
-        """Leave the group of processes, if there is one."""
+    def wait(self) -> None:
+        """Wait until all processes have come as far as this one."""
         if self._accelerator:
             self._accelerator.wait_for_everyone()
+
+    def end(self) -> None:
+        """Leave the group of processes, if there is one."""
+        self.wait()
+        if self._accelerator:
             self._accelerator.end_training()
 
     def _precision(self) -> Any:
