@@ -38,7 +38,8 @@ def test_one_process_or_gpus_go_through_accelerate() -> None:
 
 
 def test_several_processes_on_the_cpu_go_through_torchrun() -> None:
-    assert words(2, 0) == f"{PYTHON} /evolver/run_launcher.py torch.distributed.run --standalone --nproc-per-node 2 {HARNESS}"
+    start = f"{PYTHON} /evolver/run_launcher.py torch.distributed.run "
+    assert words(2, 0) == start + f"--standalone --nproc-per-node 2 {HARNESS}"
 
 
 def test_accelerate_knows_every_option_that_it_is_given() -> None:
@@ -78,7 +79,11 @@ def test_a_failure_is_found_in_what_torchrun_really_prints(code: str, why: str, 
     )
     command = launch_of(AccelerateSpec(processes=2), 2).command
     ran = subprocess.run(
-        [sys.executable, RUNTIME / "run_launcher.py", *command[2:-1], script], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, str(RUNTIME / "run_launcher.py"), *command[2:-1], script],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     log = ran.stdout + ran.stderr
     assert ran.returncode == 1
@@ -91,7 +96,7 @@ def test_a_launcher_is_closed_to_its_neighbours(tmp_path: Path) -> None:
     (tmp_path / "launched.py").write_text(
         "import ctypes, sys\nprint(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), sys.argv[1:], __name__, sys.path)\n"
     )
-    words = [sys.executable, RUNTIME / "run_launcher.py", "launched", "--option"]
+    words = [sys.executable, str(RUNTIME / "run_launcher.py"), "launched", "--option"]
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     ran = subprocess.run(words, capture_output=True, text=True, env=environment, timeout=30, check=True)
     assert ran.stdout.startswith("0 ['--option'] __main__ ")
