@@ -82,8 +82,8 @@ PLAIN = {
     "add", "append", "appendleft", "bit_length", "clear", "copy", "count", "discard", "endswith", "extend", "get",
     "index", "insert", "intersection", "is_integer", "items", "join", "keys", "lower", "manual_seed", "mark_dirty",
     "mark_non_differentiable", "needs_input_grad", "pop", "popleft", "remove", "replace", "reverse",
-    "save_for_backward", "saved_tensors", "set_materialize_grads", "setdefault", "sort", "startswith", "strip", "bits", "max", "min",
-    "tiny", "smallest_normal", "resolution", "type", "union", "update", "upper", "values",
+    "save_for_backward", "saved_tensors", "set_materialize_grads", "setdefault", "sort", "startswith", "strip", "bits",
+    "max", "min", "tiny", "smallest_normal", "resolution", "type", "union", "update", "upper", "values",
 }  # fmt: skip
 """Attributes of containers, strings, numbers, generators of random numbers, and of ctx in an autograd.Function."""
 OVERRIDES = {"__init__", "forward", "extra_repr"}

@@ -1,9 +1,10 @@
 """Runs the candidate's objective in a process of its own, and talks to it in numbers.
 
 Each run has a process of its own, forked from one that has imported torch and nothing of the candidate, so that a run
-finds nothing of those before it. The trainer holds the policy, the problems and the optimiser. The objective's process is told rewards, lengths,
-log-probabilities and entropies, and answers which groups to train on and the derivative of its loss by every
-log-probability and entropy. Nothing that it sends is code, and no weight, prompt or response is ever sent to it.
+finds nothing of those before it. The trainer holds the policy, the problems and the optimiser. The
+objective's process is told rewards, lengths, log-probabilities and entropies, and answers which groups to train on and
+the derivative of its loss by every log-probability and entropy. Nothing that it sends is code, and no weight, prompt or
+response is ever sent to it.
 """
 
 from __future__ import annotations
