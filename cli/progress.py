@@ -43,6 +43,9 @@ class Progress:
         self._last_lesson = ""
         self._spending = SpendingLine(campaign)
         self._live: Live | None = None
+        self._is_aside = False
+        self._held: list[Text] = []
+        """Lines that wait for a question to be answered."""
 
     @property
     def is_conversation(self) -> bool:
@@ -54,9 +57,11 @@ class Progress:
         """Take the display away while something else is written."""
         if self._live is not None:
             self._live.stop()
+        self._is_aside = True
         try:
             yield
         finally:
+            self._is_aside = False
             if self._live is not None:
                 self._live.start()
 
@@ -96,8 +101,11 @@ class Progress:
         while True:
             ending = stop.is_set()
             lines, view = await asyncio.to_thread(self._look, archive)
-            for line in lines:
-                self._console.print(line)
+            self._held += lines
+            if ending or not self._is_aside:
+                for line in self._held:
+                    self._console.print(line)
+                self._held.clear()
             if live is not None:
                 live.update(view)
             if ending:

@@ -173,7 +173,7 @@ def test_what_was_learned_beside_another_process_reaches_the_shared_memory(
 
 def test_missing_notes_are_refused_before_there_is_a_campaign(cli: Cli, quadratic: Path, tmp_path: Path) -> None:
     said = cli("run", quadratic, "--notes", tmp_path / "none.md", check=2).stderr
-    assert "none.md: there is no such file" in said
+    assert "none.md: no such file or folder" in said
     assert json.loads(cli("list", "--json").stdout)["campaigns"] == []
 
 
