@@ -117,7 +117,8 @@ class Saver(AsyncSqliteSaver):
 async def open_checkpointer(home: Path) -> AsyncIterator[Saver]:
     """A saver on `home/checkpoints.sqlite`; write-ahead log, synchronous NORMAL (the archive holds the truth)."""
     await asyncio.to_thread(home.mkdir, parents=True, exist_ok=True)
-    connecting = aiosqlite.connect(home / "checkpoints.sqlite")
+    # Each statement commits by itself: whatever is cancelled, no transaction stays open and locks the others out.
+    connecting = aiosqlite.connect(home / "checkpoints.sqlite", isolation_level=None)
     # The server has a saver for every thread that runs campaigns and closes one of them; the rest must not keep it
     # from ending. What was committed is on disk.
     connecting._thread.daemon = True

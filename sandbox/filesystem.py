@@ -52,9 +52,13 @@ def arguments(limits: Limits, inputs: Sequence[Mount], hidden: Sequence[Path],
         words += ["--ro-bind-try", path, path]
     for path, descriptor in files.items():
         words += ["--perms", "0444", "--file", str(descriptor), path]
+    for environment in python.environments:
+        words += [*_opened(environment), "--perms", "0755", "--size", "4096", "--tmpfs", str(environment)]
     words += _shown([*_system(), *python.binds], hidden)
     for link, goal in python.links.items():
         words += [*_opened(link), "--symlink", str(goal), str(link)]
+    for environment in python.environments:
+        words += ["--remount-ro", str(environment)]
     words += _shown([Bind(mount.source.resolve(), Path(mount.target)) for mount in inputs], hidden)
     return [*words, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", HOME]
 

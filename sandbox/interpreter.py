@@ -33,6 +33,8 @@ class Interpreter:
 
     binds: tuple[Bind, ...]
     links: dict[Path, Path]
+    environments: tuple[Path, ...]
+    """Virtual environments of which parts are bound: nothing may be put beside those."""
 
 
 @cache
@@ -50,14 +52,17 @@ def interpreter(shown: tuple[str, ...]) -> Interpreter:
             binds.append(Bind(target.resolve(), target))
             seen.append(target)
 
+    environments = []
     for prefix in sorted({Path(os.path.normpath(prefix)) for prefix in prefixes}):
+        if _is_environment(prefix) and not any(prefix.is_relative_to(folder) for folder in seen):
+            environments.append(prefix)
         for part in _parts(prefix):
             show(part)
     for hop in hops:
         if not hop.is_symlink() and hop.exists():
             show(hop)
     outside = [hop for hop in hops if hop.is_symlink() and not any(hop.is_relative_to(folder) for folder in seen)]
-    return Interpreter(tuple(binds), {hop: _next(hop) for hop in outside})
+    return Interpreter(tuple(binds), {hop: _next(hop) for hop in outside}, tuple(environments))
 
 
 def _hops(path: Path) -> Iterator[Path]:
@@ -85,12 +90,17 @@ def _parts(prefix: Path) -> Sequence[Path]:
     """The paths of a prefix that are shown: all of an installation, but never what is a user's own."""
     if _is_personal(prefix.resolve()):
         return sorted(path for pattern in OF_PYTHON for path in prefix.glob(pattern))
-    if (prefix / "pyvenv.cfg").is_file():
+    if _is_environment(prefix):
         return [prefix / name for name in ENVIRONMENT if (prefix / name).exists()]
     if prefix.stat().st_mode & OTHERS_MAY_ENTER == OTHERS_MAY_ENTER:
         return [prefix]
     # Others may not enter it; the folder that is made for what is in it can be entered.
     return sorted(path for path in prefix.iterdir() if path.exists())
+
+
+def _is_environment(prefix: Path) -> bool:
+    """Whether this is a virtual environment in a folder of its own."""
+    return (prefix / "pyvenv.cfg").is_file() and not _is_personal(prefix.resolve())
 
 
 def _is_personal(folder: Path) -> bool:

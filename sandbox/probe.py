@@ -6,10 +6,13 @@ import importlib.util
 import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 from evolver.errors import SandboxError
 
+TRIES = 3
+"""Mounts of this machine that come and go, as containers' do, can make one try fail."""
 USER = 1000
 """User id inside a user namespace."""
 _NAMESPACES = ("--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try")
@@ -62,11 +65,21 @@ def trouble(binary: Path, *, privileged: bool) -> str:
     """Why this bwrap cannot make a sandbox here, in its own words; empty if it can."""
     layout = ["--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev"]
     words = [str(binary), *isolation(privileged=privileged), *layout, str(binary), "--version"]
-    try:
-        tried = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return str(error)
-    return "" if tried.returncode == 0 else tried.stderr.strip() or f"exit status {tried.returncode}"
+    said = ""
+    for _ in range(TRIES):
+        try:
+            tried = subprocess.run(
+                words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return str(error)
+        if tried.returncode == 0:
+            return ""
+        said = tried.stderr.strip() or f"exit status {tried.returncode}"
+        if "remount" not in said:
+            break
+        time.sleep(0.2)
+    return said
 
 
 def find_binary(*, privileged: bool) -> Path:
