@@ -33,6 +33,14 @@ async def test_a_cancelled_write_is_done_whole(tmp_path: Path) -> None:
                 await _save(other, "u", step)
 
 
+async def test_half_a_write_locks_nobody_out(tmp_path: Path) -> None:
+    async with open_checkpointer(tmp_path) as one, open_checkpointer(tmp_path) as other:
+        await one.setup()
+        await one.conn.execute("INSERT INTO writes VALUES ('t', '', 'c', 'task', '', 0, 'k', '', x'')")
+        async with asyncio.timeout(2):
+            await _save(other, "u", 0)
+
+
 async def test_threads_are_copied_pruned_and_forgotten(tmp_path: Path) -> None:
     async with open_checkpointer(tmp_path) as saver:
         for step in range(4):
