@@ -118,4 +118,10 @@ def _is_own(filename: str) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    if LAUNCHED and status == 0:
+        # Threads of a group of processes can abort the process while it is taken down, with all its work done.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+    sys.exit(status)
