@@ -259,16 +259,26 @@ async def test_what_is_wrong_is_told_in_words(client: LangGraphClient, quadratic
         await client.runs.wait(None, "campaign", input={}, context={"task": str(quadratic), "experimints": 3})
 
 
+async def _written_again(path: Path) -> None:
+    before = path.stat().st_mtime_ns if path.exists() else 0
+
+    async def newer() -> bool:
+        return path.exists() and path.stat().st_mtime_ns != before
+
+    await _until(newer)
+
+
 async def test_a_killed_server_takes_up_its_run_again(server: Server, slow: Path) -> None:
     async with server.client() as client:
         thread = (await client.threads.create())["thread_id"]
-        run = await client.runs.create(thread, "campaign", input={}, context=_context(slow, "killed", experiments=12))
+        run = await client.runs.create(thread, "campaign", input={}, context=_context(slow, "killed", experiments=30))
 
         async def some() -> bool:
             return _done(server, "killed") >= 4
 
         await _until(some)
-    await asyncio.sleep(2.5)  # the server writes its list of runs down every two seconds
+    for _ in range(2):  # the server writes its list of runs down every two seconds; it may have been at it
+        await _written_again(server.home / "server" / ".langgraph_api" / ".langgraph_ops.pckl")
     before = _trials(server, "killed")
     await asyncio.to_thread(server.kill)
     await asyncio.to_thread(server.start)
@@ -277,7 +287,7 @@ async def test_a_killed_server_takes_up_its_run_again(server: Server, slow: Path
         assert (await client.runs.get(thread, run["run_id"]))["status"] == "success"
         values: Any = (await client.threads.get_state(thread))["values"]
     assert values["campaign"] == "killed"
-    assert _done(server, "killed") == 12
+    assert _done(server, "killed") == 30
     after = _trials(server, "killed")
     assert all(after[key] == count for key, count in before.items()), "nothing finished is run again"
     assert not server.strangers()
