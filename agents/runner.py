@@ -43,6 +43,8 @@ class Runner:
                     return
             for seed in seeds[:size]:
                 await self.trial(champion, campaign.stage, seed)
+            if size >= len(seeds):
+                return  # there is nothing left to decide whether to run
             ours, theirs = workspace.scores(experiment_id), workspace.scores(champion)
             if not ours.keys() & theirs.keys():
                 return
