@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 
 from evolver.agents.evidence import Comparison, compare
 from evolver.agents.runner import Runner
@@ -108,8 +109,12 @@ def _fresh_trials(workspace: Workspace, experiment: str) -> list[Trial]:
 
 def _why(workspace: Workspace, champion: str) -> str:
     """Why there is no score to compare."""
-    failures = [trial for trial in _fresh_trials(workspace, champion) if not trial.metrics]
-    return "; ".join(sorted({f"{t.status}: {t.reason}"[:200] for t in failures})) or "the baseline got no score"
+    return failures_in_words(_fresh_trials(workspace, champion)) or "the baseline got no score"
+
+
+def failures_in_words(trials: Iterable[Trial]) -> str:
+    """Why those of these trials that have no score have none, each reason once; empty where all have one."""
+    return "; ".join(sorted({f"{t.status}: {t.reason}"[:200] for t in trials if not t.metrics}))
 
 
 def _sealed(workspace: Workspace, champion: str) -> dict[str, tuple[float, float]]:

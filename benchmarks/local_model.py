@@ -143,14 +143,13 @@ def questions(home: Path) -> tuple[Counter[str], dict[str, Counter[str]], list[f
     return total, dict(roles), [call.seconds for call in calls], [call.error for call in calls if call.error]
 
 
-def record(home: Path, task: str, path: Path) -> None:
+def record(home: Path, path: Path) -> None:
     """Write the campaign to a file."""
     from evolver.graph.recording import write_recording
     from evolver.graph.workspaces import open_archive
-    from evolver.tasks import load_task
 
     with open_archive(home) as archive:
-        write_recording(archive, NAME, load_task(task).name, path)
+        write_recording(archive, NAME, path)
 
 
 def main() -> None:
@@ -176,7 +175,7 @@ def main() -> None:
             seconds = time.monotonic() - begun
         total, roles, times, problems = questions(home)
         if options.record:
-            record(home, options.task, options.record)
+            record(home, options.record)
     asked = sum(total.values()) or 1
     each = seconds / options.experiments
     print(f"{options.experiments} experiments, team {options.team}: {seconds:.0f} s, {each:.1f} s each")

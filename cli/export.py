@@ -41,9 +41,8 @@ def export_campaign(name: str, output: Path, as_json: bool) -> None:
             _write_lines(output / "directives.jsonl", directives)
         if calls := archive.calls(name):
             _write_lines(output / "calls.jsonl", calls)
-            campaign = archive.campaign(name)
-            if not campaign.replays:
-                write_recording(archive, name, _task_name(campaign.task), output / RECORDING)
+            if not archive.campaign(name).replays:
+                write_recording(archive, name, output / RECORDING)
         for key in sorted({e.program for e in experiments if e.program}):
             _write_program(archive.program(key), output / "programs" / key)
     if as_json:
@@ -52,16 +51,6 @@ def export_campaign(name: str, output: Path, as_json: bool) -> None:
         best = output / "best" / "program"
         where = f"the best program is in {best}" if best.is_dir() else "there is no best program"
         print(f"Wrote {len(experiments)} experiments to {output}; {where}")
-
-
-def _task_name(reference: str) -> str:
-    """The task's own name, or its folder's where the task is gone."""
-    from evolver.tasks import load_task
-
-    try:
-        return load_task(reference).name
-    except UsageError:
-        return Path(reference).name
 
 
 def _write_program(program: Program, folder: Path) -> None:

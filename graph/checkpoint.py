@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 async def _whole(write: Coroutine[Any, Any, T]) -> T:
-    """Finish a write although the run that wants it is cancelled; cut in two it would leave the database locked."""
+    """Finish a write although the run that wants it is cancelled: cut in two it would keep only some of its rows."""
     task = asyncio.ensure_future(write)
     try:
         return await asyncio.shield(task)

@@ -26,11 +26,22 @@ RECORDING = "recording.jsonl.xz"
 _LINE = TypeAdapter(dict[str, JsonValue])
 
 
-def write_recording(archive: Archive, campaign: str, task: str, path: Path) -> None:
-    """Write everything that is known of a campaign on the task of this name into one file. Raises UnknownName."""
+def write_recording(archive: Archive, campaign: str, path: Path) -> None:
+    """Write everything that is known of a campaign into one file. Raises UnknownName."""
+    task = _task_name(archive.campaign(campaign).task)
     with lzma.open(path, "wt", encoding="utf-8") as file:
         for line in archive.campaign_lines(campaign, task):
             file.write(json.dumps(line) + "\n")
+
+
+def _task_name(reference: str) -> str:
+    """The task's own name, or its folder's where the task is gone."""
+    from evolver.tasks import load_task
+
+    try:
+        return load_task(reference).name
+    except UsageError:
+        return Path(reference).name
 
 
 def unpack_recording(path: Path, home: Path) -> tuple[Path, str]:

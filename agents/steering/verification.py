@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from evolver.agents.evidence import Comparison, compare, interval_of_mean
-from evolver.agents.retest import VERIFIED, fresh_replicates
+from evolver.agents.retest import VERIFIED, failures_in_words, fresh_replicates
 from evolver.contracts import Experiment, Interval, Record
 from evolver.errors import UsageError, WorkFailed
 
@@ -72,8 +72,7 @@ async def verify(workspace: Workspace, runner: Runner, experiment: Experiment) -
     scores = {key: {s: v for s, v in workspace.scores(key).items() if s in seeds} for key in ran}
     mine = scores[experiment.id]
     if not mine:
-        trials = [t for t in archive.trials(experiment.id) if t.seed in seeds]
-        why = "; ".join(sorted({f"{t.status}: {t.reason}"[:200] for t in trials}))
+        why = failures_in_words(t for t in archive.trials(experiment.id) if t.seed in seeds)
         raise WorkFailed(f"experiment {experiment.number} got no score on fresh replicates ({why})")
     differences = {
         name: Difference.of(other.number, compare(mine, scores[other.id], campaign.metric, workspace.noise))
