@@ -100,8 +100,10 @@ def import_task(source: str, folder: str, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"task": task.name, "files": files}))
         return
-    print(f"Wrote {len(files)} files to {target}/. Next: have harness.py save what the program makes, measure it in "
-          f"judge.py, and\n  evolver task check {target}")
+    print(
+        f"Wrote {len(files)} files to {target}/. Next: have harness.py save what the program makes, measure it in "
+        f"judge.py, and\n  evolver task check {target}"
+    )
 
 
 def make_task(name: str, as_json: bool) -> None:

@@ -1,6 +1,6 @@
 """Decide before dear experiments run, with LangGraph's own means: `interrupt()` stops the graph, `Command` goes on.
 
-    python examples/approve.py [TASK] [EXPERIMENTS]
+python examples/approve.py [TASK] [EXPERIMENTS]
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Follow a campaign while it runs: each event of its log as it is written, the outcome last.
 
-    python examples/follow.py [TASK] [EXPERIMENTS]
+python examples/follow.py [TASK] [EXPERIMENTS]
 """
 
 from __future__ import annotations

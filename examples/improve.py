@@ -1,6 +1,6 @@
 """Improve a task's program and read the typed outcome.
 
-    python examples/improve.py [TASK] [EXPERIMENTS]
+python examples/improve.py [TASK] [EXPERIMENTS]
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Talk to a campaign while it runs; what is said can come from any other process as well.
 
-    python examples/steer.py [TASK] [EXPERIMENTS] [TOPIC]
+python examples/steer.py [TASK] [EXPERIMENTS] [TOPIC]
 """
 
 from __future__ import annotations

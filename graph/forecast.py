@@ -108,9 +108,7 @@ async def forecast(context: Context, staff: Staff, baseline: Trial, experiments:
         mean = sum(fair) / len(fair) if fair else None
         typical = _add(typical, round(asked * (1.0 + TYPICAL_REPAIRS)), usual, mean)
         most = _add(most, experiments * MOST_CALLS[role], long, max(dear) if dear else None)
-    return Forecast(
-        least=_capped(least, context), typical=_capped(typical, context), most=_capped(most, context)
-    )
+    return Forecast(least=_capped(least, context), typical=_capped(typical, context), most=_capped(most, context))
 
 
 def _bills(models: Sequence[ModelChoice], prices: Prices, tokens: tuple[int, int]) -> list[float] | None:

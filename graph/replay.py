@@ -70,8 +70,10 @@ def register_replay(context: Context, recorded: str, *, fresh: bool) -> Campaign
             )
         name = context.campaign or f"{recorded}-replay"
         if not re.fullmatch(CAMPAIGN_NAME, name):
-            raise UsageError(f"{name} is no name for a campaign: at most 64 letters, digits, dots, dashes and "
-                             "underscores; give one with --campaign")
+            raise UsageError(
+                f"{name} is no name for a campaign: at most 64 letters, digits, dots, dashes and "
+                "underscores; give one with --campaign"
+            )
         campaign = source.model_copy(
             update={
                 "name": name,

@@ -113,9 +113,7 @@ def act(home: Path, campaign: str, understanding: Understanding, text: str, who:
     return Said([*said, *_carried_out(home, campaign, reading, text, who or SOMEBODY, key)], campaign)
 
 
-def _carried_out(
-    home: Path, campaign: str, reading: Instruction | Inquiry, text: str, who: str, key: str
-) -> list[str]:
+def _carried_out(home: Path, campaign: str, reading: Instruction | Inquiry, text: str, who: str, key: str) -> list[str]:
     with open_archive(home) as archive:
         archive.campaign(campaign)
         running = is_running(home, campaign)

@@ -39,8 +39,9 @@ class Bubblewrap(LocalSandbox):
 
     name = "bubblewrap"
 
-    def __init__(self, slots: int, hidden: Sequence[Path] = (), *, privileged: bool | None = None,
-                 use_cgroups: bool = True) -> None:
+    def __init__(
+        self, slots: int, hidden: Sequence[Path] = (), *, privileged: bool | None = None, use_cgroups: bool = True
+    ) -> None:
         """`privileged` and `use_cgroups` are what this process can do, unless said otherwise. Raises SandboxError."""
         super().__init__(slots)
         self._privileged = probe.is_privileged() if privileged is None else privileged
@@ -57,8 +58,10 @@ class Bubblewrap(LocalSandbox):
             memory, processes = "control group, without swap", "control group"
             processor = "control group quota" if "cpu" in self._cgroups.controllers else ""
         else:
-            memory = ("looked at 20 times a second; a fast program may overshoot before it is killed; shared mappings "
-                      "without a file are refused")
+            memory = (
+                "looked at 20 times a second; a fast program may overshoot before it is killed; shared mappings "
+                "without a file are refused"
+            )
             processes = "resource limit of a user id of its own" if self._limits_processes() else ""
             processor = ""
         user = "a user id of its own" if self._privileged else "a user namespace"
@@ -67,7 +70,9 @@ class Bubblewrap(LocalSandbox):
             "file system": "only the system, the interpreter and the inputs, read-only; all else in memory",
             "user": f"{user}, no capabilities, no new privileges",
             "system calls": "a filter without mounts, tracing, keys, io_uring and other ways down",
-            "memory": memory, "processes": processes, "processor": processor,
+            "memory": memory,
+            "processes": processes,
+            "processor": processor,
             "time": "the namespace is killed as a whole",
             "output": "collected in memory of bounded size, checked file by file",
         }
@@ -91,13 +96,36 @@ class Bubblewrap(LocalSandbox):
             files = {path: _in_memory(data) for path, data in self._files(user).items()}
             filter_ = _in_memory(self._filter(job.ranks))
             undo.pop_all()
-        argv = [str(self._binary), *probe.isolation(privileged=self._privileged), "--seccomp", str(filter_),
-                *filesystem.arguments(job.limits, inputs, self._hidden, files, devices.files(gpus),
-                                      unaccounted_memory=self._cgroups is not None), *_environment(job),
-                sys.executable, "-I", "-S", filesystem.LAUNCHER, *self._options(job, stream, user, joined),
-                "--", *command_words(job.command)]
-        return Launch(argv=argv, environment={}, descriptors=[*joined, *files.values(), filter_], kill=_kill,
-                      clean=partial(_cleared, group, staging), gauge=partial(_gauge, group, job.limits))
+        argv = [
+            str(self._binary),
+            *probe.isolation(privileged=self._privileged),
+            "--seccomp",
+            str(filter_),
+            *filesystem.arguments(
+                job.limits,
+                inputs,
+                self._hidden,
+                files,
+                devices.files(gpus),
+                unaccounted_memory=self._cgroups is not None,
+            ),
+            *_environment(job),
+            sys.executable,
+            "-I",
+            "-S",
+            filesystem.LAUNCHER,
+            *self._options(job, stream, user, joined),
+            "--",
+            *command_words(job.command),
+        ]
+        return Launch(
+            argv=argv,
+            environment={},
+            descriptors=[*joined, *files.values(), filter_],
+            kill=_kill,
+            clean=partial(_cleared, group, staging),
+            gauge=partial(_gauge, group, job.limits),
+        )
 
     def _files(self, user: int) -> dict[str, bytes]:
         """The small files that are made for each job."""

@@ -16,8 +16,13 @@ from evolver.sandbox.seccomp import filter_program
 def diagnose() -> list[Protection]:
     """One line a part; `enforced` says whether it is there. Starts bubblewrap once or twice and leaves nothing."""
     if sys.platform != "linux":
-        return [Protection(what="bubblewrap", enforced=False, how="needs Linux, as the sandbox docker does; here only "
-                           "--sandbox none runs programs, unprotected")]
+        return [
+            Protection(
+                what="bubblewrap",
+                enforced=False,
+                how="needs Linux, as the sandbox docker does; here only --sandbox none runs programs, unprotected",
+            )
+        ]
     return [_bubblewrap(), _filter(), _cgroups(), _kernel(), _user(), *survey()]
 
 
@@ -44,11 +49,19 @@ def _filter() -> Protection:
 def _cgroups() -> Protection:
     found, present = find_cgroups(), " and ".join(mounted_versions()) or "none mounted"
     if found is None:
-        return Protection(what="control groups", enforced=False, how=(
-            f"{present}, none delegated to this process: memory is watched instead (a fast program may overshoot), "
-            "processor time is not limited; `systemd-run --user --scope -p Delegate=yes evolver ...` lends one"))
-    return Protection(what="control groups", enforced=True, how=(
-        f"version {found.version}, {', '.join(found.controllers)}: memory and processes are limited exactly"))
+        return Protection(
+            what="control groups",
+            enforced=False,
+            how=(
+                f"{present}, none delegated to this process: memory is watched instead (a fast program may overshoot), "
+                "processor time is not limited; `systemd-run --user --scope -p Delegate=yes evolver ...` lends one"
+            ),
+        )
+    return Protection(
+        what="control groups",
+        enforced=True,
+        how=(f"version {found.version}, {', '.join(found.controllers)}: memory and processes are limited exactly"),
+    )
 
 
 def _kernel() -> Protection:
@@ -57,8 +70,11 @@ def _kernel() -> Protection:
         os.close(os.pidfd_open(os.getpid()))
     except (AttributeError, OSError):
         good = False
-    return Protection(what="kernel", enforced=good, how=release if good else
-                      f"{release} has no pidfd_open: no job can be followed; Linux 5.3 or newer is needed")
+    return Protection(
+        what="kernel",
+        enforced=good,
+        how=release if good else f"{release} has no pidfd_open: no job can be followed; Linux 5.3 or newer is needed",
+    )
 
 
 def _user() -> Protection:

@@ -28,8 +28,15 @@ def own_folders() -> tuple[Path, ...]:
     return tuple(sorted(set(found)))
 
 
-def arguments(limits: Limits, inputs: Sequence[Mount], hidden: Sequence[Path],
-              files: Mapping[str, int], devices: Sequence[Path] = (), *, unaccounted_memory: bool = True) -> list[str]:
+def arguments(
+    limits: Limits,
+    inputs: Sequence[Mount],
+    hidden: Sequence[Path],
+    files: Mapping[str, int],
+    devices: Sequence[Path] = (),
+    *,
+    unaccounted_memory: bool = True,
+) -> list[str]:
     """bwrap's words for the whole file system.
 
     `hidden` are resolved host paths that stay invisible even below something that is shown; `files` are places

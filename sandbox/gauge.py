@@ -48,7 +48,7 @@ class ProcessTree:
         """Too much resident memory, or too many processes and threads if they are counted."""
         pids = list(descendants(self._root))
         self._cpu = max(self._cpu, sum(map(_cpu_seconds, pids)))
-        pids = pids[self._skip:]
+        pids = pids[self._skip :]
         total = sum(map(_resident, pids))
         if total > self._limits.memory:
             # Pages that processes share count in each of them: only the exact and slower sum may condemn.

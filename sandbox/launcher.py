@@ -70,7 +70,7 @@ def text_frame(kind: bytes, text: str) -> bytes:
 def write_all(descriptor: int, data: bytes) -> None:
     """Write all of `data`, however little the pipe takes at a time."""
     while data:
-        data = data[os.write(descriptor, data):]
+        data = data[os.write(descriptor, data) :]
 
 
 def prepare_child(options: Options) -> None:
@@ -254,7 +254,7 @@ def deliver(options: Options) -> None:
 def main(words: list[str]) -> None:
     """Run one program from start to delivery."""
     at = words.index("--")
-    options, command = Options(words[:at]), words[at + 1:]
+    options, command = Options(words[:at]), words[at + 1 :]
     _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
     _signal.pthread_sigmask(_signal.SIG_BLOCK, (_signal.SIGCHLD,))
     for descriptor in (options.stream, *options.groups):

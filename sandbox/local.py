@@ -63,8 +63,10 @@ class LocalSandbox(ABC):
             raise SandboxError(f"the output folder {job.output} exists already")
         devices.check(job.gpus)
         if missing := [name for name in job.requires if importlib.util.find_spec(name) is None]:
-            raise SandboxError(f"programs need {', '.join(missing)}, which this environment lacks; install it, or "
-                               "`pip install 'evolver[train]'` for torch and accelerate")
+            raise SandboxError(
+                f"programs need {', '.join(missing)}, which this environment lacks; install it, or "
+                "`pip install 'evolver[train]'` for torch and accelerate"
+            )
         for mount in job.inputs:
             if not mount.source.exists():
                 raise SandboxError(f"the input {mount.source} does not exist")
@@ -138,8 +140,15 @@ class LocalSandbox(ABC):
 def fixed_environment(limits: Limits, path: str, home: str) -> dict[str, str]:
     """The variables that every program sees, whatever the job adds."""
     threads = dict.fromkeys(THREADS, str(limits.cpus))
-    return {"PATH": path, "HOME": home, "LANG": "C.UTF-8", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTHONUNBUFFERED": "1", **threads}
+    return {
+        "PATH": path,
+        "HOME": home,
+        "LANG": "C.UTF-8",
+        "PYTHONHASHSEED": "0",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUNBUFFERED": "1",
+        **threads,
+    }
 
 
 def command_words(command: Sequence[str]) -> list[str]:
@@ -150,12 +159,24 @@ def command_words(command: Sequence[str]) -> list[str]:
 def launcher_options(job: Job, stream: int, *, out: str, folder: str, contained: bool, **more: str | int) -> list[str]:
     """The words that launcher.py expects before the command."""
     limits = job.limits
-    return [f"{name}={value}" for name, value in {
-        "stream": stream, "out": out, "folder": folder, "contained": int(contained),
-        "output": limits.output, "output_files": limits.output_files, "cpus": ",".join(map(str, job.processors)),
-        "limit_core": 0, "limit_nofile": 1024, "limit_fsize": max(limits.output, limits.scratch),
-        # Several processes share the wall clock; this only ends one that the clock has forgotten.
-        "limit_cpu": int(limits.wall_seconds * limits.cpus) + 60, **more}.items()]
+    return [
+        f"{name}={value}"
+        for name, value in {
+            "stream": stream,
+            "out": out,
+            "folder": folder,
+            "contained": int(contained),
+            "output": limits.output,
+            "output_files": limits.output_files,
+            "cpus": ",".join(map(str, job.processors)),
+            "limit_core": 0,
+            "limit_nofile": 1024,
+            "limit_fsize": max(limits.output, limits.scratch),
+            # Several processes share the wall clock; this only ends one that the clock has forgotten.
+            "limit_cpu": int(limits.wall_seconds * limits.cpus) + 60,
+            **more,
+        }.items()
+    ]
 
 
 def _own(handle: Handle) -> Running:

@@ -34,7 +34,7 @@ class LogTail:
 
     def text(self) -> str:
         """The tail; what is not UTF-8 is replaced."""
-        data = bytes(self._kept[-self._limit:])
+        data = bytes(self._kept[-self._limit :])
         # A tail may begin inside a character.
         cut = self._dropped > 0 or len(self._kept) > self._limit
         while cut and data and data[0] & 0xC0 == 0x80:

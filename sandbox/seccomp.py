@@ -26,10 +26,20 @@ _MAP_TYPE, _MAP_PRIVATE, _MAP_ANONYMOUS = 0x0F, 0x02, 0x20
 
 # Since 5.1 new calls have one number on every architecture.
 _DENIED_EVERYWHERE = (
-    425, 426, 427,                      # io_uring_setup, io_uring_enter, io_uring_register
-    428, 429, 442, 467,                 # open_tree, move_mount, mount_setattr, open_tree_attr
-    430, 431, 432, 433,                 # fsopen, fsconfig, fsmount, fspick
-    438, 443, 447,                      # pidfd_getfd, quotactl_fd, memfd_secret
+    425,
+    426,
+    427,  # io_uring_setup, io_uring_enter, io_uring_register
+    428,
+    429,
+    442,
+    467,  # open_tree, move_mount, mount_setattr, open_tree_attr
+    430,
+    431,
+    432,
+    433,  # fsopen, fsconfig, fsmount, fspick
+    438,
+    443,
+    447,  # pidfd_getfd, quotactl_fd, memfd_secret
 )
 
 
@@ -48,40 +58,98 @@ class _Architecture:
 
 
 _X86_64 = _Architecture(
-    audit=0xC000003E, socket=41, socketpair=53, clone=56, clone3=435, ioctl=16, mmap=9,
+    audit=0xC000003E,
+    socket=41,
+    socketpair=53,
+    clone=56,
+    clone3=435,
+    ioctl=16,
+    mmap=9,
     unaccounted=(319, 29, 30, 68, 278),
     denied=(
-        101,                            # ptrace
-        103, 163, 179,                  # syslog, acct, quotactl
-        154, 172, 173,                  # modify_ldt, iopl, ioperm
-        155, 161, 165, 166,             # pivot_root, chroot, mount, umount2
-        159, 164, 227, 305,             # adjtimex, settimeofday, clock_settime, clock_adjtime
-        167, 168, 169,                  # swapon, swapoff, reboot
-        175, 176, 313,                  # init_module, delete_module, finit_module
-        246, 320,                       # kexec_load, kexec_file_load
-        248, 249, 250,                  # add_key, request_key, keyctl
-        272, 308,                       # unshare, setns
-        298, 300, 321, 323,             # perf_event_open, fanotify_init, bpf, userfaultfd
-        303, 304,                       # name_to_handle_at, open_by_handle_at
-        310, 311, 312,                  # process_vm_readv, process_vm_writev, kcmp
+        101,  # ptrace
+        103,
+        163,
+        179,  # syslog, acct, quotactl
+        154,
+        172,
+        173,  # modify_ldt, iopl, ioperm
+        155,
+        161,
+        165,
+        166,  # pivot_root, chroot, mount, umount2
+        159,
+        164,
+        227,
+        305,  # adjtimex, settimeofday, clock_settime, clock_adjtime
+        167,
+        168,
+        169,  # swapon, swapoff, reboot
+        175,
+        176,
+        313,  # init_module, delete_module, finit_module
+        246,
+        320,  # kexec_load, kexec_file_load
+        248,
+        249,
+        250,  # add_key, request_key, keyctl
+        272,
+        308,  # unshare, setns
+        298,
+        300,
+        321,
+        323,  # perf_event_open, fanotify_init, bpf, userfaultfd
+        303,
+        304,  # name_to_handle_at, open_by_handle_at
+        310,
+        311,
+        312,  # process_vm_readv, process_vm_writev, kcmp
     ),
 )
 _AARCH64 = _Architecture(
-    audit=0xC00000B7, socket=198, socketpair=199, clone=220, clone3=435, ioctl=29, mmap=222,
+    audit=0xC00000B7,
+    socket=198,
+    socketpair=199,
+    clone=220,
+    clone3=435,
+    ioctl=29,
+    mmap=222,
     unaccounted=(279, 194, 196, 186, 75),
     denied=(
-        117,                            # ptrace
-        116, 89, 60,                    # syslog, acct, quotactl
-        41, 51, 40, 39,                 # pivot_root, chroot, mount, umount2
-        171, 170, 112, 266,             # adjtimex, settimeofday, clock_settime, clock_adjtime
-        224, 225, 142,                  # swapon, swapoff, reboot
-        105, 106, 273,                  # init_module, delete_module, finit_module
-        104, 294,                       # kexec_load, kexec_file_load
-        217, 218, 219,                  # add_key, request_key, keyctl
-        97, 268,                        # unshare, setns
-        241, 262, 280, 282,             # perf_event_open, fanotify_init, bpf, userfaultfd
-        264, 265,                       # name_to_handle_at, open_by_handle_at
-        270, 271, 272,                  # process_vm_readv, process_vm_writev, kcmp
+        117,  # ptrace
+        116,
+        89,
+        60,  # syslog, acct, quotactl
+        41,
+        51,
+        40,
+        39,  # pivot_root, chroot, mount, umount2
+        171,
+        170,
+        112,
+        266,  # adjtimex, settimeofday, clock_settime, clock_adjtime
+        224,
+        225,
+        142,  # swapon, swapoff, reboot
+        105,
+        106,
+        273,  # init_module, delete_module, finit_module
+        104,
+        294,  # kexec_load, kexec_file_load
+        217,
+        218,
+        219,  # add_key, request_key, keyctl
+        97,
+        268,  # unshare, setns
+        241,
+        262,
+        280,
+        282,  # perf_event_open, fanotify_init, bpf, userfaultfd
+        264,
+        265,  # name_to_handle_at, open_by_handle_at
+        270,
+        271,
+        272,  # process_vm_readv, process_vm_writev, kcmp
     ),
 )
 _ARCHITECTURES = {"x86_64": _X86_64, "aarch64": _AARCH64}

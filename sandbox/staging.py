@@ -58,8 +58,13 @@ def _open_to_all(path: Path | os.DirEntry[str]) -> bool:
 def opened_copy(source: Path, target: Path, hidden: Sequence[Path]) -> Path:
     """A copy that everyone may read, without what is hidden; a folder may be there already. Raises OSError."""
     if source.is_dir():
-        shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True,
-                        ignore=lambda folder, names: [name for name in names if Path(folder, name) in hidden])
+        shutil.copytree(
+            source,
+            target,
+            symlinks=True,
+            dirs_exist_ok=True,
+            ignore=lambda folder, names: [name for name in names if Path(folder, name) in hidden],
+        )
     else:
         shutil.copyfile(source, target)
     for path in (target, *target.rglob("*")):

@@ -68,15 +68,26 @@ class Unprotected(LocalSandbox):
             shutil.rmtree(root, ignore_errors=True)
             raise SandboxError(f"the inputs of job {job.id} cannot be copied to {root}: {error}") from error
         scratch, words = str(root / "tmp"), [rewritten(word, job.inputs, root) for word in job.command]
-        options = launcher_options(job, stream, out=str(root / "out"), folder=scratch, contained=False,
-                                   limit_data=2 * job.limits.memory + (1 << 30))
+        options = launcher_options(
+            job,
+            stream,
+            out=str(root / "out"),
+            folder=scratch,
+            contained=False,
+            limit_data=2 * job.limits.memory + (1 << 30),
+        )
         path = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
         environment = {**fixed_environment(job.limits, path, scratch), "TMPDIR": scratch, **job.environment}
         if gpus:
             environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
-        return Launch(argv=[sys.executable, "-I", "-S", str(LAUNCHER), *options, "--", *command_words(words)],
-                      environment={**environment, ROOT: str(root)}, descriptors=[], kill=_kill,
-                      clean=partial(_cleared, root), gauge=partial(_gauge, job.limits))
+        return Launch(
+            argv=[sys.executable, "-I", "-S", str(LAUNCHER), *options, "--", *command_words(words)],
+            environment={**environment, ROOT: str(root)},
+            descriptors=[],
+            kill=_kill,
+            clean=partial(_cleared, root),
+            gauge=partial(_gauge, job.limits),
+        )
 
 
 def rewritten(word: str, inputs: Sequence[Mount], root: Path) -> str:

@@ -102,8 +102,10 @@ class Task:
 
     def _variants(self, folder: str) -> dict[str, Program]:
         baseline, entry = _baseline_texts(self.root, self.spec), self.spec.program.entry[0].partition(":")[0]
-        return {path.stem: Program(files={**baseline, entry: _text(path)})
-                for path in sorted((self.root / folder).glob("*.py"))}
+        return {
+            path.stem: Program(files={**baseline, entry: _text(path)})
+            for path in sorted((self.root / folder).glob("*.py"))
+        }
 
     def inputs(self, phase: str) -> Path | None:
         """Folder of the data that programs may read in that phase alone, if it has any."""
@@ -149,8 +151,10 @@ def _builtin_folder(ref: str) -> Path:
     if name in folders:
         return folders[name]
     near = difflib.get_close_matches(name, folders, n=1)
-    raise UnknownName(f"there is no task folder and no built-in task {ref!r}; "
-                      + (f"did you mean {near[0]}?" if near else f"built-in are {', '.join(sorted(folders))}"))
+    raise UnknownName(
+        f"there is no task folder and no built-in task {ref!r}; "
+        + (f"did you mean {near[0]}?" if near else f"built-in are {', '.join(sorted(folders))}")
+    )
 
 
 def _load_folder(root: Path) -> Task:
@@ -164,8 +168,10 @@ def _load_folder(root: Path) -> Task:
     for entry in spec.program.entry:
         file, _, function = entry.partition(":")
         if function not in _definitions(root / "baseline" / file):
-            raise TaskError(f"{root / 'task.yaml'}: program.entry: baseline/{file} defines no {function}; "
-                            "correct the entry or define it there")
+            raise TaskError(
+                f"{root / 'task.yaml'}: program.entry: baseline/{file} defines no {function}; "
+                "correct the entry or define it there"
+            )
     _check_blocks(root, spec)
     _check_inputs(root, spec)
     try:
@@ -180,8 +186,10 @@ def _check_blocks(root: Path, spec: TaskSpec) -> None:
     """Raise TaskError where blocks are said to be marked and are not, or not in pairs."""
     texts = _baseline_texts(root, spec) if spec.program.blocks else {}
     if texts and not any(map(has_blocks, texts.values())):
-        raise TaskError(f"{root / 'task.yaml'}: program.blocks: no file has an EVOLVE-BLOCK-START mark, so nothing "
-                        "could change; add marks or drop the field")
+        raise TaskError(
+            f"{root / 'task.yaml'}: program.blocks: no file has an EVOLVE-BLOCK-START mark, so nothing "
+            "could change; add marks or drop the field"
+        )
     for name, text in texts.items():
         try:
             fixed(text)
@@ -196,8 +204,9 @@ def _check_inputs(root: Path, spec: TaskSpec) -> None:
         if entry.name.startswith("."):
             continue
         if not entry.is_dir():
-            raise TaskError(f"{entry} is shown in no phase; move it into {folder}/PHASE, with PHASE one of "
-                            f"{', '.join(spec.phases)}")
+            raise TaskError(
+                f"{entry} is shown in no phase; move it into {folder}/PHASE, with PHASE one of {', '.join(spec.phases)}"
+            )
         if entry.name not in spec.phases:
             raise TaskError(f"{entry}: task.yaml has no phase {entry.name}; its phases are {', '.join(spec.phases)}")
 
@@ -207,8 +216,9 @@ def _baseline_texts(root: Path, spec: TaskSpec) -> dict[str, str]:
     for name in spec.program.files:
         path = root / "baseline" / name
         if not path.is_file():
-            raise TaskError(f"{root / 'task.yaml'}: program.files: {path} does not exist; "
-                            "write it or drop it from the list")
+            raise TaskError(
+                f"{root / 'task.yaml'}: program.files: {path} does not exist; write it or drop it from the list"
+            )
         texts[name] = _text(path)
     return texts
 

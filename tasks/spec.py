@@ -96,8 +96,10 @@ class AccelerateSpec(Record):
     @model_validator(mode="after")
     def _can_be_launched(self) -> AccelerateSpec:
         if self.gpus and self.processes != self.gpus:
-            raise ValueError(f"{self.processes} processes cannot share {self.gpus} GPUs; "
-                             f"each GPU takes one process: write processes: {self.gpus}, or gpus: 0 for the CPU")
+            raise ValueError(
+                f"{self.processes} processes cannot share {self.gpus} GPUs; "
+                f"each GPU takes one process: write processes: {self.gpus}, or gpus: 0 for the CPU"
+            )
         if self.mixed_precision == "fp16" and not self.gpus:
             raise ValueError("mixed_precision: fp16 needs a GPU; on the CPU write bf16 or no")
         return self
@@ -220,9 +222,15 @@ def _place(error: yaml.YAMLError) -> str:
 def _causes(error: ValidationError) -> list[ErrorDetails]:
     """The mistakes, without lists that are called empty only because their items are wrong."""
     details = error.errors(include_url=False)
-    return [detail for detail in details if detail["type"] != "too_short" or not any(
-        len(other["loc"]) > len(detail["loc"]) and other["loc"][:len(detail["loc"])] == detail["loc"]
-        for other in details)]
+    return [
+        detail
+        for detail in details
+        if detail["type"] != "too_short"
+        or not any(
+            len(other["loc"]) > len(detail["loc"]) and other["loc"][: len(detail["loc"])] == detail["loc"]
+            for other in details
+        )
+    ]
 
 
 def _in_words(detail: ErrorDetails) -> str:
@@ -254,7 +262,10 @@ def _fields_beside(loc: tuple[int | str, ...]) -> list[str]:
     for part in loc[:-1]:
         if isinstance(part, str):
             annotation = model.model_fields[part].annotation
-            inner = [kind for kind in (annotation, *get_args(annotation))
-                     if isinstance(kind, type) and issubclass(kind, BaseModel)]
+            inner = [
+                kind
+                for kind in (annotation, *get_args(annotation))
+                if isinstance(kind, type) and issubclass(kind, BaseModel)
+            ]
             model = inner[0]
     return list(model.model_fields)

@@ -20,8 +20,10 @@ def new_task(folder: Path, name: str) -> list[Path]:
     Raises UsageError if the name is no task name, or rather than overwrite anything.
     """
     if re.fullmatch(KEBAB, name) is None or len(name) > LONGEST_NAME:
-        raise UsageError(f"{name!r} is not a task name; write up to {LONGEST_NAME} lower-case letters and digits "
-                         "in words joined by hyphens, such as my-task")
+        raise UsageError(
+            f"{name!r} is not a task name; write up to {LONGEST_NAME} lower-case letters and digits "
+            "in words joined by hyphens, such as my-task"
+        )
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise UsageError(f"{folder} exists already; choose another name or remove it")
     written = []

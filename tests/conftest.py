@@ -37,7 +37,9 @@ def slow(quadratic: Path, tmp_path: Path) -> Path:
     task = tmp_path / "quadratic"
     shutil.copytree(quadratic, task)
     program = task / "baseline" / "program.py"
-    program.write_text("import time\n" + program.read_text().replace("    x = east()", "    time.sleep(0.3)\n    x = east()"))
+    program.write_text(
+        "import time\n" + program.read_text().replace("    x = east()", "    time.sleep(0.3)\n    x = east()")
+    )
     return task
 
 

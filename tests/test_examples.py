@@ -44,7 +44,9 @@ def test_an_example(name: str, tmp_path: Path, quadratic: Path) -> None:
 def test_the_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EVOLVER_HOME", str(tmp_path / "home"))
     notebook = nbformat.read(EXAMPLES / "tour.ipynb", as_version=4)  # type: ignore[no-untyped-call]
-    NotebookClient(notebook, timeout=100, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute()
+    NotebookClient(
+        notebook, timeout=100, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+    ).execute()
     said = "\n".join(
         output.get("text", "") for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs
     )

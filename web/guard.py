@@ -148,6 +148,6 @@ def _form(said: str, status: int) -> Response:
         '<form method="post" action="/login"><label class="wide">Token <input type="password" name="token" required '
         'autofocus autocomplete="current-password"></label><div class="wide actions"><button class="primary">Enter'
         '</button></div></form><p class="help">What the server was started with: EVOLVER_TOKEN, or --token.</p>'
-        '</section></main></html>',
+        "</section></main></html>",
         status,
     )

@@ -187,9 +187,7 @@ class Campaigns:
             experiment=experiment,
             line=experiment_line(experiment, numbers, crowned),
             parents=tuple(experiment_line(e, numbers, crowned) for e in parents),
-            children=tuple(
-                e.number for e in experiments if e.proposal and e.proposal.parents[:1] == (experiment.id,)
-            ),
+            children=tuple(e.number for e in experiments if e.proposal and e.proposal.parents[:1] == (experiment.id,)),
             reference=numbers.get(verdict.reference) if verdict else None,
             diff=self._diff(parents[0] if parents else None, experiment),
             trials=tuple(_with_log_tail(trial) for trial in archive.trials(experiment.id)),
@@ -244,9 +242,7 @@ def _table(
     pages = max(1, -(-len(chosen) // PAGE_SIZE))
     page = min(max(1, page), pages)
     return Table(
-        lines=tuple(
-            experiment_line(e, numbers, crowned) for e in chosen[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
-        ),
+        lines=tuple(experiment_line(e, numbers, crowned) for e in chosen[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]),
         standing=standing,
         counts=counts,
         page=page,

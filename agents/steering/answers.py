@@ -58,9 +58,7 @@ class Answers:
             "cost": self._cost,
             "waiting": self._waiting,
             "campaigns": self._campaigns,
-            "anything": lambda: [
-                *self._progress(), *self._best(inquiry), *self._learned(topic), *self._failures()
-            ],
+            "anything": lambda: [*self._progress(), *self._best(inquiry), *self._learned(topic), *self._failures()],
             "help": HELP.splitlines,
         }
         return ways[inquiry.about]()
@@ -78,8 +76,11 @@ class Answers:
             other = self._by_number(asked)
             lines.append(f"Experiment {asked} is not the best: {_standing(other)} The best is {champion.number}.")
         if champion.number == 0:
-            return [*lines, f"The baseline (experiment 0) is still the best: {self._score(champion)}. "
-                    f"None of {self.archive.counts(self.campaign).finished} experiments beat it with evidence."]
+            return [
+                *lines,
+                f"The baseline (experiment 0) is still the best: {self._score(champion)}. "
+                f"None of {self.archive.counts(self.campaign).finished} experiments beat it with evidence.",
+            ]
         lines.append(f"Experiment {champion.number} is the best: {self._score(champion)}.")
         verdict, proposal = champion.verdict, champion.proposal
         if verdict is not None and verdict.delta is not None and verdict.reference:

@@ -29,9 +29,7 @@ _NAME = re.compile(r"[A-Za-z_]\w*")
 class Guidance:
     """The focus, avoid and pin directives in force, over what a proposal can be about."""
 
-    def __init__(
-        self, directives: Sequence[Directive], library: Library, notes: Callable[[], Sequence[Note]]
-    ) -> None:
+    def __init__(self, directives: Sequence[Directive], library: Library, notes: Callable[[], Sequence[Note]]) -> None:
         """`library` holds the techniques of the notes, which are read if a topic is to be found among them."""
         self._directives = [d for d in directives if d.kind in RESEARCH]
         self._library = library
@@ -117,9 +115,7 @@ class Guidance:
         return new > old
 
     @staticmethod
-    def _about(
-        recipe: Recipe, plan: str, component: str, names: frozenset[str], topics: Sequence[str]
-    ) -> bool:
+    def _about(recipe: Recipe, plan: str, component: str, names: frozenset[str], topics: Sequence[str]) -> bool:
         """By the names that the change touches, else by the words that it is described in."""
         if not topics:
             return False
@@ -128,5 +124,3 @@ class Guidance:
         if names & set(_NAME.findall(said.replace("@", " "))):
             return True
         return any(share_of_words(topic, component) == 1.0 for topic in topics)
-
-

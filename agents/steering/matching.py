@@ -132,5 +132,3 @@ def technique(name: str, title: str, source: str) -> Subject:
 def _subject(name: str, said: str, source: str) -> Subject:
     spoken = " ".join(_WORD.findall(name)) or name
     return Subject(name=name, text=f"{spoken} {said} {source}", short=f"{spoken}: {said}" if said else spoken)
-
-

@@ -187,9 +187,7 @@ class Orders:
         campaign = self.archive.campaign(self.campaign)
         if campaign.status is not CampaignStatus.RUNNING:
             return Carried([f"The campaign is {campaign.status} already."])
-        directive, _ = self.keep(
-            instruction, text, status="done", change=lambda _: {"status": CampaignStatus.PAUSED}
-        )
+        directive, _ = self.keep(instruction, text, status="done", change=lambda _: {"status": CampaignStatus.PAUSED})
         if not self.running:
             return Carried(["Paused; no process runs it. Say `go on` to start one."], [directive])
         busy = len(self.archive.unfinished(self.campaign))
@@ -221,9 +219,7 @@ class Orders:
             directive, _ = self.keep(instruction, text, change=lambda _: {"status": CampaignStatus.RUNNING})
             said = "No more proposals: what runs is finished first, then the champion is re-tested."
             return Carried([said], [directive])
-        directive, _ = self.keep(
-            instruction, text, status="done", change=lambda _: {"status": CampaignStatus.FINISHED}
-        )
+        directive, _ = self.keep(instruction, text, status="done", change=lambda _: {"status": CampaignStatus.FINISHED})
         self.archive.add_event(self.campaign, "ended", reason=f"stopped by {self.who}")
         return Carried(
             ["Closed. No process ran it, so the champion was not re-tested; `verify the best` does that."], [directive]

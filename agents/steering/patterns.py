@@ -75,7 +75,11 @@ def _total(match: Found) -> Instruction | None:
 
 def _time(match: Found) -> Instruction | None:
     count = amount(match["count"])
-    return Instruction(kind="budget", arguments={"more_seconds": count * _UNITS[match["unit"][0].lower()]}) if count else None
+    return (
+        Instruction(kind="budget", arguments={"more_seconds": count * _UNITS[match["unit"][0].lower()]})
+        if count
+        else None
+    )
 
 
 def _money(match: Found) -> Instruction:
@@ -84,14 +88,18 @@ def _money(match: Found) -> Instruction:
 
 def _tokens(match: Found) -> Instruction | None:
     count = amount(match["count"])
-    return Instruction(kind="budget", arguments={"more_tokens" if match["more"] else "tokens": count}) if count else None
+    return (
+        Instruction(kind="budget", arguments={"more_tokens" if match["more"] else "tokens": count}) if count else None
+    )
 
 
 def _workers(match: Found) -> Instruction | None:
     count = amount(match["count"])
     if not count:
         return None
-    return Instruction(kind="workers", arguments={"more_workers" if match.groupdict().get("more") else "workers": count})
+    return Instruction(
+        kind="workers", arguments={"more_workers" if match.groupdict().get("more") else "workers": count}
+    )
 
 
 def _bare(kind: str) -> Callable[[Found], Instruction]:
@@ -106,9 +114,9 @@ def _judged(kind: str) -> Callable[[Found], Instruction]:
     def read(match: Found) -> Instruction:
         arguments: dict[str, JsonValue] = {}
         if match["which"]:
-            arguments["experiments"] = (
-                [int(number) for number in re.findall(r"\d+", match["which"])] or match["which"].lower()
-            )
+            arguments["experiments"] = [int(number) for number in re.findall(r"\d+", match["which"])] or match[
+                "which"
+            ].lower()
         if match.groupdict().get("reason"):
             arguments["reason"] = match["reason"].strip()
         return Instruction.model_validate({"kind": kind, "arguments": arguments})
@@ -121,7 +129,9 @@ def _start(match: Found) -> Start | None:
     if asked := re.search(rf"(?:,? and|,)? {_ASK}.*?{_ABOVE}", rest, re.IGNORECASE):
         options["approve_above"] = float(asked["above"]) * _UNITS[asked["unit"][0].lower()]
         rest = rest[: asked.start()] + rest[asked.end() :]
-    for found in re.finditer(rf"({_NUMBER})\s*(experiments?|workers?|seconds?|s\b|minutes?|min\b|m\b|hours?|h\b)", rest, re.I):
+    for found in re.finditer(
+        rf"({_NUMBER})\s*(experiments?|workers?|seconds?|s\b|minutes?|min\b|m\b|hours?|h\b)", rest, re.I
+    ):
         count, unit = amount(found[1]), found[2].lower()
         if not count:
             return None
@@ -153,61 +163,110 @@ def _rejected(match: Found) -> Instruction:
 
 
 _PATTERNS: tuple[tuple[str, Callable[[Found], Instruction | Start | Join | Unclear | None]], ...] = (
-    (r"(?:withdraw|forget|drop|cancel|lift|undo|revoke|remove)(?: the)?(?: directive| instruction)? #?(?P<which>\d+)", _withdraw),
+    (
+        r"(?:withdraw|forget|drop|cancel|lift|undo|revoke|remove)(?: the)?(?: directive| instruction)? #?(?P<which>\d+)",
+        _withdraw,
+    ),
     (
         r"(?:withdraw|forget|drop|cancel|lift|undo|revoke|remove|no longer|don't|do not|stop)(?: the| my| that)?(?: any more)? "
         r"(?P<kind>focus(?:ing)?|avoid(?:ing|ance)?|pin(?:ning|ned)?|notes?)(?: experiment)?(?: on| of| about)?(?: (?P<topic>.+))?",
         _withdraw,
     ),
-    (r"(?P<kind>unpin)(?: experiment)?(?: #?(?P<topic>\d+))?", lambda m: Instruction(
-        kind="withdraw", arguments={"kind": "pin", "topic": m["topic"] or ""})),
+    (
+        r"(?P<kind>unpin)(?: experiment)?(?: #?(?P<topic>\d+))?",
+        lambda m: Instruction(kind="withdraw", arguments={"kind": "pin", "topic": m["topic"] or ""}),
+    ),
     (r"allow (?P<topic>.+?)(?: again)?", _withdraw),
     (r"no more (?:experiments|trials|proposals)", _bare("stop")),
-    (rf"(?:do |run |add |make |give me |try |plus )?(?P<count>{_NUMBER}) (?:more|further|additional|extra)(?: (?:experiments?|tries|rounds))?", _experiments),
+    (
+        rf"(?:do |run |add |make |give me |try |plus )?(?P<count>{_NUMBER}) (?:more|further|additional|extra)(?: (?:experiments?|tries|rounds))?",
+        _experiments,
+    ),
     (rf"(?:do |run |add |make |give me |try )?(?P<count>{_NUMBER}) experiments? more", _experiments),
     (rf"(?:do |run |add |try |make |give me )?another (?P<count>{_NUMBER})(?: experiments?)?", _experiments),
     (rf"(?:raise|increase|extend)(?: the)? budget by (?P<count>{_NUMBER})(?: experiments?)?", _experiments),
-    (rf"(?:set |raise |increase |extend |lower |reduce |cut )?(?:the )?budget(?: to| of| is|:| =)? (?P<count>{_NUMBER})(?: experiments?)?(?: in all| in total)?", _total),
+    (
+        rf"(?:set |raise |increase |extend |lower |reduce |cut )?(?:the )?budget(?: to| of| is|:| =)? (?P<count>{_NUMBER})(?: experiments?)?(?: in all| in total)?",
+        _total,
+    ),
     (rf"(?:stop|end|finish) after (?P<count>{_NUMBER}) experiments?(?: in all| in total)?", _total),
     (rf"(?:at most|up to|no more than) (?P<count>{_NUMBER}) experiments?(?: in all| in total)?", _total),
     (rf"(?:run |go on )?(?:for )?(?P<count>{_NUMBER}) more (?P<unit>seconds?|secs?|minutes?|mins?|hours?|h)", _time),
-    (r"(?:set |raise |increase )?(?:the )?(?:budget|cost)(?: to| of| is|:| =)? (?P<more>)\$ ?(?P<usd>\d+(?:\.\d+)?)", _money),
-    (r"(?:set |raise |increase )?(?:the )?(?:budget|cost)(?: to| of| is|:| =)? (?P<more>)(?P<usd>\d+(?:\.\d+)?) ?(?:usd|dollars)", _money),
+    (
+        r"(?:set |raise |increase )?(?:the )?(?:budget|cost)(?: to| of| is|:| =)? (?P<more>)\$ ?(?P<usd>\d+(?:\.\d+)?)",
+        _money,
+    ),
+    (
+        r"(?:set |raise |increase )?(?:the )?(?:budget|cost)(?: to| of| is|:| =)? (?P<more>)(?P<usd>\d+(?:\.\d+)?) ?(?:usd|dollars)",
+        _money,
+    ),
     (r"\$ ?(?P<usd>\d+(?:\.\d+)?) (?P<more>more)", _money),
     (r"(?P<usd>\d+(?:\.\d+)?) (?P<more>more) (?:usd|dollars)", _money),
     (r"(?P<count>[\d,_]+) (?P<more>more )?tokens", _tokens),
-    (rf"(?:use |run (?:with |on )?|set |with |have |go to |switch to |take )?(?P<count>{_NUMBER}) (?P<more>more )?(?:workers?|slots?|trials at (?:a|the same) time|in parallel)", _workers),
+    (
+        rf"(?:use |run (?:with |on )?|set |with |have |go to |switch to |take )?(?P<count>{_NUMBER}) (?P<more>more )?(?:workers?|slots?|trials at (?:a|the same) time|in parallel)",
+        _workers,
+    ),
     (rf"(?:set )?workers?(?: to|:| =)? (?P<count>{_NUMBER})", _workers),
     (rf"(?:pause|hold(?: on)?|wait|take a break){_IT}", _bare("pause")),
     (rf"(?:resume|go on|continue|carry on|proceed|unpause|keep going|start){_IT}", _bare("resume")),
     (rf"(?:stop|end|finish|abort|terminate|halt|enough|that's enough){_IT}", _bare("stop")),
-    (rf"(?:verify|re-?test|confirm|double-?check|replicate|check)(?: the result of)? {_WHICH}(?: again| on fresh (?:seeds|replicates))?", _again("verify")),
+    (
+        rf"(?:verify|re-?test|confirm|double-?check|replicate|check)(?: the result of)? {_WHICH}(?: again| on fresh (?:seeds|replicates))?",
+        _again("verify"),
+    ),
     (rf"(?:ablate|do an ablation (?:of|for|on)|ablation (?:of|for|on)) {_WHICH}", _again("ablate")),
     (rf"what does {_WHICH} owe (?:its|the) \w+(?: to)?\??", _again("ablate")),
-    (rf"(?:which|what) (?:changes?|parts?|components?) (?:of|in) {_WHICH} (?:matters?|helps?|helped|counts?|made the difference)(?: most)?\??", _again("ablate")),
+    (
+        rf"(?:which|what) (?:changes?|parts?|components?) (?:of|in) {_WHICH} (?:matters?|helps?|helped|counts?|made the difference)(?: most)?\??",
+        _again("ablate"),
+    ),
     (rf"where does the (?:gain|score) of {_WHICH} come from\??", _again("ablate")),
-    (rf"{_ASK}(?: before| about| for)?(?: any| all)?(?: experiments?| trials?| stages?| anything| everything)?"
-     rf"(?: (?:that|which))?(?: (?:may|might|can|could|would))?(?: takes?| costs?| runs?)? {_ABOVE}", _threshold),
-    (rf"{_ASK} (?:before|about) (?P<every>every(?:thing| experiment| one)|each(?: experiment| one)?|all(?: experiments)?|any(?:thing)?)", _threshold),
-    (r"(?:stop|quit) asking(?: me)?(?: for approval)?|(?:don't|do not|never) ask(?: me)?(?: any ?more| again)?|ask (?:me )?(?:nothing|never)"
-     r"|approve everything from now on|no approvals?(?: needed)?", _threshold),
+    (
+        rf"{_ASK}(?: before| about| for)?(?: any| all)?(?: experiments?| trials?| stages?| anything| everything)?"
+        rf"(?: (?:that|which))?(?: (?:may|might|can|could|would))?(?: takes?| costs?| runs?)? {_ABOVE}",
+        _threshold,
+    ),
+    (
+        rf"{_ASK} (?:before|about) (?P<every>every(?:thing| experiment| one)|each(?: experiment| one)?|all(?: experiments)?|any(?:thing)?)",
+        _threshold,
+    ),
+    (
+        r"(?:stop|quit) asking(?: me)?(?: for approval)?|(?:don't|do not|never) ask(?: me)?(?: any ?more| again)?|ask (?:me )?(?:nothing|never)"
+        r"|approve everything from now on|no approvals?(?: needed)?",
+        _threshold,
+    ),
     (rf"(?:approve|accept)(?: experiments?)?(?: {_MANY})?", _judged("approve")),
-    (rf"(?:reject|refuse|deny|decline|veto)(?: experiments?)?(?: {_MANY})?(?:(?:,|:)? (?:because|since|as)(?: of)? (?P<reason>.+)|[:,] ?(?P<why>.+))?",
-     _rejected),
+    (
+        rf"(?:reject|refuse|deny|decline|veto)(?: experiments?)?(?: {_MANY})?(?:(?:,|:)? (?:because|since|as)(?: of)? (?P<reason>.+)|[:,] ?(?P<why>.+))?",
+        _rejected,
+    ),
     (rf"(?:pin|build on|continue from|go on from|start from) {_WHICH}(?: as (?:the )?parent)?", _pin),
-    (r"(?:focus(?: more| mainly| only)?|concentrate|prioriti[sz]e|emphasi[sz]e)(?: more)?(?: on)? (?P<topic>.+)", _topic("focus")),
+    (
+        r"(?:focus(?: more| mainly| only)?|concentrate|prioriti[sz]e|emphasi[sz]e)(?: more)?(?: on)? (?P<topic>.+)",
+        _topic("focus"),
+    ),
     (
         r"(?:avoid|no more|stop (?:using|trying|doing|with)|(?:don't|do not|never) (?:use|try|do)(?: any)?(?: more)?|skip|leave out)"
         r" (?P<topic>.+?)(?: any ?more)?",
         _topic("avoid"),
     ),
-    (r"(?:join|switch (?:over )?to|change to|talk (?:to|about))(?: the)?(?: campaign)? (?P<name>[A-Za-z0-9][\w.-]*)", _join),
-    (r"(?:start|begin|launch|run)(?: a)?(?: new)?(?: campaign)?(?: on| for| of| with)? (?P<task>[\w./~-]*[A-Za-z][\w./~-]*)(?P<rest>(?:,| with| for).*)?", _start),
+    (
+        r"(?:join|switch (?:over )?to|change to|talk (?:to|about))(?: the)?(?: campaign)? (?P<name>[A-Za-z0-9][\w.-]*)",
+        _join,
+    ),
+    (
+        r"(?:start|begin|launch|run)(?: a)?(?: new)?(?: campaign)?(?: on| for| of| with)? (?P<task>[\w./~-]*[A-Za-z][\w./~-]*)(?P<rest>(?:,| with| for).*)?",
+        _start,
+    ),
 )
 _NOTE = re.compile(
-    r"^\W*(?:note|remember|remark|hint|fyi|keep in mind|idea)(?: that)?\s*[:,]?\s+(?P<note>\S.*)$", re.IGNORECASE | re.DOTALL
+    r"^\W*(?:note|remember|remark|hint|fyi|keep in mind|idea)(?: that)?\s*[:,]?\s+(?P<note>\S.*)$",
+    re.IGNORECASE | re.DOTALL,
 )
-_EDITED = re.compile(rf"^\W*(?:approve|run|edit)(?: experiment)? #?(?P<number>\d+)\b[^`]*```", re.IGNORECASE | re.DOTALL)
+_EDITED = re.compile(
+    rf"^\W*(?:approve|run|edit)(?: experiment)? #?(?P<number>\d+)\b[^`]*```", re.IGNORECASE | re.DOTALL
+)
 _COMPILED = tuple((re.compile(pattern, re.IGNORECASE), read) for pattern, read in _PATTERNS)
 
 
@@ -235,12 +294,28 @@ def read(text: str) -> Reading:
 
 
 _HINTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    (r"\bexperiments?\b", "something about experiments", ("10 more experiments", "compare 3 and 5", "pin experiment 3")),
+    (
+        r"\bexperiments?\b",
+        "something about experiments",
+        ("10 more experiments", "compare 3 and 5", "pin experiment 3"),
+    ),
     (r"\bworkers?|parallel|slots?\b", "something about workers", ("use 4 workers",)),
     (r"\b(?:stop|pause|halt|end|quit)\b", "something about stopping", ("pause", "stop")),
-    (r"\b(?:budget|cost|dollars?|tokens?|time)\b", "something about the budget", ("budget 50", "10 more minutes", "$2 more")),
-    (r"\b(?:why|what|how|which|who|when|is|are|does|did)\b", "a question", ("why is the best the best?", "what failed most?", "how far?")),
-    (r"\b(?:approve|reject|ok|yes|no)\b", "something about an approval", ("approve 17", "reject 17 because it is too dear")),
+    (
+        r"\b(?:budget|cost|dollars?|tokens?|time)\b",
+        "something about the budget",
+        ("budget 50", "10 more minutes", "$2 more"),
+    ),
+    (
+        r"\b(?:why|what|how|which|who|when|is|are|does|did)\b",
+        "a question",
+        ("why is the best the best?", "what failed most?", "how far?"),
+    ),
+    (
+        r"\b(?:approve|reject|ok|yes|no)\b",
+        "something about an approval",
+        ("approve 17", "reject 17 because it is too dear"),
+    ),
 )
 
 

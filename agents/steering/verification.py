@@ -66,9 +66,7 @@ async def verify(workspace: Workspace, runner: Runner, experiment: Experiment) -
     }
     ran = dict.fromkeys((experiment.id, *(other.id for other in beside.values() if other)))
     seeds = [VERIFIED + APART * done + place for place in range(fresh_replicates(workspace, *ran))]
-    await asyncio.gather(
-        *(runner.trial(key, campaign.stage, seed, fresh=True) for key in ran for seed in seeds)
-    )
+    await asyncio.gather(*(runner.trial(key, campaign.stage, seed, fresh=True) for key in ran for seed in seeds))
     scores = {key: {s: v for s, v in workspace.scores(key).items() if s in seeds} for key in ran}
     mine = scores[experiment.id]
     if not mine:

@@ -63,8 +63,13 @@ async def attempt(sandbox: Any, folder: Path, request: dict[str, Any], port: int
     from evolver.sandbox import PYTHON, Job, Limits
 
     before, output = mounts(), folder / "out"
-    told = {"HIDDEN_FILE": str(folder / "secret"), "HOST_PORT": str(port), "HOST_NAME": f"evolver-test-{os.getpid()}",
-            "HOST_HOME": str(Path.home()), "BACKEND": sandbox.name}
+    told = {
+        "HIDDEN_FILE": str(folder / "secret"),
+        "HOST_PORT": str(port),
+        "HOST_NAME": f"evolver-test-{os.getpid()}",
+        "HOST_HOME": str(Path.home()),
+        "BACKEND": sandbox.name,
+    }
     handle = await sandbox.start(
         Job(
             id="attack",

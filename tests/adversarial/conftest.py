@@ -22,8 +22,15 @@ from tests.engine import ensure_engine
 SERVER = Path(__file__).with_name("attempt.py")
 ROOT = Path(__file__).resolve().parents[2]
 NOBODY = 65534
-LIMITS = {"wall_seconds": 10.0, "memory": 128 << 20, "processes": 16, "scratch": 8 << 20,
-          "output": 4 << 20, "output_files": 16, "log": 8 << 10}
+LIMITS = {
+    "wall_seconds": 10.0,
+    "memory": 128 << 20,
+    "processes": 16,
+    "scratch": 8 << 20,
+    "output": 4 << 20,
+    "output_files": 16,
+    "log": 8 << 10,
+}
 BACKENDS = ["docker", "bubblewrap-root", "bubblewrap-user"] if is_privileged() else ["docker", "bubblewrap-user"]
 TRESPASS = re.compile("WROTE|LEAK|REACHED|DID|FORGED")
 """What the programs print when they get somewhere."""
@@ -97,9 +104,16 @@ def fight(attempt: Attempt, record_property: Callable[[str, object], None]) -> C
     gives the program `attempt` and `call`, which print a word of TRESPASS if something works that must not.
     """
 
-    def run(code: str, *, endings: tuple[Ending, ...] = (Ending.EXITED,), exit_code: int | None = None, says: str = "",
-            limits: dict[str, float] | None = None, files: tuple[str, ...] | None = None,
-            tools: bool = False) -> dict[str, Any]:
+    def run(
+        code: str,
+        *,
+        endings: tuple[Ending, ...] = (Ending.EXITED,),
+        exit_code: int | None = None,
+        says: str = "",
+        limits: dict[str, float] | None = None,
+        files: tuple[str, ...] | None = None,
+        tools: bool = False,
+    ) -> dict[str, Any]:
         allowed = {**LIMITS, **(limits or {})}
         found = attempt(TOOLS * tools + code, allowed)
         record_property("became", found["ending"].replace("_", " "))

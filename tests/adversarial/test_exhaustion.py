@@ -19,42 +19,72 @@ def case(name: str, code: str, **expected: Any) -> Any:
 
 
 PROGRAMS = [
-    case("fork bomb", """
+    case(
+        "fork bomb",
+        """
 import os, time
 while True:
     try: os.fork()
     except OSError: print("no more"); time.sleep(0.2); os._exit(5)
-""", exit_code=5, says="no more"),
-    case("threads", """
+""",
+        exit_code=5,
+        says="no more",
+    ),
+    case(
+        "threads",
+        """
 import threading, time
 while True: threading.Thread(target=time.sleep, args=(9,), daemon=True).start()
-""", exit_code=1, says="can't start new thread"),
-    case("memory", """
+""",
+        exit_code=1,
+        says="can't start new thread",
+    ),
+    case(
+        "memory",
+        """
 hoard = []
 while True: hoard.append(bytearray(4 << 20))
-""", endings=(MEMORY,), says="128 MiB"),
-    case("memory in many processes", """
+""",
+        endings=(MEMORY,),
+        says="128 MiB",
+    ),
+    case(
+        "memory in many processes",
+        """
 import os, time
 for _ in range(6):
     if os.fork() == 0:
         x = bytearray(40 << 20); time.sleep(20)
 time.sleep(20)
-""", endings=(MEMORY,)),
-    case("memory in a child, quietly", """
+""",
+        endings=(MEMORY,),
+    ),
+    case(
+        "memory in a child, quietly",
+        """
 import os
 if os.fork() == 0:
     x = []
     while True: x.append(bytearray(4 << 20))
 os.wait()
-""", endings=(MEMORY,)),
-    case("memory of no process", """
+""",
+        endings=(MEMORY,),
+    ),
+    case(
+        "memory of no process",
+        """
 import os
 try:
     kept = [os.memfd_create("x") for _ in range(60)]
     for fd in kept: os.write(fd, bytes(4 << 20))
 except OSError as error: print("denied", error)
-""", endings=(EXITED, MEMORY), says="denied|needed more"),
-    case("shared segments", """
+""",
+        endings=(EXITED, MEMORY),
+        says="denied|needed more",
+    ),
+    case(
+        "shared segments",
+        """
 import ctypes
 libc = ctypes.CDLL(None)
 libc.shmat.restype = ctypes.c_void_p
@@ -62,8 +92,13 @@ for _ in range(60):
     segment = libc.shmget(0, 4 << 20, 0o1600)
     if segment < 0: print("denied"); break
     at = libc.shmat(segment, None, 0); ctypes.memset(at, 1, 4 << 20); libc.shmdt(ctypes.c_void_p(at))
-""", endings=(EXITED, MEMORY), says="denied|needed more"),
-    case("shared memory that is let go of", """
+""",
+        endings=(EXITED, MEMORY),
+        says="denied|needed more",
+    ),
+    case(
+        "shared memory that is let go of",
+        """
 import mmap, time
 try:
     kept = mmap.mmap(-1, 256 << 20)
@@ -72,8 +107,13 @@ try:
         kept.madvise(mmap.MADV_DONTNEED, at, 1 << 20)
     time.sleep(0.5)
 except OSError as error: print("denied", error)
-""", endings=(EXITED, MEMORY), says="denied|needed more"),
-    case("shared memory of which a page is kept", """
+""",
+        endings=(EXITED, MEMORY),
+        says="denied|needed more",
+    ),
+    case(
+        "shared memory of which a page is kept",
+        """
 import ctypes, mmap, time
 libc = ctypes.CDLL(None)
 libc.mmap.restype = ctypes.c_void_p
@@ -84,8 +124,13 @@ for _ in range(32):
     ctypes.memset(at, 1, size)
     libc.munmap(ctypes.c_void_p(at + 4096), ctypes.c_size_t(size - 4096))
 else: time.sleep(0.5)
-""", endings=(EXITED, MEMORY), says="denied|needed more"),
-    case("shared memory by /dev/zero", """
+""",
+        endings=(EXITED, MEMORY),
+        says="denied|needed more",
+    ),
+    case(
+        "shared memory by /dev/zero",
+        """
 import mmap, time
 try:
     with open("/dev/zero", "r+b", 0) as file:
@@ -96,35 +141,58 @@ try:
         kept.madvise(mmap.MADV_DONTNEED, at, 1 << 20)
     time.sleep(0.5)
 except OSError as error: print("denied", error)
-""", endings=(EXITED, MEMORY), says="denied|needed more"),
-    case("fill /tmp", """
+""",
+        endings=(EXITED, MEMORY),
+        says="denied|needed more",
+    ),
+    case(
+        "fill /tmp",
+        """
 n = 0
 try:
     for i in range(99):
         with open(f'/tmp/{i}', 'wb', 0) as f: n += f.write(bytes(1 << 20))
 except OSError as error: print('full', n >> 20, error.errno)
-""", exit_code=0, says="full [78] 28"),
-    case("fill /dev/shm", """
+""",
+        exit_code=0,
+        says="full [78] 28",
+    ),
+    case(
+        "fill /dev/shm",
+        """
 n = 0
 try:
     for i in range(99):
         with open(f'/dev/shm/{i}', 'wb', 0) as f: n += f.write(bytes(1 << 20))
 except OSError as error: print('full', n >> 20, error.errno)
-""", exit_code=0, says="full [78] 28"),
-    case("log of a gigabyte", r"""
+""",
+        exit_code=0,
+        says="full [78] 28",
+    ),
+    case(
+        "log of a gigabyte",
+        r"""
 import os
 line = b'x' * 1023 + b'\n'
 for _ in range(1 << 14): os.write(1, line * 64)
 print('end')
-""", exit_code=0, says=r"x\nend\n\Z", limits={"wall_seconds": 30.0}),
-    case("descriptors", """
+""",
+        exit_code=0,
+        says=r"x\nend\n\Z",
+        limits={"wall_seconds": 30.0},
+    ),
+    case(
+        "descriptors",
+        """
 import os
 try:
     while True: os.dup(0)
 except OSError as error: print(os.dup2(0, 9), error)
-""", exit_code=0, says="Too many open"),
-    case("quiet loop", "while True: pass",
-         endings=(TIMEOUT,), says="longer than 0.5 s", limits={"wall_seconds": 0.5}),
+""",
+        exit_code=0,
+        says="Too many open",
+    ),
+    case("quiet loop", "while True: pass", endings=(TIMEOUT,), says="longer than 0.5 s", limits={"wall_seconds": 0.5}),
 ]
 
 

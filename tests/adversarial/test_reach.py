@@ -13,15 +13,23 @@ def case(name: str, code: str, **expected: Any) -> Any:
 
 
 PROGRAMS = [
-    case("write everywhere", """
+    case(
+        "write everywhere",
+        """
 places = ["/x", "/usr/x", "/etc/passwd", "/etc/x", "/bin/x", "/run/launcher.pyc", "/dev/x", "/dev/null/x",
           "/proc/sys/kernel/core_pattern", "/proc/sys/kernel/hostname", "/proc/sysrq-trigger", "/proc/1/oom_score_adj",
           os.environ["HOST_HOME"] + "/evil", "/home/evil", "/var/tmp/evil",
           sys.prefix + "/evil", os.__file__, os.environ["HIDDEN_FILE"], "/sys/fs/cgroup/evil", "/proc/1/mem"]
 for place in places: attempt("WROTE " + place, lambda: open(place, "r+" if os.path.exists(place) else "w"))
 for place in ("/tmp/evil", "/dev/shm/evil", "/out/fine"): open(place, "w").write("x")
-""", tools=True, exit_code=0, files=("fine",)),
-    case("read the host", """
+""",
+        tools=True,
+        exit_code=0,
+        files=("fine",),
+    ),
+    case(
+        "read the host",
+        """
 import glob
 for place in (os.environ["HIDDEN_FILE"], "/etc/shadow", "/etc/machine-id", os.environ["HOST_HOME"] + "/.bashrc",
               os.environ["HOST_HOME"] + "/.ssh",
@@ -32,12 +40,21 @@ for place in (os.environ["HIDDEN_FILE"], "/etc/shadow", "/etc/machine-id", os.en
 for top, folders, names in os.walk("/"):
     folders[:] = [f for f in folders if os.path.join(top, f) not in ("/proc", "/usr")]
     if "secret" in names or "tasks" in folders and "benchmarks" in folders: print("LEAK", top)
-""", tools=True, exit_code=0),
-    case("import evolver", """
+""",
+        tools=True,
+        exit_code=0,
+    ),
+    case(
+        "import evolver",
+        """
 attempt('LEAK', lambda: __import__('evolver.contracts'))
 attempt('LEAK', lambda: __import__('evolver.sandbox.job'))
-""", tools=True),
-    case("environment of others", """
+""",
+        tools=True,
+    ),
+    case(
+        "environment of others",
+        """
 for pid in filter(str.isdigit, os.listdir("/proc")):
     for name in ("environ", "cmdline"):
         try: data = open(f"/proc/{pid}/{name}", "rb").read()
@@ -45,8 +62,14 @@ for pid in filter(str.isdigit, os.listdir("/proc")):
         if b"EVOLVER_" + b"CANARY=" in data or b"attempt" + b".py" in data: print("LEAK", pid, name)
 if any("CANARY" in name for name in os.environ) or len(os.listdir("/proc/self/fd")) > 4: print("LEAK", os.environ)
 print(sorted(filter(str.isdigit, os.listdir("/proc"))))
-""", tools=True, exit_code=0, says=r"\['1', '\d+'\]"),
-    case("network", """
+""",
+        tools=True,
+        exit_code=0,
+        says=r"\['1', '\d+'\]",
+    ),
+    case(
+        "network",
+        """
 def reach(family, address, kind=socket.SOCK_STREAM):
     with socket.socket(family, kind) as s:
         s.settimeout(1); s.connect(address); s.send(b"x")
@@ -60,8 +83,13 @@ attempt("REACHED", lambda: reach(socket.AF_UNIX, chr(0) + os.environ["HOST_NAME"
 attempt("REACHED", lambda: socket.getaddrinfo("example.com", 80))
 for family in (40, 16, 17, 38, 44, 31): attempt("REACHED family", lambda: socket.socket(family, socket.SOCK_RAW))
 attempt("REACHED", lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1))
-""", tools=True, exit_code=0),
-    case("system calls", """
+""",
+        tools=True,
+        exit_code=0,
+    ),
+    case(
+        "system calls",
+        """
 import platform
 x86 = platform.machine() == "x86_64"
 nothing = [ctypes.c_long(0)] * 5
@@ -76,8 +104,13 @@ for flag in (0x10000000, 0x20000, 0x40000000, 0x20000000, 0x8000000, 0x4000000, 
     call("unshare", 272 if x86 else 97, ctypes.c_long(flag))
     call("clone", 56 if x86 else 220, ctypes.c_long(flag | 17), *nothing[1:])
 call("clone3", 435, ctypes.create_string_buffer(88), ctypes.c_long(88))
-""", tools=True, exit_code=0),
-    case("become root", """
+""",
+        tools=True,
+        exit_code=0,
+    ),
+    case(
+        "become root",
+        """
 attempt("DID", lambda: os.setuid(0))
 attempt("DID", lambda: os.setresuid(0, 0, 0))
 attempt("DID", lambda: os.setgroups([0]))
@@ -86,7 +119,10 @@ for binary in ("su", "mount", "passwd", "newgrp", "sudo"):
         os.system(f"echo | timeout 2 /usr/bin/{binary} -c id 2>/dev/null | sed s/uid=0/DID/")
 attempt("DID", lambda: __import__("resource").setrlimit(__import__("resource").RLIMIT_NOFILE, (5000, 5000)))
 print(open("/proc/self/status").read())
-""", tools=True, says=r"CapEff:\s0+\nCapBnd:\s0+\nCapAmb:\s0+\nNoNewPrivs:\s1\nSeccomp:\s2"),
+""",
+        tools=True,
+        says=r"CapEff:\s0+\nCapBnd:\s0+\nCapAmb:\s0+\nNoNewPrivs:\s1\nSeccomp:\s2",
+    ),
 ]
 
 

@@ -17,10 +17,18 @@ def test_a_person_approves_rejects_and_edits(quadratic: Path, home: Path, tmp_pa
     editor = tmp_path / "editor"
     editor.write_text("#!/bin/sh\nsed -i 's/^X = .*/X = 0.125/' \"$1\"\n")
     editor.chmod(0o755)
-    environment = {**os.environ, "EVOLVER_HOME": str(home), "TERM": "xterm-256color", "EDITOR": str(editor), "VISUAL": ""}
+    environment = {
+        **os.environ,
+        "EVOLVER_HOME": str(home),
+        "TERM": "xterm-256color",
+        "EDITOR": str(editor),
+        "VISUAL": "",
+    }
     words = ["run", str(quadratic), "-c", "c", "-n", "4", "-w", "1", "--approve-above", "0"]
     terminal = Terminal(words, tmp_path, environment)
-    seen = terminal.until(r"Experiment 1 waits for approval: at most [^\n]+(.|\n)*or leave it for later \(Enter\)\?\s*$")
+    seen = terminal.until(
+        r"Experiment 1 waits for approval: at most [^\n]+(.|\n)*or leave it for later \(Enter\)\?\s*$"
+    )
     assert "+++ experiment 1/program.py" in seen
     terminal.type("a")
     terminal.until(r"Experiment 2 waits for approval(.|\n)*\(Enter\)\?\s*$")

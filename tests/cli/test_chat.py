@@ -55,7 +55,11 @@ def stopped(home: Path) -> Iterator[None]:
     for name in names:
         if is_running(home, name):
             subprocess.run(
-                [EVOLVER, "chat", name], input="stop", text=True, env={**os.environ, "EVOLVER_HOME": str(home)}, check=True,
+                [EVOLVER, "chat", name],
+                input="stop",
+                text=True,
+                env={**os.environ, "EVOLVER_HOME": str(home)},
+                check=True,
                 capture_output=True,
             )
     deadline = time.monotonic() + 30
@@ -112,7 +116,9 @@ def test_a_conversation_at_a_terminal(slow: Path, home: Path, tmp_path: Path, st
     assert is_running(home, "quadratic-1")
     # Somebody else joins, sees what was said, and leaves with Ctrl-D.
     bob = Terminal(["chat", "--as", "bob"], tmp_path, environment)
-    assert re.search(r"2\. ann: avoid east \(withdrawn\)|1\. ann: avoid east \(withdrawn\)", bob.until("ann: avoid east"))
+    assert re.search(
+        r"2\. ann: avoid east \(withdrawn\)|1\. ann: avoid east \(withdrawn\)", bob.until("ann: avoid east")
+    )
     bob.type("stop")
     bob.until("No more proposals")
     bob.child.send("\x04")

@@ -42,7 +42,9 @@ def test_trials_that_share_cpus_are_told_before_and_after(cli: Cli, sleeper: Pat
     assert "it waited too long for CPUs" in cli("show", "sleeper-1", "1").stdout
     told = json.loads(cli("show", "sleeper-1", "1", "--json").stdout)["trials"]
     assert (0.25, 1.0) in [(trial["contention"], trial["waited_seconds"]) for trial in told]
-    assert "waited more than 10% of their time, and 0.25 s, for a CPU" in " ".join(cli("show", "sleeper-1").stdout.split())
+    assert "waited more than 10% of their time, and 0.25 s, for a CPU" in " ".join(
+        cli("show", "sleeper-1").stdout.split()
+    )
 
 
 def test_the_default_gives_each_trial_its_own(cli: Cli, sleeper: Path, home: Path) -> None:

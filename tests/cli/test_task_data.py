@@ -39,7 +39,10 @@ def rows(count: int = 3000) -> list[tuple[str, str, int]]:
     ancestors = ["".join(rng.choices(LETTERS, k=80)) for _ in range(15)]
     targets = [ancestor + "".join(rng.choices(LETTERS, k=6)) for ancestor in ancestors for _ in range(3)]
     grid = [(drug, target) for drug in drugs for target in targets]
-    return [(*pair, int(rng.random() < (0.7 if pair[0].endswith("Br") else 0.1))) for pair in rng.sample(grid, min(count, len(grid)))]
+    return [
+        (*pair, int(rng.random() < (0.7 if pair[0].endswith("Br") else 0.1)))
+        for pair in rng.sample(grid, min(count, len(grid)))
+    ]
 
 
 def write(path: Path, lines: Sequence[Sequence[object]], header: Sequence[str] = HEADER) -> Path:
@@ -54,8 +57,18 @@ def write(path: Path, lines: Sequence[Sequence[object]], header: Sequence[str] =
 def test_a_csv_becomes_a_task_whose_walls_hold(cli: Cli, tmp_path: Path) -> None:
     # Positives first, as files often are.
     lines = sorted(rows(), key=lambda row: -row[2])
-    made = json.loads(cli("task", "data", "drug-target", "--csv", write(tmp_path / "p.csv", lines), "-o",
-                          tmp_path / "my-pairs", "--json").stdout)
+    made = json.loads(
+        cli(
+            "task",
+            "data",
+            "drug-target",
+            "--csv",
+            write(tmp_path / "p.csv", lines),
+            "-o",
+            tmp_path / "my-pairs",
+            "--json",
+        ).stdout
+    )
     assert (made["drugs"], made["targets"], made["drug_families"], made["target_families"]) == (60, 45, 20, 15)
     folder = tmp_path / "my-pairs"
     known = json.loads((folder / "inputs/draw/pairs.json").read_text())
@@ -151,8 +164,21 @@ def test_columns_families_repeats_and_conflicts(cli: Cli, tmp_path: Path) -> Non
     lines = [(f"{drug[:2]}-f", target, drug, label) for drug, target, label in rows()]
     lines += [lines[0], (*lines[1][:3], 1 - lines[1][3])]
     source = write(tmp_path / "p.csv", lines, ("scaffold", "Protein", "SMILES", "Y"))
-    made = json.loads(cli("task", "data", "drug-target", "--csv", source, "-o", tmp_path / "t-1", "--json", "--columns",
-                          "drug=SMILES,target=Protein,label=Y,drug_family=scaffold", "--drop-conflicts").stdout)
+    made = json.loads(
+        cli(
+            "task",
+            "data",
+            "drug-target",
+            "--csv",
+            source,
+            "-o",
+            tmp_path / "t-1",
+            "--json",
+            "--columns",
+            "drug=SMILES,target=Protein,label=Y,drug_family=scaffold",
+            "--drop-conflicts",
+        ).stdout
+    )
     # The lines hold one repeat, and one pair with both labels, which was seen twice.
     assert (made["repeats"], made["conflicts"]) == (2, 1)
     assert made["drug_families"] == len({line[0] for line in lines})
@@ -162,8 +188,11 @@ def test_counting_that_tells_labels_is_warned_of(cli: Cli, tmp_path: Path) -> No
     rng = random.Random(0)
     # Negatives are few for drugs that bind much, as where only positives were measured.
     often = {drug: rng.random() < 0.5 for drug, _, _ in rows()}
-    lines = [(drug, target, int(often[drug] and rng.random() < 0.8))
-             for drug, target, _ in rows() if often[drug] or rng.random() < 0.3]
+    lines = [
+        (drug, target, int(often[drug] and rng.random() < 0.8))
+        for drug, target, _ in rows()
+        if often[drug] or rng.random() < 0.3
+    ]
     source = write(tmp_path / "p.csv", lines)
     said = cli("task", "data", "drug-target", "--csv", source, "-o", tmp_path / "t-1").stdout
     assert "Warning: how often a drug or target occurs" in said
@@ -309,8 +338,16 @@ def test_the_licence_is_asked_about_at_a_terminal(
     sources = table(tmp_path, server)
     words: list[str | Path] = [EVOLVER, "task", "fetch", "drug-target", "--from", sources, "-o", tmp_path / "t-1"]
     os.write(master, f"{typed}\n".encode())
-    done = subprocess.run(words, stdin=slave, capture_output=True, text=True, timeout=60, check=False,
-                          cwd=tmp_path, env={**os.environ, "EVOLVER_HOME": str(home)})
+    done = subprocess.run(
+        words,
+        stdin=slave,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, "EVOLVER_HOME": str(home)},
+    )
     os.close(master)
     os.close(slave)
     assert done.returncode == status, done.stderr
@@ -331,6 +368,8 @@ def test_a_wrong_table_is_put_into_words(cli: Cli, server: Server, tmp_path: Pat
             read_sources(sources)
         assert said in str(error.value)
     assert "no addresses" in cli("task", "fetch", "drug-target", "-o", tmp_path / "t-1", check=2).stderr
-    assert "does not exist" in cli("task", "fetch", "drug-target", "--from", "nowhere.yaml", "-o", tmp_path / "t-1",
-                                   check=2).stderr
+    assert (
+        "does not exist"
+        in cli("task", "fetch", "drug-target", "--from", "nowhere.yaml", "-o", tmp_path / "t-1", check=2).stderr
+    )
     assert server.asked == []

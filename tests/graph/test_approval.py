@@ -48,7 +48,15 @@ async def _say(home: Path, text: str) -> list[str]:
 
 def _context(task: Path, home: Path, **more: object) -> Context:
     return Context.model_validate(
-        {"task": str(task), "campaign": "c", "experiments": 6, "workers": 1, "home": home, "approve_above": LIMIT, **more}
+        {
+            "task": str(task),
+            "campaign": "c",
+            "experiments": 6,
+            "workers": 1,
+            "home": home,
+            "approve_above": LIMIT,
+            **more,
+        }
     )
 
 

@@ -29,7 +29,11 @@ def test_what_langgraph_json_names_is_there(home: Path) -> None:
     from importlib import import_module
 
     named = json.loads((ROOT / "langgraph.json").read_text())
-    for path in [*(graph["path"] for graph in named["graphs"].values()), named["checkpointer"]["path"], named["http"]["app"]]:
+    for path in [
+        *(graph["path"] for graph in named["graphs"].values()),
+        named["checkpointer"]["path"],
+        named["http"]["app"],
+    ]:
         module, _, attribute = path.replace(".served", ":served").partition(":")
         assert hasattr(import_module(module), attribute), path
 

@@ -21,7 +21,10 @@ def sealed(quadratic: Path, tmp_path: Path) -> Path:
     (copy / "task.yaml").write_text((copy / "task.yaml").read_text() + "sealed: [first_coordinate]\n")
     judge = (copy / "judge.py").read_text()
     (copy / "judge.py").write_text(
-        judge.replace('zip(point, target, strict=True))}', 'zip(point, target, strict=True)),\n            "first_coordinate": point[0]}')
+        judge.replace(
+            "zip(point, target, strict=True))}",
+            'zip(point, target, strict=True)),\n            "first_coordinate": point[0]}',
+        )
     )
     return copy
 

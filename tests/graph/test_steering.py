@@ -205,7 +205,10 @@ def test_a_message_reaches_a_campaign_of_another_process_and_go_on_starts_one(
         while _done(home, "c") < 3:
             assert time.monotonic() < deadline
             time.sleep(0.1)
-        assert "is done" in " ".join(send(home, "c", "how far?", "ann")) or "are done" in send(home, "c", "how far?", "a")[0]
+        assert (
+            "is done" in " ".join(send(home, "c", "how far?", "ann"))
+            or "are done" in send(home, "c", "how far?", "a")[0]
+        )
         send(home, "c", "stop", "ann")
         assert process.wait(timeout=60) == 0
     finally:

@@ -14,8 +14,19 @@ from evolver.graph.workspaces import open_archive
 async def programs(task: Path, home: Path, *budgets: int, seed: int = 1, tuner: str = "optuna:tpe") -> list[str | None]:
     """The programs of a campaign, in order, that had its budget raised in steps."""
     for budget in budgets:
-        await arun(Context.model_validate({"task": str(task), "campaign": "c", "experiments": budget, "workers": 1,
-                                           "home": home, "seed": seed, "tuner": tuner}))
+        await arun(
+            Context.model_validate(
+                {
+                    "task": str(task),
+                    "campaign": "c",
+                    "experiments": budget,
+                    "workers": 1,
+                    "home": home,
+                    "seed": seed,
+                    "tuner": tuner,
+                }
+            )
+        )
     with open_archive(home) as archive:
         return [experiment.program for experiment in archive.experiments("c")]
 

@@ -15,7 +15,20 @@ from evolver.contracts import Campaign, Experiment, Lesson, LessonStatus, Note
 from evolver.errors import UsageError
 from evolver.memory import Archive, Hashing, Memory, MemoryInUse
 
-PARTS = ("start", "end", "slope", "warm-up", "length", "noise", "restart", "floor", "momentum", "batch", "order", "seed")
+PARTS = (
+    "start",
+    "end",
+    "slope",
+    "warm-up",
+    "length",
+    "noise",
+    "restart",
+    "floor",
+    "momentum",
+    "batch",
+    "order",
+    "seed",
+)
 NOTES = [
     Note(
         id="n1",

@@ -393,7 +393,10 @@ async def test_a_replay_passes_over_a_question_that_was_interrupted(
 ) -> None:
     campaign()
     campaign("again")
-    before, after = (*PROMPT[:1], Message(role="user", text="Before.")), (*PROMPT[:1], Message(role="user", text="After."))
+    before, after = (
+        (*PROMPT[:1], Message(role="user", text="Before.")),
+        (*PROMPT[:1], Message(role="user", text="After.")),
+    )
     with Endpoint([good("late", delay=5.0), good("yes")]) as endpoint:
         task = asyncio.create_task(caller(endpoint).say("coder", "edit", "c-0-0", before))
         while not endpoint.requests:

@@ -113,9 +113,17 @@ def environment_made_with_the_link_of_uv(home: Path) -> Path:
     return _venv(_uv(home), home / "venv")
 
 
-LAYOUTS = [direct, through_a_link_in_a_bin_of_the_home, environment_made_with_such_a_link,
-           environment_made_with_an_environment, environment_in_a_project, environment_in_the_home_itself,
-           installed_by_uv, environment_made_with_uv, environment_made_with_the_link_of_uv]
+LAYOUTS = [
+    direct,
+    through_a_link_in_a_bin_of_the_home,
+    environment_made_with_such_a_link,
+    environment_made_with_an_environment,
+    environment_in_a_project,
+    environment_in_the_home_itself,
+    installed_by_uv,
+    environment_made_with_uv,
+    environment_made_with_the_link_of_uv,
+]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

@@ -34,5 +34,7 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Path:
     task = tmp_path_factory.mktemp("tasks") / "quadratic"
     shutil.copytree(ROOT / "benchmarks" / "tasks" / "quadratic", task)
     program = task / "baseline" / "program.py"
-    program.write_text("import time\n" + program.read_text().replace("    x = east()", "    time.sleep(0.3)\n    x = east()"))
+    program.write_text(
+        "import time\n" + program.read_text().replace("    x = east()", "    time.sleep(0.3)\n    x = east()")
+    )
     return task

@@ -50,7 +50,9 @@ def task(tmp_path: Path) -> Path:
     task = tmp_path / "compass"
     shutil.copytree(ROOT / "benchmarks" / "tasks" / "quadratic", task)
     program = task / "baseline" / "program.py"
-    program.write_text("import time\n" + program.read_text().replace("    x = east()", "    time.sleep(0.2)\n    x = east()"))
+    program.write_text(
+        "import time\n" + program.read_text().replace("    x = east()", "    time.sleep(0.2)\n    x = east()")
+    )
     spec = task / "task.yaml"
     spec.write_text(spec.read_text().replace("name: quadratic", "name: compass"))
     (task / "notes" / "layout.md").write_text(LAYOUT)
@@ -178,7 +180,9 @@ def test_a_campaign_by_chat_alone(server: Server, task: Path, tmp_path: Path) ->
     # Export.
     out = tmp_path / "taken"
     environment = {**os.environ, "EVOLVER_HOME": str(home)}
-    subprocess.run([BIN / "evolver", "export", "compass-1", "-o", out], check=True, env=environment, capture_output=True)
+    subprocess.run(
+        [BIN / "evolver", "export", "compass-1", "-o", out], check=True, env=environment, capture_output=True
+    )
     kept = [json.loads(line) for line in (out / "directives.jsonl").read_text().splitlines()]
     assert {d["kind"] for d in kept} >= {"focus", "avoid", "budget", "pause", "resume", "approve", "reject"}
     assert (out / "best" / "program" / "program.py").exists()
@@ -202,7 +206,11 @@ def test_a_campaign_by_chat_alone(server: Server, task: Path, tmp_path: Path) ->
         assert any("looks like the last one" in lesson.claim for lesson in archive.lessons(campaign="compass-1"))
         assert archive.trials(archive.experiment_by_number("compass-1", first).id)
     shown = subprocess.run(
-        [BIN / "evolver", "show", "compass-1"], check=True, env={**environment, "COLUMNS": "140"}, capture_output=True, text=True
+        [BIN / "evolver", "show", "compass-1"],
+        check=True,
+        env={**environment, "COLUMNS": "140"},
+        capture_output=True,
+        text=True,
     ).stdout
     assert "focus on the initial layout" in shown
     assert "improved, before" in shown

@@ -210,13 +210,18 @@ async def test_a_second_message_while_a_run_is_in_progress(client: LangGraphClie
     assert max(counts.values()) <= 2, "only what the interrupt cut off was run again"
 
     chat = [
-        await client.runs.create(elsewhere, "chat", input=_human(text), context={"who": "ann"}, multitask_strategy="enqueue")
+        await client.runs.create(
+            elsewhere, "chat", input=_human(text), context={"who": "ann"}, multitask_strategy="enqueue"
+        )
         for text in ("note: the first", "note: the second")
     ]
     for run in chat:
         await client.runs.join(elsewhere, run["run_id"])
     values: Any = (await client.threads.get_state(elsewhere))["values"]
-    assert [m["content"] for m in values["messages"] if m["type"] == "human"][-2:] == ["note: the first", "note: the second"]
+    assert [m["content"] for m in values["messages"] if m["type"] == "human"][-2:] == [
+        "note: the first",
+        "note: the second",
+    ]
     assert values["campaign"] == "busy", "the conversation stays with its campaign"
 
 

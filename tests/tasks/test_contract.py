@@ -106,7 +106,9 @@ def test_mistakes_are_said(tmp_path: Path, old: str, new: str, said: str) -> Non
 
 def test_a_stage_that_is_not_there_cannot_decide(tmp_path: Path) -> None:
     folder(tmp_path)
-    (tmp_path / "task.yaml").write_text(SPEC.replace("{name: proxy,", "{name: smoke,").replace("smoke, seconds: 5}", "full, seconds: 5}", 1))
+    (tmp_path / "task.yaml").write_text(
+        SPEC.replace("{name: proxy,", "{name: smoke,").replace("smoke, seconds: 5}", "full, seconds: 5}", 1)
+    )
     with pytest.raises(TaskError, match=r"stages: a name occurs twice|decides: there is no stage proxy"):
         load_task(tmp_path)
 

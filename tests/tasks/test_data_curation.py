@@ -169,9 +169,7 @@ def test_questions_have_one_right_answer_of_four(parts: Callable[[str], Any]) ->
 
 
 @pytest.mark.parametrize("content", ['{"documents": []}', "[1]", "[]", '[""]', "[NaN]", "[[]]", '["x"'])
-def test_what_is_no_list_of_documents_gets_no_score(
-    content: str, parts: Callable[[str], Any], tmp_path: Path
-) -> None:
+def test_what_is_no_list_of_documents_gets_no_score(content: str, parts: Callable[[str], Any], tmp_path: Path) -> None:
     judge = parts("judge")
     (tmp_path / "kept_pool.json").write_text(content)
     with pytest.raises(judge.Invalid):

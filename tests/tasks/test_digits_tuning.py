@@ -54,7 +54,9 @@ def sure_of(digits: np.ndarray, share: float) -> np.ndarray:
     return rows
 
 
-def test_the_judge_measures_likelihood_accuracy_and_calibration(judge: Callable[[np.ndarray], dict[str, float]]) -> None:
+def test_the_judge_measures_likelihood_accuracy_and_calibration(
+    judge: Callable[[np.ndarray], dict[str, float]],
+) -> None:
     assert judge(np.full((HIDDEN, 10), 0.1))["nll"] == pytest.approx(np.log(10.0))
     right = judge(sure_of(LABELS, 0.9))
     assert right == pytest.approx({"nll": -np.log(0.9), "accuracy": 1.0, "calibration_error": 0.1})
@@ -82,9 +84,7 @@ async def test_the_baseline_scores_what_the_readme_says_on_any_seed(sandbox: San
     assert (await trial_of(sandbox, tmp_path, TEXT, 0)).metrics == first.metrics
 
 
-def test_the_seed_splits_the_labelled_images(
-    load_file: Callable[[Path], ModuleType], tmp_path: Path
-) -> None:
+def test_the_seed_splits_the_labelled_images(load_file: Callable[[Path], ModuleType], tmp_path: Path) -> None:
     module, given = load_file(TASK.root / "harness.py"), []
 
     class Recorder:
@@ -178,7 +178,9 @@ def test_every_technique_of_the_notes_finds_a_place(fences: Callable[[Path], str
     from evolver.agents.offline import Library, Operators
     from evolver.contracts import Note
 
-    notes = [Note(id=p.stem, source=p.name, title=p.stem, text=p.read_text()) for p in (TASK.root / "notes").glob("*.md")]
+    notes = [
+        Note(id=p.stem, source=p.name, title=p.stem, text=p.read_text()) for p in (TASK.root / "notes").glob("*.md")
+    ]
     operators = Operators(Library.from_notes(notes), TASK.spec.program.entry, TASK.baseline())
     placed = {str(recipe["technique"]) for recipe in operators.techniques_for(TASK.baseline())}
     assert placed == set(operators.library.techniques)

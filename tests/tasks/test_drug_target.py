@@ -98,8 +98,18 @@ def test_judge_and_harness_test_on_the_same_pairs(load_file: LoadFile) -> None:
 def test_new_drugs_meet_only_targets_that_the_split_trained_on(load_file: LoadFile, tmp_path: Path) -> None:
     harness, out = load_file(ROOT / "harness.py"), tmp_path / "out"
     out.mkdir()
-    harness.run(harness.Trial(program=tmp_path, public=tmp_path, out=out, artifacts=tmp_path, stage="proxy", seed=11,
-                              inputs=ROOT / "inputs" / "draw", phase="draw"))
+    harness.run(
+        harness.Trial(
+            program=tmp_path,
+            public=tmp_path,
+            out=out,
+            artifacts=tmp_path,
+            stage="proxy",
+            seed=11,
+            inputs=ROOT / "inputs" / "draw",
+            phase="draw",
+        )
+    )
     for split in range(3):
         training = json.loads((out / f"split-{split}.json").read_text())["training"]
         for d, t in np.array(ASKED["pairs"])[asked_rows(harness, ASKED, split, 11)].tolist():
@@ -112,8 +122,16 @@ def test_a_split_trains_on_kept_families_and_validates_on_the_others(load_file: 
     harness = load_file(ROOT / "harness.py")
     out = tmp_path / "out"
     out.mkdir()
-    trial = harness.Trial(program=tmp_path, public=tmp_path, out=out, artifacts=tmp_path, stage="proxy", seed=5,
-                          inputs=ROOT / "inputs" / "draw", phase="draw")
+    trial = harness.Trial(
+        program=tmp_path,
+        public=tmp_path,
+        out=out,
+        artifacts=tmp_path,
+        stage="proxy",
+        seed=5,
+        inputs=ROOT / "inputs" / "draw",
+        phase="draw",
+    )
     harness.run(trial)
     family = dict(zip(KNOWN["drugs"], KNOWN["drug_families"], strict=True))
     sets = []
@@ -142,7 +160,9 @@ def judge(load_file: LoadFile, tmp_path: Path) -> Judge:
         arrays: dict[str, Any] = {"thresholds": np.full(3, 0.5)}
         for split in range(3):
             rows = asked_rows(module, JUDGED, split, seed)
-            arrays[f"split-{split}"] = np.array([float(score(JUDGED["labels"][row], row)) if score else 0.0 for row in rows])
+            arrays[f"split-{split}"] = np.array(
+                [float(score(JUDGED["labels"][row], row)) if score else 0.0 for row in rows]
+            )
         arrays |= instead
         np.savez(tmp_path / "scores.npz", **{name: value for name, value in arrays.items() if value is not None})
         metrics: dict[str, float] = module.judge(tmp_path, ROOT / "private", "proxy", seed)
@@ -165,8 +185,10 @@ def test_perfect_constant_and_reversed_scores(judge: Judge) -> None:
 def test_locked_families_decide_nothing_and_others_are_not_in_the_sealed_figure(judge: Judge) -> None:
     def is_locked(row: int) -> bool:
         drug, target = JUDGED["pairs"][row]
-        return (JUDGED["drug_families"][drug] in JUDGED["locked_drug_families"]
-                or JUDGED["target_families"][target] in JUDGED["locked_target_families"])
+        return (
+            JUDGED["drug_families"][drug] in JUDGED["locked_drug_families"]
+            or JUDGED["target_families"][target] in JUDGED["locked_target_families"]
+        )
 
     only_others = judge(lambda label, row: -label if is_locked(row) else label)
     assert (only_others["cold_auroc"], only_others["locked_auroc"]) == (1.0, 0.0)
@@ -234,7 +256,10 @@ async def test_what_is_no_answer_is_no_score(try_program: Try) -> None:
     text = TASK.references()["logistic_regression"].files["program.py"]
     for change, said in (
         ("def fit(drugs, targets, pairs, labels, setting):\n    return {'weights': 'none'}\n", "dict of numpy arrays"),
-        ("def predict(state, drugs, targets, pairs, setting):\n    return np.full(len(pairs), np.nan)\n", "finite numbers"),
+        (
+            "def predict(state, drugs, targets, pairs, setting):\n    return np.full(len(pairs), np.nan)\n",
+            "finite numbers",
+        ),
         ("def predict(state, drugs, targets, pairs, setting):\n    return np.zeros(3)\n", "shape"),
     ):
         trial = await try_program(Program(files={"program.py": text + "\n\n" + change}), "smoke")
@@ -267,11 +292,16 @@ async def test_the_full_stage_trains_in_two_processes(try_program: Try, load_fil
     folder = tmp_path / "tiny"
     make_folder([Pair(**dict(zip(columns, row, strict=True))) for row in rows], ROOT, folder)
     spec = (folder / "task.yaml").read_text()
-    for old, new in (("processes: 1, gpus: 1", "processes: 2, gpus: 0"), (r"cpus: 8, memory: 32GiB", "cpus: 1, memory: 4GiB")):
+    for old, new in (
+        ("processes: 1, gpus: 1", "processes: 2, gpus: 0"),
+        (r"cpus: 8, memory: 32GiB", "cpus: 1, memory: 4GiB"),
+    ):
         spec, count = re.subn(old, new, spec)
         assert count == 1
     (folder / "task.yaml").write_text(spec)
-    harness = (folder / "harness.py").read_text().replace('"full": 3}', '"full": 1}').replace('"full": 6}', '"full": 2}')
+    harness = (
+        (folder / "harness.py").read_text().replace('"full": 3}', '"full": 1}').replace('"full": 6}', '"full": 2}')
+    )
     (folder / "harness.py").write_text(harness)
     judge = (folder / "judge.py").read_text().replace('"full": 3}', '"full": 1}')
     (folder / "judge.py").write_text(judge)
@@ -301,8 +331,14 @@ def test_techniques_keep_shapes(load_file: LoadFile, tmp_path: Path, fences: Cal
     logits = baseline.Network()(drug_x, torch.from_numpy(counts))
     labels = torch.tensor([1.0, 0.0] * 4)
     assert logits.shape == (8,) and counts.sum() > 0
-    for same, given in (("damp_counts", counts), ("unit_length", counts), ("mask_pieces", drug_x), ("sharpen", logits),
-                        ("mask_words", torch.from_numpy(counts)), ("forget_targets", torch.from_numpy(counts))):
+    for same, given in (
+        ("damp_counts", counts),
+        ("unit_length", counts),
+        ("mask_pieces", drug_x),
+        ("sharpen", logits),
+        ("mask_words", torch.from_numpy(counts)),
+        ("forget_targets", torch.from_numpy(counts)),
+    ):
         result = getattr(notes, same)(given)
         assert result.shape == given.shape and result.dtype == given.dtype
     for loss in ("ranking_loss", "smoothed_loss"):

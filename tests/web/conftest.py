@@ -39,5 +39,3 @@ def browser(chromium: Browser) -> Browser:
     chromium.get("about:blank")
     chromium.complaints()
     return chromium
-
-

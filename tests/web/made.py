@@ -69,7 +69,15 @@ def make_campaign(home: Path, name: str = "long", experiments: int = 2000, *, ho
                     Directive(id=directive, campaign=name, kind="focus", text="focus on the initial layout", who="Ada")
                 )
             champion, best = _experiment(archive, name, number, champion, best, pool, rng, hostile)
-        archive.add_event(name, "retested", champion, mean=best * 1.01, baseline=1.002, delta=1.002 - best * 1.01, interval=[0.9 * (1 - best), 1.1 * (1 - best)])
+        archive.add_event(
+            name,
+            "retested",
+            champion,
+            mean=best * 1.01,
+            baseline=1.002,
+            delta=1.002 - best * 1.01,
+            interval=[0.9 * (1 - best), 1.1 * (1 - best)],
+        )
         archive.update_campaign(name, status=CampaignStatus.FINISHED, noise=0.01, noise_replicates=5, seconds=8123.0)
 
 
@@ -173,7 +181,9 @@ def _experiment(
     score = None if failed else best * (1 + worse)
     better = score is not None and score < 0.999 * best
     archive.record_trial(
-        _trial(key, made.id, score, f"Traceback (most recent call last):\n  {HOSTILE}\nZeroDivisionError" if failed else ""),
+        _trial(
+            key, made.id, score, f"Traceback (most recent call last):\n  {HOSTILE}\nZeroDivisionError" if failed else ""
+        ),
         "1",
     )
     kind = VerdictKind.UNUSABLE if failed else VerdictKind.IMPROVED if better else VerdictKind.NOT_IMPROVED

@@ -74,7 +74,15 @@ def test_tokens() -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "own"), [("127.0.0.1", True), ("127.8.8.8", True), ("::1", True), ("::ffff:127.0.0.1", True), ("10.0.0.1", False), ("testclient", False)]
+    ("address", "own"),
+    [
+        ("127.0.0.1", True),
+        ("127.8.8.8", True),
+        ("::1", True),
+        ("::ffff:127.0.0.1", True),
+        ("10.0.0.1", False),
+        ("testclient", False),
+    ],
 )
 def test_clients_of_this_machine(address: str, own: bool) -> None:
     assert is_loopback(address) is own
@@ -95,7 +103,12 @@ def test_a_client_of_another_machine_needs_a_token_whatever_it_calls_the_server(
 def test_the_files_of_the_page_are_no_secret_and_all_else_is() -> None:
     client = TestClient(create_app(Access(token=TOKEN)), base_url="http://127.0.0.1", client=("127.0.0.1", 5))
     assert client.get("/evolver/-/evolver.css").status_code == 200
-    for path in ("/evolver", "/evolver/-", "/evolver/-/../api/campaigns", "/evolver/%2d/evolver.css/../../../api/campaigns"):
+    for path in (
+        "/evolver",
+        "/evolver/-",
+        "/evolver/-/../api/campaigns",
+        "/evolver/%2d/evolver.css/../../../api/campaigns",
+    ):
         assert client.get(path, follow_redirects=False).status_code == 401, path
     assert client.post("/evolver/-/evolver.css").status_code == 401
 

@@ -51,7 +51,9 @@ def test_a_campaign_from_the_form_to_the_stop(browser: Browser, served: Server, 
     box.send_keys("avoid north")
     box.send_keys(Keys.CONTROL, Keys.ENTER)
     until(lambda: "Nothing about “north”" in words(browser, "#talk"), "an answer")
-    until(lambda: re.search(r"Changed \d+ experiment", words(browser, "[data-live=directives]")), "an effect on proposals")
+    until(
+        lambda: re.search(r"Changed \d+ experiment", words(browser, "[data-live=directives]")), "an effect on proposals"
+    )
     box.send_keys("how is it going?")
     one(browser, "#message button").click()
     until(lambda: re.search(r"\d+ of 60", words(browser, "#talk")), "an answer about progress")
@@ -72,7 +74,9 @@ def test_a_campaign_from_the_form_to_the_stop(browser: Browser, served: Server, 
     until(lambda: "No more proposals" in words(browser, "#order-said"), "it says what happens")
     until(lambda: "finished" in words(browser, "h1"), "it ends")
     assert "stopped by Ada" in words(browser, "[data-live=headline]")
-    until(lambda: "run again" in words(browser, ".tiles") or "fresh replicates" in words(browser, ".tiles"), "a re-test")
+    until(
+        lambda: "run again" in words(browser, ".tiles") or "fresh replicates" in words(browser, ".tiles"), "a re-test"
+    )
     assert script(browser, "return window.sameDocument") is True
 
     # Read the diff of the champion, and go back by the keyboard.
@@ -152,7 +156,10 @@ def test_what_candidates_write_runs_nowhere(browser: Browser, served: Server) ->
         browser.get(f"{served.url}/evolver/hostile{path}")
         if "/" not in path:
             until(lambda: _points(browser) > 50, "the chart is drawn")
-            script(browser, "Plotly.Fx.hover('curve', [{curveNumber: 1, pointNumber: 0}, {curveNumber: 2, pointNumber: 1}])")
+            script(
+                browser,
+                "Plotly.Fx.hover('curve', [{curveNumber: 1, pointNumber: 0}, {curveNumber: 2, pointNumber: 1}])",
+            )
         assert "<script>document.title" in words(browser, "body") or path == "/3"
         assert "taken over" not in browser.title
         assert script(browser, "return document.querySelectorAll('main img, main script, #curve img').length") == 0
@@ -224,8 +231,14 @@ def test_the_keyboard_is_enough(browser: Browser, served: Server) -> None:
             selector,
         )
         assert nameless == [], why
-    assert script(browser, "return [...document.querySelectorAll('[id]')].length === new Set([...document.querySelectorAll('[id]')].map((one) => one.id)).size")
-    referred = script(browser, "return [...document.querySelectorAll('[aria-labelledby]')].filter((one) => !document.getElementById(one.getAttribute('aria-labelledby'))).length")
+    assert script(
+        browser,
+        "return [...document.querySelectorAll('[id]')].length === new Set([...document.querySelectorAll('[id]')].map((one) => one.id)).size",
+    )
+    referred = script(
+        browser,
+        "return [...document.querySelectorAll('[aria-labelledby]')].filter((one) => !document.getElementById(one.getAttribute('aria-labelledby'))).length",
+    )
     assert referred == 0
 
 
@@ -240,7 +253,10 @@ def test_a_phone_shows_everything(browser: Browser, served: Server, path: str, d
     ground = script(browser, "return getComputedStyle(document.body).backgroundColor")
     light = sum(map(int, re.findall(r"\d+", ground))) > 384
     assert light is not dark
-    small = script(browser, "return [...document.querySelectorAll('button')].filter((one) => one.offsetParent && one.offsetHeight < 24).length")
+    small = script(
+        browser,
+        "return [...document.querySelectorAll('button')].filter((one) => one.offsetParent && one.offsetHeight < 24).length",
+    )
     assert small == 0, "fingers hit every button"
 
 
@@ -270,5 +286,3 @@ def test_a_reader_is_not_disturbed_by_news(browser: Browser, served: Server) -> 
     assert script(browser, "return document.activeElement.name") == "text"
     assert script(browser, "return document.querySelector('#message [name=text]').value") == "half a thou"
     assert script(browser, scrolled) == 30
-
-

@@ -47,7 +47,9 @@ def test_the_curve_has_intervals_and_the_champions(served: Server) -> None:
     scored = [i for i, score in enumerate(curve["score"]) if score is not None]
     assert all(curve["low"][i] < curve["score"][i] < curve["high"][i] for i in scored)
     unusable = curve["kinds"].index("unusable")
-    assert [i for i in curve["number"] if i not in scored] == [i for i, kind in enumerate(curve["kind"]) if kind == unusable]
+    assert [i for i in curve["number"] if i not in scored] == [
+        i for i, kind in enumerate(curve["kind"]) if kind == unusable
+    ]
     places, scores = zip(*curve["steps"], strict=True)
     assert places[0] == 0 and list(places) == sorted(places), "the line never runs back"
     assert list(scores) == sorted(scores, reverse=True), "champions of a minimisation only get smaller"
@@ -101,7 +103,9 @@ def test_an_experiment_shows_its_diff_trials_verdict_and_call(served: Server) ->
         assert experiment.proposal and experiment.program
         parent = archive.experiment(experiment.proposal.parents[0])
         assert parent.program
-        old, new = (set(archive.program(p).files["program.py"].splitlines()) for p in (parent.program, experiment.program))
+        old, new = (
+            set(archive.program(p).files["program.py"].splitlines()) for p in (parent.program, experiment.program)
+        )
     page = served.ask("/evolver/long/9").text
     assert f"Changes against experiment {parent.number}" in page
     rows = re.findall(r'<tr class="(added|removed)">.*?<td class="code">(.*?)</td></tr>', page)
@@ -123,7 +127,12 @@ def test_a_failed_experiment_shows_the_end_of_its_log(served: Server) -> None:
 
 def test_what_candidates_write_is_text(served: Server) -> None:
     marks = 0
-    for path in ["/evolver/hostile", "/evolver/hostile?lessons=all&lineage=all", "/evolver/hostile/2", "/evolver/hostile/52"]:
+    for path in [
+        "/evolver/hostile",
+        "/evolver/hostile?lessons=all&lineage=all",
+        "/evolver/hostile/2",
+        "/evolver/hostile/52",
+    ]:
         page = served.ask(path).text
         assert "<script>document" not in page and "<img" not in page
         marks += page.count("&lt;script&gt;document.title")

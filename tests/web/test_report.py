@@ -70,7 +70,7 @@ def test_it_says_what_is_fit_and_what_is_held_out(made: Path, written: Path) -> 
         champion = archive.champion("hostile")
         tested = archive.events("hostile", kind="retested")[-1].data
     assert champion and champion.score and champion.interval
-    fit = f"experiment {champion.number} scores <span class=\"num\">{number(champion.score)}</span> <span class=\"interval num\">{between(champion.interval)}</span>"
+    fit = f'experiment {champion.number} scores <span class="num">{number(champion.score)}</span> <span class="interval num">{between(champion.interval)}</span>'
     assert fit in text and "flattered by having been chosen there" in text
     assert isinstance(tested["mean"], float) and isinstance(tested["delta"], float)
     assert f"it scores {number(tested['mean'])}" in text and signed(tested["delta"]) in text
@@ -99,7 +99,9 @@ def test_no_secret_is_in_it(
         step = improver.answer(seen)
         said = json.loads(step.text) if step.text.startswith("{") else None
         if said and "hypothesis" in said:
-            return Step(json.dumps({**said, "hypothesis": f"{said['hypothesis']} The key is {seen.headers['authorization']}."}))
+            return Step(
+                json.dumps({**said, "hypothesis": f"{said['hypothesis']} The key is {seen.headers['authorization']}."})
+            )
         return step
 
     monkeypatch.setenv("OPENAI_API_KEY", KEY)

@@ -79,8 +79,12 @@ def test_a_taken_port_is_said(cli: Cli, served: Server) -> None:
 # by which name, from which page
 
 
-@pytest.mark.parametrize("path", ["/", "/evolver", "/api/campaigns", "/login", "/evolver/-/evolver.js", "/ok", "/info", "/docs"])
-@pytest.mark.parametrize("host", ["attacker.example", "attacker.example:8123", "localhost.attacker.example", "127.0.0.1.nip.io", "0", ""])
+@pytest.mark.parametrize(
+    "path", ["/", "/evolver", "/api/campaigns", "/login", "/evolver/-/evolver.js", "/ok", "/info", "/docs"]
+)
+@pytest.mark.parametrize(
+    "host", ["attacker.example", "attacker.example:8123", "localhost.attacker.example", "127.0.0.1.nip.io", "0", ""]
+)
 def test_another_name_is_not_answered_to(served: Server, path: str, host: str) -> None:
     answer = served.ask(path, headers={"Host": host})
     assert answer.status == 421
@@ -212,10 +216,17 @@ def _address() -> str:
     return next((address for address in addresses if not address.startswith("127.")), "127.0.0.2")
 
 
-@pytest.mark.parametrize("path", ["/api/campaigns", "/ok", "/info", "/docs", "/openapi.json", "/threads/search", "/evolver/x"])
+@pytest.mark.parametrize(
+    "path", ["/api/campaigns", "/ok", "/info", "/docs", "/openapi.json", "/threads/search", "/evolver/x"]
+)
 @pytest.mark.parametrize("address", ["127.0.0.1", _address()])
 def test_nothing_is_answered_without_the_token(guarded: Server, path: str, address: str) -> None:
-    wrong = [{}, {"Authorization": "Bearer wrong"}, {"Authorization": f"Basic {TOKEN}"}, {"Cookie": f"evolver_session={TOKEN}"}]
+    wrong = [
+        {},
+        {"Authorization": "Bearer wrong"},
+        {"Authorization": f"Basic {TOKEN}"},
+        {"Cookie": f"evolver_session={TOKEN}"},
+    ]
     for headers in wrong:
         answer = guarded.ask(path, headers=headers, address=address)
         assert answer.status == 401 and "Bearer" in answer.headers["www-authenticate"]
@@ -265,13 +276,18 @@ def test_a_token_does_not_open_other_names(guarded: Server, host: str) -> None:
 # what it says
 
 
-@pytest.mark.parametrize("path", ["/evolver", "/evolver/long", "/evolver/hostile/52", "/evolver/nothing", "/api/campaigns", "/evolver/-/evolver.js"])
+@pytest.mark.parametrize(
+    "path",
+    ["/evolver", "/evolver/long", "/evolver/hostile/52", "/evolver/nothing", "/api/campaigns", "/evolver/-/evolver.js"],
+)
 def test_every_answer_of_ours_keeps_foreign_scripts_out(served: Server, path: str) -> None:
     headers = served.ask(path).headers
     policy = dict(part.strip().split(" ", 1) for part in headers["content-security-policy"].split(";"))
     assert policy["default-src"] == "'none'" and policy["script-src"] == "'self'"
     assert "unsafe" not in headers["content-security-policy"]
-    assert policy["frame-ancestors"] == "'none'" and policy["base-uri"] == "'none'" and policy["form-action"] == "'self'"
+    assert (
+        policy["frame-ancestors"] == "'none'" and policy["base-uri"] == "'none'" and policy["form-action"] == "'self'"
+    )
     assert headers["x-content-type-options"] == "nosniff"
 
 

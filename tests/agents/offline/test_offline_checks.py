@@ -7,7 +7,7 @@ import pytest
 from evolver.agents.offline import Library, Operators
 from evolver.contracts import Program
 
-BASE = '''class Model:
+BASE = """class Model:
     def __init__(self, width):
         self.width = width
 
@@ -17,7 +17,7 @@ BASE = '''class Model:
 
 def train(x, y, seed=0):
     return Model(3).fit(x, y)
-'''
+"""
 
 
 def check(text: str, *, baseline: str | None = BASE) -> list[str]:
@@ -32,17 +32,20 @@ def test_sound_programs_pass() -> None:
     assert check("import os\n" + BASE + "\ndef unused():\n    x = 1\n") == []
 
 
-@pytest.mark.parametrize(("old", "new", "words"), [
-    ("def train(", "def train((", "does not parse"),
-    ("return x\n", "return z\n", "line 6: undefined name 'z'"),
-    ("return x\n", "break\n", "outside loop"),
-    ("def train(", "def learn(", "does not define train"),
-    ("def fit(", "def learn(", r"does not define Model.fit\(\) any more"),
-    ("x, y, seed=0", "x, y=0", r"train\(\) must take \(x, y\), not \(x\)"),
-    ("x, y, seed=0", "x, y, seed", r"must take \(x, y\), not \(x, y, seed\)"),
-    ("self, width", "self, height, width", r"Model.__init__\(\) must take \(self, width\)"),
-    ("def train", "def train(x, y):\n    return x\n\n\ndef train", "train is defined 2 times"),
-])
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("def train(", "def train((", "does not parse"),
+        ("return x\n", "return z\n", "line 6: undefined name 'z'"),
+        ("return x\n", "break\n", "outside loop"),
+        ("def train(", "def learn(", "does not define train"),
+        ("def fit(", "def learn(", r"does not define Model.fit\(\) any more"),
+        ("x, y, seed=0", "x, y=0", r"train\(\) must take \(x, y\), not \(x\)"),
+        ("x, y, seed=0", "x, y, seed", r"must take \(x, y\), not \(x, y, seed\)"),
+        ("self, width", "self, height, width", r"Model.__init__\(\) must take \(self, width\)"),
+        ("def train", "def train(x, y):\n    return x\n\n\ndef train", "train is defined 2 times"),
+    ],
+)
 def test_faults_are_named(old: str, new: str, words: str) -> None:
     (fault, *_) = check(BASE.replace(old, new))
     assert fault.startswith("program.py")

@@ -46,13 +46,23 @@ def by_text() -> dict[str, Literal]:
 def test_numbers_are_found_where_they_stand_and_named_in_words() -> None:
     names = {text: literal.name for text, literal in by_text().items()}
     assert names == {
-        "0.5": "RATE", "30": "rounds of perturb()", "-2.5": "shift of perturb()", "3": "seed of perturb()",
-        "12": "argument 1 of range() in perturb()", "0": "constant in perturb()", "3.75": "constant in perturb()",
-        "2": "constant in perturb()", "1": "axis of x.sum() in perturb()", "0.25": "limit of clip() in perturb()",
-        "64": "width of Model", "4": "depth of Model.fit()", "5": "constant in é in Model.fit()",
-        "1e-3": "step of Model.fit()"}
+        "0.5": "RATE",
+        "30": "rounds of perturb()",
+        "-2.5": "shift of perturb()",
+        "3": "seed of perturb()",
+        "12": "argument 1 of range() in perturb()",
+        "0": "constant in perturb()",
+        "3.75": "constant in perturb()",
+        "2": "constant in perturb()",
+        "1": "axis of x.sum() in perturb()",
+        "0.25": "limit of clip() in perturb()",
+        "64": "width of Model",
+        "4": "depth of Model.fit()",
+        "5": "constant in é in Model.fit()",
+        "1e-3": "step of Model.fit()",
+    }
     for literal in literals(TEXT):
-        assert TEXT[literal.start:literal.end] == literal.text
+        assert TEXT[literal.start : literal.end] == literal.text
 
 
 def test_defaults_and_module_constants_weigh_most_and_structure_least() -> None:
@@ -118,8 +128,11 @@ def test_only_the_named_literals_change() -> None:
 
 
 def test_description_names_constants_with_old_and_new_value() -> None:
-    recipe: Recipe = {"operator": "tune", "sigma": 0.3, "changes": [
-        {"file": "program.py", "index": 1, "name": "rounds of perturb()", "old": "30", "new": "44"}]}
+    recipe: Recipe = {
+        "operator": "tune",
+        "sigma": 0.3,
+        "changes": [{"file": "program.py", "index": 1, "name": "rounds of perturb()", "old": "30", "new": "44"}],
+    }
     assert OPERATORS.describe(recipe) == ("change rounds of perturb(): 30 -> 44", "rounds of perturb()")
     assert "rounds=44" in OPERATORS.apply(recipe, program(TEXT), {}).files["program.py"]
     with pytest.raises(CannotApply, match="30"):

@@ -8,7 +8,7 @@ import pytest
 from evolver.agents.offline import CannotApply, Library, Operators, Recipe
 from evolver.contracts import Operator, Program
 
-ONE = '''import math
+ONE = """import math
 
 
 def score(x):
@@ -19,8 +19,8 @@ def work(x):
     x = x + 1
     # the end
     return score(x)
-'''
-TWO = '''import cmath
+"""
+TWO = """import cmath
 from math import log as ln
 
 BASE = 2.0
@@ -42,7 +42,7 @@ def work(x):
     x = x + 1
     x = double(x)
     return score(x)
-'''
+"""
 OPERATORS = Operators(Library.from_notes([]), ["program.py:work"])
 
 
@@ -54,7 +54,8 @@ def offers(one: str, *others: str) -> list[Recipe]:
     found: dict[str, Recipe] = {}
     for seed in range(60):
         recipe = OPERATORS.draw(
-            Operator.CROSSOVER, program(one), random.Random(seed), others=[program(other) for other in others])
+            Operator.CROSSOVER, program(one), random.Random(seed), others=[program(other) for other in others]
+        )
         if recipe is not None:
             found[str(sorted(recipe.items(), key=str))] = recipe
     return list(found.values())
@@ -109,8 +110,11 @@ def test_only_what_differs_and_fits_is_offered() -> None:
     assert offers(ONE, ONE) == []
     assert offers(ONE) == []
     assert not [r for r in offers(ONE, TWO.replace("def score(x)", "def score(x, y)")) if r["function"] == "score"]
-    assert not [r for r in offers(ONE, TWO.replace("def work(x)", "def work(x, y)")) if not r["line"]
-                and r["function"] == "work"]
+    assert not [
+        r
+        for r in offers(ONE, TWO.replace("def work(x)", "def work(x, y)"))
+        if not r["line"] and r["function"] == "work"
+    ]
     assert offers(ONE, "def broken(:\n") == []
 
 

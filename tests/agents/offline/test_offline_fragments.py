@@ -56,7 +56,8 @@ def test_needs_are_found_in_other_fences_and_notes() -> None:
     found = library(
         "```python\ndef anneal(x):\n    x = _cool(x)\n    return x\n```\n\n"
         "```py\ndef _cool(x):\n    return x * RATE\n```\n",
-        "~~~python\nRATE = 0.9\n~~~\n").techniques
+        "~~~python\nRATE = 0.9\n~~~\n",
+    ).techniques
     assert set(found) == {"anneal"}
     assert found["anneal"].needs == ("_cool", "RATE")
 
@@ -87,8 +88,12 @@ def nested(a):
 ```
 """).techniques
     assert {name: (t.outputs, t.results) for name, t in found.items()} == {
-        "two": (("b", "a"), 2), "expression": ((), 1), "nothing": ((), None), "uneven": ((), None),
-        "nested": (("a",), 1)}
+        "two": (("b", "a"), 2),
+        "expression": ((), 1),
+        "nothing": ((), None),
+        "uneven": ((), None),
+        "nested": (("a",), 1),
+    }
 
 
 def test_fences_that_are_no_python_are_left_out() -> None:
@@ -112,5 +117,7 @@ def test_same_name_twice_keeps_both_unless_they_are_the_same() -> None:
 def test_renaming_follows_recursion() -> None:
     text = "```python\n@cache\ndef deep(x, deeper=None):\n    return deep(x - 1) if x else deeper\n```\n"
     (technique,) = library(text).techniques.values()
-    assert technique.renamed("shallow") == \
-        "@cache\ndef shallow(x, deeper=None):\n    return shallow(x - 1) if x else deeper\n"
+    assert (
+        technique.renamed("shallow")
+        == "@cache\ndef shallow(x, deeper=None):\n    return shallow(x - 1) if x else deeper\n"
+    )

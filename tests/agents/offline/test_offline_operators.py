@@ -19,7 +19,7 @@ from evolver.contracts import Note, Operator, Program, Trial, TrialStatus
 SAMPLES = Path(__file__).parent / "samples"
 OPERATORS = [operator for operator in Operator if operator is not Operator.BASELINE]
 FAILURES = (TrialStatus.FAILED, TrialStatus.TIMEOUT, TrialStatus.OUT_OF_MEMORY, TrialStatus.INVALID)
-LOG = 'Traceback:\n  File "/in/program.py", line 31, in construct\nNameError: name \'perturb\' is not defined\n'
+LOG = "Traceback:\n  File \"/in/program.py\", line 31, in construct\nNameError: name 'perturb' is not defined\n"
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,10 @@ class Sample:
 
 
 def _notes(kind: str) -> list[Note]:
-    return [Note(id=path.stem, source=path.name, title=path.stem, text=path.read_text())
-            for path in sorted(SAMPLES.glob(f"{kind}_*.md"))]
+    return [
+        Note(id=path.stem, source=path.name, title=path.stem, text=path.read_text())
+        for path in sorted(SAMPLES.glob(f"{kind}_*.md"))
+    ]
 
 
 @cache
@@ -46,8 +48,10 @@ def sample(kind: str) -> Sample:
     program = Program(files={"program.py": (SAMPLES / f"{kind}.txt").read_text()})
     entry, call = {
         "packing": (("program.py:construct",), "construct()"),
-        "regression": (("program.py:train", "program.py:Model"),
-                       "train([[1.0, 2.0], [2.0, 1.0], [3.0, 5.0], [4.0, 3.0]], [5.0, 4.0, 13.0, 10.0])"),
+        "regression": (
+            ("program.py:train", "program.py:Model"),
+            "train([[1.0, 2.0], [2.0, 1.0], [3.0, 5.0], [4.0, 3.0]], [5.0, 4.0, 13.0, 10.0])",
+        ),
     }[kind]
     return Sample(program, Operators(Library.from_notes(_notes(kind)), entry, program), entry, call)
 
@@ -62,8 +66,9 @@ def _failure(program: Program, status: TrialStatus) -> Trial:
 
 def _draw(kind: str, operator: Operator, program: Program, seed: int, others: list[Program]) -> Recipe | None:
     rng = random.Random(seed)
-    return sample(kind).operators.draw(operator, program, rng, others=others,
-                                       failure=_failure(program, FAILURES[seed % len(FAILURES)]))
+    return sample(kind).operators.draw(
+        operator, program, rng, others=others, failure=_failure(program, FAILURES[seed % len(FAILURES)])
+    )
 
 
 def _relatives(kind: str) -> list[Program]:
@@ -78,11 +83,12 @@ def test_each_technique_is_offered_first_once_and_runs_in_its_best_place(kind: s
     recipes = it.operators.techniques_for(it.program)
     techniques = it.operators.library.techniques
     assert {recipe["technique"] for recipe in recipes} == set(techniques)
-    assert [recipe["technique"] for recipe in recipes[:len(techniques)]] == list(
-        dict.fromkeys(recipe["technique"] for recipe in recipes))
+    assert [recipe["technique"] for recipe in recipes[: len(techniques)]] == list(
+        dict.fromkeys(recipe["technique"] for recipe in recipes)
+    )
     assert len(recipes) > len(techniques)
     before = it.run(it.program)
-    for recipe in recipes[:len(techniques)]:
+    for recipe in recipes[: len(techniques)]:
         program = it.operators.apply(recipe, it.program, {})
         assert it.operators.check(program) == []
         assert it.run(program) != before or recipe["technique"] == "polish"
@@ -146,8 +152,10 @@ def test_untouched_lines_stay_as_they_are(kind: str, operator: Operator) -> None
 
 
 @settings(max_examples=150, deadline=None)
-@given(kind=st.sampled_from(KINDS), steps=st.lists(
-    st.tuples(st.sampled_from(OPERATORS), st.integers(0, 10**6)), min_size=1, max_size=8))
+@given(
+    kind=st.sampled_from(KINDS),
+    steps=st.lists(st.tuples(st.sampled_from(OPERATORS), st.integers(0, 10**6)), min_size=1, max_size=8),
+)
 def test_any_recipe_parses_keeps_the_entry_or_cannot_apply(kind: str, steps: list[tuple[Operator, int]]) -> None:
     it = sample(kind)
     seen = [it.program]
@@ -201,8 +209,11 @@ def test_programs_do_not_grow_beyond_the_bound(kind: str) -> None:
 def test_what_is_no_recipe_cannot_be_applied() -> None:
     it = sample("packing")
     recipes: list[Recipe] = [
-        {}, {"operator": "baseline"}, {"operator": "tune", "sigma": 0.3, "changes": []},
-        {"operator": "tune", "sigma": 0.3, "changes": [], "more": 1}]
+        {},
+        {"operator": "baseline"},
+        {"operator": "tune", "sigma": 0.3, "changes": []},
+        {"operator": "tune", "sigma": 0.3, "changes": [], "more": 1},
+    ]
     for recipe in recipes:
         with pytest.raises(CannotApply):
             it.operators.apply(recipe, it.program, {})

@@ -8,7 +8,7 @@ import pytest
 from evolver.agents.offline import CannotApply, Library, Operators, Recipe
 from evolver.contracts import Note, Operator, Program, Trial, TrialStatus
 
-TEXT = '''import math
+TEXT = """import math
 
 ROUNDS = 100000
 
@@ -29,10 +29,16 @@ def work(x):
         x)
     x = sorted(x)
     return x
-'''
-NOTE = Note(id="n", source="n.md", title="t", text=(
-    "```python\nfrom statistics import fmean as mean\n\nLIMIT = 5\n\n\ndef clip(x, limit=LIMIT):\n"
-    "    x = [min(v, limit + 0 * mean(x)) for v in x]\n    return x\n```\n"))
+"""
+NOTE = Note(
+    id="n",
+    source="n.md",
+    title="t",
+    text=(
+        "```python\nfrom statistics import fmean as mean\n\nLIMIT = 5\n\n\ndef clip(x, limit=LIMIT):\n"
+        "    x = [min(v, limit + 0 * mean(x)) for v in x]\n    return x\n```\n"
+    ),
+)
 OPERATORS = Operators(Library.from_notes([NOTE]), ["program.py:work"])
 
 
@@ -62,12 +68,17 @@ def result(text: str, x: list[float]) -> Any:
     return scope["work"](x)
 
 
-@pytest.mark.parametrize(("name", "line"), [
-    ("json", "import json\n"), ("np", "import numpy as np\n"), ("mean", "from statistics import fmean as mean\n")])
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [("json", "import json\n"), ("np", "import numpy as np\n"), ("mean", "from statistics import fmean as mean\n")],
+)
 def test_a_missing_import_is_added(name: str, line: str) -> None:
     broken = program(f"import math\n\n\ndef work(x):\n    return {name}, x\n")
-    (recipe,) = [r for r in fixes(broken, TrialStatus.FAILED, f"NameError: name '{name}' is not defined").values()
-                 if r["fix"] == "define"]
+    (recipe,) = [
+        r
+        for r in fixes(broken, TrialStatus.FAILED, f"NameError: name '{name}' is not defined").values()
+        if r["fix"] == "define"
+    ]
     assert repaired(recipe, broken) == f"import math\n{line}\n\ndef work(x):\n    return {name}, x\n"
     assert OPERATORS.describe(recipe) == (f"after status failed, bring in {name}", f"define {name}")
 
@@ -103,13 +114,17 @@ def test_memory_errors_count_as_out_of_memory() -> None:
 
 
 def test_an_exception_guards_or_drops_the_statement_of_the_traceback() -> None:
-    log = ('Traceback:\n  File "/in/harness.py", line 3, in run\n  File "/in/program.py", line 19, in work\n'
-           "ZeroDivisionError")
+    log = (
+        'Traceback:\n  File "/in/harness.py", line 3, in run\n  File "/in/program.py", line 19, in work\n'
+        "ZeroDivisionError"
+    )
     found = fixes(program(), TrialStatus.FAILED, log)
     guard = found["after status failed, keep the inputs when an error comes from `x = risky(` in work()"]
     guarded = repaired(guard, program())
-    assert ("    try:\n        # may fail\n        x = risky(\n            x)\n"
-            "    except Exception:\n        pass  # the inputs stay as they are\n    x = sorted(x)\n") in guarded
+    assert (
+        "    try:\n        # may fail\n        x = risky(\n            x)\n"
+        "    except Exception:\n        pass  # the inputs stay as they are\n    x = sorted(x)\n"
+    ) in guarded
     small = guarded.replace("100000", "1")
     assert result(small, [0.0, -3.0]) == [-3.0, 0.0]
     assert result(small, [2.0]) == [0.5]
@@ -128,9 +143,14 @@ def test_an_invalid_result_drops_what_the_failed_recipe_added() -> None:
 
 
 def test_tuned_constants_go_half_the_way_back() -> None:
-    tuned: Recipe = {"operator": "tune", "sigma": 0.3, "changes": [
-        {"file": "program.py", "index": 0, "name": "ROUNDS", "old": "20", "new": "100000"},
-        {"file": "program.py", "index": 1, "name": "width of wide()", "old": "4095", "new": "4096"}]}
+    tuned: Recipe = {
+        "operator": "tune",
+        "sigma": 0.3,
+        "changes": [
+            {"file": "program.py", "index": 0, "name": "ROUNDS", "old": "20", "new": "100000"},
+            {"file": "program.py", "index": 1, "name": "width of wide()", "old": "4095", "new": "4096"},
+        ],
+    }
     (soft,) = [r for r in fixes(program(), TrialStatus.INVALID, made_by=tuned).values() if r["fix"] == "soften"]
     text = repaired(soft, program())
     assert "ROUNDS = 50010\n" in text

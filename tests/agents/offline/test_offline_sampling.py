@@ -116,7 +116,9 @@ def test_until_enough_is_known_the_evolution_strategy_goes_on() -> None:
     same = [some[0]] * 10
     assert draw_sampled("optuna:tpe", some[0].program, same, "minimize", random.Random(0), sigma=0.3) is None
     assert draw_sampled("optuna:tpe", some[0].program, some, "minimize", random.Random(0), sigma=0.3) is not None
-    plain, ready = (Operators(Library.from_notes([]), [], tuner=tuner) for tuner in (None, Tuner("optuna:tpe", "minimize")))
+    plain, ready = (
+        Operators(Library.from_notes([]), [], tuner=tuner) for tuner in (None, Tuner("optuna:tpe", "minimize"))
+    )
     draws = [o.draw(Operator.TUNE, some[0].program, random.Random(3), history=some[:2]) for o in (plain, ready)]
     assert draws[0] == draws[1]
 
@@ -127,8 +129,12 @@ def test_programs_of_another_structure_count_if_they_have_the_constants() -> Non
     tune = draw_sampled("optuna:tpe", program(START), some, "minimize", random.Random(0), sigma=0.3)
     assert tune is not None
     assert {change.name for change in tune.changes} <= set(OPTIMUM)
-    assert draw_sampled("optuna:tpe", program(other), [Outcome(program(START), 1.0)] * 6, "minimize", random.Random(0),
-                        sigma=0.3) is None
+    assert (
+        draw_sampled(
+            "optuna:tpe", program(other), [Outcome(program(START), 1.0)] * 6, "minimize", random.Random(0), sigma=0.3
+        )
+        is None
+    )
 
 
 def test_constants_that_failed_are_avoided() -> None:

@@ -31,8 +31,13 @@ def code(rate: object = 0.1, rounds: object = 3, shift: object = 1, comment: str
     return CODE.format(rate=rate, rounds=rounds, shift=shift, comment=comment, text=text)
 
 
-@given(rate=st.floats(allow_nan=False, allow_infinity=False), rounds=st.integers(), shift=st.integers(),
-       comment=st.from_regex(r"[a-z ]*", fullmatch=True), text=st.from_regex(r"[a-z]*", fullmatch=True))
+@given(
+    rate=st.floats(allow_nan=False, allow_infinity=False),
+    rounds=st.integers(),
+    shift=st.integers(),
+    comment=st.from_regex(r"[a-z ]*", fullmatch=True),
+    text=st.from_regex(r"[a-z]*", fullmatch=True),
+)
 def test_constants_and_comments_do_not_count(rate: float, rounds: int, shift: int, comment: str, text: str) -> None:
     assert of(code(repr(rate), rounds, shift, comment, text)) == of(code())
 
@@ -46,10 +51,15 @@ def test_formatting_and_docstrings_do_not_count() -> None:
 def test_structure_counts() -> None:
     plain = code()
     different = [
-        plain.replace(" - self", " + self"), plain.replace("log1p", "sqrt"), plain.replace("x = x", "y = x"),
-        plain.replace("fit(", "learn("), plain.replace("import math", "import cmath"),
+        plain.replace(" - self", " + self"),
+        plain.replace("log1p", "sqrt"),
+        plain.replace("x = x", "y = x"),
+        plain.replace("fit(", "learn("),
+        plain.replace("import math", "import cmath"),
         plain.replace("return x,", "return"),
-        code(rate="True"), code(rate="None"), code(rate="[1, 2]"),
+        code(rate="True"),
+        code(rate="None"),
+        code(rate="[1, 2]"),
     ]
     assert len({of(text) for text in [plain, *different]}) == len(different) + 1
     assert of(plain) != of(plain, "other.py")

@@ -21,8 +21,9 @@ def test_positions_count_characters_where_the_text_is_not_ascii() -> None:
 
 
 def test_a_block_takes_decorators_and_the_comments_right_above() -> None:
-    source = parse("A = 1\n# not this one\n\n# this\n# and this\n@cache\n"
-                   "def f():\n    return '''\n# text\n'''\nB = 2\n")
+    source = parse(
+        "A = 1\n# not this one\n\n# this\n# and this\n@cache\ndef f():\n    return '''\n# text\n'''\nB = 2\n"
+    )
     start, end = source.block(source.functions["f"].node)
     assert source.text[start:end] == "# this\n# and this\n@cache\ndef f():\n    return '''\n# text\n'''\n"
 
@@ -31,8 +32,15 @@ def test_statements_that_share_a_line_are_not_whole() -> None:
     text = "def f(x):\n    a = 1; b = 2\n    if x: return a\n    elif b:\n        c = 3  # alone\n    return 4\n"
     source = parse(text)
     whole = {source.segment(s.node).splitlines()[0]: s.whole for s in source.statements}
-    assert whole == {"a = 1": False, "b = 2": False, "if x: return a": True, "return a": False, "elif b:": False,
-                     "c = 3": True, "return 4": True}
+    assert whole == {
+        "a = 1": False,
+        "b = 2": False,
+        "if x: return a": True,
+        "return a": False,
+        "elif b:": False,
+        "c = 3": True,
+        "return 4": True,
+    }
 
 
 def test_what_is_bound_before_and_after() -> None:
@@ -80,16 +88,20 @@ def test_stages_are_calls_that_refine_what_they_are_given() -> None:
 
 
 def test_free_names_leave_out_locals_and_builtins() -> None:
-    function = parse("def f(a, *b, c=D, **e):\n    import g\n    h = [i for i in a]\n    def j(k): return k + L\n"
-                     "    return len(h) + M + g.n + j(1) + f(2)\n").tree.body[0]
+    function = parse(
+        "def f(a, *b, c=D, **e):\n    import g\n    h = [i for i in a]\n    def j(k): return k + L\n"
+        "    return len(h) + M + g.n + j(1) + f(2)\n"
+    ).tree.body[0]
     assert free(function) == {"D", "L", "M", "f"}
     assert isinstance(function, ast.FunctionDef)
     assert required(function) == ("a",)
 
 
 def test_stores_stay_in_their_scope() -> None:
-    text = ("for i, (j, *k) in x:\n    y.z = w[0] = 1\n    lambda q: q\n    (n := 2)\n    class C: m = 1\n"
-            "    import a.b, c as d\n")
+    text = (
+        "for i, (j, *k) in x:\n    y.z = w[0] = 1\n    lambda q: q\n    (n := 2)\n    class C: m = 1\n"
+        "    import a.b, c as d\n"
+    )
     loop = ast.parse(text).body[0]
     assert isinstance(loop, ast.For)
     assert stores(loop) == {"i", "j", "k", "n", "C", "a", "d"}

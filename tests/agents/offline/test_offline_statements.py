@@ -68,26 +68,37 @@ def result(text: str, x: list[float]) -> Any:
     return scope["work"](x)
 
 
-@pytest.mark.parametrize(("plan", "old", "new"), [
-    ("delete `x = smooth(x)` in work()", "    x = smooth(x)\n", ""),
-    ("delete `x = lift(x)  # again` in work()", "    x = lift(x)  # again\n", ""),
-    ("run `x = smooth(x)` twice in work()", "    x = smooth(x)\n", "    x = smooth(x)\n    x = smooth(x)\n"),
-    ("run `for _ in range(times):` twice in smooth()", "        x = [v / 2 for v in x]\n",
-     "        x = [v / 2 for v in x]\n    for _ in range(times):\n        # halve\n        x = [v / 2 for v in x]\n"),
-    ("swap `x = smooth(x)` with the statement after it in work()",
-     "    x = smooth(x)\n    # up it goes\n\n    x = lift(x)  # again\n",
-     "    x = lift(x)  # again\n    # up it goes\n\n    x = smooth(x)\n"),
-    ("change > to >= in `if max(x) > 3 and y == 0.0:` of work()", "max(x) > 3", "max(x) >= 3"),
-    ("change and to or in `if max(x) > 3 and y == 0.0:` of work()", "3 and y", "3 or y"),
-    ("change max to min in `if max(x) > 3 and y == 0.0:` of work()", "max(x)", "min(x)"),
-    ("change floor to ceil in `return math.floor(v) + len(sep)` of helper()", "math.floor", "math.ceil"),
-    ("change / to * in `x = [v / 2 for v in x]` of smooth()", "v / 2", "v * 2"),
-    ("change += to -= in `y += 1.0` of work()", "y += 1.0", "y -= 1.0"),
-    ("change - to + in `return sum(x) + y - b` of work()", "y - b", "y + b"),
-    ("change the condition `max(x) > 3 and y == 0.0` to `not (max(x) > 3 and y == 0.0)` in work()",
-     "if max(x) > 3 and y == 0.0:", "if not (max(x) > 3 and y == 0.0):"),
-    ("change the condition `not x` to `x` in work()", "elif not x:", "elif x:"),
-])
+@pytest.mark.parametrize(
+    ("plan", "old", "new"),
+    [
+        ("delete `x = smooth(x)` in work()", "    x = smooth(x)\n", ""),
+        ("delete `x = lift(x)  # again` in work()", "    x = lift(x)  # again\n", ""),
+        ("run `x = smooth(x)` twice in work()", "    x = smooth(x)\n", "    x = smooth(x)\n    x = smooth(x)\n"),
+        (
+            "run `for _ in range(times):` twice in smooth()",
+            "        x = [v / 2 for v in x]\n",
+            "        x = [v / 2 for v in x]\n    for _ in range(times):\n        # halve\n        x = [v / 2 for v in x]\n",
+        ),
+        (
+            "swap `x = smooth(x)` with the statement after it in work()",
+            "    x = smooth(x)\n    # up it goes\n\n    x = lift(x)  # again\n",
+            "    x = lift(x)  # again\n    # up it goes\n\n    x = smooth(x)\n",
+        ),
+        ("change > to >= in `if max(x) > 3 and y == 0.0:` of work()", "max(x) > 3", "max(x) >= 3"),
+        ("change and to or in `if max(x) > 3 and y == 0.0:` of work()", "3 and y", "3 or y"),
+        ("change max to min in `if max(x) > 3 and y == 0.0:` of work()", "max(x)", "min(x)"),
+        ("change floor to ceil in `return math.floor(v) + len(sep)` of helper()", "math.floor", "math.ceil"),
+        ("change / to * in `x = [v / 2 for v in x]` of smooth()", "v / 2", "v * 2"),
+        ("change += to -= in `y += 1.0` of work()", "y += 1.0", "y -= 1.0"),
+        ("change - to + in `return sum(x) + y - b` of work()", "y - b", "y + b"),
+        (
+            "change the condition `max(x) > 3 and y == 0.0` to `not (max(x) > 3 and y == 0.0)` in work()",
+            "if max(x) > 3 and y == 0.0:",
+            "if not (max(x) > 3 and y == 0.0):",
+        ),
+        ("change the condition `not x` to `x` in work()", "elif not x:", "elif x:"),
+    ],
+)
 def test_an_edit_changes_one_place_and_nothing_else(plan: str, old: str, new: str) -> None:
     assert TEXT.count(old) == 1
     assert applied(plan) == TEXT.replace(old, new)
@@ -114,8 +125,11 @@ def test_statements_that_bind_what_is_needed_are_not_deleted() -> None:
 
 
 def test_stage_calls_and_loops_come_up_most() -> None:
-    plans = [OPERATORS.describe(recipe)[0] for seed in range(300)
-             if (recipe := OPERATORS.draw(Operator.EDIT, PROGRAM, random.Random(seed))) is not None]
+    plans = [
+        OPERATORS.describe(recipe)[0]
+        for seed in range(300)
+        if (recipe := OPERATORS.draw(Operator.EDIT, PROGRAM, random.Random(seed))) is not None
+    ]
     order = sum("smooth(x)`" in plan or "lift(x)" in plan or "for _" in plan for plan in plans)
     assert order > 0.5 * len(plans)
 
@@ -135,10 +149,11 @@ def test_ablation_takes_unused_functions_and_imports_along() -> None:
 def test_ablation_keeps_what_other_files_and_exports_use() -> None:
     files = {
         "program.py": "from shared import base\n\n__all__ = ['kept']\n\n\ndef kept():\n    return one()\n\n\n"
-                      "def one():\n    return 1\n\n\ndef lost():\n    return lost()\n\n\n"
-                      "def work(x):\n    x = base(x)\n    x = abs(x)\n    return x\n",
+        "def one():\n    return 1\n\n\ndef lost():\n    return lost()\n\n\n"
+        "def work(x):\n    x = base(x)\n    x = abs(x)\n    return x\n",
         "shared.py": "def base(x):\n    return x\n\n\ndef spare():\n    return 0\n",
-        "__init__.py": "from shared import spare\n"}
+        "__init__.py": "from shared import spare\n",
+    }
     recipes = all_drawn(Operator.ABLATE, Program(files=files), 60)
     made = OPERATORS.apply(recipes["drop `x = abs(x)` from work()"], Program(files=files), {})
     assert "def kept" in made.files["program.py"]
@@ -149,8 +164,11 @@ def test_ablation_keeps_what_other_files_and_exports_use() -> None:
 
 
 def test_an_operator_is_not_taken_for_one_in_a_comment() -> None:
-    program = Program(files={
-        "program.py": "def work(x):\n    return (x  # plus + one\n            + 1) * (2  # two\n            * x)\n"})
+    program = Program(
+        files={
+            "program.py": "def work(x):\n    return (x  # plus + one\n            + 1) * (2  # two\n            * x)\n"
+        }
+    )
     changes = {(recipe["old"], recipe["new"]) for recipe in all_drawn(Operator.EDIT, program, 40).values()}
     assert changes == {("*", "/"), ("*", "+")}
     for recipe in all_drawn(Operator.EDIT, program, 40).values():

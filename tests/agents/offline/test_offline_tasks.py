@@ -29,9 +29,11 @@ assert np.all(np.isfinite(program.fit_predict(x, y, t))) and len(program.fit_pre
 def _task(name: str) -> tuple[Program, Library, list[str]]:
     """Baseline, notes cut at their headings, entry points."""
     folder = TASKS / name
-    notes = [Note(id=f"{path.stem}-{place}", source=path.name, title=path.stem, text=chunk)
-             for path in sorted((folder / "notes").glob("*.md"))
-             for place, chunk in enumerate(re.split(r"(?m)^(?=## )", path.read_text()))]
+    notes = [
+        Note(id=f"{path.stem}-{place}", source=path.name, title=path.stem, text=chunk)
+        for path in sorted((folder / "notes").glob("*.md"))
+        for place, chunk in enumerate(re.split(r"(?m)^(?=## )", path.read_text()))
+    ]
     spec = yaml.safe_load((folder / "task.yaml").read_text())["program"]
     program = Program(files={file: (folder / "baseline" / file).read_text() for file in spec["files"]})
     return program, Library.from_notes(notes), spec["entry"]
@@ -43,17 +45,25 @@ def test_every_technique_is_offered_and_its_best_place_runs(name: str, tmp_path:
     program, library, entry = _task(name)
     operators = Operators(library, entry, program)
     assert len(library.techniques) >= 5
-    recipes = operators.techniques_for(program)[:len(library.techniques)]
+    recipes = operators.techniques_for(program)[: len(library.techniques)]
     assert [recipe["technique"] for recipe in recipes] == list(library.techniques)
     (tmp_path / "evolver_trial.py").write_text(
         "import time\n_END = [0.0]\ndef restart():\n    _END[0] = time.monotonic() + 1.2\n"
-        "def time_left():\n    return _END[0] - time.monotonic()\n")
+        "def time_left():\n    return _END[0] - time.monotonic()\n"
+    )
     lines = ["import evolver_trial"]
     for place, recipe in enumerate(recipes):
         changed = operators.apply(recipe, program, {})
         assert operators.check(changed) == []
         (tmp_path / f"child{place}.py").write_text(changed.files["program.py"])
         lines += [f"import child{place} as program", "evolver_trial.restart()", TRIALS[name]]
-    ran = subprocess.run([sys.executable, "-c", "\n".join(lines)], cwd=tmp_path, capture_output=True, text=True,
-                         timeout=100, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    ran = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
     assert ran.returncode == 0, ran.stderr[-2000:]

@@ -79,7 +79,11 @@ def test_every_line_of_the_help_is_understood() -> None:
     shown = [part for line in HELP.splitlines() if line.startswith("  ") for part in re.split(r"\s{3,}", line.strip())]
     assert len(shown) > 15
     for part in shown:
-        text = re.sub(r"\s*\(.*\)$", "", part).replace("because ...", "because it is dear").replace("about X", "about steps")
+        text = (
+            re.sub(r"\s*\(.*\)$", "", part)
+            .replace("because ...", "because it is dear")
+            .replace("about X", "about steps")
+        )
         assert not isinstance(read(text), Unclear), text
     kinds = {type(read(part)) for part in shown}
     assert {Instruction, Inquiry, Start} <= kinds

@@ -56,7 +56,11 @@ def test_one_change_and_taking_it_back_gives_the_old_program(before: str, after:
 
 
 def test_each_of_several_changes_can_be_taken_back_alone() -> None:
-    text = OLD.replace("y += i", "y += 10").replace("return 2 * x", "return 3 * x").replace("return y", "y = y + 1\n    return y")
+    text = (
+        OLD.replace("y += i", "y += 10")
+        .replace("return 2 * x", "return 3 * x")
+        .replace("return y", "y = y + 1\n    return y")
+    )
     old, new = _program(OLD), _program(text)
     changes = changes_between(old, new)
     assert len(changes) == 3

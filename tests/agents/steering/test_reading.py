@@ -127,7 +127,11 @@ def test_another_campaign() -> None:
 
 @pytest.mark.parametrize(
     ("text", "kind", "said"),
-    [("focsu on layout", "focus", "focsu"), ("10 more expriments", "budget", "expriments"), ("aviod annealing", "avoid", "aviod")],
+    [
+        ("focsu on layout", "focus", "focsu"),
+        ("10 more expriments", "budget", "expriments"),
+        ("aviod annealing", "avoid", "aviod"),
+    ],
 )
 def test_a_misspelt_keyword_is_put_right_and_told(text: str, kind: str, said: str) -> None:
     found = read(text)

@@ -93,7 +93,9 @@ async def test_the_clock_runs_while_nobody_is_there(starter: Starter) -> None:
 
 
 @pytest.mark.parametrize("remove", [False, True])
-async def test_a_container_that_was_ended_from_outside_is_forgotten(starter: Starter, engine: Engine, remove: bool) -> None:
+async def test_a_container_that_was_ended_from_outside_is_forgotten(
+    starter: Starter, engine: Engine, remove: bool
+) -> None:
     process, job = starter("print('on')\nimport time; time.sleep(60)", Limits(wall_seconds=90))
     kill_after_a_line(process)
     place = place_of(job)

@@ -20,7 +20,9 @@ from evolver.sandbox.containers.engine import GPUS, Engine
 from evolver.sandbox.containers.images import ensure_image
 
 HOOK = "#!/bin/sh\nexit 0\n"
-SHOW = "import os, time; print(os.environ.get('NVIDIA_VISIBLE_DEVICES'), time.time()); time.sleep(1.0); print(time.time())"
+SHOW = (
+    "import os, time; print(os.environ.get('NVIDIA_VISIBLE_DEVICES'), time.time()); time.sleep(1.0); print(time.time())"
+)
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +100,9 @@ async def test_a_gpu_is_never_given_to_two_jobs_at_once(gpus: pytest.MonkeyPatch
     for device in ("0", "1"):
         spans = sorted((began, ended) for devices, began, ended in runs if devices == device)
         assert all(ended < began for (_, ended), (began, _) in itertools.pairwise(spans)), spans
-    assert max(began for _, began, _ in runs) > min(ended for _, _, ended in runs), "five jobs on two devices take turns"
+    assert max(began for _, began, _ in runs) > min(ended for _, _, ended in runs), (
+        "five jobs on two devices take turns"
+    )
 
 
 @pytest.mark.slow
