@@ -10,12 +10,12 @@ from dataclasses import replace
 from evolver.agents.arms import HEAD_SHARE, HEAD_START, MODEL, OFFLINE, Arms
 from evolver.agents.coder import Coder, OfflineCoder
 from evolver.agents.language import LanguageResearcher, language_team
-from evolver.agents.models import Conversation, ModelChoice, NoUsableAnswer
 from evolver.agents.pulls import Pulled, Pulls
 from evolver.agents.researcher import MISSES, Draw, OfflineResearcher, Outlook
 from evolver.agents.team import Team
 from evolver.agents.workspace import Workspace
 from evolver.contracts import Experiment, Operator, Program, Proposal
+from evolver.llm import Conversation, ModelSpec, NoUsableAnswer
 
 TUNED = 4
 """Experiments that the constants of a model's good program are tuned in, beside those that the bandit gives it."""
@@ -94,7 +94,7 @@ class HybridResearcher:
         self,
         workspace: Workspace,
         conversation: Conversation,
-        models: Sequence[ModelChoice],
+        models: Sequence[ModelSpec],
         coder: OfflineCoder,
         recorded: Mapping[str, Pulled],
     ) -> None:
@@ -187,7 +187,7 @@ class HybridCoder:
 def hybrid_team(
     workspace: Workspace,
     conversation: Conversation,
-    models: Sequence[ModelChoice],
+    models: Sequence[ModelSpec],
     *,
     recorded: Mapping[str, Pulled] | None = None,
 ) -> Team:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter, ValidationError
 
 from evolver.agents.launch import Launch, failure, launch_of, program_log
-from evolver.agents.models.secrets import Scrubber
 from evolver.contracts import Program, Trial, TrialStatus
 from evolver.errors import SandboxError
+from evolver.llm.redaction import Redactor
 from evolver.sandbox import PYTHON, Ending, Job, Limits, Mount, Outcome, Sandbox
 from evolver.tasks import INPUTS, RUNTIME, Task
 
@@ -325,9 +325,9 @@ def _tampered(trial: Trial, changed: Sequence[str]) -> Trial:
 
 def without_secrets(outcome: Outcome) -> Outcome:
     """What a job said, without anything that this process knows to be a secret."""
-    scrubber = Scrubber()
-    return outcome.model_copy(update={"log": scrubber(outcome.log), "reason": scrubber(outcome.reason)})
+    redactor = Redactor()
+    return outcome.model_copy(update={"log": redactor(outcome.log), "reason": redactor(outcome.reason)})
 
 
 def _without_score(base: Trial, status: TrialStatus, reason: str) -> Trial:
-    return base.model_copy(update={"status": status, "metrics": {}, "reason": Scrubber()(reason)[:2000]})
+    return base.model_copy(update={"status": status, "metrics": {}, "reason": Redactor()(reason)[:2000]})

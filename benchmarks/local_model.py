@@ -96,8 +96,8 @@ def _wait(url: str) -> None:
 
 def campaign(url: str, home: Path, experiments: int, team: str, answer_tokens: int, task: str = str(TASK)) -> int:
     """Run a campaign with the model; how often it had to be continued because of lost answers."""
-    from evolver.agents.models import ModelError
     from evolver.graph import Context, arun
+    from evolver.llm import ModelError
 
     os.environ.pop("OPENAI_API_KEY", None)
     os.environ["EVOLVER_ANSWER_TOKENS"] = str(answer_tokens)

@@ -27,8 +27,11 @@ def happening(event: Event) -> Text | None:
     if kind == "trial" and data.get("status") == TrialStatus.TAMPERED:
         said = ("TAMPERED: the task's files were changed; the campaign stops", "bold red")
     elif kind == "provider_down":
-        patience = duration(Settings().outage_seconds)
-        said = (f"{data['server']} gives no answers ({reason}); trying again for {patience}. Ctrl-C pauses", "yellow")
+        retry_policy = duration(Settings().outage_seconds)
+        said = (
+            f"{data['server']} gives no answers ({reason}); trying again for {retry_policy}. Ctrl-C pauses",
+            "yellow",
+        )
     elif kind == "provider_up":
         said = (f"{data['server']} answers again after {duration(float(str(data['seconds'])))}", "green")
     elif kind == "ended":

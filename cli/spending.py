@@ -24,8 +24,8 @@ class SpendingLine:
 def _prices_are_known(campaign: Campaign) -> bool:
     if campaign.team == "offline":
         return True
-    from evolver.agents.models import parse_models
-    from evolver.agents.models.prices import load_prices, prices_file
+    from evolver.llm import parse_models
+    from evolver.llm.pricing import load_prices, prices_file
 
     settings = Settings()
     prices = load_prices(prices_file(settings.home, settings))

@@ -12,9 +12,8 @@ from pathlib import Path
 from langgraph.config import get_stream_writer
 from langgraph_sdk.runtime import ServerRuntime
 
-from evolver.agents.models.errors import ModelError
 from evolver.contracts import CampaignStatus
-from evolver.errors import EvolverError, UsageError
+from evolver.errors import EvolverError, ModelError, UsageError
 from evolver.graph.campaign import CampaignGraph, build_graph
 from evolver.graph.chat import ChatContext, ChatGraph, build_chat
 from evolver.graph.context import Context

@@ -12,10 +12,6 @@ from evolver.agents.language import language_team
 from evolver.agents.language.coder import REPAIR_TURNS
 from evolver.agents.language.researcher import ASKED_AGAIN
 from evolver.agents.language.room import Room
-from evolver.agents.models import BudgetSpent, Conversation, ModelChoice, Scrubber, models_for, parse_models
-from evolver.agents.models.conversation import REPAIRS, Asking
-from evolver.agents.models.ledger import BYTES_PER_TOKEN
-from evolver.agents.models.prices import Prices, load_prices, prices_file
 from evolver.agents.offline import skeleton
 from evolver.agents.place import sandbox_for
 from evolver.agents.workspace import Workspace
@@ -34,6 +30,10 @@ from evolver.contracts import (
 )
 from evolver.graph.context import Context
 from evolver.graph.staffing import ROLES, Staff
+from evolver.llm import BudgetSpent, Conversation, ModelSpec, Redactor, models_for, parse_models
+from evolver.llm.budget import BYTES_PER_TOKEN
+from evolver.llm.conversation import REPAIRS, Exchange
+from evolver.llm.pricing import Prices, load_prices, prices_file
 from evolver.memory import Archive, Conclusion, Memory, read_notes
 from evolver.settings import Settings
 from evolver.tasks import load_task
@@ -75,11 +75,11 @@ class _Listener(Conversation):
     """Hears what is asked, and never answers."""
 
     def __init__(self, archive: Archive, campaign: str) -> None:
-        super().__init__(archive, campaign, answer_tokens=1, scrubber=Scrubber())
+        super().__init__(archive, campaign, answer_tokens=1, redactor=Redactor())
         self.sizes: dict[str, int] = {}
         """Bytes of the prompt, by role."""
 
-    async def _call(self, asking: Asking) -> Call:
+    async def _call(self, asking: Exchange) -> Call:
         self.sizes[asking.role] = asking.question.size()
         raise BudgetSpent("this is an estimate")
 
@@ -111,7 +111,7 @@ async def forecast(context: Context, staff: Staff, baseline: Trial, experiments:
     return Forecast(least=_capped(least, context), typical=_capped(typical, context), most=_capped(most, context))
 
 
-def _bills(models: Sequence[ModelChoice], prices: Prices, tokens: tuple[int, int]) -> list[float] | None:
+def _bills(models: Sequence[ModelSpec], prices: Prices, tokens: tuple[int, int]) -> list[float] | None:
     """Dollars of one call of each of these models; None where one's price is unknown."""
     known = [price.cost(*tokens) for model in models if (price := prices.of(model)) is not None]
     return known if len(known) == len(models) else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evolver.agents.models.errors import ModelError
+from evolver.errors import ModelError
 
 if TYPE_CHECKING:
     from evolver.memory import Archive

@@ -35,7 +35,7 @@ def _refuse_addresses(context: Context) -> None:
     """A model's key goes wherever its address says, so addresses are the server's own."""
     if not context.models and not context.base_url:
         return
-    from evolver.agents.models import parse_models
+    from evolver.llm import parse_models
 
     settings = Settings()
     own = {settings.base_url, *(choice.base_url for choice in parse_models(settings.model.split(), settings.base_url))}

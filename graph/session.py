@@ -9,9 +9,8 @@ from dataclasses import replace
 from langgraph.errors import GraphDrained
 from langgraph.runtime import RunControl
 
-from evolver.agents.models.errors import ModelError
 from evolver.contracts import Budget, Campaign, CampaignStatus
-from evolver.errors import UsageError
+from evolver.errors import ModelError, UsageError
 from evolver.graph.campaign import build_graph, lanes_for
 from evolver.graph.checkpoint import open_checkpointer
 from evolver.graph.context import Context

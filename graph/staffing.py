@@ -12,9 +12,9 @@ from evolver.graph.context import Context
 from evolver.settings import Settings
 
 if TYPE_CHECKING:
-    from evolver.agents.models import Conversation, Role
     from evolver.agents.team import Team
     from evolver.agents.workspace import Workspace
+    from evolver.llm import Conversation, Role
     from evolver.memory import Archive
 
 ROLES: Final[tuple[Role, ...]] = ("researcher", "coder", "critic")
@@ -59,8 +59,8 @@ def check_staff(staff: Staff, budget: Budget, context: Context) -> None:
             if given:
                 raise UsageError(f"{option} is for models, and none is asked here; add --model PROVIDER:NAME")
         return
-    from evolver.agents.models import parse_models
-    from evolver.agents.models.opening import check_models, refuse_secrets
+    from evolver.llm import parse_models
+    from evolver.llm.preflight import check_models, refuse_secrets
 
     refuse_secrets(staff.models, "--model")
     refuse_secrets([staff.base_url], "--base-url")
@@ -92,10 +92,10 @@ def assemble(workspace: Workspace, context: Context) -> Crew:
     if campaign.team == "offline":
         return Crew(offline_team(workspace))
     from evolver.agents.language import language_team
-    from evolver.agents.models import Caller, models_for, parse_models
+    from evolver.llm import ModelClient, models_for, parse_models
 
     conversation = _conversation(workspace.archive, campaign, context)
-    told = (conversation.allow, conversation.give_up) if isinstance(conversation, Caller) else ()
+    told = (conversation.allow, conversation.give_up) if isinstance(conversation, ModelClient) else ()
     if campaign.team == "llm":
         return Crew(language_team(workspace, conversation), *told)
     from evolver.agents.hybrid import hybrid_team
@@ -107,9 +107,9 @@ def assemble(workspace: Workspace, context: Context) -> Crew:
 
 
 def _conversation(archive: Archive, campaign: Campaign, context: Context) -> Conversation:
-    from evolver.agents.models import Caller, Replay, parse_models
+    from evolver.llm import ModelClient, ReplayClient, parse_models
 
     if campaign.replays:
-        return Replay(archive, campaign.name, source=archive, recorded=campaign.replays)
+        return ReplayClient(archive, campaign.name, source=archive, recorded=campaign.replays)
     choices = parse_models(campaign.models, campaign.base_url)
-    return Caller(archive, campaign.name, choices, settings=Settings(home=context.home))
+    return ModelClient(archive, campaign.name, choices, settings=Settings(home=context.home))

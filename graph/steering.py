@@ -29,7 +29,7 @@ from evolver.graph.processes import launch
 from evolver.graph.workspaces import open_archive, register
 
 if TYPE_CHECKING:
-    from evolver.agents.models import Conversation
+    from evolver.llm import Conversation
     from evolver.memory import Archive
 
 T = TypeVar("T")
@@ -266,15 +266,15 @@ def _ask(archive: Archive, campaign: Campaign, home: Path, work: Callable[[Conve
     """What the campaign's chat model says; None where it has none, or none that answers."""
     if campaign.team == "offline" or not campaign.models or campaign.replays:
         return None
-    from evolver.agents.models import Caller, ModelError, Patience, models_for, parse_models
+    from evolver.llm import ModelClient, ModelError, RetryPolicy, models_for, parse_models
     from evolver.settings import Settings
 
     async def asked() -> T:
         choices = parse_models(campaign.models, campaign.base_url)
         models_for(choices, "chat")
         settings = Settings(home=home)
-        patience = Patience(request=min(settings.request_seconds, LONGEST_WAIT), outage=OUTAGE)
-        caller = Caller(archive, campaign.name, choices, settings=settings, patience=patience)
+        retry_policy = RetryPolicy(request=min(settings.request_seconds, LONGEST_WAIT), outage=OUTAGE)
+        caller = ModelClient(archive, campaign.name, choices, settings=settings, retry_policy=retry_policy)
         async with asyncio.timeout(LONGEST_WAIT):
             return await work(caller)
 

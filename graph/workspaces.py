@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evolver.agents.models.errors import BudgetSpent, ModelError
 from evolver.contracts import Budget, Campaign, CampaignStatus
-from evolver.errors import EvolverError, UsageError
+from evolver.errors import BudgetSpent, EvolverError, ModelError, UsageError
 from evolver.graph.context import Context
 from evolver.graph.floor import Floor
 from evolver.graph.losses import Losses

@@ -23,9 +23,9 @@ from evolver.agents.language.views import (
     task_view,
     verdict_words,
 )
-from evolver.agents.models import BudgetSpent, Conversation, NoUsableAnswer
 from evolver.agents.workspace import Workspace
 from evolver.contracts import Experiment, Lesson, Message, Trial, Verdict, VerdictKind
+from evolver.llm import BudgetSpent, Conversation, NoUsableAnswer
 from evolver.prompts import conversation as render
 from evolver.prompts import inline
 

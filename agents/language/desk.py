@@ -12,10 +12,10 @@ from pydantic import BaseModel
 
 from evolver.agents.language.room import Room
 from evolver.agents.language.views import Numbers
-from evolver.agents.models import Answer, ContextTooLong, Conversation, Role
-from evolver.agents.models.conversation import REPAIRS
 from evolver.agents.workspace import Workspace
 from evolver.contracts import CallStatus, Message
+from evolver.llm import Answer, ContextTooLong, Conversation, Role
+from evolver.llm.conversation import REPAIRS
 
 M = TypeVar("M", bound=BaseModel)
 T = TypeVar("T")

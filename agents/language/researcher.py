@@ -12,10 +12,10 @@ from evolver.agents.language.answers import Idea
 from evolver.agents.language.desk import GAVE_UP, Asked, Desk
 from evolver.agents.language.outlook import Outlook, Shown, observations
 from evolver.agents.language.views import idea_words, result_words
-from evolver.agents.models import Conversation, NoUsableAnswer
 from evolver.agents.novelty import Ideas, Near
 from evolver.agents.workspace import Workspace
 from evolver.contracts import Experiment, Message, Operator, Proposal, Standing
+from evolver.llm import Conversation, NoUsableAnswer
 from evolver.prompts import conversation as render
 from evolver.prompts import inline
 

@@ -6,10 +6,10 @@ from evolver.agents.language.checks import SandboxChecks
 from evolver.agents.language.coder import LanguageCoder
 from evolver.agents.language.critic import LanguageCritic, MeasuringCritic
 from evolver.agents.language.researcher import LanguageResearcher
-from evolver.agents.models import Conversation
 from evolver.agents.runner import Runner
 from evolver.agents.team import Team
 from evolver.agents.workspace import Workspace
+from evolver.llm import Conversation
 
 
 def language_team(workspace: Workspace, conversation: Conversation) -> Team:

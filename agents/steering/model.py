@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
-from evolver.agents.models import AnswerError, Conversation
 from evolver.agents.steering.readings import Inquiry, Instruction, Reading, Topic, Unclear
+from evolver.llm import AnswerError, Conversation
 from evolver.prompts import conversation as render
 
 LONGEST = 2000

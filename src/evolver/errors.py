@@ -5,7 +5,12 @@ EvolverError
 │   ├── TaskError       the author of a task: its folder or task.yaml is wrong
 │   └── UnknownName     a campaign, experiment or task of that name does not exist
 └── WorkFailed          the work itself: the baseline fails, no sandbox starts (exit status 1)
-    └── SandboxError    the sandbox backend cannot run jobs; a failing *program* is an outcome, never an error
+    ├── SandboxError    the sandbox backend cannot run jobs; a failing *program* is an outcome, never an error
+    └── ModelError      asking a language model; a wrong key, model name or option is a UsageError
+        ├── NoUsableAnswer      the role: this experiment gets no answer, the next one may
+        │   └── ContextTooLong  the role: send less
+        ├── BudgetSpent         nobody: the campaign's tokens or dollars are used up
+        └── ProviderDown        the person: the provider did not come back; the campaign can be resumed
 """
 
 
@@ -31,3 +36,27 @@ class WorkFailed(EvolverError):
 
 class SandboxError(WorkFailed):
     """The sandbox backend is missing or broken."""
+
+
+class ModelError(WorkFailed):
+    """Root of what asking a model raises."""
+
+
+class NoUsableAnswer(ModelError):
+    """The model gave no answer that can be used, repairs included; `reason` says why."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class ContextTooLong(NoUsableAnswer):
+    """The messages do not fit into the model's context."""
+
+
+class BudgetSpent(ModelError):
+    """The next call could pass the campaign's cap of tokens or dollars."""
+
+
+class ProviderDown(ModelError):
+    """A provider gave no answer for longer than a campaign waits."""

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from evolver.agents.models import Patience
 from evolver.contracts import Call, CallStatus, CampaignStatus, VerdictKind
 from evolver.errors import UsageError
 from evolver.graph import Context, arun
 from evolver.graph.workspaces import open_archive
+from evolver.llm import RetryPolicy
 from tests import improver
 from tests.endpoint import Endpoint, Seen, Step, dropped, failed, malformed, rate_limited, refused, truncated
 
@@ -73,8 +73,8 @@ async def test_a_campaign_survives_every_behaviour(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("EVOLVER_ANSWER_TOKENS", "1000")
     monkeypatch.setenv("EVOLVER_REQUEST_SECONDS", "0.8")
-    quick = functools.partial(Patience, attempts=3, pause=0.02)
-    monkeypatch.setattr("evolver.agents.models.calls.Patience", quick)
+    quick = functools.partial(RetryPolicy, attempts=3, pause=0.02)
+    monkeypatch.setattr("evolver.llm.client.Patience", quick)
     script = Misbehaving()
     with Endpoint(script) as endpoint:
         context = Context(

@@ -14,13 +14,12 @@ from typing import Any
 import pytest
 from langgraph.runtime import RunControl
 
-from evolver.agents.models import Patience, ProviderDown
-from evolver.agents.models.errors import ModelError
 from evolver.contracts import CampaignStatus, VerdictKind
-from evolver.errors import UsageError
+from evolver.errors import ModelError, UsageError
 from evolver.graph import Context, arun
 from evolver.graph.losses import MOST
 from evolver.graph.workspaces import open_archive
+from evolver.llm import ProviderDown, RetryPolicy
 from evolver.memory import Archive
 from tests import improver
 from tests.endpoint import Endpoint, Seen, Step, failed
@@ -36,8 +35,8 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("EVOLVER_ANSWER_TOKENS", "1000")
     monkeypatch.setenv("EVOLVER_OUTAGE_SECONDS", "0.5")
-    quick = functools.partial(Patience, attempts=2, pause=0.02, probe=0.05, longest_probe=0.2)
-    monkeypatch.setattr("evolver.agents.models.calls.Patience", quick)
+    quick = functools.partial(RetryPolicy, attempts=2, pause=0.02, probe=0.05, longest_probe=0.2)
+    monkeypatch.setattr("evolver.llm.client.Patience", quick)
 
 
 @pytest.fixture

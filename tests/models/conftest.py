@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from evolver.agents.models import Caller, Patience, Prices, parse_models
 from evolver.contracts import Budget, Campaign, Message, Metric, Record
+from evolver.llm import ModelClient, Prices, RetryPolicy, parse_models
 from evolver.memory import Archive
 from evolver.settings import Settings
 from tests.endpoint import Endpoint
@@ -18,7 +18,7 @@ PROMPT = (
     Message(role="system", text="You improve programs."),
     Message(role="user", text="Propose one change."),
 )
-QUICK = Patience(request=5.0, attempts=3, pause=0.02, longest_pause=0.1, outage=2.0, probe=0.05, longest_probe=0.2)
+QUICK = RetryPolicy(request=5.0, attempts=3, pause=0.02, longest_pause=0.1, outage=2.0, probe=0.05, longest_probe=0.2)
 
 
 class Idea(Record):
@@ -29,7 +29,7 @@ class Idea(Record):
 
 
 IDEA = {"hypothesis": "smaller steps help", "plan": "halve the step"}
-MakeCaller = Callable[..., Caller]
+MakeCaller = Callable[..., ModelClient]
 
 
 @pytest.fixture(autouse=True)
@@ -75,17 +75,17 @@ def caller(archive: Archive, home: Path) -> MakeCaller:
     def make(
         endpoint: Endpoint | str,
         *models: str,
-        patience: Patience = QUICK,
+        retry_policy: RetryPolicy = QUICK,
         prices: Prices | None = None,
         answer_tokens: int = 500,
         name: str = "c",
-    ) -> Caller:
+    ) -> ModelClient:
         url = endpoint if isinstance(endpoint, str) else endpoint.url
-        return Caller(
+        return ModelClient(
             archive,
             name,
             parse_models(models or ("openai:m",), url),
-            patience=patience,
+            retry_policy=retry_policy,
             prices=prices,
             settings=Settings(home=home, answer_tokens=answer_tokens),
         )

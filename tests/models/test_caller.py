@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-from evolver.agents.models import (
+from evolver.contracts import CallStatus, Campaign, Message, Record
+from evolver.errors import UsageError
+from evolver.llm import (
     ContextTooLong,
     ModelError,
     NoUsableAnswer,
     Prices,
     ProviderDown,
-    Replay,
+    ReplayClient,
     parse_models,
 )
-from evolver.agents.models.reading import AnswerError
-from evolver.contracts import CallStatus, Campaign, Message, Record
-from evolver.errors import UsageError
+from evolver.llm.output_parser import AnswerError
 from evolver.memory import Archive
 from tests.endpoint import (
     Endpoint,
@@ -203,9 +203,9 @@ async def test_a_slow_answer_is_given_up_and_counted_as_paid(
     archive: Archive, campaign: MakeCampaign, caller: MakeCaller
 ) -> None:
     campaign()
-    patience = QUICK.__class__(**{**QUICK.__dict__, "request": 0.3})
+    retry_policy = QUICK.__class__(**{**QUICK.__dict__, "request": 0.3})
     with Endpoint([good(IDEA, delay=1.0), good(IDEA, usage=(30, 10))]) as endpoint:
-        answer = await caller(endpoint, patience=patience).ask("researcher", "propose", "c-0-0", PROMPT, Idea)
+        answer = await caller(endpoint, retry_policy=retry_policy).ask("researcher", "propose", "c-0-0", PROMPT, Idea)
     assert answer.tokens_out == 510  # the lost answer may have had 500
     assert archive.calls("c")[0].estimated
 
@@ -352,9 +352,11 @@ async def test_a_server_that_refuses_everything_stops_the_campaign_but_one_bad_r
 
 async def test_nobody_at_the_address(archive: Archive, campaign: MakeCampaign, caller: MakeCaller) -> None:
     campaign()
-    patience = QUICK.__class__(**{**QUICK.__dict__, "outage": 0.2})
+    retry_policy = QUICK.__class__(**{**QUICK.__dict__, "outage": 0.2})
     with pytest.raises(ProviderDown, match="resume the campaign"):
-        await caller("http://127.0.0.1:9/v1", patience=patience).ask("researcher", "propose", "c-0-0", PROMPT, Idea)
+        await caller("http://127.0.0.1:9/v1", retry_policy=retry_policy).ask(
+            "researcher", "propose", "c-0-0", PROMPT, Idea
+        )
     assert archive.spent("c").tokens == 0
 
 
@@ -368,7 +370,7 @@ async def test_a_replay_gives_the_same_answers_without_a_server(
         live = await asked.ask("researcher", "propose", "c-0-0", PROMPT, Idea)
         with pytest.raises(NoUsableAnswer) as lost:
             await asked.say("critic", "lesson", "c-0-0", PROMPT)
-    replay = Replay(archive, "again", source=archive, recorded="c")
+    replay = ReplayClient(archive, "again", source=archive, recorded="c")
     again = await replay.ask("researcher", "propose", "again-0-0", PROMPT, Idea)
     assert (again.value, again.usd, again.tokens_in, again.repaired) == (
         live.value,
@@ -406,7 +408,7 @@ async def test_a_replay_passes_over_a_question_that_was_interrupted(
             await task
         # Resumed, it knows more than it did and asks in other words.
         await caller(endpoint).say("coder", "edit", "c-0-0", after)
-    replay = Replay(archive, "again", source=archive, recorded="c")
+    replay = ReplayClient(archive, "again", source=archive, recorded="c")
     third = (*PROMPT[:1], Message(role="user", text="In words of another version."))
     assert (await replay.say("coder", "edit", "again-0-0", third)).value == "yes"
     with pytest.raises(ModelError, match="interrupted here: CancelledError"):

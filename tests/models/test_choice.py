@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, text
 
-from evolver.agents.models import ModelChoice, Price, models_for, parse_models
-from evolver.agents.models.capabilities import strict_schema
-from evolver.agents.models.choice import in_order
-from evolver.agents.models.failures import Kind, classify, retry_after
-from evolver.agents.models.ledger import TokenEstimate
-from evolver.agents.models.prices import load_prices
 from evolver.contracts import Lesson, Proposal, Record
 from evolver.errors import UsageError
+from evolver.llm import ModelSpec, Price, models_for, parse_models
+from evolver.llm.budget import TokenEstimate
+from evolver.llm.capabilities import strict_schema
+from evolver.llm.model_spec import in_order
+from evolver.llm.pricing import load_prices
+from evolver.llm.provider_errors import FailureKind, classify, retry_after
 from evolver.memory import Archive
 from tests.models.conftest import Idea
 
@@ -104,7 +104,7 @@ def test_prices(tmp_path: Path) -> None:
     assert shipped.as_of
 
     def of(model: str, base_url: str = "") -> Price | None:
-        return shipped.of(ModelChoice(model=model, base_url=base_url))
+        return shipped.of(ModelSpec(model=model, base_url=base_url))
 
     mini = of("openai:gpt-5-mini")
     assert mini is not None and mini.cost(1_000_000, 1_000_000) == pytest.approx(2.25)
@@ -118,8 +118,8 @@ def test_prices(tmp_path: Path) -> None:
         '{"models": {"openai:local": {"input": 0, "output": 0}, "openai:gpt-5-mini": {"input": 1, "output": 1}}}'
     )
     own = load_prices(file)
-    assert own.of(ModelChoice(model="openai:local", base_url="http://x")) == Price(input=0, output=0)
-    assert own.of(ModelChoice(model="openai:gpt-5-mini")) == Price(input=1, output=1)
+    assert own.of(ModelSpec(model="openai:local", base_url="http://x")) == Price(input=0, output=0)
+    assert own.of(ModelSpec(model="openai:gpt-5-mini")) == Price(input=1, output=1)
     for wrong in ('{"models": {"openai:x": {"input": -1, "output": 1}}}', "[1", '{"prices": {}}'):
         file.write_text(wrong)
         with pytest.raises(UsageError, match=r"prices\.json"):
@@ -144,24 +144,30 @@ class _Refused(Exception):
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
-        (_Refused("slow down", 429), Kind.TRANSIENT),
-        (_Refused("You exceeded your current quota, please check your plan and billing details.", 429), Kind.TRANSIENT),
-        (_Refused("overloaded", 529), Kind.TRANSIENT),
-        (_Refused("Your credit balance is too low", 429), Kind.ACCESS),
-        (_Refused("no", 403), Kind.ACCESS),
-        (_Refused("model 'x' not found, try pulling it first", 404), Kind.ACCESS),
-        (_Refused("The model x does not exist", 400), Kind.ACCESS),
-        (_Refused("prompt is too long: 210000 tokens > 200000 maximum", 400), Kind.CONTEXT),
-        (_Refused("the request exceeds the available context size", 400), Kind.CONTEXT),
-        (_Refused("input token count (9) exceeds: The input token count exceeds the maximum", 400), Kind.CONTEXT),
-        (_Refused("flagged by our content policy", 400), Kind.POLICY),
-        (_Refused("temperature: not supported with this model", 400, "temperature"), Kind.REJECTED),
-        (TimeoutError("read"), Kind.TRANSIENT),
-        (ConnectionRefusedError("refused"), Kind.TRANSIENT),
-        (KeyError("choices"), Kind.UNREADABLE),
+        (_Refused("slow down", 429), FailureKind.TRANSIENT),
+        (
+            _Refused("You exceeded your current quota, please check your plan and billing details.", 429),
+            FailureKind.TRANSIENT,
+        ),
+        (_Refused("overloaded", 529), FailureKind.TRANSIENT),
+        (_Refused("Your credit balance is too low", 429), FailureKind.ACCESS),
+        (_Refused("no", 403), FailureKind.ACCESS),
+        (_Refused("model 'x' not found, try pulling it first", 404), FailureKind.ACCESS),
+        (_Refused("The model x does not exist", 400), FailureKind.ACCESS),
+        (_Refused("prompt is too long: 210000 tokens > 200000 maximum", 400), FailureKind.CONTEXT),
+        (_Refused("the request exceeds the available context size", 400), FailureKind.CONTEXT),
+        (
+            _Refused("input token count (9) exceeds: The input token count exceeds the maximum", 400),
+            FailureKind.CONTEXT,
+        ),
+        (_Refused("flagged by our content policy", 400), FailureKind.POLICY),
+        (_Refused("temperature: not supported with this model", 400, "temperature"), FailureKind.REJECTED),
+        (TimeoutError("read"), FailureKind.TRANSIENT),
+        (ConnectionRefusedError("refused"), FailureKind.TRANSIENT),
+        (KeyError("choices"), FailureKind.UNREADABLE),
     ],
 )
-def test_what_failures_mean(error: Exception, kind: Kind) -> None:
+def test_what_failures_mean(error: Exception, kind: FailureKind) -> None:
     failure = classify(error, str)
     assert failure.kind is kind
     assert failure.retry_after == (3.0 if isinstance(error, _Refused) else None)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evolver.agents.models import EditError, read_program
 from evolver.contracts import Program
+from evolver.llm import EditError, read_program
 
 CODE = """import math
 

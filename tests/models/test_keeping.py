@@ -19,17 +19,17 @@ from typing import Any
 
 import pytest
 
-from evolver.agents.models import (
+from evolver.contracts import CallStatus, Campaign, Message
+from evolver.errors import UsageError
+from evolver.llm import (
     BudgetSpent,
-    Caller,
+    ModelClient,
     NoUsableAnswer,
     Prices,
     ProviderDown,
-    Scrubber,
+    Redactor,
     parse_models,
 )
-from evolver.contracts import CallStatus, Campaign, Message
-from evolver.errors import UsageError
 from evolver.memory import Archive
 from evolver.settings import Settings
 from tests.endpoint import Endpoint, Seen, Step, dropped, failed, good, malformed, rate_limited, refused
@@ -39,7 +39,7 @@ MakeCampaign = Callable[..., Campaign]
 PRICES = Prices.model_validate({"own": {"openai:m": {"input": 100.0, "output": 1000.0}}})
 
 
-async def _until_spent(caller: Caller, lane: int) -> int:
+async def _until_spent(caller: ModelClient, lane: int) -> int:
     """Ask until the budget refuses; how many answers came."""
     for seq in range(200):
         try:
@@ -130,7 +130,7 @@ async def test_a_recorded_answer_is_not_paid_again_and_a_new_prompt_is(
 
 CAMPAIGN = """
 import asyncio, sys
-from evolver.agents.models import Caller, parse_models
+from evolver.llm import Caller, parse_models
 from evolver.contracts import Message
 from evolver.memory import Archive
 from evolver.settings import Settings
@@ -194,9 +194,9 @@ async def test_attempts_before_the_budget_ends_count_as_paid(
     archive: Archive, campaign: MakeCampaign, caller: MakeCaller
 ) -> None:
     campaign(tokens=400)
-    patience = replace(QUICK, request=0.2)
+    retry_policy = replace(QUICK, request=0.2)
     with Endpoint([good("late", delay=1.0)]) as endpoint:
-        asked = caller(endpoint, patience=patience, answer_tokens=300)
+        asked = caller(endpoint, retry_policy=retry_policy, answer_tokens=300)
         with pytest.raises(BudgetSpent, match=r"3\d\d of 400 used"):
             await asked.say("coder", "edit", "c-0-0", PROMPT)
     (call,) = archive.calls("c")
@@ -206,9 +206,9 @@ async def test_attempts_before_the_budget_ends_count_as_paid(
 
 async def test_retry_after_is_obeyed(archive: Archive, campaign: MakeCampaign, caller: MakeCaller) -> None:
     campaign()
-    patience = replace(QUICK, longest_probe=5.0)
+    retry_policy = replace(QUICK, longest_probe=5.0)
     with Endpoint([rate_limited("0.6"), good("yes")]) as endpoint:
-        await caller(endpoint, patience=patience).say("coder", "edit", "c-0-0", PROMPT)
+        await caller(endpoint, retry_policy=retry_policy).say("coder", "edit", "c-0-0", PROMPT)
     first, second = (seen.when for seen in endpoint.requests)
     assert 0.6 <= second - first < 2.0
 
@@ -216,9 +216,9 @@ async def test_retry_after_is_obeyed(archive: Archive, campaign: MakeCampaign, c
 async def test_a_date_in_retry_after_is_obeyed(archive: Archive, campaign: MakeCampaign, caller: MakeCaller) -> None:
     campaign()
     later = datetime.now(UTC) + timedelta(seconds=2)
-    patience = replace(QUICK, longest_probe=5.0, outage=10.0)
+    retry_policy = replace(QUICK, longest_probe=5.0, outage=10.0)
     with Endpoint([rate_limited(format_datetime(later, usegmt=True)), good("yes")]) as endpoint:
-        await caller(endpoint, patience=patience).say("coder", "edit", "c-0-0", PROMPT)
+        await caller(endpoint, retry_policy=retry_policy).say("coder", "edit", "c-0-0", PROMPT)
     assert time.time() >= later.replace(microsecond=0).timestamp()
 
 
@@ -232,9 +232,9 @@ async def test_an_outage_stops_all_lanes_and_one_of_them_looks_whether_it_is_ove
     def script(seen: Seen) -> Step:
         return failed(503, "overloaded") if broken.is_set() else good("yes")
 
-    patience = replace(QUICK, attempts=2, outage=30.0)
+    retry_policy = replace(QUICK, attempts=2, outage=30.0)
     with Endpoint(script) as endpoint:
-        asked = caller(endpoint, patience=patience)
+        asked = caller(endpoint, retry_policy=retry_policy)
         lanes = [asyncio.create_task(asked.say("coder", "edit", f"c-{lane}-0", PROMPT)) for lane in range(6)]
         await asyncio.sleep(1.5)
         during = len(endpoint.requests)
@@ -253,7 +253,7 @@ async def test_an_outage_that_lasts_too_long_ends_the_campaign_with_what_to_do(
 ) -> None:
     campaign()
     with Endpoint([failed(500, "broken")]) as endpoint:
-        asked = caller(endpoint, patience=replace(QUICK, outage=0.4))
+        asked = caller(endpoint, retry_policy=replace(QUICK, outage=0.4))
         start = time.monotonic()
         results = await asyncio.gather(
             *(asked.say("coder", "edit", f"c-{lane}-0", PROMPT) for lane in range(3)), return_exceptions=True
@@ -267,9 +267,9 @@ async def test_who_waits_hears_of_a_prober_that_leaves_without_a_result(
     archive: Archive, campaign: MakeCampaign, caller: MakeCaller
 ) -> None:
     campaign()
-    patience = replace(QUICK, attempts=1, outage=30.0)
+    retry_policy = replace(QUICK, attempts=1, outage=30.0)
     with Endpoint([failed(503), good("late", delay=20.0), good("yes")]) as endpoint:
-        asked = caller(endpoint, patience=patience)
+        asked = caller(endpoint, retry_policy=retry_policy)
         lanes = [asyncio.create_task(asked.say("coder", "edit", "c-0-0", PROMPT))]
         while len(endpoint.requests) < 2:
             await asyncio.sleep(0.01)
@@ -286,7 +286,7 @@ async def test_another_model_takes_over_while_a_provider_is_down(
     campaign()
     with Endpoint([failed(500)]) as down, Endpoint([good("yes")]) as up:
         choices = (*parse_models(["openai:first@100"], down.url), *parse_models(["openai:second@0.01"], up.url))
-        asked = Caller(archive, "c", choices, patience=QUICK, settings=Settings(home=home))
+        asked = ModelClient(archive, "c", choices, retry_policy=QUICK, settings=Settings(home=home))
         answers = [await asked.say("coder", "edit", f"c-0-{seq}", PROMPT) for seq in range(4)]
     assert {answer.model for answer in answers} == {"openai:second"}
     assert len(down.requests) < 4 + QUICK.attempts
@@ -320,9 +320,9 @@ async def test_planted_secrets_are_nowhere(
     raised: list[BaseException] = []
 
     async def lose(endpoint: Endpoint, experiment: str, models: tuple[str, ...] = ("openai:m",)) -> None:
-        patience = replace(QUICK, outage=0.2)
-        asked = Caller(
-            archive, "c", parse_models(models, endpoint.url), patience=patience, settings=Settings(home=home)
+        retry_policy = replace(QUICK, outage=0.2)
+        asked = ModelClient(
+            archive, "c", parse_models(models, endpoint.url), retry_policy=retry_policy, settings=Settings(home=home)
         )
         with pytest.raises((NoUsableAnswer, UsageError, ProviderDown)) as caught:
             await asked.ask("researcher", "propose", experiment, prompt, Idea)
@@ -332,8 +332,8 @@ async def test_planted_secrets_are_nowhere(
         with Endpoint(
             [good(json.dumps({"hypothesis": leaks, "plan": "p"}))], key=PLANTED["OPENAI_API_KEY"]
         ) as endpoint:
-            asked = Caller(
-                archive, "c", parse_models(["openai:m"], endpoint.url), patience=QUICK, settings=Settings(home=home)
+            asked = ModelClient(
+                archive, "c", parse_models(["openai:m"], endpoint.url), retry_policy=QUICK, settings=Settings(home=home)
             )
             answer = await asked.ask("researcher", "propose", "c-0-0", prompt, Idea)
             assert all(value not in answer.value.hypothesis for value in PLANTED.values())
@@ -367,7 +367,7 @@ def test_ordinary_words_are_no_secrets() -> None:
         "HOME": "/home/ada",
     }
     text = "disabled-here 100000000 short /home/ada task-based sk-1 sk-estimator-doc-link halve the step"
-    assert Scrubber(variables)(text) == text
+    assert Redactor(variables)(text) == text
 
 
 @pytest.mark.parametrize(
@@ -381,18 +381,18 @@ def test_ordinary_words_are_no_secrets() -> None:
     ],
 )
 def test_well_known_shapes_are_removed(secret: str) -> None:
-    assert Scrubber({})(f"key={secret}, then") == "key=[secret removed], then"
-    assert secret not in Scrubber({})(f"Authorization: Bearer {secret}")
+    assert Redactor({})(f"key={secret}, then") == "key=[secret removed], then"
+    assert secret not in Redactor({})(f"Authorization: Bearer {secret}")
 
 
 def test_bearers_and_addresses() -> None:
-    assert Scrubber({})("Bearer abc.def.ghi-jkl") == "Bearer [secret removed]"
-    assert Scrubber({})("http://ada:sesame@host/v1") == "http://[secret removed]@host/v1"
+    assert Redactor({})("Bearer abc.def.ghi-jkl") == "Bearer [secret removed]"
+    assert Redactor({})("http://ada:sesame@host/v1") == "http://[secret removed]@host/v1"
 
 
 def test_nothing_heavy_is_loaded_before_the_first_question() -> None:
     code = (
-        "import sys; import evolver.agents.models as m; m.parse_models(['openai:x']); "
+        "import sys; import evolver.llm as m; m.parse_models(['openai:x']); "
         "print(*sorted(set(sys.modules) & {'langchain', 'langchain_core', 'openai', 'sqlalchemy', 'numpy', 'langgraph'}))"
     )
     said = subprocess.run(
@@ -408,7 +408,7 @@ def test_a_missing_key_and_a_missing_package_are_told_before_anything_runs(
 
     def check(*models: str, **options: Any) -> str:
         with pytest.raises(UsageError) as caught:
-            Caller(archive, "c", parse_models(models, **options), settings=Settings(home=home)).check()
+            ModelClient(archive, "c", parse_models(models, **options), settings=Settings(home=home)).check()
         return str(caught.value)
 
     assert "set OPENAI_API_KEY, or give --base-url" in check("openai:gpt-5-mini")

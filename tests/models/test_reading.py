@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import RootModel
 
-from evolver.agents.models import AnswerError, read
 from evolver.contracts import Record
+from evolver.llm import AnswerError, read
 from tests.models.conftest import IDEA, Idea
 
 

@@ -12,17 +12,17 @@ import pytest
 
 from evolver.agents.baseline import establish_baseline
 from evolver.agents.language import language_team
-from evolver.agents.models import Caller, Conversation, Patience, parse_models
 from evolver.agents.team import Team
 from evolver.agents.workspace import Workspace
 from evolver.contracts import Budget, Campaign, Event, Experiment, Verdict
+from evolver.llm import Conversation, ModelClient, RetryPolicy, parse_models
 from evolver.memory import Archive, Memory, read_notes
 from evolver.sandbox import open_sandbox
 from evolver.settings import Settings
 from evolver.tasks import load_task
 from tests.endpoint import Endpoint, Seen, Step, good
 
-QUICK = Patience(request=5.0, attempts=2, pause=0.02, longest_pause=0.1, outage=1.0, probe=0.05, longest_probe=0.2)
+QUICK = RetryPolicy(request=5.0, attempts=2, pause=0.02, longest_pause=0.1, outage=1.0, probe=0.05, longest_probe=0.2)
 NAME = "c"
 
 
@@ -77,12 +77,12 @@ async def opened(home: Path, task_folder: Path) -> AsyncIterator[Callable[..., A
         await workspace.close()
 
 
-def _caller(workspace: Workspace, url: str, *models: str) -> Caller:
-    return Caller(
+def _caller(workspace: Workspace, url: str, *models: str) -> ModelClient:
+    return ModelClient(
         workspace.archive,
         NAME,
         parse_models(models or ("openai:m",), url),
-        patience=QUICK,
+        retry_policy=QUICK,
         settings=Settings(home=workspace.home, answer_tokens=2000),
     )
 

@@ -8,26 +8,26 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from evolver.agents.models.choice import ROLES, ModelChoice, Role, in_order, models_for
-from evolver.agents.models.conversation import Answer, Asking, Conversation
-from evolver.agents.models.errors import BudgetSpent, NoUsableAnswer
-from evolver.agents.models.exchange import Exchange, Tab
-from evolver.agents.models.ledger import Ledger
-from evolver.agents.models.prices import Prices, load_prices, prices_file
-from evolver.agents.models.provider import Patience
-from evolver.agents.models.recording import Recordings, call_id
-from evolver.agents.models.replies import Reply
-from evolver.agents.models.secrets import Scrubber
 from evolver.contracts import Budget, Call, CallStatus
+from evolver.errors import BudgetSpent, NoUsableAnswer
+from evolver.llm.budget import BudgetLedger
+from evolver.llm.call_log import CallLog, call_id
+from evolver.llm.conversation import Answer, Conversation, Exchange
+from evolver.llm.model_spec import ROLES, ModelSpec, Role, in_order, models_for
+from evolver.llm.pricing import Prices, load_prices, prices_file
+from evolver.llm.provider import RetryPolicy
+from evolver.llm.redaction import Redactor
+from evolver.llm.replies import Reply
+from evolver.llm.router import CallCost, Router
 from evolver.settings import Settings
 
 if TYPE_CHECKING:
     from evolver.memory import Archive
 
-__all__ = ["Answer", "Caller"]
+__all__ = ["Answer", "ModelClient"]
 
 
-class Caller(Conversation):
+class ModelClient(Conversation):
     """The models of one campaign in one process and one event loop.
 
     A question that the archive has an answer to (same experiment, role, purpose and prompt) is answered from there,
@@ -38,26 +38,26 @@ class Caller(Conversation):
         self,
         archive: Archive,
         campaign: str,
-        choices: Sequence[ModelChoice],
+        choices: Sequence[ModelSpec],
         *,
         prices: Prices | None = None,
-        patience: Patience | None = None,
+        retry_policy: RetryPolicy | None = None,
         settings: Settings | None = None,
-        scrubber: Scrubber | None = None,
+        redactor: Redactor | None = None,
     ) -> None:
         """Raises UsageError where dollars are capped and a model's price is unknown, or a price file is wrong."""
         settings = settings or Settings()
-        super().__init__(archive, campaign, answer_tokens=settings.answer_tokens, scrubber=scrubber or Scrubber())
+        super().__init__(archive, campaign, answer_tokens=settings.answer_tokens, redactor=redactor or Redactor())
         record = archive.campaign(campaign)
         self._seed = record.seed
         self._choices = tuple(choices)
-        self._recordings = Recordings(archive, campaign)
-        self._ledger = Ledger(record.budget, archive.spent(campaign))
-        self._exchange = Exchange(
+        self._recordings = CallLog(archive, campaign)
+        self._ledger = BudgetLedger(record.budget, archive.spent(campaign))
+        self._exchange = Router(
             ledger=self._ledger,
             prices=prices or load_prices(prices_file(settings.home, settings)),
-            patience=patience or Patience(request=settings.request_seconds, outage=settings.outage_seconds),
-            scrubber=self._scrubber,
+            retry_policy=retry_policy or RetryPolicy(request=settings.request_seconds, outage=settings.outage_seconds),
+            redactor=self._redactor,
             tell=self._tell,
             notice=self._notice,
         )
@@ -73,7 +73,7 @@ class Caller(Conversation):
             for choice in models_for(self._choices, role):
                 self._exchange.model(choice).check()
 
-    def is_down(self, model: ModelChoice) -> bool:
+    def is_down(self, model: ModelSpec) -> bool:
         """Whether a model's provider gives no answers at the moment."""
         return self._exchange.is_down(model)
 
@@ -85,16 +85,16 @@ class Caller(Conversation):
         """Keep another budget from now on, as when the person steering raises it."""
         self._ledger.allow(budget)
 
-    async def _call(self, asking: Asking) -> Call:
+    async def _call(self, asking: Exchange) -> Call:
         recording = await self._recordings.of(asking.experiment, asking.role, asking.purpose)
         recorded = recording.take(asking.prompt)
         if recorded is not None:
             return recorded
         return await self._pay(asking, recording.place(asking.prompt))
 
-    async def _pay(self, asking: Asking, ordinal: int) -> Call:
+    async def _pay(self, asking: Exchange, ordinal: int) -> Call:
         """A new answer, kept as soon as it is there; also a failure is kept, with what it may have cost."""
-        tab, start = Tab(experiment=asking.experiment), time.monotonic()
+        tab, start = CallCost(experiment=asking.experiment), time.monotonic()
         try:
             reply = await self._exchange.send(asking.question, self._order(asking), tab)
         except BudgetSpent as error:
@@ -116,13 +116,15 @@ class Caller(Conversation):
         await self._keep(call)
         return call
 
-    async def _keep_failed(self, asking: Asking, ordinal: int, tab: Tab, seconds: float, error: BaseException) -> None:
+    async def _keep_failed(
+        self, asking: Exchange, ordinal: int, tab: CallCost, seconds: float, error: BaseException
+    ) -> None:
         """Keep what attempts without an answer may have cost."""
         if tab.attempts:
             lost = isinstance(error, NoUsableAnswer)
             await self._keep(self._record(asking, ordinal, tab, seconds, _failure(error), lost=lost))
 
-    def _order(self, asking: Asking) -> Sequence[ModelChoice]:
+    def _order(self, asking: Exchange) -> Sequence[ModelSpec]:
         if asking.model is not None:
             return (asking.model,)
         rng = random.Random(f"{self._seed}/{asking.experiment}/{asking.role}/{asking.purpose}")
@@ -131,7 +133,7 @@ class Caller(Conversation):
         return choices if first is None else (first, *(choice for choice in choices if choice != first))
 
     def _record(
-        self, asking: Asking, ordinal: int, tab: Tab, seconds: float, reply: Reply | str, *, lost: bool = False
+        self, asking: Exchange, ordinal: int, tab: CallCost, seconds: float, reply: Reply | str, *, lost: bool = False
     ) -> Call:
         """The call as the archive keeps it; `reply` is the error's text where there is no answer."""
         return Call(
@@ -146,7 +148,7 @@ class Caller(Conversation):
             messages=asking.question.messages,
             reply=(reply.refusal or reply.text) if isinstance(reply, Reply) else "",
             status=_status(reply) if isinstance(reply, Reply) else CallStatus.ERROR,
-            error="" if isinstance(reply, Reply) else self._scrubber(reply),
+            error="" if isinstance(reply, Reply) else self._redactor(reply),
             tokens_in=tab.tokens_in,
             tokens_cached=tab.tokens_cached,
             tokens_out=tab.tokens_out,

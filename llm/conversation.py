@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import BaseModel, JsonValue
 
-from evolver.agents.models.choice import ModelChoice, Role
-from evolver.agents.models.errors import NoUsableAnswer
-from evolver.agents.models.provider import Question
-from evolver.agents.models.reading import AnswerError, read
-from evolver.agents.models.secrets import Scrubber
 from evolver.contracts import Call, CallStatus, Message
+from evolver.errors import NoUsableAnswer
+from evolver.llm.model_spec import ModelSpec, Role
+from evolver.llm.output_parser import AnswerError, read
+from evolver.llm.provider import Question
+from evolver.llm.redaction import Redactor
 
 if TYPE_CHECKING:
     from evolver.memory import Archive
@@ -49,14 +49,14 @@ class Answer(Generic[T]):
 
 
 @dataclass(frozen=True)
-class Asking:
+class Exchange:
     """One question and whose it is."""
 
     role: Role
     purpose: str
     experiment: str
     question: Question
-    model: ModelChoice | None = None
+    model: ModelSpec | None = None
     """The only model to ask; None: one of the role's."""
 
     @property
@@ -69,18 +69,18 @@ class Asking:
 class Conversation(ABC):
     """What roles ask; where answers come from is up to the subclass."""
 
-    def __init__(self, archive: Archive, campaign: str, *, answer_tokens: int, scrubber: Scrubber) -> None:
+    def __init__(self, archive: Archive, campaign: str, *, answer_tokens: int, redactor: Redactor) -> None:
         self._archive = archive
         self._campaign = campaign
         self._answer_tokens = answer_tokens
-        self._scrubber = scrubber
-        self._preferred: dict[tuple[str, Role], ModelChoice] = {}
+        self._redactor = redactor
+        self._preferred: dict[tuple[str, Role], ModelSpec] = {}
 
-    def prefer(self, model: ModelChoice, role: Role, experiment: str) -> None:
+    def prefer(self, model: ModelSpec, role: Role, experiment: str) -> None:
         """Have a role's questions about an experiment answered by this model, unless its provider is down."""
         self._preferred[experiment, role] = model
 
-    def is_down(self, model: ModelChoice) -> bool:
+    def is_down(self, model: ModelSpec) -> bool:
         """Whether a model cannot be reached at the moment."""
         return False
 
@@ -94,7 +94,7 @@ class Conversation(ABC):
         *,
         check: Callable[[M], str | None] | None = None,
         repairs: int = REPAIRS,
-        model: ModelChoice | None = None,
+        model: ModelSpec | None = None,
         temperature: float | None = None,
     ) -> Answer[M]:
         """An answer of the given form that `check` has no objection to; an objection goes back to the model.
@@ -111,7 +111,7 @@ class Conversation(ABC):
             return value
 
         question = self._question(messages, answer, temperature)
-        return await self._converse(Asking(role, purpose, experiment, question, model), reader, repairs)
+        return await self._converse(Exchange(role, purpose, experiment, question, model), reader, repairs)
 
     async def ask_text(
         self,
@@ -122,12 +122,12 @@ class Conversation(ABC):
         reader: Callable[[str], T],
         *,
         repairs: int = REPAIRS,
-        model: ModelChoice | None = None,
+        model: ModelSpec | None = None,
         temperature: float | None = None,
     ) -> Answer[T]:
         """What `reader` makes of free text; an AnswerError that it raises goes back to the model. Raises as `ask`."""
         question = self._question(messages, None, temperature)
-        return await self._converse(Asking(role, purpose, experiment, question, model), reader, repairs)
+        return await self._converse(Exchange(role, purpose, experiment, question, model), reader, repairs)
 
     async def say(
         self,
@@ -137,25 +137,25 @@ class Conversation(ABC):
         messages: Sequence[Message],
         *,
         repairs: int = REPAIRS,
-        model: ModelChoice | None = None,
+        model: ModelSpec | None = None,
         temperature: float | None = None,
     ) -> Answer[str]:
         """Free text that is not empty. Raises as `ask`."""
         question = self._question(messages, None, temperature)
-        return await self._converse(Asking(role, purpose, experiment, question, model), _not_empty, repairs)
+        return await self._converse(Exchange(role, purpose, experiment, question, model), _not_empty, repairs)
 
     @abstractmethod
-    async def _call(self, asking: Asking) -> Call:
+    async def _call(self, asking: Exchange) -> Call:
         """One answer, usable or not, that the archive has. Raises as `ask`."""
 
     def _question(
         self, messages: Sequence[Message], form: type[BaseModel] | None, temperature: float | None
     ) -> Question:
         # Secrets leave before anything is sent, so that a resumed or replayed run sees the very same texts.
-        clean = self._scrubber.messages(tuple(messages))
+        clean = self._redactor.messages(tuple(messages))
         return Question(clean, form, answer_tokens=self._answer_tokens, temperature=temperature)
 
-    async def _converse(self, asking: Asking, reader: Callable[[str], T], repairs: int) -> Answer[T]:
+    async def _converse(self, asking: Exchange, reader: Callable[[str], T], repairs: int) -> Answer[T]:
         calls: list[Call] = []
         while True:
             call = await self._call(asking)
@@ -163,7 +163,7 @@ class Conversation(ABC):
             try:
                 value = _judge(call, reader, is_record=asking.question.form is not None)
             except AnswerError as error:
-                problem = self._scrubber(str(error))
+                problem = self._redactor(str(error))
             else:
                 if len(calls) > 1 or call.status is not CallStatus.OK:
                     await self._mark(call, CallStatus.OK, repairs=len(calls) - 1)
@@ -180,18 +180,18 @@ class Conversation(ABC):
     async def _mark(self, call: Call, status: CallStatus, **marks: Any) -> None:
         await asyncio.to_thread(self._archive.mark_call, call.id, status=status, **marks)
 
-    async def _lose(self, asking: Asking, reason: str) -> None:
+    async def _lose(self, asking: Exchange, reason: str) -> None:
         await self._tell(
             "answer_lost", experiment=asking.experiment, role=asking.role, purpose=asking.purpose, reason=reason
         )
 
     async def _tell(self, kind: str, *, experiment: str = "", **details: JsonValue) -> None:
         """Write an event, secrets removed."""
-        clean = {name: self._scrubber(value) if isinstance(value, str) else value for name, value in details.items()}
+        clean = {name: self._redactor(value) if isinstance(value, str) else value for name, value in details.items()}
         logger.info("%s %s %s", kind, experiment, clean)
         await asyncio.to_thread(self._archive.add_event, self._campaign, kind, experiment or None, **clean)
 
-    def _follow_up(self, asking: Asking, call: Call, problem: str) -> Asking:
+    def _follow_up(self, asking: Exchange, call: Call, problem: str) -> Exchange:
         """The same question with the answer and what is wrong with it; one that was cut off may grow longer."""
         old, tokens = asking.question, asking.question.answer_tokens
         replied: tuple[Message, ...] = ()
@@ -201,7 +201,7 @@ class Conversation(ABC):
             replied = (Message(role="assistant", text=call.reply),)
         complaint = Message(role="user", text=f"Your answer cannot be used: {problem}\nAnswer again, completely.")
         question = Question((*old.messages, *replied, complaint), old.form, tokens, old.temperature)
-        return Asking(asking.role, asking.purpose, asking.experiment, question, asking.model)
+        return Exchange(asking.role, asking.purpose, asking.experiment, question, asking.model)
 
 
 def _judge(call: Call, reader: Callable[[str], T], *, is_record: bool) -> T:

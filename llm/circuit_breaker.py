@@ -6,21 +6,21 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable
 
-from evolver.agents.models.errors import ProviderDown
-from evolver.agents.models.provider import Patience
+from evolver.errors import ProviderDown
+from evolver.llm.provider import RetryPolicy
 
 Tell = Callable[..., Awaitable[None]]
 """Writes an event: its kind, then named details."""
 
 
-class Gate:
+class CircuitBreaker:
     """Whether one provider can be asked. While it is down, one caller at a time tries it, with growing pauses."""
 
-    def __init__(self, patience: Patience, wake: Callable[[], None]) -> None:
+    def __init__(self, retry_policy: RetryPolicy, wake: Callable[[], None]) -> None:
         """`wake` has those that wait look again."""
-        self._patience = patience
+        self._retry_policy = retry_policy
         self._wake = wake
-        self._pause = patience.probe
+        self._pause = retry_policy.probe
         self._probing = False
         self.down_since: float | None = None
         self.due = 0.0
@@ -46,9 +46,9 @@ class Gate:
         """The provider gave no answer; True where that is news."""
         news = self.down_since is None
         if news:
-            self.down_since, self._pause = time.monotonic(), self._patience.probe
+            self.down_since, self._pause = time.monotonic(), self._retry_policy.probe
         elif probing:
-            self._pause = min(self._pause * 2, self._patience.longest_probe)
+            self._pause = min(self._pause * 2, self._retry_policy.longest_probe)
         self.reason = reason
         if news or probing:
             self.due = time.monotonic() + max(self._pause, retry_after or 0.0)
@@ -60,13 +60,13 @@ class Gate:
         return None if since is None else time.monotonic() - since
 
 
-class Outages:
+class CircuitBreakers:
     """The gates of all providers of a campaign."""
 
-    def __init__(self, patience: Patience, tell: Tell) -> None:
-        self._patience = patience
+    def __init__(self, retry_policy: RetryPolicy, tell: Tell) -> None:
+        self._retry_policy = retry_policy
         self._tell = tell
-        self._gates: dict[str, Gate] = {}
+        self._gates: dict[str, CircuitBreaker] = {}
         self._news = asyncio.Event()
         self._given_up = False
 
@@ -75,9 +75,9 @@ class Outages:
         self._given_up = True
         self._wake()
 
-    def gate(self, server: str) -> Gate:
+    def gate(self, server: str) -> CircuitBreaker:
         """The gate of a provider."""
-        return self._gates.setdefault(server, Gate(self._patience, self._wake))
+        return self._gates.setdefault(server, CircuitBreaker(self._retry_policy, self._wake))
 
     async def failed(self, server: str, reason: str, retry_after: float | None, *, probing: bool) -> None:
         """A provider gave no answer, retries included."""
@@ -106,11 +106,11 @@ class Outages:
         if any(gate.down_since is None for gate in gates.values()):
             return
         last = max(gate.down_since or now for gate in gates.values())
-        left = last + self._patience.outage - now
+        left = last + self._retry_policy.outage - now
         if left <= 0.0 or self._given_up:
             reasons = "; ".join(f"{server}: {gate.reason}" for server, gate in gates.items())
             raise ProviderDown(
-                f"no model provider answered for {min(now - last, self._patience.outage):.3g} s ({reasons}); nothing "
+                f"no model provider answered for {min(now - last, self._retry_policy.outage):.3g} s ({reasons}); nothing "
                 "paid is lost, "
                 "resume the campaign when it is back"
             )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from evolver.agents.models.failures import Failure, Kind
+from evolver.llm.provider_errors import FailureKind, ProviderFailure
 
 SHORTEST_ANSWER = 256
 """Tokens below which an answer is not worth asking for."""
@@ -69,15 +69,15 @@ class Capabilities:
         """The answer length to ask for."""
         return wanted if self.most_tokens is None else min(wanted, self.most_tokens)
 
-    def step_down(self, failure: Failure, sent: Sent) -> str | None:
+    def step_down(self, failure: ProviderFailure, sent: Sent) -> str | None:
         """Drop what a provider refused. None: nothing helps; else what was dropped, empty where that was known."""
-        if failure.kind is Kind.UNREADABLE:
+        if failure.kind is FailureKind.UNREADABLE:
             return self._try_streaming(sent)
-        if failure.kind is Kind.CONTEXT:
+        if failure.kind is FailureKind.CONTEXT:
             return self._shorten(failure, sent)
-        return self._drop_parameter(failure, sent) if failure.kind is Kind.REJECTED else None
+        return self._drop_parameter(failure, sent) if failure.kind is FailureKind.REJECTED else None
 
-    def _drop_parameter(self, failure: Failure, sent: Sent) -> str | None:
+    def _drop_parameter(self, failure: ProviderFailure, sent: Sent) -> str | None:
         named = failure.parameter or failure.text
         if _STREAM.search(named):
             return self._try_streaming(sent)
@@ -97,7 +97,7 @@ class Capabilities:
         known, self.stream = self.stream, True
         return "" if known else "answers are streamed"
 
-    def _shorten(self, failure: Failure, sent: Sent) -> str | None:
+    def _shorten(self, failure: ProviderFailure, sent: Sent) -> str | None:
         """Where prompt and answer together are too long but the prompt is not: ask for a shorter answer."""
         limit = failure.limit
         if limit is None or not sent.length:

@@ -7,8 +7,8 @@ import hashlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from evolver.agents.models.errors import ContextTooLong
 from evolver.contracts import Call, CallStatus
+from evolver.errors import ContextTooLong
 
 if TYPE_CHECKING:
     from evolver.memory import Archive
@@ -20,7 +20,7 @@ def call_id(campaign: str, experiment: str, role: str, purpose: str, ordinal: in
     return hashlib.sha256(said.encode()).hexdigest()[:32]
 
 
-class Recording:
+class RecordedCalls:
     """The calls of one experiment, role and purpose; each is handed out once."""
 
     def __init__(self, calls: list[Call]) -> None:
@@ -63,21 +63,21 @@ def _was_interrupted(call: Call) -> bool:
     return call.status is CallStatus.ERROR and not call.lost and not call.error.startswith(ContextTooLong.__name__)
 
 
-class Recordings:
+class CallLog:
     """The recordings of a campaign, read from the archive when first asked for. For one event loop."""
 
     def __init__(self, archive: Archive, campaign: str) -> None:
         self._archive = archive
         self._campaign = campaign
         self._lock = asyncio.Lock()
-        self._open: dict[tuple[str, str, str], Recording] = {}
+        self._open: dict[tuple[str, str, str], RecordedCalls] = {}
 
-    async def of(self, experiment: str, role: str, purpose: str) -> Recording:
+    async def of(self, experiment: str, role: str, purpose: str) -> RecordedCalls:
         """The calls of one experiment, role and purpose."""
         key = (experiment, role, purpose)
         if key not in self._open:
             async with self._lock:
                 if key not in self._open:
                     found = await asyncio.to_thread(self._archive.calls, self._campaign, *key)
-                    self._open[key] = Recording(found)
+                    self._open[key] = RecordedCalls(found)
         return self._open[key]

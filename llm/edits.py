@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from evolver.agents.models.matching import Spot, find, nearest, replace
-from evolver.agents.models.reading import AnswerError
 from evolver.contracts import Program
+from evolver.llm.fuzzy_match import Match, find, nearest, replace
+from evolver.llm.output_parser import AnswerError
 
 _SEARCH = re.compile(r"<{4,9}\s*SEARCH\s*$")
 _DIVIDER = re.compile(r"={4,9}\s*$")
@@ -26,7 +26,7 @@ class EditError(AnswerError):
 
 
 @dataclass(frozen=True)
-class Edit:
+class EditBlock:
     """One SEARCH/REPLACE block."""
 
     number: int
@@ -104,9 +104,9 @@ def _names(files: dict[str, str]) -> str:
     return ", ".join(files)
 
 
-def _edits(text: str) -> list[Edit]:
+def _edits(text: str) -> list[EditBlock]:
     """The blocks of an answer. Raises EditError for one that is not complete."""
-    edits: list[Edit] = []
+    edits: list[EditBlock] = []
     path, before = "", list[str]()
     inside: list[str] | None = None
     for line in text.splitlines():
@@ -123,7 +123,7 @@ def _edits(text: str) -> list[Edit]:
             dividers = tuple(at for at, inner in enumerate(inside) if _DIVIDER.match(inner))
             if not dividers:
                 raise EditError(f"block {len(edits) + 1} has no line `=======` between search and replacement")
-            edits.append(Edit(len(edits) + 1, path, tuple(inside), dividers))
+            edits.append(EditBlock(len(edits) + 1, path, tuple(inside), dividers))
             before, inside = [], None
         else:
             inside.append(line)
@@ -154,7 +154,7 @@ def _path_in(line: str) -> str:
     return bare if _PATH.fullmatch(bare) else ""
 
 
-def _file_of(edit: Edit, files: dict[str, str]) -> str:
+def _file_of(edit: EditBlock, files: dict[str, str]) -> str:
     if edit.path:
         return edit.path
     if len(files) == 1:
@@ -167,9 +167,9 @@ def _file_of(edit: Edit, files: dict[str, str]) -> str:
     return fitting[0]
 
 
-def _edited(edit: Edit, path: str, text: str) -> str:
+def _edited(edit: EditBlock, path: str, text: str) -> str:
     """A file with one block applied, at the only place where it fits; the longest SEARCH part that fits counts."""
-    fits: list[tuple[Spot, list[str]]] = []
+    fits: list[tuple[Match, list[str]]] = []
     for search, replacement in sorted(edit.halves(), key=lambda half: -len(half[0])):
         if not any(line.strip() for line in search):
             if text.strip():

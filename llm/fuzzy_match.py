@@ -20,7 +20,7 @@ NORMAL_FORMS: tuple[Normal, ...] = (
 
 
 @dataclass(frozen=True)
-class Spot:
+class Match:
     """Lines of a file that a quotation means."""
 
     start: int
@@ -30,12 +30,12 @@ class Spot:
     """Columns of indentation in the quotation, rising, and what stands in the file there; empty: the same."""
 
 
-def find(search: list[str], text: str) -> list[Spot]:
+def find(search: list[str], text: str) -> list[Match]:
     """All places that fit as well as the best one does; none if nothing fits."""
     lines = [line.rstrip() for line in text.splitlines()]
     exact = _windows([line.rstrip() for line in search], lines)
     if exact:
-        return [Spot(at, at + len(search)) for at in exact]
+        return [Match(at, at + len(search)) for at in exact]
     trimmed = _without_blank_ends(search)
     for normal in NORMAL_FORMS:
         places = _windows([normal(line) for line in trimmed], [normal(line) for line in lines])
@@ -45,7 +45,7 @@ def find(search: list[str], text: str) -> list[Spot]:
     return []
 
 
-def replace(text: str, spot: Spot, replacement: list[str]) -> str:
+def replace(text: str, spot: Match, replacement: list[str]) -> str:
     """The text with the lines of a spot replaced, indented as they were."""
     lines = text.splitlines()
     if spot.indents:
@@ -80,7 +80,7 @@ def _windows(search: list[str], lines: list[str]) -> list[int]:
     return [at for at in range(len(lines) - len(search) + 1) if lines[at : at + len(search)] == search]
 
 
-def _shifted(search: list[str], lines: list[str], at: int) -> Spot | None:
+def _shifted(search: list[str], lines: list[str], at: int) -> Match | None:
     """The spot, if equal indentation stays equal and deeper stays deeper; else lines would end up in wrong blocks."""
     known: dict[int, str] = {}
     for mine, theirs in zip(search, lines[at : at + len(search)], strict=True):
@@ -90,7 +90,7 @@ def _shifted(search: list[str], lines: list[str], at: int) -> Spot | None:
     widths = [_width(theirs) for _, theirs in indents]
     if widths != sorted(set(widths)):
         return None
-    return Spot(at, at + len(search), indents)
+    return Match(at, at + len(search), indents)
 
 
 def _reindented(line: str, indents: tuple[tuple[int, str], ...]) -> str:

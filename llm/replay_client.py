@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from evolver.agents.models.conversation import Asking, Conversation
-from evolver.agents.models.errors import ContextTooLong, ModelError, NoUsableAnswer
-from evolver.agents.models.recording import Recordings, call_id
-from evolver.agents.models.secrets import Scrubber
 from evolver.contracts import Call, CallStatus
+from evolver.errors import ContextTooLong, ModelError, NoUsableAnswer
+from evolver.llm.call_log import CallLog, call_id
+from evolver.llm.conversation import Conversation, Exchange
+from evolver.llm.redaction import Redactor
 from evolver.settings import Settings
 
 if TYPE_CHECKING:
     from evolver.memory import Archive
 
 
-class Replay(Conversation):
+class ReplayClient(Conversation):
     """Gives the recorded answers of one campaign to another one, in order by experiment, role and purpose.
 
     The other campaign may have another name, and its archive may be another one; the calls are written there too.
@@ -24,13 +24,13 @@ class Replay(Conversation):
 
     def __init__(self, archive: Archive, campaign: str, *, source: Archive, recorded: str) -> None:
         """Answers for `campaign` in `archive`, from the campaign `recorded` in `source`. Raises UnknownName."""
-        super().__init__(archive, campaign, answer_tokens=Settings().answer_tokens, scrubber=Scrubber())
+        super().__init__(archive, campaign, answer_tokens=Settings().answer_tokens, redactor=Redactor())
         self._recorded = source.campaign(recorded).name
-        self._recordings = Recordings(source, recorded)
+        self._recordings = CallLog(source, recorded)
         self.differing = 0
         """How many questions were not word for word the recorded ones."""
 
-    async def _call(self, asking: Asking) -> Call:
+    async def _call(self, asking: Exchange) -> Call:
         """Raises ModelError where the recording has no such call, or ended with it; else what was raised then."""
         experiment = self._as_recorded(asking.experiment)
         recording = await self._recordings.of(experiment, asking.role, asking.purpose)
@@ -57,6 +57,6 @@ class Replay(Conversation):
         own = f"{self._campaign}-"
         return f"{self._recorded}-{experiment.removeprefix(own)}" if experiment.startswith(own) else experiment
 
-    def _as_own(self, call: Call, asking: Asking) -> Call:
+    def _as_own(self, call: Call, asking: Exchange) -> Call:
         key = call_id(self._campaign, asking.experiment, asking.role, asking.purpose, call.ordinal)
         return call.model_copy(update={"id": key, "campaign": self._campaign, "experiment": asking.experiment})

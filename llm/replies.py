@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from evolver.agents.models.secrets import Scrubber
+from evolver.llm.redaction import Redactor
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -26,9 +26,9 @@ class Reply:
     tokens_cached: int = 0
     tokens_out: int | None = None
 
-    def scrubbed(self, scrubber: Scrubber) -> Reply:
+    def scrubbed(self, redactor: Redactor) -> Reply:
         """The same without secrets."""
-        return replace(self, text=scrubber(self.text), refusal=scrubber(self.refusal))
+        return replace(self, text=redactor(self.text), refusal=redactor(self.refusal))
 
 
 def read_message(message: BaseMessage) -> Reply:

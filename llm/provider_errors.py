@@ -40,7 +40,7 @@ _NEVER_SENT = re.compile(
 )
 
 
-class Kind(Enum):
+class FailureKind(Enum):
     """What to do about a failure."""
 
     TRANSIENT = auto()
@@ -57,12 +57,12 @@ class Kind(Enum):
     """Something about the request is wrong; perhaps one parameter."""
 
 
-class Failure(Exception):
+class ProviderFailure(Exception):
     """A request that brought no answer."""
 
     def __init__(
         self,
-        kind: Kind,
+        kind: FailureKind,
         text: str,
         *,
         status: int | None = None,
@@ -88,7 +88,7 @@ class Failure(Exception):
         return int(found[1]) if found else None
 
 
-def classify(error: BaseException, clean: Callable[[str], str]) -> Failure:
+def classify(error: BaseException, clean: Callable[[str], str]) -> ProviderFailure:
     """What an error raised by a provider's library means; `clean` takes secrets out of its message."""
     chain = list(_chain(error))
     text = clean(_text(chain))
@@ -96,17 +96,19 @@ def classify(error: BaseException, clean: Callable[[str], str]) -> Failure:
     if status is not None:
         headers = next((found for link in chain if (found := _headers(link)) is not None), {})
         parameter = next((str(p) for link in chain if (p := getattr(link, "param", None))), "")
-        failure = Failure(Kind.REJECTED, text, status=status, parameter=parameter, retry_after=retry_after(headers))
+        failure = ProviderFailure(
+            FailureKind.REJECTED, text, status=status, parameter=parameter, retry_after=retry_after(headers)
+        )
         failure.kind = _kind(failure, " ".join([text, *_codes(chain)]))
         return failure
     names = " ".join(f"{base.__module__}.{base.__name__}" for link in chain for base in type(link).__mro__[:-2])
     if _LOST.search(names):
-        return Failure(Kind.TRANSIENT, text, billed=not _NEVER_SENT.search(names))
+        return ProviderFailure(FailureKind.TRANSIENT, text, billed=not _NEVER_SENT.search(names))
     if _CUT.search(names):
-        return Failure(Kind.TRANSIENT, text, billed=not _NEVER_SENT.search(names + text))
+        return ProviderFailure(FailureKind.TRANSIENT, text, billed=not _NEVER_SENT.search(names + text))
     if _CONTEXT.search(text):
-        return Failure(Kind.CONTEXT, text)
-    return Failure(Kind.UNREADABLE, text, billed=True)
+        return ProviderFailure(FailureKind.CONTEXT, text)
+    return ProviderFailure(FailureKind.UNREADABLE, text, billed=True)
 
 
 def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
@@ -123,19 +125,19 @@ def retry_after(headers: Mapping[str, str], now: float | None = None) -> float |
     return max(0.0, moment.timestamp() - (time.time() if now is None else now))
 
 
-def _kind(failure: Failure, said: str) -> Kind:
+def _kind(failure: ProviderFailure, said: str) -> FailureKind:
     """What a refusal with a status means; `said` is the provider's message with its codes."""
     status = failure.status or 0
     if status in {401, 402, 403, 404} or (status == 429 and _NO_CREDIT.search(said)):
-        return Kind.ACCESS
+        return FailureKind.ACCESS
     if status in RETRIED or status >= 500:
-        return Kind.TRANSIENT
+        return FailureKind.TRANSIENT
     meanings = (
-        (failure.parameter in {"", "model"} and (failure.parameter or _NO_MODEL.search(said)), Kind.ACCESS),
-        (status == 413 or _CONTEXT.search(said), Kind.CONTEXT),
-        (_POLICY.search(said), Kind.POLICY),
+        (failure.parameter in {"", "model"} and (failure.parameter or _NO_MODEL.search(said)), FailureKind.ACCESS),
+        (status == 413 or _CONTEXT.search(said), FailureKind.CONTEXT),
+        (_POLICY.search(said), FailureKind.POLICY),
     )
-    return next((kind for meant, kind in meanings if meant), Kind.REJECTED)
+    return next((kind for meant, kind in meanings if meant), FailureKind.REJECTED)
 
 
 def _codes(chain: list[BaseException]) -> Iterator[str]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from evolver.agents.models.errors import BudgetSpent
-from evolver.agents.models.prices import Price
 from evolver.contracts import Budget, Spent
-from evolver.errors import UsageError
+from evolver.errors import BudgetSpent, UsageError
+from evolver.llm.pricing import Price
 
 BYTES_PER_TOKEN = 2.5
 """To begin with; what a model really counted corrects it upwards."""
@@ -46,7 +45,7 @@ class TokenEstimate:
         self._base += max(0, counted - self.tokens(size, messages))
 
 
-class Ledger:
+class BudgetLedger:
     """What a campaign has spent, what is in flight, and what it may spend. For one event loop."""
 
     def __init__(self, budget: Budget, spent: Spent) -> None:

@@ -27,7 +27,7 @@ _SHAPES = re.compile(
 )
 
 
-class Scrubber:
+class Redactor:
     """Knows the secrets of this process's environment, quoted or not, and what well-known keys look like."""
 
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:

@@ -9,20 +9,19 @@ from dataclasses import dataclass
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
-from evolver.agents.models.choice import ModelChoice
-from evolver.agents.models.errors import ContextTooLong, NoUsableAnswer
-from evolver.agents.models.failures import Failure, Kind
-from evolver.agents.models.ledger import Charge, Ledger
-from evolver.agents.models.outage import Outages, Tell
-from evolver.agents.models.prices import Price, Prices
-from evolver.agents.models.provider import ChatModel, Notice, Patience, Question, key_variable
-from evolver.agents.models.replies import Reply
-from evolver.agents.models.secrets import Scrubber
-from evolver.errors import EvolverError, UsageError
+from evolver.errors import ContextTooLong, EvolverError, NoUsableAnswer, UsageError
+from evolver.llm.budget import BudgetLedger, Charge
+from evolver.llm.circuit_breaker import CircuitBreakers, Tell
+from evolver.llm.model_spec import ModelSpec
+from evolver.llm.pricing import Price, Prices
+from evolver.llm.provider import ChatModel, Notice, Question, RetryPolicy, key_variable
+from evolver.llm.provider_errors import FailureKind, ProviderFailure
+from evolver.llm.redaction import Redactor
+from evolver.llm.replies import Reply
 
 
 @dataclass
-class Tab:
+class CallCost:
     """What one question has cost so far, failed attempts included."""
 
     experiment: str = ""
@@ -47,32 +46,39 @@ class Tab:
         return Charge(tokens_in + tokens_out, usd)
 
 
-class Exchange:
+class Router:
     """The models of a campaign, with its ledger and the state of their providers. For one event loop."""
 
     def __init__(
-        self, *, ledger: Ledger, prices: Prices, patience: Patience, scrubber: Scrubber, tell: Tell, notice: Notice
+        self,
+        *,
+        ledger: BudgetLedger,
+        prices: Prices,
+        retry_policy: RetryPolicy,
+        redactor: Redactor,
+        tell: Tell,
+        notice: Notice,
     ) -> None:
         self._ledger = ledger
         self._prices = prices
-        self._patience = patience
-        self._scrubber = scrubber
+        self._retry_policy = retry_policy
+        self._redactor = redactor
         self._tell = tell
         self._notice = notice
-        self._outages = Outages(patience, tell)
+        self._outages = CircuitBreakers(retry_policy, tell)
         self._models: dict[tuple[str, str], ChatModel] = {}
 
-    def model(self, choice: ModelChoice) -> ChatModel:
+    def model(self, choice: ModelSpec) -> ChatModel:
         """A model as this process knows it. Raises UsageError where dollars are capped and it has no price."""
         key = (choice.model, choice.base_url)
         if key not in self._models:
             self._ledger.require_price(choice.model, self._prices.of(choice))
             self._models[key] = ChatModel(
-                choice, request_seconds=self._patience.request, scrubber=self._scrubber, notice=self._notice
+                choice, request_seconds=self._retry_policy.request, redactor=self._redactor, notice=self._notice
             )
         return self._models[key]
 
-    def is_down(self, choice: ModelChoice) -> bool:
+    def is_down(self, choice: ModelSpec) -> bool:
         """Whether a model's provider gave no answer when it was last asked."""
         return self._outages.gate(choice.server).down_since is not None
 
@@ -80,7 +86,7 @@ class Exchange:
         """Wait no longer for providers that are down."""
         self._outages.give_up()
 
-    async def send(self, question: Question, choices: Sequence[ModelChoice], tab: Tab) -> Reply:
+    async def send(self, question: Question, choices: Sequence[ModelSpec], tab: CallCost) -> Reply:
         """The answer of the first of these models whose provider can be reached; costs go on the tab.
 
         Raises NoUsableAnswer or ContextTooLong where the question cannot be answered, BudgetSpent, ProviderDown, and
@@ -94,7 +100,7 @@ class Exchange:
                     return reply
             await self._outages.wait(model.choice.server for model in models)
 
-    async def _ask(self, model: ChatModel, question: Question, tab: Tab) -> Reply | None:
+    async def _ask(self, model: ChatModel, question: Question, tab: CallCost) -> Reply | None:
         """One model's answer, or None while its provider is down."""
         server = model.choice.server
         gate = self._outages.gate(server)
@@ -102,9 +108,9 @@ class Exchange:
             return None
         probing = gate.down_since is not None
         try:
-            reply = await self._attempts(model, question, tab, 1 if probing else self._patience.attempts)
-        except Failure as failure:
-            if failure.kind is Kind.TRANSIENT:
+            reply = await self._attempts(model, question, tab, 1 if probing else self._retry_policy.attempts)
+        except ProviderFailure as failure:
+            if failure.kind is FailureKind.TRANSIENT:
                 await self._outages.failed(server, failure.text, failure.retry_after, probing=probing)
                 return None
             await self._outages.answered(server)
@@ -115,21 +121,21 @@ class Exchange:
         finally:
             gate.leave(probing=probing)
 
-    async def _attempts(self, model: ChatModel, question: Question, tab: Tab, most: int) -> Reply:
+    async def _attempts(self, model: ChatModel, question: Question, tab: CallCost, most: int) -> Reply:
         backoff = wait_exponential_jitter(
-            multiplier=self._patience.pause, max=self._patience.longest_pause, jitter=self._patience.pause
+            multiplier=self._retry_policy.pause, max=self._retry_policy.longest_pause, jitter=self._retry_policy.pause
         )
 
         def pause(state: RetryCallState) -> float:
             error = state.outcome.exception() if state.outcome else None
-            asked = error.retry_after if isinstance(error, Failure) else None
-            return backoff(state) if asked is None else asked + random.random() * self._patience.pause / 10
+            asked = error.retry_after if isinstance(error, ProviderFailure) else None
+            return backoff(state) if asked is None else asked + random.random() * self._retry_policy.pause / 10
 
         def again(error: BaseException) -> bool:
             return (
-                isinstance(error, Failure)
-                and error.kind in {Kind.TRANSIENT, Kind.UNREADABLE}
-                and (error.retry_after or 0.0) <= self._patience.longest_probe
+                isinstance(error, ProviderFailure)
+                and error.kind in {FailureKind.TRANSIENT, FailureKind.UNREADABLE}
+                and (error.retry_after or 0.0) <= self._retry_policy.longest_probe
             )
 
         retrying = AsyncRetrying(
@@ -137,7 +143,7 @@ class Exchange:
         )
         return await retrying(self._attempt, model, question, tab)
 
-    async def _attempt(self, model: ChatModel, question: Question, tab: Tab) -> Reply:
+    async def _attempt(self, model: ChatModel, question: Question, tab: CallCost) -> Reply:
         """One request, its worst case reserved; an answer that was lost on the way counts as paid in full."""
         price = self._prices.of(model.choice)
         prompt = model.prompt_tokens(question)
@@ -148,8 +154,8 @@ class Exchange:
         tab.attempts += 1
         try:
             reply = await model.send(question)
-            charge = self._put_on_tab(model, question, reply, tab, price)
-        except Failure as failure:
+            charge = self._charge(model, question, reply, tab, price)
+        except ProviderFailure as failure:
             if failure.billed:
                 charge = tab.add(prompt, answer, 0, price, estimated=True)
             await self._tell(
@@ -168,7 +174,7 @@ class Exchange:
             self._ledger.settle(ticket, charge)
         return reply
 
-    def _put_on_tab(self, model: ChatModel, question: Question, reply: Reply, tab: Tab, price: Price | None) -> Charge:
+    def _charge(self, model: ChatModel, question: Question, reply: Reply, tab: CallCost, price: Price | None) -> Charge:
         tokens_in, tokens_out = reply.tokens_in, reply.tokens_out
         estimated = tokens_in is None or tokens_out is None
         if tokens_in is None:
@@ -177,23 +183,23 @@ class Exchange:
             tokens_out = model.estimate.tokens(len(reply.text.encode()), 1)
         return tab.add(tokens_in, tokens_out, reply.tokens_cached, price, estimated=estimated)
 
-    def _outcome(self, model: ChatModel, failure: Failure) -> EvolverError:
+    def _outcome(self, model: ChatModel, failure: ProviderFailure) -> EvolverError:
         """What a failure that trying again does not cure means for the campaign."""
         name, provider, said = model.choice.model, model.choice.provider, failure.text
-        if failure.kind is Kind.CONTEXT:
+        if failure.kind is FailureKind.CONTEXT:
             return ContextTooLong(f"{name}: the messages are too long for the model: {said}")
-        if failure.kind is Kind.POLICY:
+        if failure.kind is FailureKind.POLICY:
             return NoUsableAnswer(f"{name}: the provider's filter stopped the question: {said}")
-        if failure.kind is Kind.ACCESS:
+        if failure.kind is FailureKind.ACCESS:
             return UsageError(f"--model {name}: {_what_to_check(provider, failure, model.choice.base_url)} ({said})")
-        if failure.kind is Kind.UNREADABLE or model.answered:
+        if failure.kind is FailureKind.UNREADABLE or model.answered:
             return NoUsableAnswer(f"{name}: {said}")
         return UsageError(
             f"--model {name}: the provider refuses every request ({said}); check the model's name and --base-url"
         )
 
 
-def _what_to_check(provider: str, failure: Failure, base_url: str) -> str:
+def _what_to_check(provider: str, failure: ProviderFailure, base_url: str) -> str:
     if failure.status in {401, 403}:
         return f"{provider} does not accept the key; check {key_variable(provider)}" + (
             f" for {base_url}" if base_url else ""

@@ -58,7 +58,7 @@ MOST_WEIGHT = 1000.0
 """A larger number after @ belongs to the name: some providers write dates there."""
 
 
-class ModelChoice(Record):
+class ModelSpec(Record):
     """A model that serves a role, or all roles that have none of their own."""
 
     role: Role | None = None
@@ -85,7 +85,7 @@ class ModelChoice(Record):
         return self.base_url or self.provider
 
 
-def parse_models(words: Iterable[str], base_url: str | None = None) -> tuple[ModelChoice, ...]:
+def parse_models(words: Iterable[str], base_url: str | None = None) -> tuple[ModelSpec, ...]:
     """The choices that `--model` words name. Raises UsageError that says what to write.
 
     `base_url` is where models of OpenAI's protocol are asked, unless a word has an address; None: EVOLVER_BASE_URL.
@@ -94,7 +94,7 @@ def parse_models(words: Iterable[str], base_url: str | None = None) -> tuple[Mod
     return tuple(_parse(word.strip(), server) for word in words)
 
 
-def models_for(choices: Sequence[ModelChoice], role: Role) -> tuple[ModelChoice, ...]:
+def models_for(choices: Sequence[ModelSpec], role: Role) -> tuple[ModelSpec, ...]:
     """The role's own models, else those of all roles. Raises UsageError where there are none."""
     own = tuple(choice for choice in choices if choice.role == role)
     found = own or tuple(choice for choice in choices if choice.role is None)
@@ -103,12 +103,12 @@ def models_for(choices: Sequence[ModelChoice], role: Role) -> tuple[ModelChoice,
     return found
 
 
-def in_order(choices: Sequence[ModelChoice], rng: random.Random) -> tuple[ModelChoice, ...]:
+def in_order(choices: Sequence[ModelSpec], rng: random.Random) -> tuple[ModelSpec, ...]:
     """The choices in a random order by weight: the first is asked, the others take over where it cannot be."""
     return tuple(sorted(choices, key=lambda choice: rng.random() ** (1.0 / choice.weight), reverse=True))
 
 
-def _parse(word: str, base_url: str) -> ModelChoice:
+def _parse(word: str, base_url: str) -> ModelSpec:
     role, name = _split_role(word)
     name, weight = _split_weight(word, name)
     name, _, address = name.partition("@http")
@@ -117,7 +117,7 @@ def _parse(word: str, base_url: str) -> ModelChoice:
     server = own or (base_url if provider == "openai" else "")
     if server and (urlsplit(server).scheme not in ("http", "https") or not urlsplit(server).hostname):
         raise UsageError(f"{server} is no address of a server; write --base-url http://HOST:PORT/v1")
-    return ModelChoice(role=role, model=f"{provider}:{name}", weight=weight, base_url=server)
+    return ModelSpec(role=role, model=f"{provider}:{name}", weight=weight, base_url=server)
 
 
 def _split_role(word: str) -> tuple[Role | None, str]:

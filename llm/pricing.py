@@ -10,9 +10,9 @@ from typing import Annotated
 
 from pydantic import Field, ValidationError
 
-from evolver.agents.models.choice import ModelChoice
 from evolver.contracts import Record
 from evolver.errors import UsageError
+from evolver.llm.model_spec import ModelSpec
 from evolver.settings import Settings
 
 MILLION = 1e6
@@ -46,7 +46,7 @@ class Prices(Record):
     own: dict[str, Price] = {}
     """The user's, which come first and count for servers of any address."""
 
-    def of(self, choice: ModelChoice) -> Price | None:
+    def of(self, choice: ModelSpec) -> Price | None:
         """The price of a model, or None where nobody knows it; a server of the user's own has no shipped price."""
         own = _look_up(self.own, choice)
         return own if own is not None or choice.base_url else _look_up(self.models, choice)
@@ -80,7 +80,7 @@ def prices_file(home: Path, settings: Settings) -> Path | None:
     return settings.prices or (default if default.is_file() else None)
 
 
-def _look_up(table: dict[str, Price], choice: ModelChoice) -> Price | None:
+def _look_up(table: dict[str, Price], choice: ModelSpec) -> Price | None:
     """The entry of this very model, or the one whose version it is."""
     if choice.model in table:
         return table[choice.model]

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from evolver.agents.models.capabilities import Capabilities, Form, Length, Sent, strict_schema
-from evolver.agents.models.choice import PROVIDERS, ModelChoice
-from evolver.agents.models.failures import Failure, Kind, classify
-from evolver.agents.models.ledger import TokenEstimate
-from evolver.agents.models.replies import Reply, cut_reply, read_message
-from evolver.agents.models.secrets import Scrubber
 from evolver.contracts import Message
 from evolver.errors import UsageError
+from evolver.llm.budget import TokenEstimate
+from evolver.llm.capabilities import Capabilities, Form, Length, Sent, strict_schema
+from evolver.llm.model_spec import PROVIDERS, ModelSpec
+from evolver.llm.provider_errors import FailureKind, ProviderFailure, classify
+from evolver.llm.redaction import Redactor
+from evolver.llm.replies import Reply, cut_reply, read_message
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -44,7 +44,7 @@ Notice = Callable[[str, str], Awaitable[None]]
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """How long to wait for models, in seconds."""
 
     request: float = 180.0
@@ -91,14 +91,14 @@ def _schema(form: type[BaseModel]) -> dict[str, Any]:
 class ChatModel:
     """One model as this process knows it. One event loop per process: the libraries keep their connections in it."""
 
-    def __init__(self, choice: ModelChoice, *, request_seconds: float, scrubber: Scrubber, notice: Notice) -> None:
+    def __init__(self, choice: ModelSpec, *, request_seconds: float, redactor: Redactor, notice: Notice) -> None:
         self.choice = choice
         self.capabilities = Capabilities()
         self.estimate = TokenEstimate()
         self.answered = False
         """Whether any request was answered so far."""
         self._seconds = request_seconds
-        self._scrubber = scrubber
+        self._redactor = redactor
         self._notice = notice
         self._clients: dict[tuple[object, ...], BaseChatModel] = {}
 
@@ -119,7 +119,7 @@ class ChatModel:
             sent = self._sent(question)
             try:
                 reply = await self._request(question, sent)
-            except Failure as failure:
+            except ProviderFailure as failure:
                 dropped = self.capabilities.step_down(failure, sent)
                 if dropped is None:
                     raise
@@ -131,7 +131,9 @@ class ChatModel:
                 if reply.tokens_in is not None:
                     self.estimate.learn(question.size(), len(question.messages), reply.tokens_in)
                 return reply
-        raise Failure(Kind.REJECTED, f"{self.choice.model} refused the request whatever was left out of it")
+        raise ProviderFailure(
+            FailureKind.REJECTED, f"{self.choice.model} refused the request whatever was left out of it"
+        )
 
     def _sent(self, question: Question) -> Sent:
         able = self.capabilities
@@ -151,22 +153,22 @@ class ChatModel:
         client = self._client(sent.answer_tokens, question.temperature if sent.temperature else None)
         chain = _formed(client, question, sent.form)
         messages = _with_form_in_words(question) if sent.form is Form.TEXT else question.messages
-        failure: Failure | None = None
+        failure: ProviderFailure | None = None
         try:
             async with asyncio.timeout(self._seconds):
                 raw = await chain.ainvoke([{"role": m.role, "content": m.text} for m in messages])
         except TimeoutError:
             waited = f"no answer within {self._seconds:g} s (EVOLVER_REQUEST_SECONDS)"
-            failure = Failure(Kind.TRANSIENT, waited, billed=True)
+            failure = ProviderFailure(FailureKind.TRANSIENT, waited, billed=True)
         except Exception as error:
             cut = cut_reply(error)
             if cut is not None:
-                return cut.scrubbed(self._scrubber)
-            failure = classify(error, self._scrubber)
+                return cut.scrubbed(self._redactor)
+            failure = classify(error, self._redactor)
         if failure is not None:
             # Raised here, without the library's error behind it: that one holds the request with its headers.
             raise failure
-        return read_message(raw["raw"] if isinstance(raw, dict) else raw).scrubbed(self._scrubber)
+        return read_message(raw["raw"] if isinstance(raw, dict) else raw).scrubbed(self._redactor)
 
     def _client(self, answer_tokens: int, temperature: float | None) -> BaseChatModel:
         able = self.capabilities
@@ -201,7 +203,7 @@ def key_variable(provider: str) -> str:
     return KEYS.get(provider, f"{provider.upper()}_API_KEY")
 
 
-def _open(choice: ModelChoice, options: dict[str, Any]) -> BaseChatModel:
+def _open(choice: ModelSpec, options: dict[str, Any]) -> BaseChatModel:
     """Raises UsageError that names the package to install or the key to set."""
     package = PROVIDERS.get(choice.provider)
     if package is None:
@@ -223,7 +225,7 @@ def _open(choice: ModelChoice, options: dict[str, Any]) -> BaseChatModel:
         if choice.provider not in KEYLESS and not os.environ.get(variable):
             server = ", or give --base-url for a server of your own" if choice.provider == "openai" else ""
             raise UsageError(f"--model {choice.model}: no key; set {variable}{server}") from None
-        raise UsageError(f"--model {choice.model}: {Scrubber()(str(error))}") from None
+        raise UsageError(f"--model {choice.model}: {Redactor()(str(error))}") from None
 
 
 def _installed(module: str) -> bool:
@@ -247,7 +249,9 @@ def _formed(client: BaseChatModel, question: Question, form: Form) -> Any:
             wanted, method="json_schema", include_raw=True, **({"strict": strict} if takes_strict else {})
         )
     except (NotImplementedError, TypeError, ValueError) as error:
-        raise Failure(Kind.REJECTED, f"no json_schema with this library: {error}", parameter="json_schema") from None
+        raise ProviderFailure(
+            FailureKind.REJECTED, f"no json_schema with this library: {error}", parameter="json_schema"
+        ) from None
 
 
 def _with_form_in_words(question: Question) -> Sequence[Message]:
