@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 
 from evolver.agents.evidence import interval_of_mean, measure_noise
-from evolver.agents.offline import skeleton
 from evolver.agents.runner import Runner
 from evolver.agents.workspace import Workspace
 from evolver.contracts import Operator, Proposal, Standing, Verdict, VerdictKind
 from evolver.errors import WorkFailed
 from evolver.memory import Conclusion
+from evolver.search import skeleton
 
 NOISE_REPLICATES = 5
 LANE = -1

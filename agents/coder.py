@@ -9,7 +9,7 @@ from evolver.agents.workspace import Workspace
 from evolver.contracts import Experiment, Operator, Program, Proposal
 
 if TYPE_CHECKING:
-    from evolver.agents.offline import Recipe
+    from evolver.search import Recipe
 
 
 class Coder(Protocol):
@@ -35,7 +35,7 @@ class OfflineCoder:
         assert experiment.proposal is not None
         program = self._apply(experiment.proposal)
         if program is not None:
-            from evolver.agents.offline import skeleton
+            from evolver.search import skeleton
 
             workspace.archive.record_program(experiment_id, program, skeleton(program))
         return program
@@ -49,7 +49,7 @@ class OfflineCoder:
 
     def make(self, recipe: Recipe, parents: Sequence[Experiment]) -> Program | None:
         """What a recipe makes of the first parent, with parts from the others; None where it does not apply."""
-        from evolver.agents.offline import CannotApply
+        from evolver.search import CannotApply
 
         program, *others = map(self._workspace.program, parents)
         try:

@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from evolver.agents.coder import OfflineCoder
-from evolver.agents.offline import Outcome, Recipe
-from evolver.agents.offline.bandit import OperatorBandit
 from evolver.agents.recall import Recall, recall
 from evolver.agents.steering.guidance import FOCUS_DRAWS, Guidance
 from evolver.agents.workspace import Workspace
 from evolver.contracts import Experiment, Operator, Program, Proposal
 from evolver.errors import UnknownName
 from evolver.memory import Credit
-from evolver.memory.selection import ParentSelection, selection
+from evolver.search import Recipe, ScoredProgram
+from evolver.search.operator_bandit import OperatorBandit
+from evolver.search.parent_selection import ParentSelection, selection
 
 ATTEMPTS = 24
 """Draws before the researcher says that it found nothing new."""
@@ -324,7 +324,7 @@ class OfflineResearcher:
             return None
         return Draw(operator, parent, recipe, tuple(mate for mate in mates if mate.program == recipe.get("other")))
 
-    def _history(self) -> list[Outcome]:
+    def _history(self) -> list[ScoredProgram]:
         """What became of the newest programs, oldest first, where the campaign's tuner asks.
 
         Failures count where constants alone were changed: others have other causes.
@@ -334,7 +334,7 @@ class OfflineResearcher:
             return []
         newest = workspace.archive.counts(workspace.name).leased - HISTORY
         return [
-            Outcome(workspace.program(e), e.score, e.finished is not None)
+            ScoredProgram(workspace.program(e), e.score, e.finished is not None)
             for e in workspace.archive.experiments(workspace.name, after=max(newest, -1))
             if e.program is not None
             and (e.score is not None or e.finished is None or (e.proposal and e.proposal.operator is Operator.TUNE))

@@ -14,9 +14,9 @@ from evolver.contracts import Campaign, Experiment, Program, Trial
 from evolver.errors import UsageError
 
 if TYPE_CHECKING:
-    from evolver.agents.offline import Operators
     from evolver.memory import Archive, Memory
     from evolver.sandbox import Sandbox
+    from evolver.search import Operators
     from evolver.tasks import Task
 
 PROGRAMS = 256
@@ -77,11 +77,11 @@ class Workspace:
     @cached_property
     def operators(self) -> Operators:
         """Program-search operators over this campaign's notes."""
-        from evolver.agents.offline import Blocks, Library, Operators, Tuner
+        from evolver.search import EvolveBlocks, Operators, TechniqueLibrary, Tuner
 
-        library, program = Library.from_notes(self.archive.notes(self.task.name)), self.task.spec.program
+        library, program = TechniqueLibrary.from_notes(self.archive.notes(self.task.name)), self.task.spec.program
         baseline, kind = self.task.baseline(), self.campaign.tuner
-        blocks = Blocks(baseline) if program.blocks else None
+        blocks = EvolveBlocks(baseline) if program.blocks else None
         tuner = None if kind == "evolution" else Tuner(kind, self.task.metric.direction)
         return Operators(library, program.entry, baseline, blocks, tuner)
 

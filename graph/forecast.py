@@ -12,7 +12,6 @@ from evolver.agents.language import language_team
 from evolver.agents.language.coder import REPAIR_TURNS
 from evolver.agents.language.researcher import ASKED_AGAIN
 from evolver.agents.language.room import Room
-from evolver.agents.offline import skeleton
 from evolver.agents.place import sandbox_for
 from evolver.agents.workspace import Workspace
 from evolver.contracts import (
@@ -35,6 +34,7 @@ from evolver.llm.budget import BYTES_PER_TOKEN
 from evolver.llm.conversation import REPAIRS, Exchange
 from evolver.llm.pricing import Prices, load_prices, prices_file
 from evolver.memory import Archive, Conclusion, Memory, read_notes
+from evolver.search import skeleton
 from evolver.settings import Settings
 from evolver.tasks import load_task
 

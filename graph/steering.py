@@ -193,15 +193,15 @@ def _more(archive: Archive, campaign: str, instruction: Instruction) -> list[str
     """What a topic is taken for; looked up after the directive is in the archive."""
     if instruction.kind not in _CHANGING:
         return []
-    from evolver.agents.offline import Library
     from evolver.agents.steering.matching import NEAR, SURE, functions_of, ranked, related, technique
+    from evolver.search import TechniqueLibrary
     from evolver.tasks import load_task
 
     topic = str(instruction.arguments["topic"])
     champion = archive.champion(campaign)
     notes = archive.notes(load_task(archive.campaign(campaign).task).name)
     sources = {note.id: note.source for note in notes}
-    techniques = Library.from_notes(notes).techniques.items()
+    techniques = TechniqueLibrary.from_notes(notes).techniques.items()
     subjects = [technique(key, known.title, sources.get(known.note, "")) for key, known in techniques]
     if champion is not None and champion.program:
         subjects += functions_of([archive.program(champion.program)])

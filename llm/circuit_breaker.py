@@ -110,9 +110,8 @@ class CircuitBreakers:
         if left <= 0.0 or self._given_up:
             reasons = "; ".join(f"{server}: {gate.reason}" for server, gate in gates.items())
             raise ProviderDown(
-                f"no model provider answered for {min(now - last, self._retry_policy.outage):.3g} s ({reasons}); nothing "
-                "paid is lost, "
-                "resume the campaign when it is back"
+                f"no model provider answered for {min(now - last, self._retry_policy.outage):.3g} s ({reasons}); "
+                "nothing paid is lost, resume the campaign when it is back"
             )
         soonest = min(gate.due for gate in gates.values()) - now
         # A due provider that is being tried by another caller is waited for by the news of it.

@@ -2,7 +2,7 @@
 
 `Archive.open(url)` keeps campaigns, experiments, programs, trials, lessons, directives and the event log;
 `Memory.open(path)` finds notes, lessons and ideas by meaning; `read_notes` turns files into notes;
-`evolver.memory.selection` chooses parents.
+`evolver.search.parent_selection` chooses parents.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from evolver.memory.embeddings import Embedder, Hashing, MiniLm, default_embedder
     from evolver.memory.index import Hit, Memory, MemoryInUse
     from evolver.memory.notes import read_notes
-    from evolver.memory.selection import ParentSelection
+    from evolver.search.parent_selection import ParentSelection
 
 __all__ = [
     "Archive",

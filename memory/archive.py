@@ -23,7 +23,6 @@ from evolver.errors import UnknownName
 from evolver.memory.calls import Calls
 from evolver.memory.campaigns import Campaigns
 from evolver.memory.copies import Copies
-from evolver.memory.elites import pool_rows, trim_pool
 from evolver.memory.knowledge import Knowledge
 from evolver.memory.rows import (
     add_event,
@@ -40,6 +39,7 @@ from evolver.memory.rows import (
 )
 from evolver.memory.tables import CoverageRow, CreditRow, ExperimentRow, ProgramRow, TallyRow
 from evolver.memory.trials import Trials
+from evolver.search.map_elites import pool_rows, trim_pool
 
 BASELINE_LANE = -1
 

@@ -12,14 +12,14 @@ from evolver.agents.language.checks import Checked, Checks
 from evolver.agents.language.desk import GAVE_UP, Desk
 from evolver.agents.language.room import Room
 from evolver.agents.language.views import files_view, is_whole, result_words, task_view
-from evolver.agents.novelty import Programs
-from evolver.agents.offline import skeleton
 from evolver.agents.workspace import Workspace
 from evolver.contracts import Experiment, Message, Program, Proposal, Standing
 from evolver.llm import Conversation, EditError, NoUsableAnswer, read_program
 from evolver.llm.conversation import REPAIRS
 from evolver.prompts import conversation as render
 from evolver.prompts import cut, inline
+from evolver.search import skeleton
+from evolver.search.novelty import Programs
 
 ROLE: Final = "coder"
 REPAIR_TURNS = 3

@@ -20,12 +20,12 @@ from evolver.agents.language.views import (
     task_view,
     tried_view,
 )
-from evolver.agents.novelty import Ideas
 from evolver.agents.recall import Recall, recall
 from evolver.agents.workspace import Workspace
 from evolver.contracts import Experiment, Message, Note, Operator, Record
-from evolver.memory.selection import selection
 from evolver.prompts import conversation, inline
+from evolver.search.novelty import Ideas
+from evolver.search.parent_selection import selection
 
 PARENTS = 3
 """Beside the champion."""

@@ -12,12 +12,12 @@ from evolver.agents.language.answers import Idea
 from evolver.agents.language.desk import GAVE_UP, Asked, Desk
 from evolver.agents.language.outlook import Outlook, Shown, observations
 from evolver.agents.language.views import idea_words, result_words
-from evolver.agents.novelty import Ideas, Near
 from evolver.agents.workspace import Workspace
 from evolver.contracts import Experiment, Message, Operator, Proposal, Standing
 from evolver.llm import Conversation, NoUsableAnswer
 from evolver.prompts import conversation as render
 from evolver.prompts import inline
+from evolver.search.novelty import Ideas, NearestIdea
 
 ROLE: Final = "researcher"
 ASKED_AGAIN = 2
@@ -84,7 +84,9 @@ class LanguageResearcher:
         assert proposal is not None
         return proposal
 
-    async def _ask_again(self, experiment: Experiment, asked: Asked[Idea], near: Near, turn: int) -> Asked[Idea] | None:
+    async def _ask_again(
+        self, experiment: Experiment, asked: Asked[Idea], near: NearestIdea, turn: int
+    ) -> Asked[Idea] | None:
         """Another idea, or None where the model has none that can be used."""
         messages = await asyncio.to_thread(self._told_again, asked, near)
         try:
@@ -104,7 +106,7 @@ class LanguageResearcher:
     def _has_failed(self, experiment: str) -> bool:
         return self._workspace.archive.experiment(experiment).standing is Standing.UNUSABLE
 
-    def _told_again(self, asked: Asked[Idea], near: Near) -> tuple[Message, ...]:
+    def _told_again(self, asked: Asked[Idea], near: NearestIdea) -> tuple[Message, ...]:
         archive = self._workspace.archive
         earlier = archive.experiment(near.experiment)
         said = Message(role="assistant", text=json.dumps(asked.answer.value.model_dump(), ensure_ascii=False))
@@ -134,12 +136,14 @@ class LanguageResearcher:
 
     async def _record(
         self, experiment: Experiment, asked: Asked[Idea], *, insist: bool
-    ) -> tuple[Proposal | None, Near | None]:
+    ) -> tuple[Proposal | None, NearestIdea | None]:
         """The recorded proposal; None, with the idea that it repeats, unless that is to be accepted."""
         async with self._recording:
             return await asyncio.to_thread(self._weigh, experiment, asked, insist)
 
-    def _weigh(self, experiment: Experiment, asked: Asked[Idea], insist: bool) -> tuple[Proposal | None, Near | None]:
+    def _weigh(
+        self, experiment: Experiment, asked: Asked[Idea], insist: bool
+    ) -> tuple[Proposal | None, NearestIdea | None]:
         workspace, archive, idea = self._workspace, self._workspace.archive, asked.answer.value
         near = self._ideas.nearest(idea.text, experiment)
         if near is not None:

@@ -177,7 +177,7 @@ def settle(workspace: Workspace, experiment: Experiment, directive: Directive) -
     if rejected:
         _reject(workspace, experiment, directive.who, reason)
     elif isinstance(files, dict):
-        from evolver.agents.offline import skeleton
+        from evolver.search import skeleton
 
         program = Program(files={name: str(text) for name, text in files.items()})
         archive.replace_program(experiment.id, program, skeleton(program), directive.who)

@@ -12,8 +12,8 @@ from evolver.agents.steering.matching import NEAR, SURE, Subject, functions_of, 
 from evolver.contracts import Directive, Program
 
 if TYPE_CHECKING:
-    from evolver.agents.offline import Library, Recipe
     from evolver.contracts import Note
+    from evolver.search import Recipe, TechniqueLibrary
 
 FOCUS_SHARE = 0.85
 """Of proposals, while a focus is in force, that are about it wherever a draw can be found that is."""
@@ -29,7 +29,9 @@ _NAME = re.compile(r"[A-Za-z_]\w*")
 class Guidance:
     """The focus, avoid and pin directives in force, over what a proposal can be about."""
 
-    def __init__(self, directives: Sequence[Directive], library: Library, notes: Callable[[], Sequence[Note]]) -> None:
+    def __init__(
+        self, directives: Sequence[Directive], library: TechniqueLibrary, notes: Callable[[], Sequence[Note]]
+    ) -> None:
         """`library` holds the techniques of the notes, which are read if a topic is to be found among them."""
         self._directives = [d for d in directives if d.kind in RESEARCH]
         self._library = library

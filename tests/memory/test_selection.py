@@ -12,7 +12,7 @@ import pytest
 from scipy.stats import chisquare
 
 from evolver.contracts import Experiment, Metric, Standing
-from evolver.memory.selection import Greedy, Islands, Name, ParentSelection, Ucb1, Uniform, selection
+from evolver.search.parent_selection import Greedy, Islands, Name, ParentSelection, Ucb1, Uniform, selection
 
 UP = Metric(name="m", direction="maximize")
 DOWN = Metric(name="m", direction="minimize")

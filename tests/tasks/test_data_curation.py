@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evolver.agents.offline import Library, Operators
 from evolver.agents.trial import run_trial as in_sandbox
 from evolver.contracts import Note, Program, Trial, TrialStatus
 from evolver.sandbox import Sandbox, open_sandbox
+from evolver.search import Operators, TechniqueLibrary
 from evolver.tasks import RUNTIME, load_task
 
 TASK = load_task("data-curation")
@@ -267,7 +267,7 @@ def test_every_technique_of_the_notes_fits_the_baseline_and_cleans(
 ) -> None:
     raw_pool = parts("raw_pool")
     docs = [document.raw for document in raw_pool.make_pool(raw_pool.read_text(POOL), "smoke", 5)]
-    operators = Operators(Library.from_notes(notes()), TASK.spec.program.entry, BASELINE)
+    operators = Operators(TechniqueLibrary.from_notes(notes()), TASK.spec.program.entry, BASELINE)
     recipes = {str(recipe["technique"]): recipe for recipe in reversed(operators.techniques_for(BASELINE))}
     assert len(recipes) == len(operators.library.techniques) >= 14
     (tmp_path / "base.py").write_text(BASELINE.files["program.py"])

@@ -175,13 +175,13 @@ def test_the_data_are_what_make_data_makes(
 
 
 def test_every_technique_of_the_notes_finds_a_place(fences: Callable[[Path], str]) -> None:
-    from evolver.agents.offline import Library, Operators
     from evolver.contracts import Note
+    from evolver.search import Operators, TechniqueLibrary
 
     notes = [
         Note(id=p.stem, source=p.name, title=p.stem, text=p.read_text()) for p in (TASK.root / "notes").glob("*.md")
     ]
-    operators = Operators(Library.from_notes(notes), TASK.spec.program.entry, TASK.baseline())
+    operators = Operators(TechniqueLibrary.from_notes(notes), TASK.spec.program.entry, TASK.baseline())
     placed = {str(recipe["technique"]) for recipe in operators.techniques_for(TASK.baseline())}
     assert placed == set(operators.library.techniques)
     names = {line[4 : line.index("(")] for line in fences(TASK.root / "notes").splitlines() if line.startswith("def ")}

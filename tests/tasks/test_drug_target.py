@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from scipy.stats import mannwhitneyu
 
-from evolver.agents.offline.fragments import Library
-from evolver.agents.offline.placements import placements
 from evolver.agents.trial import run_trial
 from evolver.contracts import Program, Trial, TrialStatus
 from evolver.memory.notes import read_notes
 from evolver.sandbox import open_sandbox
+from evolver.search.insertion import placements
+from evolver.search.techniques import TechniqueLibrary
 from evolver.tasks import Task, load_task
 from evolver.tasks.pairs.folder import make_folder
 from evolver.tasks.pairs.rows import Pair
@@ -315,7 +315,7 @@ async def test_the_full_stage_trains_in_two_processes(try_program: Try, load_fil
 
 def test_every_technique_of_the_notes_has_a_place_in_the_baseline() -> None:
     assert TASK.notes is not None
-    library = Library.from_notes(read_notes([TASK.notes], TASK.name))
+    library = TechniqueLibrary.from_notes(read_notes([TASK.notes], TASK.name))
     placed = {place.recipe.technique for place in placements(library, TASK.baseline(), TASK.spec.program.entry)}
     assert placed == set(library.techniques) and len(placed) == 12
 

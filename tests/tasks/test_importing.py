@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from evolver.agents.offline import Blocks, Library, Operators
 from evolver.agents.place import sandbox_for
 from evolver.agents.trial import run_trial
 from evolver.contracts import Note, Operator, Program, Trial, TrialStatus
 from evolver.errors import TaskError
+from evolver.search import EvolveBlocks, Operators, TechniqueLibrary
 from evolver.tasks import Task, load_task
 from evolver.tasks.blocks import fixed
 
@@ -222,8 +222,8 @@ NOTE = Note(
 def test_offline_operators_change_marked_blocks_alone() -> None:
     task = load_task(LADDER)
     baseline = task.baseline()
-    blocks = Blocks(baseline)
-    operators = Operators(Library.from_notes([NOTE]), task.spec.program.entry, baseline, blocks)
+    blocks = EvolveBlocks(baseline)
+    operators = Operators(TechniqueLibrary.from_notes([NOTE]), task.spec.program.entry, baseline, blocks)
     text = baseline.files["initial_program.py"]
     other = Program(files={"initial_program.py": text.replace("math.sin(x)", "math.cos(x) * 2.0")})
     seen = set[str]()
@@ -242,7 +242,9 @@ def test_offline_operators_change_marked_blocks_alone() -> None:
 def test_imports_that_a_technique_needs_go_into_the_block() -> None:
     task = load_task(LADDER)
     baseline = task.baseline()
-    operators = Operators(Library.from_notes([NOTE]), task.spec.program.entry, baseline, Blocks(baseline))
+    operators = Operators(
+        TechniqueLibrary.from_notes([NOTE]), task.spec.program.entry, baseline, EvolveBlocks(baseline)
+    )
     [recipe, *_] = operators.techniques_for(baseline)
     text = operators.apply(recipe, baseline, {}).files["initial_program.py"]
     start, end = text.index("EVOLVE-BLOCK-START"), text.index("EVOLVE-BLOCK-END")
@@ -261,7 +263,9 @@ def test_imports_that_a_technique_needs_go_into_the_block() -> None:
 )
 def test_a_program_that_changes_anything_else_does_not_pass_the_checks(old: str, new: str, said: str) -> None:
     task = load_task(LADDER)
-    operators = Operators(Library.from_notes([]), task.spec.program.entry, task.baseline(), Blocks(task.baseline()))
+    operators = Operators(
+        TechniqueLibrary.from_notes([]), task.spec.program.entry, task.baseline(), EvolveBlocks(task.baseline())
+    )
     text = task.baseline().files["initial_program.py"]
     assert old in text
     [fault] = operators.check(Program(files={"initial_program.py": text.replace(old, new)}))

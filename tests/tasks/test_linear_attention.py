@@ -518,10 +518,10 @@ def test_the_full_stage_runs_in_two_processes(tmp_path: Path) -> None:
 def test_every_technique_of_the_notes_fits_the_baseline_and_keeps_the_rules(
     load_file: LoadFile, public: Callable[[str], ModuleType], tmp_path: Path
 ) -> None:
-    from evolver.agents.offline import Library, Operators
     from evolver.memory.notes import read_notes
+    from evolver.search import Operators, TechniqueLibrary
 
-    library = Library.from_notes(read_notes([ROOT / "notes"], TASK.name))
+    library = TechniqueLibrary.from_notes(read_notes([ROOT / "notes"], TASK.name))
     operators = Operators(library, TASK.spec.program.entry, TASK.baseline())
     recipes = operators.techniques_for(TASK.baseline())
     offered = {str(recipe["technique"]) for recipe in recipes}

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evolver.agents.novelty import SAME_IDEA, Ideas, Programs, behaviour
 from evolver.contracts import Operator, Program, Proposal
 from evolver.memory.embeddings import MiniLm
+from evolver.search.novelty import SAME_IDEA, Ideas, Programs, behaviour
 from tests.agents.language.conftest import NAME
 
 IDEAS = (

@@ -11,8 +11,8 @@ import pytest
 from evolver.agents.language.desk import Desk
 from evolver.agents.language.outlook import Outlook
 from evolver.agents.language.room import Room
-from evolver.agents.novelty import Ideas
 from evolver.contracts import CallStatus, Directive, DirectiveKind, Operator, Standing, VerdictKind
+from evolver.search.novelty import Ideas
 from tests.agents.language.conftest import NAME, OBSERVATION, Lab, Script, edit, idea, point, whole
 from tests.endpoint import Endpoint, good, malformed, refused
 

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from evolver.agents.offline.bandit import OperatorBandit
+from evolver.search.operator_bandit import OperatorBandit
 
 
 def test_every_arm_is_pulled_once_first() -> None:

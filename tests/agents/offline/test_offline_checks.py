@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from evolver.agents.offline import Library, Operators
 from evolver.contracts import Program
+from evolver.search import Operators, TechniqueLibrary
 
 BASE = """class Model:
     def __init__(self, width):
@@ -22,7 +22,7 @@ def train(x, y, seed=0):
 
 def check(text: str, *, baseline: str | None = BASE) -> list[str]:
     base = None if baseline is None else Program(files={"program.py": baseline})
-    operators = Operators(Library.from_notes([]), ["program.py:train", "program.py:Model"], base)
+    operators = Operators(TechniqueLibrary.from_notes([]), ["program.py:train", "program.py:Model"], base)
     return operators.check(Program(files={"program.py": text}))
 
 
@@ -59,5 +59,5 @@ def test_without_a_baseline_only_definitions_are_asked_for() -> None:
 
 
 def test_a_missing_file_is_named() -> None:
-    operators = Operators(Library.from_notes([]), ["model.py:train", "other.py:f"])
+    operators = Operators(TechniqueLibrary.from_notes([]), ["model.py:train", "other.py:f"])
     assert operators.check(Program(files={"model.py": "def train(): ...\n"})) == ["other.py does not define f"]

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from evolver.agents.offline import CannotApply, Library, Operators, Recipe
-from evolver.agents.offline.constants import SIGMA_RANGE, TAU, Literal, literals, mutate
 from evolver.contracts import Operator, Program
+from evolver.search import CannotApply, Operators, Recipe, TechniqueLibrary
+from evolver.search.tuning import SIGMA_RANGE, TAU, NumericLiteral, literals, mutate
 
 TEXT = '''
 RATE = 0.5
@@ -32,14 +32,14 @@ class Model:
         é = "ü" * 5; step: float = 1e-3
         return step + é
 '''
-OPERATORS = Operators(Library.from_notes([]), ["program.py:perturb"])
+OPERATORS = Operators(TechniqueLibrary.from_notes([]), ["program.py:perturb"])
 
 
 def program(text: str) -> Program:
     return Program(files={"program.py": text})
 
 
-def by_text() -> dict[str, Literal]:
+def by_text() -> dict[str, NumericLiteral]:
     return {literal.text: literal for literal in literals(TEXT)}
 
 
@@ -85,7 +85,7 @@ def test_step_size_adapts_log_normally_and_is_inherited() -> None:
 
 
 def test_floats_change_by_a_log_normal_factor_of_the_step_size() -> None:
-    literal = Literal(0, 3, "2.0", 2.0, 1.0, "x")
+    literal = NumericLiteral(0, 3, "2.0", 2.0, 1.0, "x")
     values = [float(mutate(literal, 0.1, random.Random(seed))) for seed in range(800)]
     assert all(value != 2.0 for value in values)
     logs = [math.log(value / 2.0) for value in values if value > 0]
@@ -95,7 +95,7 @@ def test_floats_change_by_a_log_normal_factor_of_the_step_size() -> None:
 
 @pytest.mark.parametrize(("value", "low", "high"), [(0, -5, 5), (1, -6, 6), (5, -10, 10), (100, -170, 170)])
 def test_integers_stay_near_and_always_change(value: int, low: int, high: int) -> None:
-    literal = Literal(0, 1, str(value), value, 1.0, "x")
+    literal = NumericLiteral(0, 1, str(value), value, 1.0, "x")
     values = [int(mutate(literal, 0.1, random.Random(seed))) for seed in range(500)]
     assert value not in values
     assert all(low <= new <= high for new in values)
@@ -104,7 +104,7 @@ def test_integers_stay_near_and_always_change(value: int, low: int, high: int) -
 
 
 def test_zero_becomes_something_and_seeds_become_other_seeds() -> None:
-    zero = Literal(0, 3, "0.0", 0.0, 1.0, "x")
+    zero = NumericLiteral(0, 3, "0.0", 0.0, 1.0, "x")
     assert all(0 < abs(float(mutate(zero, 0.3, random.Random(seed)))) < 1 for seed in range(50))
     drawn = {mutate(by_text()["3"], 0.1, random.Random(seed)) for seed in range(30)}
     assert len(drawn) > 25

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from evolver.agents.offline import CannotApply, Library, Operators, Recipe
 from evolver.contracts import Operator, Program
+from evolver.search import CannotApply, Operators, Recipe, TechniqueLibrary
 
 ONE = """import math
 
@@ -43,7 +43,7 @@ def work(x):
     x = double(x)
     return score(x)
 """
-OPERATORS = Operators(Library.from_notes([]), ["program.py:work"])
+OPERATORS = Operators(TechniqueLibrary.from_notes([]), ["program.py:work"])
 
 
 def program(text: str) -> Program:

@@ -1,15 +1,15 @@
 from __future__ import annotations
 
-from evolver.agents.offline import Library
 from evolver.contracts import Note
+from evolver.search import TechniqueLibrary
 
 
 def note(text: str, identity: str = "n1") -> Note:
     return Note(id=identity, source="a.md", title=f"Title of {identity}", text=text)
 
 
-def library(*texts: str) -> Library:
-    return Library.from_notes([note(text, f"n{place}") for place, text in enumerate(texts, 1)])
+def library(*texts: str) -> TechniqueLibrary:
+    return TechniqueLibrary.from_notes([note(text, f"n{place}") for place, text in enumerate(texts, 1)])
 
 
 POLISH = '''Words.

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evolver.agents.offline import CannotApply, Library, Operators, Recipe, skeleton
 from evolver.contracts import Note, Operator, Program, Trial, TrialStatus
+from evolver.search import CannotApply, Operators, Recipe, TechniqueLibrary, skeleton
 
 SAMPLES = Path(__file__).parent / "samples"
 OPERATORS = [operator for operator in Operator if operator is not Operator.BASELINE]
@@ -53,7 +53,7 @@ def sample(kind: str) -> Sample:
             "train([[1.0, 2.0], [2.0, 1.0], [3.0, 5.0], [4.0, 3.0]], [5.0, 4.0, 13.0, 10.0])",
         ),
     }[kind]
-    return Sample(program, Operators(Library.from_notes(_notes(kind)), entry, program), entry, call)
+    return Sample(program, Operators(TechniqueLibrary.from_notes(_notes(kind)), entry, program), entry, call)
 
 
 KINDS = ("packing", "regression")
@@ -231,7 +231,7 @@ def test_a_recipe_does_not_fit_another_program() -> None:
 
 
 def test_nothing_is_offered_where_there_is_nothing() -> None:
-    operators = Operators(Library.from_notes([]), ["program.py:f"])
+    operators = Operators(TechniqueLibrary.from_notes([]), ["program.py:f"])
     empty = Program(files={"program.py": "def f():\n    return g()\n"})
     assert operators.techniques_for(empty) == []
     for operator in Operator:

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from evolver.agents.offline import CannotApply, Library, Operators, Recipe
 from evolver.contracts import Note, Program
+from evolver.search import CannotApply, Operators, Recipe, TechniqueLibrary
 
 BASE = """import math
 
@@ -34,7 +34,7 @@ def offline(*fences: str, base: str = BASE, entry: str = "build") -> tuple[Opera
     notes = [
         Note(id=f"n{k}", source="n.md", title="t", text=f"```python\n{fence}```\n") for k, fence in enumerate(fences)
     ]
-    return Operators(Library.from_notes(notes), [f"program.py:{entry}"]), Program(files={"program.py": base})
+    return Operators(TechniqueLibrary.from_notes(notes), [f"program.py:{entry}"]), Program(files={"program.py": base})
 
 
 def recipes(operators: Operators, program: Program, technique: str) -> list[Recipe]:

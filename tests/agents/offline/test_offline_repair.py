@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from evolver.agents.offline import CannotApply, Library, Operators, Recipe
 from evolver.contracts import Note, Operator, Program, Trial, TrialStatus
+from evolver.search import CannotApply, Operators, Recipe, TechniqueLibrary
 
 TEXT = """import math
 
@@ -39,7 +39,7 @@ NOTE = Note(
         "    x = [min(v, limit + 0 * mean(x)) for v in x]\n    return x\n```\n"
     ),
 )
-OPERATORS = Operators(Library.from_notes([NOTE]), ["program.py:work"])
+OPERATORS = Operators(TechniqueLibrary.from_notes([NOTE]), ["program.py:work"])
 
 
 def program(text: str = TEXT) -> Program:

@@ -9,13 +9,13 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from evolver.agents.offline import Blocks, Library, Operators, Outcome, Tuner
-from evolver.agents.offline.constants import change_constants, draw_tune, literals
-from evolver.agents.offline.parameters import parameters, point
-from evolver.agents.offline.sampling import FIRST, draw_sampled
 from evolver.contracts import Operator, Program, TunerKind
 from evolver.errors import UsageError
 from evolver.graph.staffing import check_tuner
+from evolver.search import EvolveBlocks, Operators, ScoredProgram, TechniqueLibrary, Tuner
+from evolver.search.optuna_tuner import FIRST, draw_sampled
+from evolver.search.tuning import change_constants, draw_tune, literals
+from evolver.search.tuning_space import parameters, point
 
 TEXT = """
 RATE = 0.1
@@ -46,11 +46,11 @@ def away(of: Program) -> float:
     return sum(math.log(max(value, 1e-9) / OPTIMUM[name]) ** 2 for name, value in values(of).items())
 
 
-Draw = Callable[[Program, Sequence[Outcome], random.Random], Program]
+Draw = Callable[[Program, Sequence[ScoredProgram], random.Random], Program]
 
 
 def tuned(kind: TunerKind) -> Draw:
-    def draw(parent: Program, history: Sequence[Outcome], rng: random.Random) -> Program:
+    def draw(parent: Program, history: Sequence[ScoredProgram], rng: random.Random) -> Program:
         tune = None
         if kind != "evolution":
             tune = draw_sampled(kind, parent, history, "minimize", rng, sigma=0.3)
@@ -63,11 +63,11 @@ def tuned(kind: TunerKind) -> Draw:
 
 def searched(draw: Draw, seed: int, rounds: int = 30) -> float:
     """The distance that a search from START arrives at."""
-    rng, history = random.Random(seed), [Outcome(program(START), away(program(START)))]
+    rng, history = random.Random(seed), [ScoredProgram(program(START), away(program(START)))]
     for _ in range(rounds):
         best = min(history, key=lambda outcome: outcome.score or 0.0)
         child = draw(best.program, history, rng)
-        history.append(Outcome(child, away(child)))
+        history.append(ScoredProgram(child, away(child)))
     return min(outcome.score for outcome in history if outcome.score is not None)
 
 
@@ -111,13 +111,13 @@ def test_the_same_seed_and_programs_give_the_same_values(kind: TunerKind) -> Non
 
 
 def test_until_enough_is_known_the_evolution_strategy_goes_on() -> None:
-    some = [Outcome(program(START.replace("60", str(60 + k))), float(k)) for k in range(FIRST["optuna:tpe"])]
+    some = [ScoredProgram(program(START.replace("60", str(60 + k))), float(k)) for k in range(FIRST["optuna:tpe"])]
     assert draw_sampled("optuna:tpe", some[0].program, some[:-1], "minimize", random.Random(0), sigma=0.3) is None
     same = [some[0]] * 10
     assert draw_sampled("optuna:tpe", some[0].program, same, "minimize", random.Random(0), sigma=0.3) is None
     assert draw_sampled("optuna:tpe", some[0].program, some, "minimize", random.Random(0), sigma=0.3) is not None
     plain, ready = (
-        Operators(Library.from_notes([]), [], tuner=tuner) for tuner in (None, Tuner("optuna:tpe", "minimize"))
+        Operators(TechniqueLibrary.from_notes([]), [], tuner=tuner) for tuner in (None, Tuner("optuna:tpe", "minimize"))
     )
     draws = [o.draw(Operator.TUNE, some[0].program, random.Random(3), history=some[:2]) for o in (plain, ready)]
     assert draws[0] == draws[1]
@@ -125,13 +125,18 @@ def test_until_enough_is_known_the_evolution_strategy_goes_on() -> None:
 
 def test_programs_of_another_structure_count_if_they_have_the_constants() -> None:
     other = START + "\n\ndef extra(x, power=2.0):\n    return x**power\n"
-    some = [Outcome(program(other.replace("60", str(60 + k))), float(k)) for k in range(6)]
+    some = [ScoredProgram(program(other.replace("60", str(60 + k))), float(k)) for k in range(6)]
     tune = draw_sampled("optuna:tpe", program(START), some, "minimize", random.Random(0), sigma=0.3)
     assert tune is not None
     assert {change.name for change in tune.changes} <= set(OPTIMUM)
     assert (
         draw_sampled(
-            "optuna:tpe", program(other), [Outcome(program(START), 1.0)] * 6, "minimize", random.Random(0), sigma=0.3
+            "optuna:tpe",
+            program(other),
+            [ScoredProgram(program(START), 1.0)] * 6,
+            "minimize",
+            random.Random(0),
+            sigma=0.3,
         )
         is None
     )
@@ -139,13 +144,13 @@ def test_programs_of_another_structure_count_if_they_have_the_constants() -> Non
 
 def test_constants_that_failed_are_avoided() -> None:
     """Everything above 100 epochs fails: it is proposed less and less."""
-    rng, history, tries = random.Random(2), [Outcome(program(START), away(program(START)))], list[bool]()
+    rng, history, tries = random.Random(2), [ScoredProgram(program(START), away(program(START)))], list[bool]()
     for _ in range(40):
         best = min((o for o in history if o.score is not None), key=lambda outcome: outcome.score or 0.0)
         child = tuned("optuna:tpe")(best.program, history, rng)
         failed = values(child)["EPOCHS"] > 100
         tries.append(failed)
-        history.append(Outcome(child, None if failed else away(child)))
+        history.append(ScoredProgram(child, None if failed else away(child)))
     assert sum(tries[20:]) < 0.5 * len(tries[20:])
     best = min((o for o in history if o.score is not None), key=lambda outcome: outcome.score or 0.0)
     assert values(best.program)["EPOCHS"] <= 100
@@ -154,9 +159,9 @@ def test_constants_that_failed_are_avoided() -> None:
 def test_only_marked_blocks_are_sampled() -> None:
     text = "FIXED = 5.0\n# EVOLVE-BLOCK-START\nRATE = 0.1\n# EVOLVE-BLOCK-END\nLAST = 7\n"
     operators = Operators(
-        Library.from_notes([]), [], program(text), Blocks(program(text)), Tuner("optuna:tpe", "minimize")
+        TechniqueLibrary.from_notes([]), [], program(text), EvolveBlocks(program(text)), Tuner("optuna:tpe", "minimize")
     )
-    history = [Outcome(program(text.replace("0.1", f"0.{k}")), float(k)) for k in range(1, 9)]
+    history = [ScoredProgram(program(text.replace("0.1", f"0.{k}")), float(k)) for k in range(1, 9)]
     for seed in range(5):
         recipe = operators.draw(Operator.TUNE, program(text), random.Random(seed), history=history)
         assert recipe is not None

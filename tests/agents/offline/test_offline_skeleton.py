@@ -3,8 +3,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evolver.agents.offline import skeleton
 from evolver.contracts import Program
+from evolver.search import skeleton
 
 CODE = '''"""A program."""
 import math

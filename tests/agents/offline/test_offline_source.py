@@ -4,9 +4,9 @@ import ast
 
 import pytest
 
-from evolver.agents.offline import CannotApply
-from evolver.agents.offline.names import binds, free, required, stores
-from evolver.agents.offline.source import Edit, Statement, parse, splice
+from evolver.search import CannotApply
+from evolver.search.scopes import binds, free, required, stores
+from evolver.search.source import Statement, TextEdit, parse, splice
 
 
 def statement(text: str, line: str) -> Statement:
@@ -109,9 +109,9 @@ def test_stores_stay_in_their_scope() -> None:
 
 
 def test_edits_that_overlap_are_refused() -> None:
-    assert splice("abcdef", [Edit(4, 6, "X"), Edit(0, 1, ""), Edit(0, 0, "-")]) == "-bcdX"
+    assert splice("abcdef", [TextEdit(4, 6, "X"), TextEdit(0, 1, ""), TextEdit(0, 0, "-")]) == "-bcdX"
     with pytest.raises(CannotApply):
-        splice("abcdef", [Edit(0, 3, ""), Edit(2, 4, "")])
+        splice("abcdef", [TextEdit(0, 3, ""), TextEdit(2, 4, "")])
 
 
 def test_what_is_not_python_cannot_be_parsed() -> None:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from evolver.agents.offline import CannotApply, Library, Operators, Recipe
 from evolver.contracts import Operator, Program
+from evolver.search import CannotApply, Operators, Recipe, TechniqueLibrary
 
 TEXT = '''import math
 import random as rnd
@@ -42,7 +42,7 @@ def work(x):
     return sum(x) + y - b
 '''
 PROGRAM = Program(files={"program.py": TEXT})
-OPERATORS = Operators(Library.from_notes([]), ["program.py:work"])
+OPERATORS = Operators(TechniqueLibrary.from_notes([]), ["program.py:work"])
 
 
 def all_drawn(operator: Operator, program: Program = PROGRAM, seeds: int = 400) -> dict[str, Recipe]:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from evolver.agents.offline import Library, Operators
 from evolver.contracts import Note, Program
+from evolver.search import Operators, TechniqueLibrary
 
 TASKS = Path(__file__).resolve().parents[3] / "tasks"
 TRIALS = {
@@ -26,7 +26,7 @@ assert np.all(np.isfinite(program.fit_predict(x, y, t))) and len(program.fit_pre
 }
 
 
-def _task(name: str) -> tuple[Program, Library, list[str]]:
+def _task(name: str) -> tuple[Program, TechniqueLibrary, list[str]]:
     """Baseline, notes cut at their headings, entry points."""
     folder = TASKS / name
     notes = [
@@ -36,7 +36,7 @@ def _task(name: str) -> tuple[Program, Library, list[str]]:
     ]
     spec = yaml.safe_load((folder / "task.yaml").read_text())["program"]
     program = Program(files={file: (folder / "baseline" / file).read_text() for file in spec["files"]})
-    return program, Library.from_notes(notes), spec["entry"]
+    return program, TechniqueLibrary.from_notes(notes), spec["entry"]
 
 
 @pytest.mark.slow

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from evolver.agents.offline import Library
 from evolver.agents.steering.matching import NEAR, SURE, Subject, related, same_topic, technique
 from evolver.memory import read_notes
+from evolver.search import TechniqueLibrary
 from evolver.tasks import load_task
 
 
@@ -16,7 +16,9 @@ def subjects() -> list[Subject]:
     assert task.notes is not None
     notes = read_notes([task.notes], task.name)
     sources = {note.id: note.source for note in notes}
-    return [technique(k, t.title, sources.get(t.note, "")) for k, t in Library.from_notes(notes).techniques.items()]
+    return [
+        technique(k, t.title, sources.get(t.note, "")) for k, t in TechniqueLibrary.from_notes(notes).techniques.items()
+    ]
 
 
 def test_a_topic_finds_what_it_is_about_and_no_more(subjects: list[Subject]) -> None:

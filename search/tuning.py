@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from evolver.agents.offline.recipes import ConstantChange, Tune, file_of
-from evolver.agents.offline.source import CannotApply, Edit, Source, is_python, parse, splice
 from evolver.contracts import Program
+from evolver.search.recipes import ConstantChange, Tune, file_of
+from evolver.search.source import CannotApply, Source, TextEdit, is_python, parse, splice
 
 SIGMA = 0.3
 """First step size: a float changes by about a third."""
@@ -29,7 +29,7 @@ SEEDS = frozenset({"seed", "random_state", "random_seed"})
 
 
 @dataclass(frozen=True)
-class Literal:
+class NumericLiteral:
     """A number in a program, with its sign."""
 
     start: int
@@ -48,7 +48,7 @@ class Literal:
 
 
 @lru_cache(maxsize=512)
-def literals(text: str) -> tuple[Literal, ...]:
+def literals(text: str) -> tuple[NumericLiteral, ...]:
     """The numbers of a Python file in source order. Raises CannotApply if it does not parse."""
     source = parse(text)
     collector = _Collector(source)
@@ -85,7 +85,7 @@ def draw_tune(program: Program, rng: random.Random, sigma: float | None) -> Tune
     )
 
 
-def mutate(literal: Literal, sigma: float, rng: random.Random) -> str:
+def mutate(literal: NumericLiteral, sigma: float, rng: random.Random) -> str:
     """Text of another value near the old one: log-normal for floats and large ints, small steps for small ints."""
     value = literal.value
     sign = -1 if (value < 0) != (rng.random() < FLIP) else 1
@@ -120,13 +120,13 @@ def _scaled(size: float, sigma: float, rng: random.Random, sign: int, old: float
 
 def change_constants(program: Program, changes: Sequence[ConstantChange]) -> dict[str, str]:
     """Texts of the files that change. Raises CannotApply where a literal is not what the recipe says."""
-    edits: dict[str, list[Edit]] = {}
+    edits: dict[str, list[TextEdit]] = {}
     for change in changes:
         found = literals(file_of(program, change.file))
         if not 0 <= change.index < len(found) or found[change.index].text != change.old:
             raise CannotApply(f"{change.name} is not {change.old} any more")
         literal = found[change.index]
-        edits.setdefault(change.file, []).append(Edit(literal.start, literal.end, change.new))
+        edits.setdefault(change.file, []).append(TextEdit(literal.start, literal.end, change.new))
     return {path: splice(program.files[path], some) for path, some in edits.items()}
 
 
@@ -153,7 +153,7 @@ class _Collector:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self.found: list[Literal] = []
+        self.found: list[NumericLiteral] = []
 
     def visit(self, node: ast.AST, context: _Context) -> None:
         """Collect the numbers below a node."""
@@ -222,7 +222,7 @@ class _Collector:
         if context.where:
             scope = context.where.rstrip(".") if context.where.endswith(".") else f"{context.where}()"
             name += f" of {scope}" if name.isidentifier() and context.name else f" in {scope}"
-        self.found.append(Literal(start, end, self._source.text[start:end], value, weight, name))
+        self.found.append(NumericLiteral(start, end, self._source.text[start:end], value, weight, name))
 
 
 def number(node: ast.expr) -> int | float | None:

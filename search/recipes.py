@@ -8,8 +8,8 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, JsonValue, TypeAdapter, ValidationError
 
-from evolver.agents.offline.source import CannotApply, Source, Statement
 from evolver.contracts import Program, Record
+from evolver.search.source import CannotApply, Source, Statement
 
 _Chosen = TypeVar("_Chosen")
 

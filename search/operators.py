@@ -5,13 +5,13 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 
-from evolver.agents.offline.blocks import Blocks
-from evolver.agents.offline.checks import check, missing_entries
-from evolver.agents.offline.constants import SIGMA, change_constants, draw_tune
-from evolver.agents.offline.crossover import apply_crossover, draw_crossover
-from evolver.agents.offline.fragments import Library
-from evolver.agents.offline.placements import Placement, apply_draft, apply_rewrite, placements
-from evolver.agents.offline.recipes import (
+from evolver.contracts import Operator, Program, Trial
+from evolver.search.crossover import apply_crossover, draw_crossover
+from evolver.search.evolve_blocks import EvolveBlocks
+from evolver.search.insertion import Insertion, apply_draft, apply_rewrite, placements
+from evolver.search.mutation import apply_ablate, apply_change, draw_ablate, draw_edit
+from evolver.search.optuna_tuner import ScoredProgram, Tuner, draw_sampled
+from evolver.search.recipes import (
     Ablate,
     AnyRecipe,
     Change,
@@ -24,11 +24,11 @@ from evolver.agents.offline.recipes import (
     choose,
     read_recipe,
 )
-from evolver.agents.offline.repair import apply_repair, draw_repair
-from evolver.agents.offline.sampling import Outcome, Tuner, draw_sampled
-from evolver.agents.offline.source import CannotApply, is_python, parse
-from evolver.agents.offline.statements import apply_ablate, apply_change, draw_ablate, draw_edit
-from evolver.contracts import Operator, Program, Trial
+from evolver.search.repair import apply_repair, draw_repair
+from evolver.search.source import CannotApply, is_python, parse
+from evolver.search.static_checks import check, missing_entries
+from evolver.search.techniques import TechniqueLibrary
+from evolver.search.tuning import SIGMA, change_constants, draw_tune
 
 MOST_LINES = 400
 """Programs do not grow beyond; a larger baseline may only shrink."""
@@ -48,10 +48,10 @@ class Operators:
 
     def __init__(
         self,
-        library: Library,
+        library: TechniqueLibrary,
         entry: Sequence[str],
         baseline: Program | None = None,
-        blocks: Blocks | None = None,
+        blocks: EvolveBlocks | None = None,
         tuner: Tuner | None = None,
     ) -> None:
         """`entry` lists `file:name` that must stay; with a baseline they must keep its required parameters too.
@@ -82,7 +82,7 @@ class Operators:
         sigma: float | None = None,
         failure: Trial | None = None,
         parent_recipe: Recipe | None = None,
-        history: Sequence[Outcome] = (),
+        history: Sequence[ScoredProgram] = (),
     ) -> Recipe | None:
         """A random recipe, or None when the operator has nothing to offer here.
 
@@ -133,7 +133,7 @@ class Operators:
         return None if recipe is None else _json(recipe)
 
     def _sampled(
-        self, program: Program, rng: random.Random, sigma: float | None, history: Sequence[Outcome]
+        self, program: Program, rng: random.Random, sigma: float | None, history: Sequence[ScoredProgram]
     ) -> Tune | None:
         if self._tuner is None:
             return None
@@ -208,7 +208,7 @@ class Operators:
         return wrong if wrong or self._blocks is None else list(self._blocks.faults(program))
 
 
-def _choose(found: Sequence[Placement], kind: type[Draft | Rewrite], rng: random.Random) -> Draft | Rewrite | None:
+def _choose(found: Sequence[Insertion], kind: type[Draft | Rewrite], rng: random.Random) -> Draft | Rewrite | None:
     """A technique, each as likely as the next, then one of its places."""
     found = [place for place in found if isinstance(place.recipe, kind)]
     if not found:

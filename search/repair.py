@@ -9,11 +9,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from evolver.agents.offline.constants import change_constants, literals, number
-from evolver.agents.offline.fragments import Library
-from evolver.agents.offline.names import loads
-from evolver.agents.offline.parts import Lookup, additions, closure
-from evolver.agents.offline.recipes import (
+from evolver.contracts import Program, Trial, TrialStatus
+from evolver.search.mutation import removable, without_statement
+from evolver.search.recipes import (
     ConstantChange,
     Crossover,
     Draft,
@@ -25,9 +23,11 @@ from evolver.agents.offline.recipes import (
     file_of,
     read_recipe,
 )
-from evolver.agents.offline.source import CannotApply, Definition, Edit, Source, Statement, is_python, parse, splice
-from evolver.agents.offline.statements import removable, without_statement
-from evolver.contracts import Program, Trial, TrialStatus
+from evolver.search.scopes import loads
+from evolver.search.source import CannotApply, Definition, Source, Statement, TextEdit, is_python, parse, splice
+from evolver.search.techniques import TechniqueLibrary
+from evolver.search.transplant import Lookup, additions, closure
+from evolver.search.tuning import change_constants, literals, number
 
 LARGEST_CONSTANTS = 4
 """How many of the largest integers are candidates for shrinking."""
@@ -37,7 +37,7 @@ _FRAME = re.compile(r'File "([^"\n]+)", line (\d+)')
 
 
 def draw_repair(
-    program: Program, failure: Trial, parent_recipe: Recipe | None, library: Library, rng: random.Random
+    program: Program, failure: Trial, parent_recipe: Recipe | None, library: TechniqueLibrary, rng: random.Random
 ) -> Repair | None:
     """One fix that suits the failure; None if there is none. `parent_recipe` is what made the failed program."""
     made_by = read_recipe(parent_recipe) if parent_recipe else None
@@ -61,7 +61,7 @@ def draw_repair(
     return choose(options, rng)
 
 
-def apply_repair(recipe: Repair, program: Program, library: Library) -> dict[str, str]:
+def apply_repair(recipe: Repair, program: Program, library: TechniqueLibrary) -> dict[str, str]:
     """The changed file. Raises CannotApply where the recipe does not fit the program."""
     if recipe.changes:
         return change_constants(program, recipe.changes)
@@ -77,7 +77,7 @@ def apply_repair(recipe: Repair, program: Program, library: Library) -> dict[str
     return {recipe.file: splice(source.text, [edit])}
 
 
-def _known(library: Library) -> Lookup:
+def _known(library: TechniqueLibrary) -> Lookup:
     """What a missing name may mean: something of the notes, or a module."""
 
     def lookup(name: str) -> Definition | tuple[str, ...] | None:
@@ -89,7 +89,7 @@ def _known(library: Library) -> Lookup:
     return lookup
 
 
-def _missing(program: Program, log: str, library: Library) -> Iterator[Repair]:
+def _missing(program: Program, log: str, library: TechniqueLibrary) -> Iterator[Repair]:
     known = _known(library)
     for name in dict.fromkeys(_UNDEFINED.findall(log)):
         if known(name) is None:
@@ -208,11 +208,11 @@ def _guardable(statement: Statement) -> bool:
     return not statement.live_after(statement.stores - statement.bound_before)
 
 
-def _guard(source: Source, statement: Statement) -> Edit:
+def _guard(source: Source, statement: Statement) -> TextEdit:
     if not _guardable(statement):
         raise CannotApply(f"an error from {source.first_line(statement.node)!r} cannot be passed over")
     start, end = source.block(statement.node)
     indent = source.indent(statement.node)
     inner = "".join(f"    {line}\n" if line.strip() else "\n" for line in source.text[start:end].splitlines())
     keep = f"{indent}except Exception:\n{indent}    pass  # the inputs stay as they are\n"
-    return Edit(start, end, f"{indent}try:\n{inner}{keep}")
+    return TextEdit(start, end, f"{indent}try:\n{inner}{keep}")

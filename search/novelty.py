@@ -25,7 +25,7 @@ RECENT = 50
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?:e[-+]?\d+)?(?![\w.]*\w)")
 
 
-class Near(Record):
+class NearestIdea(Record):
     """An experiment with nearly the same idea."""
 
     experiment: str
@@ -39,7 +39,7 @@ class Ideas:
         self._workspace = workspace
         self._caught_up = False
 
-    def nearest(self, text: str, experiment: Experiment, *, least: float = SAME_IDEA) -> Near | None:
+    def nearest(self, text: str, experiment: Experiment, *, least: float = SAME_IDEA) -> NearestIdea | None:
         """The idea most like this one, if it is nearly the same; texts that name other values are other ideas."""
         for near in self.like(text, experiment, NEAREST):
             if near.similarity < least:
@@ -49,11 +49,11 @@ class Ideas:
                 return near
         return None
 
-    def like(self, text: str, experiment: Experiment, most: int) -> list[Near]:
+    def like(self, text: str, experiment: Experiment, most: int) -> list[NearestIdea]:
         """The ideas of other experiments, the most similar first."""
         self._catch_up()
         hits = self._workspace.memory.search_ideas(text, self._workspace.name, most + 1)
-        found = [Near(experiment=hit.id, similarity=hit.score) for hit in hits if hit.id != experiment.id]
+        found = [NearestIdea(experiment=hit.id, similarity=hit.score) for hit in hits if hit.id != experiment.id]
         return found[:most]
 
     def add(self, experiment: Experiment, text: str) -> None:

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from evolver.agents.offline.names import FunctionNode, parameters, required, returned
-from evolver.agents.offline.parts import Lookup, local_lookup
-from evolver.agents.offline.source import CannotApply, Definition, Edit, Source, parse, splice
 from evolver.contracts import Note
+from evolver.search.scopes import FunctionNode, parameters, required, returned
+from evolver.search.source import CannotApply, Definition, Source, TextEdit, parse, splice
+from evolver.search.transplant import Lookup, local_lookup
 
 _FENCE = re.compile(
     r"^(?P<indent>[ \t]*)(?P<mark>`{3,}|~{3,})[ \t]*(?:python|py|python3)[ \t]*\n"
@@ -78,21 +78,21 @@ class Technique:
         node = source.tree.body[0]
         assert isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         at = self.source.index(node.name, source.span(node)[0] + (9 if isinstance(node, ast.AsyncFunctionDef) else 3))
-        edits = [Edit(at, at + len(node.name), name)]
+        edits = [TextEdit(at, at + len(node.name), name)]
         for inner in ast.walk(node):
             if isinstance(inner, ast.Name) and inner.id == self.name:
-                edits.append(Edit(*source.span(inner), name))
+                edits.append(TextEdit(*source.span(inner), name))
         return splice(self.source, edits)
 
 
-class Library:
+class TechniqueLibrary:
     """All techniques of the notes by name. A second technique of the same name is known as `name@note`."""
 
     def __init__(self, techniques: Mapping[str, Technique]) -> None:
         self.techniques: dict[str, Technique] = dict(techniques)
 
     @classmethod
-    def from_notes(cls, notes: Sequence[Note]) -> Library:
+    def from_notes(cls, notes: Sequence[Note]) -> TechniqueLibrary:
         """Read the Python fences of the notes; fences that do not parse are text, not techniques."""
         fences = [(note, source) for note in notes for source in _fences(note.text)]
         by_note: dict[str, list[Source]] = {}

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from evolver.agents.offline.fragments import Library, Technique, accepts
-from evolver.agents.offline.names import required
-from evolver.agents.offline.parts import additions, call_fits, closure, entry_names, replaced_function
-from evolver.agents.offline.recipes import Draft, Rewrite, Site, file_of
-from evolver.agents.offline.skeleton import shape
-from evolver.agents.offline.source import Definition, Edit, Function, Source, Statement, is_python, parse, splice
 from evolver.contracts import Program
+from evolver.search.fingerprint import shape
+from evolver.search.recipes import Draft, Rewrite, Site, file_of
+from evolver.search.scopes import required
+from evolver.search.source import Definition, Function, Source, Statement, TextEdit, is_python, parse, splice
+from evolver.search.techniques import Technique, TechniqueLibrary, accepts
+from evolver.search.transplant import additions, call_fits, closure, entry_names, replaced_function
 
 Kind = Literal["last", "call", "earlier", "function", "loop"]
 """The last refinement of a function, an assignment that gives the same names, any other statement, a whole function,
@@ -25,7 +25,7 @@ CONSTRUCTION: tuple[Kind, ...] = ("call", "function", "last", "earlier", "loop")
 
 
 @dataclass(frozen=True)
-class Placement:
+class Insertion:
     """One way to bring a technique into a program."""
 
     called: bool
@@ -42,7 +42,7 @@ class Placement:
         return self.called, self.preference, self.order
 
 
-def placements(library: Library, program: Program, entry: Sequence[str]) -> list[Placement]:
+def placements(library: TechniqueLibrary, program: Program, entry: Sequence[str]) -> list[Insertion]:
     """Every place of every technique: the best one of each technique, then the alternatives, then repeats."""
     by_technique = []
     for key, technique in library.techniques.items():
@@ -54,7 +54,7 @@ def placements(library: Library, program: Program, entry: Sequence[str]) -> list
     return firsts + sorted(rest, key=lambda place: place.rank)
 
 
-def apply_draft(recipe: Draft, library: Library, program: Program) -> dict[str, str]:
+def apply_draft(recipe: Draft, library: TechniqueLibrary, program: Program) -> dict[str, str]:
     """The changed file. Raises CannotApply if the place or the technique is gone."""
     technique = library.get(recipe.technique, recipe.digest)
     source = parse(file_of(program, recipe.site.file))
@@ -63,15 +63,15 @@ def apply_draft(recipe: Draft, library: Library, program: Program) -> dict[str, 
     missing = [technique.name, *(name for name in technique.inputs if name not in bound)]
     edits = additions(source, closure(missing, technique.lookup, source), statement.function.top)
     if recipe.placement == "replace_call":
-        edits.append(Edit(*source.span(statement.node), recipe.call))
+        edits.append(TextEdit(*source.span(statement.node), recipe.call))
     else:
         start, end = source.block(statement.node)
         at = end if recipe.placement == "after" else start
-        edits.append(Edit(at, at, f"{source.indent(statement.node)}{recipe.call}\n"))
+        edits.append(TextEdit(at, at, f"{source.indent(statement.node)}{recipe.call}\n"))
     return {recipe.site.file: splice(source.text, edits)}
 
 
-def apply_rewrite(recipe: Rewrite, library: Library, program: Program) -> dict[str, str]:
+def apply_rewrite(recipe: Rewrite, library: TechniqueLibrary, program: Program) -> dict[str, str]:
     """The changed file. Raises CannotApply if the function or the technique is gone."""
     technique = library.get(recipe.technique, recipe.digest)
     source = parse(file_of(program, recipe.file))
@@ -82,7 +82,7 @@ def apply_rewrite(recipe: Rewrite, library: Library, program: Program) -> dict[s
     return {recipe.file: splice(source.text, [*additions(source, parts, anchor), edit])}
 
 
-def _places(key: str, technique: Technique, program: Program, entry: Sequence[str]) -> Iterator[Placement]:
+def _places(key: str, technique: Technique, program: Program, entry: Sequence[str]) -> Iterator[Insertion]:
     for path, text in program.files.items():
         if not is_python(path):
             continue
@@ -100,10 +100,10 @@ def _places(key: str, technique: Technique, program: Program, entry: Sequence[st
             if technique.outputs and not foreign:
                 called = technique.name in function.loads
                 for kind, recipe in _drafts(key, technique, path, source, function):
-                    yield Placement(called, order_of.index(kind), place, recipe)
+                    yield Insertion(called, order_of.index(kind), place, recipe)
             if _replaces(technique, function, source, entries):
                 preference = 0 if function.name == technique.name else order_of.index("function")
-                yield Placement(
+                yield Insertion(
                     False,
                     preference,
                     place,

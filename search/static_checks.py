@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from evolver.agents.offline.names import FunctionNode, required
-from evolver.agents.offline.source import CannotApply, Source, is_python, parse
 from evolver.contracts import Program
+from evolver.search.scopes import FunctionNode, required
+from evolver.search.source import CannotApply, Source, is_python, parse
 
 _FATAL = frozenset(
     {

@@ -6,12 +6,12 @@ import ast
 import random
 from collections.abc import Iterator, Mapping, Sequence
 
-from evolver.agents.offline.fragments import accepts
-from evolver.agents.offline.names import BUILTINS, free, loads, required
-from evolver.agents.offline.parts import additions, call_fits, closure, entry_names, local_lookup, replaced_function
-from evolver.agents.offline.recipes import Crossover, Site, choose, file_of
-from evolver.agents.offline.source import CannotApply, Edit, Function, Source, Statement, is_python, parse, splice
 from evolver.contracts import Program
+from evolver.search.recipes import Crossover, Site, choose, file_of
+from evolver.search.scopes import BUILTINS, free, loads, required
+from evolver.search.source import CannotApply, Function, Source, Statement, TextEdit, is_python, parse, splice
+from evolver.search.techniques import accepts
+from evolver.search.transplant import additions, call_fits, closure, entry_names, local_lookup, replaced_function
 
 FUNCTION, ENTRY, LINE = 3.0, 1.0, 3.0
 """How likely a function, an entry point (it brings most of the other program) and a stage's line are taken."""
@@ -53,7 +53,7 @@ def _with_line(recipe: Crossover, site: Site, mine: Source, theirs: Source) -> s
     edits = additions(mine, closure(sorted(wanted), local_lookup(theirs), mine), anchor.function.top)
     start, end = mine.block(anchor.node)
     at = end if after else start
-    edits.append(Edit(at, at, f"{mine.indent(anchor.node)}{recipe.line}\n"))
+    edits.append(TextEdit(at, at, f"{mine.indent(anchor.node)}{recipe.line}\n"))
     return splice(mine.text, edits)
 
 

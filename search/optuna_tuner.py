@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evolver.agents.offline.constants import literals
-from evolver.agents.offline.parameters import Parameter, Value, anchored, find, parameters, point
-from evolver.agents.offline.recipes import ConstantChange, Tune
 from evolver.contracts import Direction, Program, TunerKind
+from evolver.search.recipes import ConstantChange, Tune
+from evolver.search.tuning import literals
+from evolver.search.tuning_space import Parameter, Value, anchored, find, parameters, point
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -40,7 +40,7 @@ class Tuner:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ScoredProgram:
     """A program and what became of it."""
 
     program: Program
@@ -52,7 +52,7 @@ class Outcome:
 def draw_sampled(
     kind: TunerKind,
     program: Program,
-    history: Sequence[Outcome],
+    history: Sequence[ScoredProgram],
     direction: Direction,
     rng: random.Random,
     *,
@@ -90,7 +90,7 @@ def _around_the_oldest(parameter: Parameter, programs: Sequence[Program]) -> Par
 def _asked(
     kind: TunerKind,
     declared: Sequence[Parameter],
-    known: Sequence[tuple[list[Value], Outcome]],
+    known: Sequence[tuple[list[Value], ScoredProgram]],
     direction: Direction,
     seed: int,
 ) -> list[Value]:
@@ -130,7 +130,9 @@ def _distribution(parameter: Parameter) -> BaseDistribution:
     return FloatDistribution(float(parameter.low), float(parameter.high), log=log)
 
 
-def _trial(space: dict[str, BaseDistribution], values: Sequence[Value], outcome: Outcome, worst: float) -> FrozenTrial:
+def _trial(
+    space: dict[str, BaseDistribution], values: Sequence[Value], outcome: ScoredProgram, worst: float
+) -> FrozenTrial:
     import optuna
 
     states = optuna.trial.TrialState

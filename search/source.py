@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
-from evolver.agents.offline.names import (
+from evolver.search.scopes import (
     FunctionNode,
     binds,
     blocks,
@@ -31,7 +31,7 @@ class CannotApply(Exception):
 
 
 @dataclass(frozen=True)
-class Edit:
+class TextEdit:
     """Replace the characters `start` to `end` by `text`."""
 
     start: int
@@ -315,7 +315,7 @@ def parse(text: str) -> Source:
     return Source(text)
 
 
-def splice(text: str, edits: Iterable[Edit]) -> str:
+def splice(text: str, edits: Iterable[TextEdit]) -> str:
     """Apply edits whose stretches do not overlap. Raises CannotApply if they do."""
     pieces, at = [], 0
     for edit in sorted(edits, key=lambda e: (e.start, e.end)):

@@ -6,11 +6,11 @@ import ast
 import random
 from collections.abc import Iterator, Sequence
 
-from evolver.agents.offline.parts import without_unused
-from evolver.agents.offline.recipes import Ablate, Change, Site, choose, file_of
-from evolver.agents.offline.source import CannotApply, Edit, Source, Statement, is_python, parse, splice
-from evolver.agents.offline.tokens import tokens
 from evolver.contracts import Program
+from evolver.search.recipes import Ablate, Change, Site, choose, file_of
+from evolver.search.source import CannotApply, Source, Statement, TextEdit, is_python, parse, splice
+from evolver.search.substitutions import tokens
+from evolver.search.transplant import without_unused
 
 STAGE, LOOP, PLAIN = 4.0, 3.0, 1.0
 """How likely a change falls on a stage call, a loop, any other statement."""
@@ -52,7 +52,7 @@ def apply_change(recipe: Change, program: Program) -> dict[str, str]:
             edits = [without_statement(source, statement)]
         case "duplicate":
             text = source.text[source.offset(statement.node.lineno, 0) : end]
-            edits = [Edit(end, end, text)]
+            edits = [TextEdit(end, end, text)]
         case "swap":
             edits = _swap(source, statement)
         case "move":
@@ -80,11 +80,11 @@ def removable(statement: Statement) -> bool:
     return not statement.live_after(statement.stores - statement.bound_before)
 
 
-def without_statement(source: Source, statement: Statement) -> Edit:
+def without_statement(source: Source, statement: Statement) -> TextEdit:
     """The edit that removes a statement's lines. Raises CannotApply if its block would be empty."""
     if not statement.whole or len(statement.siblings) < 2:
         raise CannotApply("a block needs a statement")
-    return Edit(*source.block(statement.node), "")
+    return TextEdit(*source.block(statement.node), "")
 
 
 def _sources(program: Program) -> Iterator[tuple[str, Source]]:
@@ -161,27 +161,27 @@ def _words(path: str, source: Source, statement: Statement, rng: random.Random) 
         )
 
 
-def _swap(source: Source, statement: Statement) -> list[Edit]:
+def _swap(source: Source, statement: Statement) -> list[TextEdit]:
     if statement.place + 1 >= len(statement.siblings) or not statement.siblings[statement.place + 1].whole:
         raise CannotApply("there is no statement to swap with")
     first, second = source.block(statement.node), source.block(statement.siblings[statement.place + 1].node)
-    return [Edit(*first, source.text[slice(*second)]), Edit(*second, source.text[slice(*first)])]
+    return [TextEdit(*first, source.text[slice(*second)]), TextEdit(*second, source.text[slice(*first)])]
 
 
-def _move(source: Source, statement: Statement, to: int) -> list[Edit]:
+def _move(source: Source, statement: Statement, to: int) -> list[TextEdit]:
     if not 0 <= to < len(statement.siblings) or to == statement.place or not statement.siblings[to].whole:
         raise CannotApply("there is no such place to move to")
     start, end = source.block(statement.node)
     target = source.block(statement.siblings[to].node)
     at = target[0] if to < statement.place else target[1]
-    return [Edit(start, end, ""), Edit(at, at, source.text[start:end])]
+    return [TextEdit(start, end, ""), TextEdit(at, at, source.text[start:end])]
 
 
-def _exchange(source: Source, statement: Statement, recipe: Change) -> Edit:
+def _exchange(source: Source, statement: Statement, recipe: Change) -> TextEdit:
     found = tokens(source, statement)
     if not 0 <= recipe.token < len(found):
         raise CannotApply(f"{recipe.site.text!r} has no such word to exchange")
     token = found[recipe.token]
     if token.old != recipe.old or recipe.new not in token.options:
         raise CannotApply(f"{recipe.old!r} cannot become {recipe.new!r} in {recipe.site.text!r}")
-    return Edit(token.start, token.end, recipe.new)
+    return TextEdit(token.start, token.end, recipe.new)

@@ -6,9 +6,9 @@ import ast
 import hashlib
 from functools import lru_cache
 
-from evolver.agents.offline.names import FunctionNode
-from evolver.agents.offline.source import CannotApply, is_python, parse
 from evolver.contracts import Program
+from evolver.search.scopes import FunctionNode
+from evolver.search.source import CannotApply, is_python, parse
 
 
 def skeleton(program: Program) -> str:

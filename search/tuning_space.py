@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from evolver.agents.offline.constants import Literal as Constant
-from evolver.agents.offline.constants import literals
-from evolver.agents.offline.source import is_python
 from evolver.contracts import Program
+from evolver.search.source import is_python
+from evolver.search.tuning import NumericLiteral, literals
 
 MOST = 12
 """Parameters of a program: the constants that look most like settings."""
@@ -37,7 +36,7 @@ class Parameter:
     whole: bool
     sign: int
 
-    def seen(self, constant: Constant) -> Value | None:
+    def seen(self, constant: NumericLiteral) -> Value | None:
         """A constant's value as the sampler sees it; None where it is of another kind than the first."""
         if isinstance(constant.value, int) is not self.whole:
             return None
@@ -111,7 +110,7 @@ def _place(program: Program, path: str, index: int) -> int:
     return sum(one.name == constants[index].name for one in constants[:index])
 
 
-def _parameter(file: str, place: int, constant: Constant) -> Parameter:
+def _parameter(file: str, place: int, constant: NumericLiteral) -> Parameter:
     value, sign = constant.value, -1 if constant.value < 0 else 1
     size = abs(value)
     low: Value

@@ -6,12 +6,12 @@ import ast
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from evolver.agents.offline.names import loads, stores
-from evolver.agents.offline.source import (
+from evolver.search.scopes import loads, stores
+from evolver.search.source import (
     CannotApply,
     Definition,
-    Edit,
     Source,
+    TextEdit,
     import_lines,
     is_python,
     parse,
@@ -23,16 +23,16 @@ Lookup = Callable[[str], "Definition | tuple[str, ...] | None"]
 
 
 @dataclass
-class Parts:
+class Transplant:
     """Definitions and import lines to add to a file, dependencies first."""
 
     definitions: list[Definition]
     imports: list[str]
 
 
-def closure(names: Iterable[str], lookup: Lookup, target: Source) -> Parts:
+def closure(names: Iterable[str], lookup: Lookup, target: Source) -> Transplant:
     """What `names` need, directly or not, that the target does not have yet."""
-    parts = Parts([], [])
+    parts = Transplant([], [])
     seen: set[str] = set()
 
     def bring(name: str) -> None:
@@ -56,7 +56,7 @@ def closure(names: Iterable[str], lookup: Lookup, target: Source) -> Parts:
     return parts
 
 
-def additions(source: Source, parts: Parts, anchor: ast.stmt) -> list[Edit]:
+def additions(source: Source, parts: Transplant, anchor: ast.stmt) -> list[TextEdit]:
     """Edits that put imports and plain constants at the head of the file, the rest before a top-level statement.
 
     Constants go to the head because defaults of parameters read them when the file is loaded.
@@ -75,10 +75,10 @@ def additions(source: Source, parts: Parts, anchor: ast.stmt) -> list[Edit]:
         at, gap = _import_place(source)
         constants = "".join(definition.text for definition in head)
         separator = "\n" if constants and (parts.imports or at) else ""
-        edits.append(Edit(at, at, "".join(f"{line}\n" for line in parts.imports) + separator + constants + gap))
+        edits.append(TextEdit(at, at, "".join(f"{line}\n" for line in parts.imports) + separator + constants + gap))
     if rest:
         at = source.block(anchor)[0]
-        edits.append(Edit(at, at, "".join(f"{definition.text}\n\n" for definition in rest)))
+        edits.append(TextEdit(at, at, "".join(f"{definition.text}\n\n" for definition in rest)))
     return edits
 
 
@@ -128,7 +128,7 @@ def _words(source: Source) -> frozenset[str]:
     return frozenset(found)
 
 
-def _removals(source: Source, keep: frozenset[str]) -> list[Edit]:
+def _removals(source: Source, keep: frozenset[str]) -> list[TextEdit]:
     functions = {
         node.name: node
         for node in source.tree.body
@@ -154,13 +154,13 @@ def _removals(source: Source, keep: frozenset[str]) -> list[Edit]:
     for name, function in functions.items():
         if name not in needed:
             start, end = source.block(function)
-            edits.append(Edit(start, _past_blank_lines(source.text, end), ""))
+            edits.append(TextEdit(start, _past_blank_lines(source.text, end), ""))
     for node in source.tree.body:
         if isinstance(node, ast.Import | ast.ImportFrom):
             lines = list(import_lines(node))
             kept = [line for bound, line in lines if bound in needed]
             if len(kept) < len(lines) == len(node.names):
-                edits.append(Edit(*source.block(node), "".join(f"{line}\n" for line in kept)))
+                edits.append(TextEdit(*source.block(node), "".join(f"{line}\n" for line in kept)))
     return edits
 
 
@@ -184,11 +184,11 @@ def entry_names(entry: Sequence[str], path: str) -> set[str]:
     return {name for file, _, name in (item.partition(":") for item in entry) if file == path}
 
 
-def replaced_function(source: Source, name: str, text: str) -> Edit:
+def replaced_function(source: Source, name: str, text: str) -> TextEdit:
     """The edit that puts other whole lines in a function's place. Raises CannotApply if there is none of that name."""
     if name not in source.functions:
         raise CannotApply(f"the program has no function {name}()")
-    return Edit(*source.block(source.functions[name].node), text)
+    return TextEdit(*source.block(source.functions[name].node), text)
 
 
 def call_fits(source: Source, name: str, accepted: Sequence[str], required: int) -> bool:

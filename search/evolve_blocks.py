@@ -5,14 +5,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping
 
-from evolver.agents.offline.constants import literals
-from evolver.agents.offline.source import is_python
 from evolver.contracts import Program
 from evolver.errors import TaskError
+from evolver.search.source import is_python
+from evolver.search.tuning import literals
 from evolver.tasks.blocks import fixed, has_blocks, pieces
 
 
-class Blocks:
+class EvolveBlocks:
     """The files of a baseline that have marked blocks, and what must stay around them."""
 
     def __init__(self, baseline: Program) -> None:

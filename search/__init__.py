@@ -1,0 +1,26 @@
+"""Program search without a model: seeded operators from programs to programs that know nothing of any task.
+
+A recipe is a JSON object that fully determines a change: the same parents and the same recipe give the same program.
+`TechniqueLibrary` reads techniques from notes, `Operators` draws and applies recipes, `OperatorBandit` shares the
+budget among operators.
+"""
+
+from evolver.search.evolve_blocks import EvolveBlocks
+from evolver.search.fingerprint import skeleton
+from evolver.search.operators import Operators
+from evolver.search.optuna_tuner import ScoredProgram, Tuner
+from evolver.search.recipes import Recipe
+from evolver.search.source import CannotApply
+from evolver.search.techniques import Technique, TechniqueLibrary
+
+__all__ = [
+    "CannotApply",
+    "EvolveBlocks",
+    "Operators",
+    "Recipe",
+    "ScoredProgram",
+    "Technique",
+    "TechniqueLibrary",
+    "Tuner",
+    "skeleton",
+]
