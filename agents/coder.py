@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from evolver.agents.workspace import Workspace
 from evolver.contracts import Experiment, Operator, Program, Proposal
+from evolver.evaluation.campaign_context import CampaignContext
 
 if TYPE_CHECKING:
     from evolver.search import Recipe
@@ -23,7 +23,7 @@ class Coder(Protocol):
 class OfflineCoder:
     """Carries out a recipe on syntax trees; the same proposal always gives the same program."""
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: CampaignContext) -> None:
         self._workspace = workspace
 
     async def code(self, experiment_id: str) -> Program | None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 from typing import Protocol
 
-from evolver.agents.evidence import Comparison, compare, decide, interval_of_gains, interval_of_mean
-from evolver.agents.workspace import Workspace
 from evolver.contracts import (
     Experiment,
     Lesson,
@@ -19,6 +17,8 @@ from evolver.contracts import (
     VerdictKind,
 )
 from evolver.errors import UnknownName
+from evolver.evaluation.campaign_context import CampaignContext
+from evolver.evaluation.statistics import Comparison, compare, decide, interval_of_gains, interval_of_mean
 from evolver.memory import Conclusion
 
 EVIDENCE = 12
@@ -44,7 +44,7 @@ class Critic(Protocol):
 class OfflineCritic:
     """Writes verdicts and lessons from measured differences alone."""
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: CampaignContext) -> None:
         self._workspace = workspace
         self._deltas: dict[str, float | None] = {}
 

@@ -13,8 +13,8 @@ from evolver.agents.language import LanguageResearcher, language_team
 from evolver.agents.pulls import Pulled, Pulls
 from evolver.agents.researcher import MISSES, Draw, OfflineResearcher, Outlook
 from evolver.agents.team import Team
-from evolver.agents.workspace import Workspace
 from evolver.contracts import Experiment, Operator, Program, Proposal
+from evolver.evaluation.campaign_context import CampaignContext
 from evolver.llm import Conversation, ModelSpec, NoUsableAnswer
 
 TUNED = 4
@@ -41,7 +41,9 @@ class TuningResearcher(OfflineResearcher):
     leaves models' failures, which their coder has tried to repair, alone. Such models cost their experiments, no more.
     """
 
-    def __init__(self, workspace: Workspace, coder: OfflineCoder, stale: Callable[[], Collection[Operator]]) -> None:
+    def __init__(
+        self, workspace: CampaignContext, coder: OfflineCoder, stale: Callable[[], Collection[Operator]]
+    ) -> None:
         super().__init__(workspace, coder)
         self._stale = stale
         self._programs: dict[int, str] = {}
@@ -92,7 +94,7 @@ class HybridResearcher:
 
     def __init__(
         self,
-        workspace: Workspace,
+        workspace: CampaignContext,
         conversation: Conversation,
         models: Sequence[ModelSpec],
         coder: OfflineCoder,
@@ -172,7 +174,7 @@ class HybridResearcher:
 class HybridCoder:
     """Carries out recipes itself, and has models write what models proposed."""
 
-    def __init__(self, workspace: Workspace, offline: OfflineCoder, language: Coder) -> None:
+    def __init__(self, workspace: CampaignContext, offline: OfflineCoder, language: Coder) -> None:
         self._workspace = workspace
         self._offline = offline
         self._language = language
@@ -185,7 +187,7 @@ class HybridCoder:
 
 
 def hybrid_team(
-    workspace: Workspace,
+    workspace: CampaignContext,
     conversation: Conversation,
     models: Sequence[ModelSpec],
     *,

@@ -6,11 +6,11 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from evolver.agents.arms import MODEL, OFFLINE, Arms, Pull
-from evolver.agents.evidence import compare
 from evolver.contracts import Event, Experiment, Operator, Record, VerdictKind
+from evolver.evaluation.statistics import compare
 
 if TYPE_CHECKING:
-    from evolver.agents.workspace import Workspace
+    from evolver.evaluation.campaign_context import CampaignContext
     from evolver.memory import Archive
 
 KIND = "arm"
@@ -30,7 +30,7 @@ class Pulled(Record):
 class Pulls:
     """The pulls of a campaign; what each came to is read once, when its experiment has a verdict."""
 
-    def __init__(self, workspace: Workspace, arms: Arms) -> None:
+    def __init__(self, workspace: CampaignContext, arms: Arms) -> None:
         self._workspace = workspace
         self._arms = arms
         self._running: dict[str, Pulled] = {}

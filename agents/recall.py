@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from evolver.contracts import Directive, Lesson, Record
 
 if TYPE_CHECKING:
-    from evolver.agents.workspace import Workspace
+    from evolver.evaluation.campaign_context import CampaignContext
 
 NOTES, LESSONS = 3, 8
 HOLD_OUT = 0.2
@@ -32,7 +32,7 @@ class Recall(Record):
         return effects
 
 
-def recall(workspace: Workspace, query: str, rng: random.Random) -> Recall:
+def recall(workspace: CampaignContext, query: str, rng: random.Random) -> Recall:
     """Search notes and lessons for `query`, and read the directives in force."""
     campaign, task = workspace.campaign, workspace.task.name
     notes = tuple(hit.id for hit in workspace.memory.search_notes(query, task, NOTES))

@@ -13,9 +13,9 @@ from typing import Protocol
 from evolver.agents.coder import OfflineCoder
 from evolver.agents.recall import Recall, recall
 from evolver.agents.steering.guidance import FOCUS_DRAWS, Guidance
-from evolver.agents.workspace import Workspace
 from evolver.contracts import Experiment, Operator, Program, Proposal
 from evolver.errors import UnknownName
+from evolver.evaluation.campaign_context import CampaignContext
 from evolver.memory import Credit
 from evolver.search import Recipe, ScoredProgram
 from evolver.search.operator_bandit import OperatorBandit
@@ -111,7 +111,7 @@ class OfflineResearcher:
     drawn; most proposals start from the pinned experiment.
     """
 
-    def __init__(self, workspace: Workspace, coder: OfflineCoder) -> None:
+    def __init__(self, workspace: CampaignContext, coder: OfflineCoder) -> None:
         self._workspace = workspace
         self._coder = coder
         self._proposing = threading.Lock()

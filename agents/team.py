@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from evolver.agents.coder import Coder
     from evolver.agents.critic import Critic
     from evolver.agents.researcher import Researcher
-    from evolver.agents.runner import Runner
-    from evolver.agents.workspace import Workspace
+    from evolver.evaluation.campaign_context import CampaignContext
+    from evolver.evaluation.race import Runner
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,12 @@ class Team:
     critic: Critic
 
 
-def offline_team(workspace: Workspace) -> Team:
+def offline_team(workspace: CampaignContext) -> Team:
     """The team that needs no model, key or network."""
     from evolver.agents.coder import OfflineCoder
     from evolver.agents.critic import OfflineCritic
     from evolver.agents.researcher import OfflineResearcher
-    from evolver.agents.runner import Runner
+    from evolver.evaluation.race import Runner
 
     coder = OfflineCoder(workspace)
     return Team(

@@ -25,9 +25,9 @@ from typing import Any
 
 import yaml
 
-from evolver.agents.place import sandbox_for
-from evolver.agents.trial import run_trial
 from evolver.contracts import Program, Trial, TrialStatus
+from evolver.evaluation.environment import sandbox_for
+from evolver.evaluation.trial import run_trial
 from evolver.sandbox import Kind, Sandbox
 from evolver.tasks import Task, load_task
 

@@ -30,10 +30,10 @@ import yaml
 from pydantic import Field, TypeAdapter
 from scipy import optimize, stats
 
-from evolver.agents.evidence import SIZES
-from evolver.agents.place import sandbox_for
-from evolver.agents.trial import run_trial
 from evolver.contracts import Metric, Program, Record, Trial
+from evolver.evaluation.environment import sandbox_for
+from evolver.evaluation.statistics import SIZES
+from evolver.evaluation.trial import run_trial
 from evolver.sandbox import Kind
 from evolver.tasks import Task, load_task
 

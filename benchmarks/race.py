@@ -14,8 +14,8 @@ import argparse
 import random
 from collections.abc import Callable
 
-from evolver.agents.evidence import Noise, compare, decide, measure_noise
 from evolver.contracts import Metric
+from evolver.evaluation.statistics import Noise, compare, decide, measure_noise
 
 METRIC = Metric(name="score", direction="maximize")
 PROPOSALS, REPLICATES = 300, 8

@@ -25,9 +25,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, TypeAdapter
 
-from evolver.agents.place import sandbox_for
-from evolver.agents.trial import run_trial
 from evolver.contracts import Program, Trial
+from evolver.evaluation.environment import sandbox_for
+from evolver.evaluation.trial import run_trial
 from evolver.graph import Context, arun
 from evolver.graph.workspaces import open_archive
 from evolver.tasks import load_task

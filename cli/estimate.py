@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 def print_estimate(context: Context, as_json: bool) -> None:
     """Time from the baseline's own run up to every trial filling its limit; nothing is recorded."""
-    from evolver.agents.place import sandbox_for
-    from evolver.agents.trial import run_trial
+    from evolver.evaluation.environment import sandbox_for
+    from evolver.evaluation.trial import run_trial
     from evolver.tasks import load_task
 
     task = load_task(context.task)

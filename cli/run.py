@@ -201,7 +201,7 @@ def prepare_sandbox(context: Context) -> None:
     """See that trials can run: make their image unless it is there, look for packages; warn where nothing protects."""
     if context.sandbox == "none":
         _warn_unprotected()
-    from evolver.agents.place import sandbox_for
+    from evolver.evaluation.environment import sandbox_for
     from evolver.tasks import load_task
 
     task = load_task(context.task)

@@ -18,7 +18,7 @@ from evolver.errors import UsageError
 from evolver.tasks import Task, builtin_tasks, load_task
 
 if TYPE_CHECKING:
-    from evolver.agents.check import Finding
+    from evolver.evaluation.task_check import Finding
     from evolver.tasks.spec import StageSpec
 
 
@@ -76,8 +76,8 @@ def check_task(reference: str, sandbox_kind: str | None, stage: str, as_json: bo
 
 
 async def _checked(task: Task, kind: SandboxKind, stage: str) -> list[Finding]:
-    from evolver.agents.check import check
-    from evolver.agents.place import sandbox_for
+    from evolver.evaluation.environment import sandbox_for
+    from evolver.evaluation.task_check import check
 
     sandbox = sandbox_for(task, kind, 1, stage=stage, progress=say_to_stderr)
     with tempfile.TemporaryDirectory(prefix="evolver-check-") as scratch:

@@ -11,9 +11,9 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Send
 
-from evolver.agents.baseline import establish_baseline
-from evolver.agents.retest import retest_champion
 from evolver.contracts import CampaignStatus
+from evolver.evaluation.baseline import establish_baseline
+from evolver.evaluation.confirmation import retest_champion
 from evolver.graph.context import Context
 from evolver.graph.heeding import heed, may_run
 from evolver.graph.state import CampaignInput, CampaignOutput, CampaignState, LaneOutput, LaneState

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from evolver.agents.place import sandbox_for
-from evolver.agents.trial import run_trial
 from evolver.contracts import Program
+from evolver.evaluation.environment import sandbox_for
+from evolver.evaluation.trial import run_trial
 from evolver.graph.context import Context
 from evolver.graph.summary import Arm, Summary, summarise
 from evolver.graph.workspaces import open_archive

@@ -12,8 +12,6 @@ from evolver.agents.language import language_team
 from evolver.agents.language.coder import REPAIR_TURNS
 from evolver.agents.language.researcher import ASKED_AGAIN
 from evolver.agents.language.room import Room
-from evolver.agents.place import sandbox_for
-from evolver.agents.workspace import Workspace
 from evolver.contracts import (
     Budget,
     Call,
@@ -27,6 +25,8 @@ from evolver.contracts import (
     Verdict,
     VerdictKind,
 )
+from evolver.evaluation.campaign_context import CampaignContext
+from evolver.evaluation.environment import sandbox_for
 from evolver.graph.context import Context
 from evolver.graph.staffing import ROLES, Staff
 from evolver.llm import BudgetSpent, Conversation, ModelSpec, Redactor, models_for, parse_models
@@ -141,7 +141,7 @@ async def _prompt_sizes(context: Context, baseline: Trial) -> dict[str, int]:
             await workspace.close()
 
 
-def _open(context: Context, home: Path) -> Workspace:
+def _open(context: Context, home: Path) -> CampaignContext:
     """A campaign on the task in an archive of its own, whatever archive the environment names."""
     task = load_task(context.task)
     archive = Archive.open(f"sqlite:///{home / 'archive.sqlite'}")
@@ -157,7 +157,7 @@ def _open(context: Context, home: Path) -> Workspace:
         sandbox=context.sandbox,
     )
     archive.create_campaign(campaign)
-    return Workspace(
+    return CampaignContext(
         name=campaign.name,
         home=home,
         archive=archive,
@@ -167,7 +167,7 @@ def _open(context: Context, home: Path) -> Workspace:
     )
 
 
-async def _listen(workspace: Workspace, context: Context, baseline: Trial) -> dict[str, int]:
+async def _listen(workspace: CampaignContext, context: Context, baseline: Trial) -> dict[str, int]:
     archive, name, task = workspace.archive, workspace.name, workspace.task
     notes = read_notes([*([task.notes] if task.notes else []), *context.notes], task.name)
     archive.save_notes(notes)

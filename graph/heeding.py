@@ -88,7 +88,7 @@ def _learn(office: Office, directive: Directive) -> None:
 
 async def _run_again(office: Office, directive: Directive) -> None:
     """Verify or ablate between two experiments; what goes wrong there ends no campaign."""
-    from evolver.agents.steering.rerun import rerun
+    from evolver.evaluation.directed_rerun import rerun
 
     try:
         await rerun(office.workspace, office.team.runner, directive)

@@ -64,7 +64,7 @@ async def _wait(home: Path, campaign: str, directive: Directive) -> Directive:
 
 
 async def _here(home: Path, campaign: str, directive: Directive) -> Directive:
-    from evolver.agents.steering.rerun import rerun
+    from evolver.evaluation.directed_rerun import rerun
 
     with open_archive(home) as archive:
         record = archive.campaign(campaign)

@@ -13,7 +13,7 @@ from evolver.settings import Settings
 
 if TYPE_CHECKING:
     from evolver.agents.team import Team
-    from evolver.agents.workspace import Workspace
+    from evolver.evaluation.campaign_context import CampaignContext
     from evolver.llm import Conversation, Role
     from evolver.memory import Archive
 
@@ -84,7 +84,7 @@ class Crew(NamedTuple):
     """Ends the waiting for providers that are down."""
 
 
-def assemble(workspace: Workspace, context: Context) -> Crew:
+def assemble(workspace: CampaignContext, context: Context) -> Crew:
     """The roles of an open campaign. Raises UsageError as `check_staff`."""
     from evolver.agents.team import offline_team
 

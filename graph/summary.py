@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from evolver.agents.retest import FRESH
 from evolver.contracts import (
     Budget,
     Campaign,
@@ -17,6 +16,7 @@ from evolver.contracts import (
     Spending,
     TeamKind,
 )
+from evolver.evaluation.confirmation import FRESH
 
 if TYPE_CHECKING:
     from evolver.memory import Archive

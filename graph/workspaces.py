@@ -20,7 +20,7 @@ from evolver.graph.staffing import assemble, check_staff, check_tuner, staff_for
 
 if TYPE_CHECKING:
     from evolver.agents.team import Team
-    from evolver.agents.workspace import Workspace
+    from evolver.evaluation.campaign_context import CampaignContext
     from evolver.memory import Archive, Memory
     from evolver.tasks import Task
 
@@ -32,7 +32,7 @@ SAVE_CLOCK_EVERY = 10.0
 class Office:
     """A campaign's workspace with the team that works in it and the clock of its budget."""
 
-    workspace: Workspace
+    workspace: CampaignContext
     team: Team
     spent_before: float
     opened: float = field(default_factory=time.monotonic)
@@ -244,8 +244,8 @@ def _continue(archive: Archive, context: Context) -> Campaign:
 
 
 def _open_office(context: Context, name: str) -> Office:
-    from evolver.agents.place import sandbox_for
-    from evolver.agents.workspace import Workspace
+    from evolver.evaluation.campaign_context import CampaignContext
+    from evolver.evaluation.environment import sandbox_for
     from evolver.tasks import load_task
 
     archive = open_archive(context.home)
@@ -256,7 +256,7 @@ def _open_office(context: Context, name: str) -> Office:
         open_replay_memory(home, archive, campaign) if campaign.replays else _open_memory(home, name, archive, task)
     )
     sandbox = sandbox_for(task, campaign.sandbox, campaign.workers, hidden=(home,), stage=campaign.stage)
-    workspace = Workspace(name=name, home=home, archive=archive, memory=memory, task=task, sandbox=sandbox)
+    workspace = CampaignContext(name=name, home=home, archive=archive, memory=memory, task=task, sandbox=sandbox)
     crew = assemble(workspace, context)
     return Office(
         workspace=workspace,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from evolver.contracts import Experiment, Program, Record
 
 if TYPE_CHECKING:
-    from evolver.agents.workspace import Workspace
+    from evolver.evaluation.campaign_context import CampaignContext
 
 SAME_IDEA = 0.7
 """Cosine similarity from which two ideas are nearly the same.
@@ -35,7 +35,7 @@ class NearestIdea(Record):
 class Ideas:
     """The ideas of one campaign, those of experiments that still run included."""
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: CampaignContext) -> None:
         self._workspace = workspace
         self._caught_up = False
 
@@ -80,7 +80,7 @@ def _other_values(one: str, other: str) -> bool:
 class Programs:
     """The programs of one campaign by what they do, those included that lanes of this process are still checking."""
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: CampaignContext) -> None:
         self._workspace = workspace
         self._known: dict[str, str] = {}
         """Experiment by what its program does; the first one counts."""

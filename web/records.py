@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from evolver.agents.steering.ablation import Ablation
-from evolver.agents.steering.verification import Verification
 from evolver.contracts import (
     Call,
     Campaign,
@@ -19,6 +17,8 @@ from evolver.contracts import (
     Trial,
     VerdictKind,
 )
+from evolver.evaluation.ablation import Ablation
+from evolver.evaluation.verification import Verification
 from evolver.graph.summary import Summary
 from evolver.web.diffs import FileDiff
 

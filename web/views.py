@@ -6,13 +6,13 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from evolver.agents.steering.ablation import DONE as ABLATED
-from evolver.agents.steering.ablation import Ablation
 from evolver.agents.steering.approval import waiting
 from evolver.agents.steering.effect import MEASURED, effect_of
-from evolver.agents.steering.verification import DONE as VERIFIED
-from evolver.agents.steering.verification import Verification
 from evolver.contracts import Campaign, CampaignStatus, Directive, Experiment, Standing, Trial
+from evolver.evaluation.ablation import DONE as ABLATED
+from evolver.evaluation.ablation import Ablation
+from evolver.evaluation.verification import DONE as VERIFIED
+from evolver.evaluation.verification import Verification
 from evolver.graph.lock import is_running
 from evolver.graph.processes import begins, log_of
 from evolver.graph.summary import summarise

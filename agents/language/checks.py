@@ -7,11 +7,11 @@ import shutil
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from evolver.agents.launch import launch_of
-from evolver.agents.trial import run_trial, without_secrets
-from evolver.agents.workspace import Workspace, experiment_folder
 from evolver.contracts import Program, Record, Trial, TrialStatus
 from evolver.errors import WorkFailed
+from evolver.evaluation.accelerate_launcher import launch_of
+from evolver.evaluation.campaign_context import CampaignContext, experiment_folder
+from evolver.evaluation.trial import run_trial, without_secrets
 from evolver.sandbox import PYTHON, Ending, Job, Limits, Mount, Outcome
 from evolver.tasks import RUNTIME
 
@@ -54,7 +54,7 @@ class Checks(Protocol):
 class SandboxChecks:
     """Checks in the campaign's own sandbox, under the task's limits."""
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: CampaignContext) -> None:
         self._workspace = workspace
         self._packages: asyncio.Task[tuple[str, ...]] | None = None
 

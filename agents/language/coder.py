@@ -12,8 +12,8 @@ from evolver.agents.language.checks import Checked, Checks
 from evolver.agents.language.desk import GAVE_UP, Desk
 from evolver.agents.language.room import Room
 from evolver.agents.language.views import files_view, is_whole, result_words, task_view
-from evolver.agents.workspace import Workspace
 from evolver.contracts import Experiment, Message, Program, Proposal, Standing
+from evolver.evaluation.campaign_context import CampaignContext
 from evolver.llm import Conversation, EditError, NoUsableAnswer, read_program
 from evolver.llm.conversation import REPAIRS
 from evolver.prompts import conversation as render
@@ -68,7 +68,7 @@ class LanguageCoder:
     program, and an event that says why.
     """
 
-    def __init__(self, workspace: Workspace, conversation: Conversation, checks: Checks) -> None:
+    def __init__(self, workspace: CampaignContext, conversation: Conversation, checks: Checks) -> None:
         self._workspace = workspace
         self._desk = Desk(workspace, conversation)
         self._checks = checks

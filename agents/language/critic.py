@@ -9,7 +9,6 @@ from contextlib import suppress
 from typing import Final
 
 from evolver.agents.critic import OfflineCritic
-from evolver.agents.evidence import Comparison
 from evolver.agents.language.answers import Observation
 from evolver.agents.language.desk import GAVE_UP, IN_WORK, Asked, Desk
 from evolver.agents.language.outlook import OBSERVED
@@ -23,8 +22,9 @@ from evolver.agents.language.views import (
     task_view,
     verdict_words,
 )
-from evolver.agents.workspace import Workspace
 from evolver.contracts import Experiment, Lesson, Message, Trial, Verdict, VerdictKind
+from evolver.evaluation.campaign_context import CampaignContext
+from evolver.evaluation.statistics import Comparison
 from evolver.llm import BudgetSpent, Conversation, NoUsableAnswer
 from evolver.prompts import conversation as render
 from evolver.prompts import inline
@@ -40,7 +40,7 @@ _SMALL = 10
 class MeasuringCritic(OfflineCritic):
     """Statistics as ever; knows why an experiment of the language team has no program, and credits its model."""
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: CampaignContext) -> None:
         super().__init__(workspace)
         self._written: dict[str, tuple[Lesson, ...]] = {}
 
@@ -87,7 +87,7 @@ class LanguageCritic:
     lesson's claim and nothing else. Where it has none that can be used, the claim stays as measured.
     """
 
-    def __init__(self, workspace: Workspace, conversation: Conversation, offline: MeasuringCritic) -> None:
+    def __init__(self, workspace: CampaignContext, conversation: Conversation, offline: MeasuringCritic) -> None:
         self._workspace = workspace
         self._desk = Desk(workspace, conversation)
         self._offline = offline

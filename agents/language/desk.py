@@ -12,8 +12,8 @@ from pydantic import BaseModel
 
 from evolver.agents.language.room import Room
 from evolver.agents.language.views import Numbers
-from evolver.agents.workspace import Workspace
 from evolver.contracts import CallStatus, Message
+from evolver.evaluation.campaign_context import CampaignContext
 from evolver.llm import Answer, ContextTooLong, Conversation, Role
 from evolver.llm.conversation import REPAIRS
 
@@ -41,7 +41,7 @@ class Asked(Generic[T]):
 class Desk:
     """What the roles of one campaign share for asking."""
 
-    def __init__(self, workspace: Workspace, conversation: Conversation) -> None:
+    def __init__(self, workspace: CampaignContext, conversation: Conversation) -> None:
         self._workspace = workspace
         self._conversation = conversation
         self._rooms: dict[Role, Room] = {}

@@ -21,8 +21,8 @@ from evolver.agents.language.views import (
     tried_view,
 )
 from evolver.agents.recall import Recall, recall
-from evolver.agents.workspace import Workspace
 from evolver.contracts import Experiment, Message, Note, Operator, Record
+from evolver.evaluation.campaign_context import CampaignContext
 from evolver.prompts import conversation, inline
 from evolver.search.novelty import Ideas
 from evolver.search.parent_selection import selection
@@ -55,7 +55,7 @@ class Shown(Record):
 class Outlook:
     """Writes the researcher's prompt, and remembers in the archive what was in it."""
 
-    def __init__(self, workspace: Workspace, desk: Desk, ideas: Ideas) -> None:
+    def __init__(self, workspace: CampaignContext, desk: Desk, ideas: Ideas) -> None:
         self._workspace = workspace
         self._desk = desk
         self._ideas = ideas

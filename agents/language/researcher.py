@@ -12,8 +12,8 @@ from evolver.agents.language.answers import Idea
 from evolver.agents.language.desk import GAVE_UP, Asked, Desk
 from evolver.agents.language.outlook import Outlook, Shown, observations
 from evolver.agents.language.views import idea_words, result_words
-from evolver.agents.workspace import Workspace
 from evolver.contracts import Experiment, Message, Operator, Proposal, Standing
+from evolver.evaluation.campaign_context import CampaignContext
 from evolver.llm import Conversation, NoUsableAnswer
 from evolver.prompts import conversation as render
 from evolver.prompts import inline
@@ -42,7 +42,7 @@ class LanguageResearcher:
     one at a time, so that two lanes never take the same one unknowingly.
     """
 
-    def __init__(self, workspace: Workspace, conversation: Conversation) -> None:
+    def __init__(self, workspace: CampaignContext, conversation: Conversation) -> None:
         self._workspace = workspace
         self._desk = Desk(workspace, conversation)
         self._ideas = Ideas(workspace)

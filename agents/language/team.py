@@ -6,13 +6,13 @@ from evolver.agents.language.checks import SandboxChecks
 from evolver.agents.language.coder import LanguageCoder
 from evolver.agents.language.critic import LanguageCritic, MeasuringCritic
 from evolver.agents.language.researcher import LanguageResearcher
-from evolver.agents.runner import Runner
 from evolver.agents.team import Team
-from evolver.agents.workspace import Workspace
+from evolver.evaluation.campaign_context import CampaignContext
+from evolver.evaluation.race import Runner
 from evolver.llm import Conversation
 
 
-def language_team(workspace: Workspace, conversation: Conversation) -> Team:
+def language_team(workspace: CampaignContext, conversation: Conversation) -> Team:
     """Researcher, coder and critic that ask models, with the common runner. Nothing is asked yet."""
     return Team(
         researcher=LanguageResearcher(workspace, conversation),

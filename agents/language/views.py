@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from evolver.agents.diffs import unified
-from evolver.agents.evidence import Comparison
 from evolver.agents.language.room import Room
 from evolver.contracts import Experiment, Interval, Lesson, Metric, Program, Proposal, Trial, Verdict, VerdictKind
+from evolver.evaluation.statistics import Comparison
 from evolver.memory import Archive
 from evolver.prompts import inline, neutral
 from evolver.tasks import Task

@@ -240,7 +240,7 @@ class Answers:
         if one.score is None or other.score is None:
             missing = " ".join(_standing(e) for e in (one, other) if e.score is None)
             return [*lines, f"They cannot be compared: {missing}"]
-        from evolver.agents.evidence import Noise, compare
+        from evolver.evaluation.statistics import Noise, compare
 
         campaign = self.archive.campaign(self.campaign)
         mine, theirs = self._scores(one), self._scores(other)

@@ -31,7 +31,7 @@ from evolver.contracts import (
 )
 
 if TYPE_CHECKING:
-    from evolver.agents.workspace import Workspace
+    from evolver.evaluation.campaign_context import CampaignContext
     from evolver.memory import Archive
     from evolver.tasks import Task
 
@@ -167,7 +167,7 @@ def was_approved(archive: Archive, experiment: Experiment) -> bool:
     return experiment.id in _about(archive, experiment.campaign, "approved")
 
 
-def settle(workspace: Workspace, experiment: Experiment, directive: Directive) -> bool:
+def settle(workspace: CampaignContext, experiment: Experiment, directive: Directive) -> bool:
     """Heed a decision: True if the experiment may run, perhaps with the program that a person wrote.
 
     A rejected one gets its verdict, and the reason becomes a lesson.
@@ -189,7 +189,7 @@ def settle(workspace: Workspace, experiment: Experiment, directive: Directive) -
     return not rejected
 
 
-def _reject(workspace: Workspace, experiment: Experiment, who: str, reason: str) -> None:
+def _reject(workspace: CampaignContext, experiment: Experiment, who: str, reason: str) -> None:
     from evolver.memory import Conclusion
 
     proposal, said = experiment.proposal, f"rejected by {who}: {reason}"

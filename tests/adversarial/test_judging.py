@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from evolver.agents.trial import run_trial
 from evolver.contracts import Program, Trial, TrialStatus
+from evolver.evaluation.trial import run_trial
 from evolver.sandbox import Kind, open_sandbox
 from evolver.tasks import Task, load_task
 from tests.engine import ensure_engine

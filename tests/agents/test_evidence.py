@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evolver.agents.evidence import Noise, compare, decide, interval_of_mean, measure_noise
 from evolver.contracts import Metric
+from evolver.evaluation.statistics import Noise, compare, decide, interval_of_mean, measure_noise
 
 UP = Metric(name="score", direction="maximize")
 DOWN = Metric(name="loss", direction="minimize")

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from evolver.agents.baseline import establish_baseline
-from evolver.agents.retest import FRESH, retest_champion
-from evolver.agents.steering.verification import verify
 from evolver.contracts import Experiment, Operator, Program, Proposal, VerdictKind
+from evolver.evaluation.baseline import establish_baseline
+from evolver.evaluation.confirmation import FRESH, retest_champion
+from evolver.evaluation.verification import verify
 from evolver.graph import Context
 from evolver.graph.summary import summarise
 from evolver.graph.workspaces import Office, Workspaces, register

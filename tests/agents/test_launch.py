@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from evolver.agents.launch import failure, launch_of, program_log
+from evolver.evaluation.accelerate_launcher import failure, launch_of, program_log
 from evolver.sandbox import PYTHON
 from evolver.tasks.loading import RUNTIME
 from evolver.tasks.spec import AccelerateSpec

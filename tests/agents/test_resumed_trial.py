@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from evolver.agents.trial import run_trial
 from evolver.contracts import Trial, TrialStatus
+from evolver.evaluation.trial import run_trial
 from evolver.sandbox.containers.backend import Docker
 from evolver.sandbox.containers.engine import Engine
 from evolver.tasks import load_task
@@ -21,7 +21,7 @@ TASK = Path(__file__).with_name("tasks") / "slow-training"
 TRAINER = """
 import asyncio, sys
 from pathlib import Path
-from evolver.agents.trial import run_trial
+from evolver.evaluation.trial import run_trial
 from evolver.sandbox import open_sandbox
 from evolver.tasks import load_task
 

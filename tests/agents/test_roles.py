@@ -47,7 +47,7 @@ async def test_a_program_that_the_archive_knows_is_never_proposed_again(quadrati
 async def test_programs_kept_at_hand_are_those_of_the_archive(
     quadratic: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("evolver.agents.workspace.PROGRAMS", 2)
+    monkeypatch.setattr("evolver.evaluation.campaign_context.PROGRAMS", 2)
     workspaces, office = await _reopened(quadratic, home, 5)
     workspace = office.workspace
     experiments = [e for e in workspace.archive.experiments(workspace.name) if e.program]

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from evolver.agents.trial import run_trial
 from evolver.contracts import Program, Trial, TrialStatus
 from evolver.errors import SandboxError
+from evolver.evaluation.trial import run_trial
 from evolver.sandbox import Sandbox, open_sandbox
 from evolver.sandbox.bubblewrap import Bubblewrap
 from evolver.sandbox.probe import is_privileged

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from evolver.agents.check import check
-from evolver.agents.trial import run_trial
 from evolver.contracts import Program, Trial, TrialStatus
 from evolver.errors import TaskError
+from evolver.evaluation.task_check import check
+from evolver.evaluation.trial import run_trial
 from evolver.sandbox import Sandbox, open_sandbox
 from evolver.tasks import Task, load_task
 

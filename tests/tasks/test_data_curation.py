@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evolver.agents.trial import run_trial as in_sandbox
 from evolver.contracts import Note, Program, Trial, TrialStatus
+from evolver.evaluation.trial import run_trial as in_sandbox
 from evolver.sandbox import Sandbox, open_sandbox
 from evolver.search import Operators, TechniqueLibrary
 from evolver.tasks import RUNTIME, load_task

@@ -10,9 +10,9 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from evolver.agents.place import sandbox_for
-from evolver.agents.trial import run_trial
 from evolver.contracts import Program, Trial, TrialStatus
+from evolver.evaluation.environment import sandbox_for
+from evolver.evaluation.trial import run_trial
 from evolver.sandbox import Sandbox
 from evolver.tasks import load_task
 from evolver.tasks.spec import TaskSpec

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from scipy.stats import mannwhitneyu
 
-from evolver.agents.trial import run_trial
 from evolver.contracts import Program, Trial, TrialStatus
+from evolver.evaluation.trial import run_trial
 from evolver.memory.notes import read_notes
 from evolver.sandbox import open_sandbox
 from evolver.search.insertion import placements

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from evolver.agents.place import sandbox_for
-from evolver.agents.trial import run_trial
 from evolver.contracts import Note, Operator, Program, Trial, TrialStatus
 from evolver.errors import TaskError
+from evolver.evaluation.environment import sandbox_for
+from evolver.evaluation.trial import run_trial
 from evolver.search import EvolveBlocks, Operators, TechniqueLibrary
 from evolver.tasks import Task, load_task
 from evolver.tasks.blocks import fixed

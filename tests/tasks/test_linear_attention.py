@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evolver.agents.trial import run_trial
 from evolver.contracts import Program, Trial, TrialStatus
+from evolver.evaluation.trial import run_trial
 from evolver.sandbox import open_sandbox
 from evolver.tasks import Task, load_task
 

@@ -17,8 +17,8 @@ import pytest
 import torch
 import yaml
 
-from evolver.agents.trial import run_trial
 from evolver.contracts import Program, Trial, TrialStatus
+from evolver.evaluation.trial import run_trial
 from evolver.sandbox import Sandbox, open_sandbox
 from evolver.tasks import Task, load_task
 

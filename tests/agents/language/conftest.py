@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from evolver.agents.baseline import establish_baseline
 from evolver.agents.language import language_team
 from evolver.agents.team import Team
-from evolver.agents.workspace import Workspace
 from evolver.contracts import Budget, Campaign, Event, Experiment, Verdict
+from evolver.evaluation.baseline import establish_baseline
+from evolver.evaluation.campaign_context import CampaignContext
 from evolver.llm import Conversation, ModelClient, RetryPolicy, parse_models
 from evolver.memory import Archive, Memory, read_notes
 from evolver.sandbox import open_sandbox
@@ -42,9 +42,9 @@ def task_folder(quadratic: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 async def opened(home: Path, task_folder: Path) -> AsyncIterator[Callable[..., Any]]:
     """opened(workers=2, experiments=20) -> Workspace with a measured baseline; a second call continues the campaign."""
-    workspaces: list[Workspace] = []
+    workspaces: list[CampaignContext] = []
 
-    async def open_(workers: int = 2, experiments: int = 20, seed: int = 0) -> Workspace:
+    async def open_(workers: int = 2, experiments: int = 20, seed: int = 0) -> CampaignContext:
         home.mkdir(exist_ok=True)
         archive = Archive.open(f"sqlite:///{home / 'archive.sqlite'}")
         task = load_task(task_folder)
@@ -67,7 +67,7 @@ async def opened(home: Path, task_folder: Path) -> AsyncIterator[Callable[..., A
         archive.save_notes(notes)
         memory.add_notes(notes)
         sandbox = open_sandbox("bubblewrap", workers, hidden=(home, task.root))
-        workspace = Workspace(name=NAME, home=home, archive=archive, memory=memory, task=task, sandbox=sandbox)
+        workspace = CampaignContext(name=NAME, home=home, archive=archive, memory=memory, task=task, sandbox=sandbox)
         workspaces.append(workspace)
         await establish_baseline(workspace, language_team(workspace, _caller(workspace, "http://127.0.0.1:1")).runner)
         return workspace
@@ -77,7 +77,7 @@ async def opened(home: Path, task_folder: Path) -> AsyncIterator[Callable[..., A
         await workspace.close()
 
 
-def _caller(workspace: Workspace, url: str, *models: str) -> ModelClient:
+def _caller(workspace: CampaignContext, url: str, *models: str) -> ModelClient:
     return ModelClient(
         workspace.archive,
         NAME,
@@ -91,7 +91,7 @@ def _caller(workspace: Workspace, url: str, *models: str) -> ModelClient:
 class Lab:
     """A campaign whose team asks an endpoint."""
 
-    workspace: Workspace
+    workspace: CampaignContext
     endpoint: Endpoint
     conversation: Conversation
     team: Team

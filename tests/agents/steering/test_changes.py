@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from evolver.agents.steering.changes import changes_between, without
 from evolver.contracts import Program
+from evolver.evaluation.program_diff import changes_between, without
 
 OLD = '''import math
 

@@ -6,17 +6,17 @@ import asyncio
 from pathlib import Path
 from weakref import WeakValueDictionary
 
-from evolver.agents.evidence import compare, decide
-from evolver.agents.trial import run_trial
-from evolver.agents.workspace import Workspace, experiment_folder
 from evolver.contracts import Campaign, Experiment, Trial, TrialStatus
 from evolver.errors import WorkFailed
+from evolver.evaluation.campaign_context import CampaignContext, experiment_folder
+from evolver.evaluation.statistics import compare, decide
+from evolver.evaluation.trial import run_trial
 
 
 class Runner:
     """Runs an experiment's trials up the stages and races it against the champion at the deciding one."""
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: CampaignContext) -> None:
         self._workspace = workspace
         self._locks: WeakValueDictionary[tuple[str, str, int], asyncio.Lock] = WeakValueDictionary()
 

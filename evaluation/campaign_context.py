@@ -9,9 +9,9 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evolver.agents.evidence import SIZES, Noise
 from evolver.contracts import Campaign, Experiment, Program, Trial
 from evolver.errors import UsageError
+from evolver.evaluation.statistics import SIZES, Noise
 
 if TYPE_CHECKING:
     from evolver.memory import Archive, Memory
@@ -29,7 +29,7 @@ def experiment_folder(home: Path, experiment: str) -> Path:
 
 
 @dataclass
-class Workspace:
+class CampaignContext:
     """The open resources of one campaign in one process; close it when the campaign ends or pauses."""
 
     name: str

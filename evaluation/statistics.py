@@ -48,7 +48,7 @@ class Comparison(Record):
     """One-sided: chance of a statistic this high if there were no difference."""
 
 
-class Decision(Record):
+class RaceDecision(Record):
     """What a race says so far."""
 
     kind: Literal["accept", "drop", "indecisive", "continue"]
@@ -113,7 +113,7 @@ def interval_of_gains(gains: Sequence[float]) -> Interval:
     return (mean - half, mean + half)
 
 
-def decide(comparison: Comparison, metric: Metric, noise: Noise, replicates: int) -> Decision:
+def decide(comparison: Comparison, metric: Metric, noise: Noise, replicates: int) -> RaceDecision:
     """Whether the race goes on, and what it says if not. `replicates` is the most that the two can share.
 
     Where neither the baseline nor the pairs vary, three pairs are enough: one could not tell a lucky candidate.
@@ -123,15 +123,15 @@ def decide(comparison: Comparison, metric: Metric, noise: Noise, replicates: int
     enough = min(replicates, SIZES[1] if certain else SIZES[-1])
     if had < enough and not (certain and comparison.delta <= metric.resolution):
         if had >= SIZES[1] and comparison.p_value < EARLY and comparison.delta > metric.resolution:
-            return Decision(kind="accept", comparison=comparison, size=had)
+            return RaceDecision(kind="accept", comparison=comparison, size=had)
         floor = next((bar for size, bar in zip(SIZES, DROP_BELOW, strict=False) if had <= size), DROP_BELOW[-1])
         if comparison.statistic < floor:
-            return Decision(kind="drop", comparison=comparison, size=had)
-        return Decision(kind="continue", comparison=comparison, size=min(enough, next(s for s in SIZES if s > had)))
+            return RaceDecision(kind="drop", comparison=comparison, size=had)
+        return RaceDecision(kind="continue", comparison=comparison, size=min(enough, next(s for s in SIZES if s > had)))
     low, high = comparison.interval
     if comparison.delta > metric.resolution and low > 0.0:
-        return Decision(kind="accept", comparison=comparison, size=had)
-    return Decision(kind="drop" if high <= metric.resolution else "indecisive", comparison=comparison, size=had)
+        return RaceDecision(kind="accept", comparison=comparison, size=had)
+    return RaceDecision(kind="drop" if high <= metric.resolution else "indecisive", comparison=comparison, size=had)
 
 
 def _prior_freedom(noise: Noise) -> int:

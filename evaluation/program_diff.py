@@ -22,7 +22,7 @@ _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 @dataclass(frozen=True)
-class Change:
+class ProgramChange:
     """Lines of a new file that stand for lines of the old one."""
 
     file: str
@@ -33,7 +33,7 @@ class Change:
     end: int
     old: tuple[str, ...]
     new: tuple[str, ...]
-    origin: Change | None = None
+    origin: ProgramChange | None = None
     """Where the same lines were taken away, if they were moved."""
 
     @property
@@ -53,9 +53,9 @@ class Change:
         return self.where or self.file
 
 
-def changes_between(old: Program, new: Program) -> list[Change]:
+def changes_between(old: Program, new: Program) -> list[ProgramChange]:
     """What was changed, in the order of the new program. A file that does not parse is one change."""
-    found: list[Change] = []
+    found: list[ProgramChange] = []
     for path in sorted(old.files.keys() | new.files.keys()):
         before, after = old.files.get(path, ""), new.files.get(path, "")
         if before == after:
@@ -67,7 +67,7 @@ def changes_between(old: Program, new: Program) -> list[Change]:
     return found
 
 
-def without(program: Program, change: Change, old: Program) -> Program | None:
+def without(program: Program, change: ProgramChange, old: Program) -> Program | None:
     """The program with a change taken back; None where that gives no Python."""
     lines = program.files.get(change.file, "").splitlines()
     edits = [change, *([change.origin] if change.origin else [])]
@@ -82,9 +82,9 @@ def without(program: Program, change: Change, old: Program) -> Program | None:
     return Program(files={**program.files, change.file: text})
 
 
-def _whole(path: str, before: str, after: str) -> Change:
+def _whole(path: str, before: str, after: str) -> ProgramChange:
     new = tuple(after.splitlines())
-    return Change(path, "", 0, len(new), tuple(before.splitlines()), new)
+    return ProgramChange(path, "", 0, len(new), tuple(before.splitlines()), new)
 
 
 def _brief(lines: Sequence[str]) -> str:
@@ -100,10 +100,10 @@ class _File:
         self._old, self._new = before.splitlines(), after.splitlines()
         self._before, self._after = ast.parse(before), ast.parse(after)
 
-    def changes(self) -> list[Change]:
+    def changes(self) -> list[ProgramChange]:
         """Those of functions in both, and of top-level statements that define nothing new."""
         old, new = _defined(self._before), _defined(self._after)
-        found: list[Change] = []
+        found: list[ProgramChange] = []
         for name, node in new.items():
             if name not in old:
                 continue
@@ -115,7 +115,7 @@ class _File:
         found += self._top_level()
         return sorted(found, key=lambda change: change.start)
 
-    def _top_level(self) -> Iterator[Change]:
+    def _top_level(self) -> Iterator[ProgramChange]:
         old, new = (
             [node for node in _body(tree) if not isinstance(node, (*_DEFINITIONS, ast.Import, ast.ImportFrom))]
             for tree in (self._before, self._after)
@@ -127,7 +127,7 @@ class _File:
 
     def _block(
         self, where: str, old: Sequence[ast.stmt], new: Sequence[ast.stmt], parent: ast.stmt | None
-    ) -> Iterator[Change]:
+    ) -> Iterator[ProgramChange]:
         matcher = difflib.SequenceMatcher(
             None, [ast.dump(node) for node in old], [ast.dump(node) for node in new], autojunk=False
         )
@@ -143,7 +143,7 @@ class _File:
         new: Sequence[ast.stmt],
         parent: ast.stmt | None,
         before: ast.stmt | None,
-    ) -> Iterator[Change]:
+    ) -> Iterator[ProgramChange]:
         """Statements that were exchanged: those that do the same kind of thing to the same names are pairs."""
         matcher = difflib.SequenceMatcher(None, [_kind(n) for n in old], [_kind(n) for n in new], autojunk=False)
         for tag, a, b, c, d in matcher.get_opcodes():
@@ -158,7 +158,7 @@ class _File:
             if a < b:
                 yield self._change(where, old[a:b], [], parent, after=above)
 
-    def _pair(self, where: str, old: ast.stmt, new: ast.stmt, parent: ast.stmt | None) -> Iterator[Change]:
+    def _pair(self, where: str, old: ast.stmt, new: ast.stmt, parent: ast.stmt | None) -> Iterator[ProgramChange]:
         if ast.dump(old) == ast.dump(new):
             return
         if isinstance(new, _COMPOUND) and type(old) is type(new) and _header(old) == _header(new):
@@ -174,20 +174,20 @@ class _File:
         parent: ast.stmt | None,
         *,
         after: ast.stmt | None = None,
-    ) -> Change:
+    ) -> ProgramChange:
         if new:
             start, end = _first(new[0]), _last(new[-1])
         else:
             # Nothing stands there any more: what was removed comes back behind what stood before it.
             start = end = _last(after) if after is not None else _first(_body(parent)[0]) if parent is not None else 0
         text = tuple(self._old[_first(old[0]) : _last(old[-1])]) if old else ()
-        return Change(self._path, where, start, end, text, tuple(self._new[start:end]))
+        return ProgramChange(self._path, where, start, end, text, tuple(self._new[start:end]))
 
 
-def _moved(changes: list[Change]) -> list[Change]:
+def _moved(changes: list[ProgramChange]) -> list[ProgramChange]:
     """Changes of one function, where lines that were lost here and are new there are one change."""
     lost = {_plain(change.old): change for change in changes if not change.new}
-    found: list[Change] = []
+    found: list[ProgramChange] = []
     for change in changes:
         origin = lost.pop(_plain(change.new), None) if not change.old else None
         found.append(change if origin is None else replace(change, origin=origin))

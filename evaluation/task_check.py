@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evolver.agents.evidence import measure_noise
-from evolver.agents.trial import run_trial
 from evolver.contracts import Program, Record, Trial, TrialStatus
 from evolver.errors import UsageError
+from evolver.evaluation.statistics import measure_noise
+from evolver.evaluation.trial import run_trial
 from evolver.sandbox import Sandbox
 from evolver.tasks import Task
 

@@ -8,8 +8,8 @@ import sysconfig
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from evolver.agents.launch import launch_of
 from evolver.errors import TaskError
+from evolver.evaluation.accelerate_launcher import launch_of
 from evolver.sandbox import Kind, Sandbox, open_sandbox
 from evolver.tasks import Task
 

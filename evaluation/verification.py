@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from evolver.agents.evidence import Comparison, compare, interval_of_mean
-from evolver.agents.retest import VERIFIED, failures_in_words, fresh_replicates
 from evolver.contracts import Experiment, Interval, Record
 from evolver.errors import UsageError, WorkFailed
+from evolver.evaluation.confirmation import VERIFIED, failures_in_words, fresh_replicates
+from evolver.evaluation.statistics import Comparison, compare, interval_of_mean
 
 if TYPE_CHECKING:
-    from evolver.agents.runner import Runner
-    from evolver.agents.workspace import Workspace
+    from evolver.evaluation.campaign_context import CampaignContext
+    from evolver.evaluation.race import Runner
 
 APART = 1000
 """Seeds between two verifications."""
@@ -20,7 +20,7 @@ DONE = "verified"
 """Kind of the event that keeps the result."""
 
 
-class Difference(Record):
+class MetricDifference(Record):
     """An experiment beside another on the same fresh replicates; positive is better."""
 
     number: int
@@ -28,7 +28,7 @@ class Difference(Record):
     interval: Interval
 
     @classmethod
-    def of(cls, number: int, comparison: Comparison) -> Difference:
+    def of(cls, number: int, comparison: Comparison) -> MetricDifference:
         """What people are told of a comparison."""
         return cls(number=number, delta=comparison.delta, interval=comparison.interval)
 
@@ -46,12 +46,12 @@ class Verification(Record):
     """How many others it got no score on."""
     fit: float | None
     """The score of the search, on replicates that the program was chosen by."""
-    baseline: Difference | None = None
-    champion: Difference | None = None
+    baseline: MetricDifference | None = None
+    champion: MetricDifference | None = None
     """None where it is the champion itself."""
 
 
-async def verify(workspace: Workspace, runner: Runner, experiment: Experiment) -> Verification:
+async def verify(workspace: CampaignContext, runner: Runner, experiment: Experiment) -> Verification:
     """Run an experiment on replicates that nobody has seen (one where nothing varies), and keep the result.
 
     Raises UsageError where it has no program, WorkFailed where it gets no score.
@@ -73,7 +73,7 @@ async def verify(workspace: Workspace, runner: Runner, experiment: Experiment) -
         why = failures_in_words(t for t in archive.trials(experiment.id) if t.seed in seeds)
         raise WorkFailed(f"experiment {experiment.number} got no score on fresh replicates ({why})")
     differences = {
-        name: Difference.of(other.number, compare(mine, scores[other.id], campaign.metric, workspace.noise))
+        name: MetricDifference.of(other.number, compare(mine, scores[other.id], campaign.metric, workspace.noise))
         for name, other in beside.items()
         if other is not None and other.id != experiment.id and mine.keys() & scores[other.id].keys()
     }

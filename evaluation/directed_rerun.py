@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evolver.agents.steering.ablation import Ablation, ablate
-from evolver.agents.steering.verification import Difference, Verification, verify
 from evolver.contracts import Directive, Experiment, Interval
 from evolver.errors import UsageError
+from evolver.evaluation.ablation import Ablation, ablate
+from evolver.evaluation.verification import MetricDifference, Verification, verify
 
 if TYPE_CHECKING:
-    from evolver.agents.runner import Runner
-    from evolver.agents.workspace import Workspace
+    from evolver.evaluation.campaign_context import CampaignContext
+    from evolver.evaluation.race import Runner
 
 
-async def rerun(workspace: Workspace, runner: Runner, directive: Directive) -> Verification | Ablation:
+async def rerun(workspace: CampaignContext, runner: Runner, directive: Directive) -> Verification | Ablation:
     """Run what a directive asks for and close it. Raises as `verify` and `ablate`."""
     experiment = _experiment(workspace, directive)
     result: Verification | Ablation
@@ -30,7 +30,7 @@ async def rerun(workspace: Workspace, runner: Runner, directive: Directive) -> V
     return result
 
 
-def _experiment(workspace: Workspace, directive: Directive) -> Experiment:
+def _experiment(workspace: CampaignContext, directive: Directive) -> Experiment:
     number = directive.arguments.get("experiment")
     if isinstance(number, int):
         return workspace.archive.experiment_by_number(workspace.name, number)
@@ -85,5 +85,5 @@ def _gain(delta: float, interval: Interval) -> str:
     return f"{delta:+.4g}" if interval[0] == interval[1] else f"{delta:+.4g} [{interval[0]:+.4g}, {interval[1]:+.4g}]"
 
 
-def _difference(difference: Difference) -> str:
+def _difference(difference: MetricDifference) -> str:
     return _gain(difference.delta, difference.interval)

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Literal
 
-from evolver.agents.evidence import compare
-from evolver.agents.retest import FRESH
-from evolver.agents.steering.changes import Change, changes_between, without
-from evolver.agents.trial import run_trial
-from evolver.agents.workspace import experiment_folder
 from evolver.contracts import Experiment, Interval, Program, Record, Trial, TrialStatus
 from evolver.errors import UsageError, WorkFailed
+from evolver.evaluation.campaign_context import experiment_folder
+from evolver.evaluation.confirmation import FRESH
+from evolver.evaluation.program_diff import ProgramChange, changes_between, without
+from evolver.evaluation.statistics import compare
+from evolver.evaluation.trial import run_trial
 
 if TYPE_CHECKING:
-    from evolver.agents.runner import Runner
-    from evolver.agents.workspace import Workspace
+    from evolver.evaluation.campaign_context import CampaignContext
+    from evolver.evaluation.race import Runner
 
 MOST = 24
 """Changes that are taken back; there are seldom more."""
@@ -59,7 +59,7 @@ class Ablation(Record):
 
 
 async def ablate(
-    workspace: Workspace, runner: Runner, experiment: Experiment, reference: Reference = "baseline"
+    workspace: CampaignContext, runner: Runner, experiment: Experiment, reference: Reference = "baseline"
 ) -> Ablation:
     """Take back each change against a reference and keep the result.
 
@@ -98,7 +98,7 @@ async def ablate(
     return result
 
 
-def _reference(workspace: Workspace, experiment: Experiment, reference: Reference) -> Experiment:
+def _reference(workspace: CampaignContext, experiment: Experiment, reference: Reference) -> Experiment:
     archive, proposal = workspace.archive, experiment.proposal
     if experiment.number == 0:
         raise UsageError("the baseline has no changes to take back; name another experiment")
@@ -110,10 +110,10 @@ def _reference(workspace: Workspace, experiment: Experiment, reference: Referenc
 
 
 async def _part(
-    workspace: Workspace,
+    workspace: CampaignContext,
     experiment: Experiment,
     place: int,
-    change: Change,
+    change: ProgramChange,
     program: Program | None,
     mine: dict[int, float],
 ) -> Part:
@@ -129,7 +129,7 @@ async def _part(
     return Part(**named, gain=worth.delta, interval=worth.interval)
 
 
-async def _trial(workspace: Workspace, experiment: Experiment, place: int, program: Program, seed: int) -> Trial:
+async def _trial(workspace: CampaignContext, experiment: Experiment, place: int, program: Program, seed: int) -> Trial:
     """One trial; from the archive where some experiment has had this very program."""
     known = workspace.archive.finished_trial(program.id, workspace.task.version, workspace.stage, seed)
     if known is not None:

@@ -27,7 +27,7 @@ _LAUNCHER_SPEAKS = re.compile(
 
 
 @dataclass(frozen=True)
-class Launch:
+class AccelerateLaunch:
     """The words of the command, and what its job needs beside those of a plain one."""
 
     command: tuple[str, ...] = (PYTHON, HARNESS)
@@ -38,10 +38,10 @@ class Launch:
     requires: tuple[str, ...] = ()
 
 
-def launch_of(accelerate: AccelerateSpec | None, cpus: int) -> Launch:
+def launch_of(accelerate: AccelerateSpec | None, cpus: int) -> AccelerateLaunch:
     """How to start the harness with what a stage says under `accelerate`, on so many CPUs."""
     if accelerate is None:
-        return Launch()
+        return AccelerateLaunch()
     count = accelerate.processes
     environment = {"EVOLVER_PROCESSES": str(count), **dict.fromkeys(THREADS, str(max(1, cpus // count)))}
     if count > 1 and not accelerate.gpus:
@@ -53,7 +53,7 @@ def launch_of(accelerate: AccelerateSpec | None, cpus: int) -> Launch:
         environment |= {"ACCELERATE_USE_CPU": "true", "ACCELERATE_MIXED_PRECISION": accelerate.mixed_precision}
     else:
         command = (PYTHON, LAUNCHER, "accelerate.commands.launch", *_words(accelerate), HARNESS)
-    return Launch(
+    return AccelerateLaunch(
         command=command,
         environment=environment,
         ranks=count,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from evolver.agents.evidence import Comparison, compare
-from evolver.agents.runner import Runner
-from evolver.agents.workspace import Workspace
 from evolver.contracts import Record, Trial
+from evolver.evaluation.campaign_context import CampaignContext
+from evolver.evaluation.race import Runner
+from evolver.evaluation.statistics import Comparison, compare
 
 FRESH = 1000
 """First seed of replicates that the search never uses."""
@@ -32,7 +32,7 @@ class Retest(Record):
     """Means of the champion and the baseline, by metric that was kept from the search."""
 
 
-async def retest_champion(workspace: Workspace, runner: Runner) -> Retest | None:
+async def retest_champion(workspace: CampaignContext, runner: Runner) -> Retest | None:
     """Run champion and baseline on fresh seeds (one where neither varies); None if they have no score on any in common.
 
     What the champion left in its first fresh run is kept under `best/` in the campaign's folder.
@@ -71,7 +71,7 @@ async def retest_champion(workspace: Workspace, runner: Runner) -> Retest | None
     return result
 
 
-def read_retest(workspace: Workspace) -> Retest | None:
+def read_retest(workspace: CampaignContext) -> Retest | None:
     """The champion's re-test as the archive has it, if it is complete."""
     campaign = workspace.campaign
     if campaign.champion is None:
@@ -95,19 +95,19 @@ def read_retest(workspace: Workspace) -> Retest | None:
     )
 
 
-def fresh_replicates(workspace: Workspace, *experiments: str) -> int:
+def fresh_replicates(workspace: CampaignContext, *experiments: str) -> int:
     """How many fresh replicates to run: one where neither the baseline nor these varied in the search."""
     most = min(REPLICATES, workspace.task.stage(workspace.stage).replicates)
     found = [{score for seed, score in workspace.scores(e).items() if seed < FRESH} for e in experiments]
     return 1 if workspace.noise.deterministic and all(len(scores) <= 1 for scores in found) else most
 
 
-def _fresh_trials(workspace: Workspace, experiment: str) -> list[Trial]:
+def _fresh_trials(workspace: CampaignContext, experiment: str) -> list[Trial]:
     trials = workspace.archive.trials(experiment)
     return [trial for trial in trials if trial.stage == workspace.stage and FRESH <= trial.seed < VERIFIED]
 
 
-def _why(workspace: Workspace, champion: str) -> str:
+def _why(workspace: CampaignContext, champion: str) -> str:
     """Why there is no score to compare."""
     return failures_in_words(_fresh_trials(workspace, champion)) or "the baseline got no score"
 
@@ -117,7 +117,7 @@ def failures_in_words(trials: Iterable[Trial]) -> str:
     return "; ".join(sorted({f"{t.status}: {t.reason}"[:200] for t in trials if not t.metrics}))
 
 
-def _sealed(workspace: Workspace, champion: str) -> dict[str, tuple[float, float]]:
+def _sealed(workspace: CampaignContext, champion: str) -> dict[str, tuple[float, float]]:
     archive = workspace.archive
     baseline = archive.experiment_by_number(workspace.name, 0).id
     kept = [[trial.sealed for trial in _fresh_trials(workspace, e)] for e in (champion, baseline)]

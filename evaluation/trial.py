@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
 
-from evolver.agents.launch import Launch, failure, launch_of, program_log
 from evolver.contracts import Program, Trial, TrialStatus
 from evolver.errors import SandboxError
+from evolver.evaluation.accelerate_launcher import AccelerateLaunch, failure, launch_of, program_log
 from evolver.llm.redaction import Redactor
 from evolver.sandbox import PYTHON, Ending, Job, Limits, Mount, Outcome, Sandbox
 from evolver.tasks import INPUTS, RUNTIME, Task
@@ -101,7 +101,7 @@ class _Attempt:
     sandbox: Sandbox
     task: Task
     spec: StageSpec
-    launch: Launch
+    launch: AccelerateLaunch
     seed: int
     folder: Path
     seconds: float

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from evolver.agents.evidence import interval_of_mean, measure_noise
-from evolver.agents.runner import Runner
-from evolver.agents.workspace import Workspace
 from evolver.contracts import Operator, Proposal, Standing, Verdict, VerdictKind
 from evolver.errors import WorkFailed
+from evolver.evaluation.campaign_context import CampaignContext
+from evolver.evaluation.race import Runner
+from evolver.evaluation.statistics import interval_of_mean, measure_noise
 from evolver.memory import Conclusion
 from evolver.search import skeleton
 
@@ -17,7 +17,7 @@ LANE = -1
 """Lane number of the baseline's lease."""
 
 
-async def establish_baseline(workspace: Workspace, runner: Runner) -> None:
+async def establish_baseline(workspace: CampaignContext, runner: Runner) -> None:
     """Run the baseline at every stage, on several seeds at the deciding one; done once per campaign.
 
     Raises WorkFailed if the baseline gets no score: then there is nothing to improve on.
