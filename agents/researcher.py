@@ -12,7 +12,6 @@ from typing import Protocol
 
 from evolver.agents.coder import OfflineCoder
 from evolver.agents.recall import Recall, recall
-from evolver.agents.steering.guidance import FOCUS_DRAWS, Guidance
 from evolver.contracts import Experiment, Operator, Program, Proposal
 from evolver.errors import UnknownName
 from evolver.evaluation.campaign_context import CampaignContext
@@ -20,6 +19,7 @@ from evolver.memory import Credit
 from evolver.search import Recipe, ScoredProgram
 from evolver.search.operator_bandit import OperatorBandit
 from evolver.search.parent_selection import ParentSelection, selection
+from evolver.steering.search_bias import FOCUS_DRAWS, SearchBias
 
 ATTEMPTS = 24
 """Draws before the researcher says that it found nothing new."""
@@ -92,7 +92,7 @@ class Outlook:
     credits: Mapping[str, Credit]
     failures: list[Experiment]
     untried: list[Untried]
-    guidance: Guidance
+    guidance: SearchBias
     """What the directives in force say."""
     start: Experiment | None = None
     """The pinned experiment, where this proposal starts from it."""
@@ -194,7 +194,7 @@ class OfflineResearcher:
         last = pool[0].proposal.component if pool and pool[0].proposal else ""
         query = f"{workspace.task.spec.summary} what improves {workspace.task.metric.name} {last}".strip()
         credits, known = archive.credits(campaign.name), recall(workspace, query, rng)
-        guidance = Guidance(known.directives, workspace.operators.library, lambda: archive.notes(workspace.task.name))
+        guidance = SearchBias(known.directives, workspace.operators.library, lambda: archive.notes(workspace.task.name))
         start = self._pinned(guidance) if guidance.starts_from_pin(rng) else None
         guidance.regard([workspace.program(e) for e in ([start] if start else pool[:REGARDED])])
         return Outlook(
@@ -215,7 +215,7 @@ class OfflineResearcher:
         """Which of this researcher's proposals this is, from 1; its draws depend on it."""
         return experiment.number
 
-    def _pinned(self, guidance: Guidance) -> Experiment | None:
+    def _pinned(self, guidance: SearchBias) -> Experiment | None:
         """The pinned experiment, if it has a score."""
         try:
             pinned = self._workspace.archive.experiment_by_number(self._workspace.name, guidance.pinned or 0)

@@ -17,10 +17,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.syntax import Syntax
 
-from evolver.agents.steering.approval import Decision, Waiting, difference, directive_for, waiting
 from evolver.contracts import Program
 from evolver.graph.workspaces import open_archive
 from evolver.memory import Archive
+from evolver.steering.approval import ApprovalDecision, PendingApproval, difference, directive_for, waiting
 
 LOOK_EVERY = 0.5
 DIFF = 40
@@ -54,12 +54,12 @@ class Approvals:
         """Ask no more, and give up a question that stands there."""
         self._ending.set()
 
-    def _next(self) -> Waiting | None:
+    def _next(self) -> PendingApproval | None:
         with open_archive(self._home) as archive:
             waits = waiting(archive, self._campaign)
         return next((one for one in waits if one.experiment.id not in self._asked), None)
 
-    def _ask(self, one: Waiting) -> None:
+    def _ask(self, one: PendingApproval) -> None:
         console, experiment = Console(highlight=False), one.experiment
         with open_archive(self._home) as archive:
             diff = difference(archive, experiment).splitlines()
@@ -76,7 +76,7 @@ class Approvals:
                     console.print(f"Later: evolver chat {self._campaign}, then `approve {experiment.number}`")
                     return
 
-    def _line(self, archive: Archive, one: Waiting) -> str | None:
+    def _line(self, archive: Archive, one: PendingApproval) -> str | None:
         """What is typed; None where somebody else was quicker, or the campaign ends."""
         print(ASK, end="", flush=True)
         while not self._ending.is_set():
@@ -88,19 +88,19 @@ class Approvals:
         print()
         return None
 
-    def _decision(self, archive: Archive, one: Waiting, answer: str) -> Decision | None:
+    def _decision(self, archive: Archive, one: PendingApproval, answer: str) -> ApprovalDecision | None:
         word, _, rest = answer.partition(" ")
         who = getpass.getuser()
         if word.lower() in ("a", "approve", "y", "yes"):
-            return Decision(decision="approve", who=who)
+            return ApprovalDecision(decision="approve", who=who)
         if word.lower() in ("r", "reject", "n", "no"):
             reason = rest.strip().removeprefix("because ").strip()
             if reason:
-                return Decision(decision="reject", reason=reason, who=who)
+                return ApprovalDecision(decision="reject", reason=reason, who=who)
             print("Say why, as in: r it is too dear")
         elif word.lower() in ("e", "edit") and one.experiment.program:
             files = _edited(archive.program(one.experiment.program))
-            return Decision(decision="edit", files=files, who=who)
+            return ApprovalDecision(decision="edit", files=files, who=who)
         return None
 
 

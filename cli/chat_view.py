@@ -8,13 +8,13 @@ from pathlib import Path
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from rich.console import Console
 
-from evolver.agents.steering.approval import waiting
 from evolver.cli.happenings import happening
 from evolver.cli.progress import conclusion_line
 from evolver.contracts import VerdictKind
 from evolver.graph.lock import is_running
 from evolver.graph.workspaces import open_archive
 from evolver.memory import Archive
+from evolver.steering.approval import waiting
 
 WIDTH = 100
 SHOWN = 3

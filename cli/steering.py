@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
-from evolver.agents.steering.effect import MEASURED, effect_of
 from evolver.contracts import Directive
+from evolver.steering.directive_effect import MEASURED, effect_of
 
 if TYPE_CHECKING:
     from evolver.memory import Archive

@@ -17,11 +17,11 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from evolver.agents.steering.readings import Instruction, Join, Reading, Start
 from evolver.errors import EvolverError
 from evolver.graph.markdown import as_markdown
 from evolver.graph.steering import Understanding, act, newest_campaign, understand
 from evolver.settings import Settings
+from evolver.steering.intents import Instruction, JoinCampaign, Reading, StartCampaign
 
 _READING: TypeAdapter[Reading] = TypeAdapter(Reading)
 
@@ -103,7 +103,7 @@ def after_interpret(state: ChatState) -> Literal["directive", "answer", "campaig
         return "reply"
     reading = _READING.validate_python(state["reading"])
     controls = isinstance(reading, Instruction) and reading.kind in ("resume", "stop", "pause")
-    if controls or isinstance(reading, Start | Join):
+    if controls or isinstance(reading, StartCampaign | JoinCampaign):
         return "campaign_control"
     return "directive" if isinstance(reading, Instruction) else "answer"
 

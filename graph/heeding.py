@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from langgraph.types import interrupt
 from pydantic import ValidationError
 
-from evolver.agents.steering import approval
-from evolver.agents.steering.approval import Decision, Estimate
 from evolver.contracts import CampaignStatus, Directive, Experiment
 from evolver.errors import EvolverError
+from evolver.steering import approval
+from evolver.steering.approval import ApprovalDecision, TrialEstimate
 
 if TYPE_CHECKING:
     from langgraph.runtime import Runtime
@@ -120,7 +120,7 @@ async def may_run(office: Office, lane: int, experiment_id: str, runtime: Runtim
 
 
 async def _answer(
-    office: Office, experiment: Experiment, estimate: Estimate, runtime: Runtime[Context]
+    office: Office, experiment: Experiment, estimate: TrialEstimate, runtime: Runtime[Context]
 ) -> Directive | None:
     """What somebody says; None where the campaign is stopped first."""
     archive, alone, problem = office.workspace.archive, 0.0, ""
@@ -145,25 +145,25 @@ async def _answer(
         alone = 0.0 if office.floor.others_work() else alone + LOOK_EVERY
 
 
-_FORM = Decision.model_json_schema()
+_FORM = ApprovalDecision.model_json_schema()
 
 
-def _decision(answer: object) -> Decision | None:
+def _decision(answer: object) -> ApprovalDecision | None:
     """An answer as Studio, a client or a script gives it; None where it says nothing. Raises ValueError."""
     if answer is None or answer == "":
         return None
     if isinstance(answer, str):
-        from evolver.agents.steering.patterns import read
-        from evolver.agents.steering.readings import Instruction
+        from evolver.steering.grammar import read
+        from evolver.steering.intents import Instruction
 
         reading = read(answer)
         if isinstance(reading, Instruction) and reading.kind in ("approve", "reject"):
             word = "reject" if reading.kind == "reject" else "approve"
             reason = str(reading.arguments.get("reason", ""))
-            return Decision.model_validate({"decision": word, "reason": reason})
+            return ApprovalDecision.model_validate({"decision": word, "reason": reason})
         raise ValueError(f"{answer!r} is neither `approve` nor `reject because ...`")
     try:
-        decision = Decision.model_validate(answer)
+        decision = ApprovalDecision.model_validate(answer)
     except ValidationError as error:
         raise ValueError("; ".join(f"{e['loc']}: {e['msg']}" for e in error.errors())) from None
     if decision.decision == "edit" and not decision.files:

@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
 
-from evolver.agents.steering.answers import HELP, Answers, require_numbers
-from evolver.agents.steering.orders import Carried, Orders, directive_id
-from evolver.agents.steering.patterns import read
-from evolver.agents.steering.readings import Inquiry, Instruction, Join, Reading, Start, Unclear
 from evolver.contracts import Campaign, Directive
 from evolver.errors import EvolverError, UsageError
 from evolver.graph.context import Context
 from evolver.graph.lock import is_running
 from evolver.graph.processes import launch
 from evolver.graph.workspaces import open_archive, register
+from evolver.steering.answers import HELP, Answers, require_numbers
+from evolver.steering.commands import Carried, Commands, directive_id
+from evolver.steering.grammar import read
+from evolver.steering.intents import Inquiry, Instruction, JoinCampaign, Reading, StartCampaign, Unclear
 
 if TYPE_CHECKING:
     from evolver.llm import Conversation
@@ -99,7 +99,7 @@ def act(home: Path, campaign: str, understanding: Understanding, text: str, who:
     """
     reading = understanding.reading
     said = [understanding.said] if understanding.said else []
-    if isinstance(reading, Start):
+    if isinstance(reading, StartCampaign):
         begun = begin(home, reading, text, who, key=key)
         return Said([*said, *begun.replies], begun.campaign or campaign)
     if not campaign:
@@ -107,7 +107,7 @@ def act(home: Path, campaign: str, understanding: Understanding, text: str, who:
         return Said([*(HELP.splitlines() if helps else ()), NO_CAMPAIGN], "")
     if isinstance(reading, Unclear):
         return Said([f"I am not sure what to do: I understood {reading.understood}.", _examples(reading)], campaign)
-    if isinstance(reading, Join):
+    if isinstance(reading, JoinCampaign):
         with open_archive(home) as archive:
             return Said([*said, *_joined(home, archive, reading.campaign)], reading.campaign)
     return Said([*said, *_carried_out(home, campaign, reading, text, who or SOMEBODY, key)], campaign)
@@ -122,7 +122,7 @@ def _carried_out(home: Path, campaign: str, reading: Instruction | Inquiry, text
                 return _answer(home, archive, campaign, reading, text, who, running=running)
             if key and (number := _known_number(archive, campaign, directive_id(key))):
                 return [f"That is done already: it is directive {number}."]
-            carried = Orders(archive, campaign, who, running, key).carry_out(reading, text)
+            carried = Commands(archive, campaign, who, running, key).carry_out(reading, text)
             return [*carried.replies, *_more(archive, campaign, reading), *_wished(home, campaign, carried)]
         except EvolverError as error:
             return [f"That was not done: {error}."]
@@ -132,7 +132,7 @@ def _known_number(archive: Archive, campaign: str, directive: str) -> int:
     return next((known.number for known in archive.directives(campaign) if known.id == directive), 0)
 
 
-def begin(home: Path, start: Start, text: str, who: str, *, key: str = "") -> Said:
+def begin(home: Path, start: StartCampaign, text: str, who: str, *, key: str = "") -> Said:
     """Start a campaign in a process of its own; where it cannot be started, the campaign is empty."""
     with open_archive(home) as archive:
         if key and (known := _begun_by(archive, key)):
@@ -193,8 +193,8 @@ def _more(archive: Archive, campaign: str, instruction: Instruction) -> list[str
     """What a topic is taken for; looked up after the directive is in the archive."""
     if instruction.kind not in _CHANGING:
         return []
-    from evolver.agents.steering.matching import NEAR, SURE, functions_of, ranked, related, technique
     from evolver.search import TechniqueLibrary
+    from evolver.steering.similarity import NEAR, SURE, functions_of, ranked, related, technique
     from evolver.tasks import load_task
 
     topic = str(instruction.arguments["topic"])
@@ -238,7 +238,7 @@ def _answer(
         return facts
 
     async def word(model: Conversation) -> str:
-        from evolver.agents.steering.model import answer_with
+        from evolver.steering.llm_parser import answer_with
 
         return await answer_with(model, f"answer {asked.id}", text, facts)
 
@@ -247,8 +247,8 @@ def _answer(
 
 
 async def _read_with(model: Conversation, archive: Archive, campaign: Campaign, text: str) -> tuple[Reading, str]:
-    from evolver.agents.steering.approval import waiting
-    from evolver.agents.steering.model import read_with
+    from evolver.steering.approval import waiting
+    from evolver.steering.llm_parser import read_with
 
     counts = archive.counts(campaign.name)
     return await read_with(

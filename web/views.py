@@ -6,8 +6,6 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from evolver.agents.steering.approval import waiting
-from evolver.agents.steering.effect import MEASURED, effect_of
 from evolver.contracts import Campaign, CampaignStatus, Directive, Experiment, Standing, Trial
 from evolver.evaluation.ablation import DONE as ABLATED
 from evolver.evaluation.ablation import Ablation
@@ -17,6 +15,8 @@ from evolver.graph.lock import is_running
 from evolver.graph.processes import begins, log_of
 from evolver.graph.summary import summarise
 from evolver.memory import Archive
+from evolver.steering.approval import waiting
+from evolver.steering.directive_effect import MEASURED, effect_of
 from evolver.web.diffs import FileDiff, diff_between
 from evolver.web.records import (
     CampaignLine,

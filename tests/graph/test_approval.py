@@ -13,11 +13,11 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
-from evolver.agents.steering.approval import waiting
 from evolver.contracts import CampaignStatus, Standing, VerdictKind
 from evolver.graph import Context, arun, build_graph
 from evolver.graph.steering import send
 from evolver.graph.workspaces import Workspaces, open_archive
+from evolver.steering.approval import waiting
 
 LIMIT = 0.5
 

@@ -15,11 +15,11 @@ import httpx
 import pytest
 from langgraph_sdk.client import SyncLangGraphClient, get_sync_client
 
-from evolver.agents.steering.approval import waiting
 from evolver.contracts import CampaignStatus, Directive, Experiment
 from evolver.graph.lock import is_running
 from evolver.graph.workspaces import open_archive
 from evolver.memory import Archive
+from evolver.steering.approval import waiting
 from tests.server.process import BIN, ROOT, Server
 
 LAYOUT = """# Initial layout

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from evolver.agents.steering.approval import Estimate, ask
 from evolver.contracts import (
     Budget,
     Call,
@@ -28,6 +27,7 @@ from evolver.contracts import (
 )
 from evolver.graph.workspaces import open_archive
 from evolver.memory import Archive, Conclusion
+from evolver.steering.approval import TrialEstimate, ask
 
 HOSTILE = "<script>document.title = 'taken over'</script><img src=x onerror=\"document.title='taken over'\">"
 BODY = [f"    total = total + {i} * values[{i}]" for i in range(60)]
@@ -102,7 +102,11 @@ def make_waiting(home: Path, name: str) -> int:
             ),
         )
         archive.record_program(leased.id, program(leased.number, random.Random(3)), "s")
-        ask(archive, archive.experiment(leased.id), Estimate(stages=("full",), trials=8, seconds=2400, gpu_seconds=0))
+        ask(
+            archive,
+            archive.experiment(leased.id),
+            TrialEstimate(stages=("full",), trials=8, seconds=2400, gpu_seconds=0),
+        )
         archive.update_campaign(name, status=CampaignStatus.PAUSED)
         return leased.number
 

@@ -6,13 +6,13 @@ import re
 
 import pytest
 
-from evolver.agents.steering.answers import HELP, Answers, require_numbers
-from evolver.agents.steering.model import invented
-from evolver.agents.steering.patterns import read
-from evolver.agents.steering.readings import Inquiry, Instruction, Start, Unclear
 from evolver.contracts import VerdictKind
 from evolver.errors import UnknownName, UsageError
 from evolver.memory import Archive
+from evolver.steering.answers import HELP, Answers, require_numbers
+from evolver.steering.grammar import read
+from evolver.steering.intents import Inquiry, Instruction, StartCampaign, Unclear
+from evolver.steering.llm_parser import invented
 
 
 def _ask(archive: Archive, text: str) -> str:
@@ -86,7 +86,7 @@ def test_every_line_of_the_help_is_understood() -> None:
         )
         assert not isinstance(read(text), Unclear), text
     kinds = {type(read(part)) for part in shown}
-    assert {Instruction, Inquiry, Start} <= kinds
+    assert {Instruction, Inquiry, StartCampaign} <= kinds
 
 
 def test_a_model_may_invent_neither_experiments_nor_numbers() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evolver.agents.steering.effect import Side, compared
+from evolver.steering.directive_effect import Side, compared
 
 
 def _side(experiments: int, improved: int, gain: float | None = None) -> Side:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from evolver.agents.steering.matching import NEAR, SURE, Subject, related, same_topic, technique
 from evolver.memory import read_notes
 from evolver.search import TechniqueLibrary
+from evolver.steering.similarity import NEAR, SURE, Subject, related, same_topic, technique
 from evolver.tasks import load_task
 
 

@@ -7,18 +7,18 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from evolver.agents.steering.orders import Carried, Orders
-from evolver.agents.steering.patterns import read
-from evolver.agents.steering.readings import Instruction
 from evolver.contracts import CampaignStatus
 from evolver.errors import UnknownName, UsageError
 from evolver.memory import Archive
+from evolver.steering.commands import Carried, Commands
+from evolver.steering.grammar import read
+from evolver.steering.intents import Instruction
 
 
 def _say(archive: Archive, text: str, who: str = "ann", *, running: bool = True, key: str = "") -> Carried:
     reading = read(text)
     assert isinstance(reading, Instruction), reading
-    return Orders(archive, "c", who, running, key).carry_out(reading, text)
+    return Commands(archive, "c", who, running, key).carry_out(reading, text)
 
 
 def test_a_directive_keeps_who_when_and_the_words(blank: Archive) -> None:

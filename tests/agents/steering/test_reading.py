@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evolver.agents.steering.patterns import read
-from evolver.agents.steering.readings import Inquiry, Instruction, Join, Start, Unclear
+from evolver.steering.grammar import read
+from evolver.steering.intents import Inquiry, Instruction, JoinCampaign, StartCampaign, Unclear
 
 INSTRUCTIONS: list[tuple[str, str, dict[str, Any]]] = [
     ("focus on the initial layout", "focus", {"topic": "the initial layout"}),
@@ -116,12 +116,12 @@ def test_a_question(text: str, about: str, numbers: tuple[int, ...], topic: str)
 )
 def test_a_start(text: str, fields: dict[str, Any]) -> None:
     found = read(text)
-    assert isinstance(found, Start), found
+    assert isinstance(found, StartCampaign), found
     assert {name: getattr(found, name) for name in fields} == fields
 
 
 def test_another_campaign() -> None:
-    assert read("switch to circle-packing-2") == Join(campaign="circle-packing-2")
+    assert read("switch to circle-packing-2") == JoinCampaign(campaign="circle-packing-2")
     assert isinstance(read("switch to 4 workers"), Instruction)
 
 

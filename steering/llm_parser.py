@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
-from evolver.agents.steering.readings import Inquiry, Instruction, Reading, Topic, Unclear
 from evolver.llm import AnswerError, Conversation
 from evolver.prompts import conversation as render
+from evolver.steering.intents import Inquiry, Instruction, Reading, Topic, Unclear
 
 LONGEST = 2000
 _CITED = re.compile(r"(?:experiments?|number|no\.|#)\s*((?:#?\d+(?:\s*(?:,|and|or|to|vs\.?)\s*)*)+)", re.IGNORECASE)

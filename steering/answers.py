@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evolver.agents.steering import approval
-from evolver.agents.steering.effect import effect_of
-from evolver.agents.steering.matching import words
-from evolver.agents.steering.readings import Inquiry, Topic
 from evolver.contracts import CampaignStatus, Experiment, Interval, Lesson, LessonStatus, Trial, VerdictKind
 from evolver.errors import UsageError
+from evolver.steering import approval
+from evolver.steering.directive_effect import effect_of
+from evolver.steering.intents import Inquiry, Topic
+from evolver.steering.similarity import words
 
 if TYPE_CHECKING:
     from evolver.memory import Archive

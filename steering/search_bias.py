@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from evolver.agents.steering.matching import NEAR, SURE, Subject, functions_of, related, share_of_words, technique
 from evolver.contracts import Directive, Program
+from evolver.steering.similarity import NEAR, SURE, Subject, functions_of, related, share_of_words, technique
 
 if TYPE_CHECKING:
     from evolver.contracts import Note
@@ -26,7 +26,7 @@ RESEARCH = ("focus", "avoid", "pin", "note", "reject")
 _NAME = re.compile(r"[A-Za-z_]\w*")
 
 
-class Guidance:
+class SearchBias:
     """The focus, avoid and pin directives in force, over what a proposal can be about."""
 
     def __init__(

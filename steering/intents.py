@@ -47,7 +47,7 @@ class Inquiry(Record):
     corrected: str = ""
 
 
-class Start(Record):
+class StartCampaign(Record):
     """A campaign to be started."""
 
     reads: Literal["start"] = "start"
@@ -60,7 +60,7 @@ class Start(Record):
     corrected: str = ""
 
 
-class Join(Record):
+class JoinCampaign(Record):
     """Another campaign to talk about."""
 
     reads: Literal["join"] = "join"
@@ -76,4 +76,4 @@ class Unclear(Record):
     examples: tuple[str, ...]
 
 
-Reading = Annotated[Instruction | Inquiry | Start | Join | Unclear, Field(discriminator="reads")]
+Reading = Annotated[Instruction | Inquiry | StartCampaign | JoinCampaign | Unclear, Field(discriminator="reads")]

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import JsonValue, ValidationError
 
-from evolver.agents.steering import approval
-from evolver.agents.steering.matching import same_topic, words
-from evolver.agents.steering.readings import Instruction
 from evolver.contracts import Budget, Campaign, CampaignStatus, Directive, DirectiveStatus, Experiment, Program
 from evolver.errors import UnknownName, UsageError
+from evolver.steering import approval
+from evolver.steering.intents import Instruction
+from evolver.steering.similarity import same_topic, words
 
 if TYPE_CHECKING:
     from evolver.memory import Archive
@@ -42,7 +42,7 @@ class Carried:
 
 
 @dataclass(frozen=True)
-class Orders:
+class Commands:
     """One person's instructions to one campaign."""
 
     archive: Archive
@@ -135,7 +135,7 @@ class Orders:
         return Carried([f"Most proposals start from experiment {experiment.number} {self._when()}."], [directive])
 
     def _note(self, instruction: Instruction, text: str) -> Carried:
-        from evolver.agents.steering.noting import notes_from
+        from evolver.steering.note_text import notes_from
 
         notes = notes_from(str(instruction.arguments["note"]), self.who, self._task())
         self.archive.save_notes(notes)
@@ -267,7 +267,7 @@ class Orders:
         kept, replies = [], []
         for place, experiment in enumerate(chosen):
             files = self._edited(experiment, str(program)) if program is not None else {}
-            decision = approval.Decision(
+            decision = approval.ApprovalDecision(
                 decision="reject" if instruction.kind == "reject" else "edit" if files else "approve",
                 reason=reason,
                 files=files,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from evolver.agents.steering.readings import Inquiry, Topic
+from evolver.steering.intents import Inquiry, Topic
 
 _BEST = r"(?:the )?(?:current )?(?:best|champion|winner)(?: (?:one|experiment|program|so far))*"
 _ONE = r"(?:(?:the )?(?:experiment|number|no\.?) )?#?(?P<number>\d+)"

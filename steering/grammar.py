@@ -8,9 +8,9 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from evolver.agents.steering.questions import question
-from evolver.agents.steering.readings import Inquiry, Instruction, Join, Reading, Start, Unclear
-from evolver.agents.steering.wording import NUMBERS, amount, plain, spelt
+from evolver.steering.intents import Inquiry, Instruction, JoinCampaign, Reading, StartCampaign, Unclear
+from evolver.steering.normalize import NUMBERS, amount, plain, spelt
+from evolver.steering.questions import question
 
 LONGEST = 8000
 """Characters of a message that is read."""
@@ -124,7 +124,7 @@ def _judged(kind: str) -> Callable[[Found], Instruction]:
     return read
 
 
-def _start(match: Found) -> Start | None:
+def _start(match: Found) -> StartCampaign | None:
     rest, options = match["rest"] or "", dict[str, float | int]()
     if asked := re.search(rf"(?:,? and|,)? {_ASK}.*?{_ABOVE}", rest, re.IGNORECASE):
         options["approve_above"] = float(asked["above"]) * _UNITS[asked["unit"][0].lower()]
@@ -137,7 +137,7 @@ def _start(match: Found) -> Start | None:
             return None
         name = "experiments" if unit.startswith("exp") else "workers" if unit.startswith("work") else "seconds"
         options[name] = count * _UNITS[unit[0]] if name == "seconds" else count
-    return Start.model_validate({"task": match["task"], **options})
+    return StartCampaign.model_validate({"task": match["task"], **options})
 
 
 def _threshold(match: Found) -> Instruction:
@@ -151,8 +151,8 @@ def _threshold(match: Found) -> Instruction:
     return Instruction(kind="approve", arguments={"above": above})
 
 
-def _join(match: Found) -> Join:
-    return Join(campaign=match["name"])
+def _join(match: Found) -> JoinCampaign:
+    return JoinCampaign(campaign=match["name"])
 
 
 def _rejected(match: Found) -> Instruction:
@@ -162,7 +162,7 @@ def _rejected(match: Found) -> Instruction:
     return instruction
 
 
-_PATTERNS: tuple[tuple[str, Callable[[Found], Instruction | Start | Join | Unclear | None]], ...] = (
+_PATTERNS: tuple[tuple[str, Callable[[Found], Instruction | StartCampaign | JoinCampaign | Unclear | None]], ...] = (
     (
         r"(?:withdraw|forget|drop|cancel|lift|undo|revoke|remove)(?: the)?(?: directive| instruction)? #?(?P<which>\d+)",
         _withdraw,

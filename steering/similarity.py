@@ -41,7 +41,7 @@ class Subject(Record):
     """Its words and title, for comparing meanings."""
 
 
-class Near(Record):
+class SimilarSubject(Record):
     """A subject with how near it is to a topic, in [0, 1]."""
 
     name: str
@@ -74,7 +74,7 @@ def same_topic(one: str, other: str) -> bool:
     return words(one) == words(other) and bool(words(one))
 
 
-def ranked(topic: str, subjects: Sequence[Subject]) -> list[Near]:
+def ranked(topic: str, subjects: Sequence[Subject]) -> list[SimilarSubject]:
     """Subjects by how near they are to a topic, nearest first; its very name makes one as near as can be."""
     from evolver.memory import default_embedder
 
@@ -82,7 +82,7 @@ def ranked(topic: str, subjects: Sequence[Subject]) -> list[Near]:
         return []
     vectors = default_embedder()([topic, *(subject.short for subject in subjects)])
     found = [
-        Near(
+        SimilarSubject(
             name=subject.name,
             score=1.0
             if subject.name.lower() in topic.lower()

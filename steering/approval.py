@@ -41,7 +41,7 @@ ASKED = 500
 """Newest such events that are looked through."""
 
 
-class Estimate(Record):
+class TrialEstimate(Record):
     """What an experiment can cost at most, by the limits of the task's stages."""
 
     stages: tuple[str, ...]
@@ -62,7 +62,7 @@ class Estimate(Record):
         return f"at most {self.seconds:.0f} s in {trials}{gpus}"
 
 
-class Decision(Record):
+class ApprovalDecision(Record):
     """What a person said about an experiment that waits."""
 
     decision: Literal["approve", "edit", "reject"]
@@ -72,14 +72,14 @@ class Decision(Record):
     who: str = ""
 
 
-class Waiting(Record):
+class PendingApproval(Record):
     """An experiment that waits for a person."""
 
     experiment: Experiment
-    estimate: Estimate
+    estimate: TrialEstimate
 
 
-def estimate_of(task: Task, deciding: str) -> Estimate:
+def estimate_of(task: Task, deciding: str) -> TrialEstimate:
     """What one experiment can cost on the way to the deciding stage: each stage's time limit times its replicates."""
     stages, trials, seconds, gpu_seconds = [], 0, 0.0, 0.0
     for stage in task.stages:
@@ -90,10 +90,10 @@ def estimate_of(task: Task, deciding: str) -> Estimate:
         trials, seconds, gpu_seconds = trials + count, seconds + whole, gpu_seconds + whole * gpus
         if stage.name == deciding:
             break
-    return Estimate(stages=tuple(stages), trials=trials, seconds=seconds, gpu_seconds=gpu_seconds)
+    return TrialEstimate(stages=tuple(stages), trials=trials, seconds=seconds, gpu_seconds=gpu_seconds)
 
 
-def ask(archive: Archive, experiment: Experiment, estimate: Estimate) -> None:
+def ask(archive: Archive, experiment: Experiment, estimate: TrialEstimate) -> None:
     """Let everyone know, once, that an experiment waits."""
     if experiment.id not in _asked(archive, experiment.campaign):
         plan = experiment.proposal.plan if experiment.proposal else ""
@@ -107,7 +107,7 @@ def ask(archive: Archive, experiment: Experiment, estimate: Estimate) -> None:
         )
 
 
-def waiting(archive: Archive, campaign: str) -> list[Waiting]:
+def waiting(archive: Archive, campaign: str) -> list[PendingApproval]:
     """The experiments that wait for a person now, oldest first."""
     asked = _asked(archive, campaign)
     if not asked:
@@ -115,15 +115,17 @@ def waiting(archive: Archive, campaign: str) -> list[Waiting]:
     said = {key for kind in ("approved", "rejected") for key in _about(archive, campaign, kind)}
     said |= {f"{d.arguments.get('experiment')}" for d in archive.directives_in_force(campaign) if _decides(d)}
     return [
-        Waiting(experiment=experiment, estimate=asked[experiment.id])
+        PendingApproval(experiment=experiment, estimate=asked[experiment.id])
         for experiment in archive.unfinished(campaign)
         if experiment.id in asked and not {experiment.id, str(experiment.number)} & said
     ]
 
 
-def _asked(archive: Archive, campaign: str) -> dict[str, Estimate]:
+def _asked(archive: Archive, campaign: str) -> dict[str, TrialEstimate]:
     events = archive.events(campaign, kind=WANTED, newest=ASKED)
-    return {event.experiment: Estimate.model_validate(event.data["estimate"]) for event in events if event.experiment}
+    return {
+        event.experiment: TrialEstimate.model_validate(event.data["estimate"]) for event in events if event.experiment
+    }
 
 
 def _about(archive: Archive, campaign: str, kind: str) -> set[str]:
@@ -134,7 +136,7 @@ def _decides(directive: Directive) -> bool:
     return directive.kind in ("approve", "reject") and "experiment" in directive.arguments
 
 
-def directive_for(experiment: Experiment, decision: Decision, text: str = "") -> Directive:
+def directive_for(experiment: Experiment, decision: ApprovalDecision, text: str = "") -> Directive:
     """A decision as the archive keeps it."""
     arguments: dict[str, JsonValue] = {"experiment": experiment.number}
     if decision.reason:
@@ -224,7 +226,7 @@ def give_up(archive: Archive, experiment: Experiment) -> None:
     archive.conclude(Conclusion(experiment=experiment.id, verdict=verdict, standing=Standing.UNUSABLE))
 
 
-def payload(archive: Archive, experiment: Experiment, estimate: Estimate) -> dict[str, JsonValue]:
+def payload(archive: Archive, experiment: Experiment, estimate: TrialEstimate) -> dict[str, JsonValue]:
     """What a person is shown who is asked about an experiment."""
     proposal = experiment.proposal
     return {
