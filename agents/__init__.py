@@ -1,1 +1,1 @@
-"""The roles of a campaign: researcher, coder, runner and critic; `evolver.agents.team` puts a team together."""
+"""The roles of a campaign (`roles`), and the teams that fill them: `offline`, `llm` and `hybrid`."""

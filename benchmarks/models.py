@@ -89,8 +89,8 @@ def throughput(experiments: int, workers: int, latency: float, trial: float) -> 
     slots, moments = TimedSlots(workers), list[float]()
 
     def furnish(office: Office) -> None:
-        assert isinstance(office.workspace.sandbox, LocalSandbox)
-        office.workspace.sandbox._slots = slots
+        assert isinstance(office.resources.sandbox, LocalSandbox)
+        office.resources.sandbox._slots = slots
         conclude = office.team.critic.conclude
 
         async def timed(experiment_id: str) -> object:

@@ -32,7 +32,7 @@ class Stopwatch:
         self.inside = 0.0
         self.costs: list[float] = []
         self._last = time.perf_counter()
-        sandbox, critic = office.workspace.sandbox, office.team.critic
+        sandbox, critic = office.resources.sandbox, office.team.critic
         start, wait, conclude = sandbox.start, sandbox.wait, critic.conclude
         self._begun: dict[str, float] = {}
 

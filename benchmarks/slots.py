@@ -50,8 +50,8 @@ async def campaign(context: CampaignContext, experiments: int) -> list[tuple[flo
 
     async def get(ctx: CampaignContext, name: str) -> Office:
         office = await opened(ctx, name)
-        assert isinstance(office.workspace.sandbox, LocalSandbox)
-        office.workspace.sandbox._slots = slots
+        assert isinstance(office.resources.sandbox, LocalSandbox)
+        office.resources.sandbox._slots = slots
         return office
 
     workspaces.get = get  # type: ignore[method-assign, assignment]

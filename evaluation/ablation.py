@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Literal
 
 from evolver.contracts import Experiment, Interval, Program, Record, Trial, TrialStatus
 from evolver.errors import UsageError, WorkFailed
-from evolver.evaluation.campaign_context import experiment_folder
+from evolver.evaluation.campaign_resources import experiment_folder
 from evolver.evaluation.confirmation import FRESH
 from evolver.evaluation.program_diff import ProgramChange, changes_between, without
 from evolver.evaluation.statistics import compare
 from evolver.evaluation.trial import run_trial
 
 if TYPE_CHECKING:
-    from evolver.evaluation.campaign_context import CampaignContext
+    from evolver.evaluation.campaign_resources import CampaignResources
     from evolver.evaluation.race import Runner
 
 MOST = 24
@@ -59,7 +59,7 @@ class Ablation(Record):
 
 
 async def ablate(
-    workspace: CampaignContext, runner: Runner, experiment: Experiment, reference: Reference = "baseline"
+    resources: CampaignResources, runner: Runner, experiment: Experiment, reference: Reference = "baseline"
 ) -> Ablation:
     """Take back each change against a reference and keep the result.
 
@@ -68,19 +68,19 @@ async def ablate(
     """
     if experiment.program is None or experiment.score is None:
         raise UsageError(f"experiment {experiment.number} has no score; there is no gain to attribute")
-    archive, campaign = workspace.archive, workspace.campaign
-    against = _reference(workspace, experiment, reference)
-    old, new = workspace.program(against), workspace.program(experiment)
-    mine = {seed: score for seed, score in workspace.scores(experiment).items() if seed < FRESH}
+    archive, campaign = resources.archive, resources.campaign
+    against = _reference(resources, experiment, reference)
+    old, new = resources.program(against), resources.program(experiment)
+    mine = {seed: score for seed, score in resources.scores(experiment).items() if seed < FRESH}
     await asyncio.gather(*(runner.trial(against.id, campaign.stage, seed) for seed in mine))
-    theirs = workspace.scores(against)
+    theirs = resources.scores(against)
     if not mine.keys() & theirs.keys():
         raise WorkFailed(f"experiment {against.number} has no score on the replicates of {experiment.number}")
-    total = compare(mine, theirs, campaign.metric, workspace.noise)
+    total = compare(mine, theirs, campaign.metric, resources.noise)
     changes = changes_between(old, new)
     parts = await asyncio.gather(
         *(
-            _part(workspace, experiment, place, change, without(new, change, old), mine)
+            _part(resources, experiment, place, change, without(new, change, old), mine)
             for place, change in enumerate(changes[:MOST])
         )
     )
@@ -98,8 +98,8 @@ async def ablate(
     return result
 
 
-def _reference(workspace: CampaignContext, experiment: Experiment, reference: Reference) -> Experiment:
-    archive, proposal = workspace.archive, experiment.proposal
+def _reference(resources: CampaignResources, experiment: Experiment, reference: Reference) -> Experiment:
+    archive, proposal = resources.archive, experiment.proposal
     if experiment.number == 0:
         raise UsageError("the baseline has no changes to take back; name another experiment")
     if reference == "parent" and proposal is not None and proposal.parents:
@@ -110,7 +110,7 @@ def _reference(workspace: CampaignContext, experiment: Experiment, reference: Re
 
 
 async def _part(
-    workspace: CampaignContext,
+    resources: CampaignResources,
     experiment: Experiment,
     place: int,
     change: ProgramChange,
@@ -121,29 +121,31 @@ async def _part(
     named = {"change": change.description, "component": change.component}
     if program is None:
         return Part(**named, reason="without it the program is no Python")
-    trials = await asyncio.gather(*(_trial(workspace, experiment, place, program, seed) for seed in sorted(mine)))
-    scores = {t.seed: t.metrics[workspace.task.metric.name] for t in trials if t.metrics}
+    trials = await asyncio.gather(*(_trial(resources, experiment, place, program, seed) for seed in sorted(mine)))
+    scores = {t.seed: t.metrics[resources.task.metric.name] for t in trials if t.metrics}
     if failed := next((t for t in trials if not t.metrics), None):
         return Part(**named, reason=f"without it: {failed.status}: {failed.reason}"[:300])
-    worth = compare(mine, scores, workspace.task.metric, workspace.noise)
+    worth = compare(mine, scores, resources.task.metric, resources.noise)
     return Part(**named, gain=worth.delta, interval=worth.interval)
 
 
-async def _trial(workspace: CampaignContext, experiment: Experiment, place: int, program: Program, seed: int) -> Trial:
+async def _trial(
+    resources: CampaignResources, experiment: Experiment, place: int, program: Program, seed: int
+) -> Trial:
     """One trial; from the archive where some experiment has had this very program."""
-    known = workspace.archive.finished_trial(program.id, workspace.task.version, workspace.stage, seed)
+    known = resources.archive.finished_trial(program.id, resources.task.version, resources.stage, seed)
     if known is not None:
         return known
     name = f"{experiment.id}-without-{place}"
     trial = await run_trial(
-        workspace.sandbox,
-        workspace.task,
+        resources.sandbox,
+        resources.task,
         program,
-        workspace.stage,
+        resources.stage,
         seed,
-        experiment_folder(workspace.home, name) / f"{workspace.stage}-{seed}",
+        experiment_folder(resources.home, name) / f"{resources.stage}-{seed}",
         experiment=name,
-        labels=workspace.labels,
+        labels=resources.labels,
     )
     if trial.status in (TrialStatus.CANCELLED, TrialStatus.TAMPERED):
         raise WorkFailed(f"the ablation of experiment {experiment.number} was stopped: {trial.reason}")

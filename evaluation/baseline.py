@@ -6,7 +6,7 @@ import asyncio
 
 from evolver.contracts import Operator, Proposal, Standing, Verdict, VerdictKind
 from evolver.errors import WorkFailed
-from evolver.evaluation.campaign_context import CampaignContext
+from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.evaluation.race import Runner
 from evolver.evaluation.statistics import interval_of_mean, measure_noise
 from evolver.memory import Conclusion
@@ -17,12 +17,12 @@ LANE = -1
 """Lane number of the baseline's lease."""
 
 
-async def establish_baseline(workspace: CampaignContext, runner: Runner) -> None:
+async def establish_baseline(resources: CampaignResources, runner: Runner) -> None:
     """Run the baseline at every stage, on several seeds at the deciding one; done once per campaign.
 
     Raises WorkFailed if the baseline gets no score: then there is nothing to improve on.
     """
-    archive, campaign, task = workspace.archive, workspace.campaign, workspace.task
+    archive, campaign, task = resources.archive, resources.campaign, resources.task
     experiment = archive.lease(campaign.name, LANE, 0)
     assert experiment is not None
     if experiment.verdict is not None:
@@ -45,7 +45,7 @@ async def establish_baseline(workspace: CampaignContext, runner: Runner) -> None
                     f"the baseline of {task.name} got no score at stage {stage.name}, seed {trial.seed}: "
                     f"{trial.status}: {trial.reason}{tail}\nRun `evolver task check {campaign.task}`."
                 )
-    scores = workspace.scores(experiment)
+    scores = resources.scores(experiment)
     noise = measure_noise(list(scores.values()))
     archive.update_campaign(campaign.name, noise=noise.deviation, noise_replicates=noise.replicates)
     archive.conclude(

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable
 
 from evolver.contracts import Record, Trial
-from evolver.evaluation.campaign_context import CampaignContext
+from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.evaluation.race import Runner
 from evolver.evaluation.statistics import Comparison, compare
 
@@ -32,17 +32,17 @@ class Retest(Record):
     """Means of the champion and the baseline, by metric that was kept from the search."""
 
 
-async def retest_champion(workspace: CampaignContext, runner: Runner) -> Retest | None:
+async def retest_champion(resources: CampaignResources, runner: Runner) -> Retest | None:
     """Run champion and baseline on fresh seeds (one where neither varies); None if they have no score on any in common.
 
     What the champion left in its first fresh run is kept under `best/` in the campaign's folder.
     """
-    archive, campaign = workspace.archive, workspace.campaign
+    archive, campaign = resources.archive, resources.campaign
     champion, baseline = campaign.champion, archive.experiment_by_number(campaign.name, 0).id
     if champion is None:
         return None
-    count = fresh_replicates(workspace, champion)
-    keep = workspace.home / "best" / campaign.name
+    count = fresh_replicates(resources, champion)
+    keep = resources.home / "best" / campaign.name
     pairs = [(experiment, FRESH + i) for experiment in dict.fromkeys((champion, baseline)) for i in range(count)]
     await asyncio.gather(
         *(
@@ -52,9 +52,9 @@ async def retest_champion(workspace: CampaignContext, runner: Runner) -> Retest 
             for experiment, seed in pairs
         )
     )
-    result = read_retest(workspace)
+    result = read_retest(resources)
     if result is None:
-        archive.add_event(campaign.name, "retest_failed", champion, reason=_why(workspace, champion))
+        archive.add_event(campaign.name, "retest_failed", champion, reason=_why(resources, champion))
         return None
     archive.add_event(
         campaign.name,
@@ -71,45 +71,45 @@ async def retest_champion(workspace: CampaignContext, runner: Runner) -> Retest 
     return result
 
 
-def read_retest(workspace: CampaignContext) -> Retest | None:
+def read_retest(resources: CampaignResources) -> Retest | None:
     """The champion's re-test as the archive has it, if it is complete."""
-    campaign = workspace.campaign
+    campaign = resources.campaign
     if campaign.champion is None:
         return None
     ours, base = (
-        workspace.scores_in(_fresh_trials(workspace, experiment))
-        for experiment in (campaign.champion, workspace.archive.experiment_by_number(campaign.name, 0).id)
+        resources.scores_in(_fresh_trials(resources, experiment))
+        for experiment in (campaign.champion, resources.archive.experiment_by_number(campaign.name, 0).id)
     )
     shared = ours.keys() & base.keys()
     if not shared:
         return None
-    given = len(_fresh_trials(workspace, campaign.champion))
+    given = len(_fresh_trials(resources, campaign.champion))
     return Retest(
         champion=campaign.champion,
         replicates=given,
         failed=given - len(ours),
         mean=sum(ours[seed] for seed in shared) / len(shared),
         baseline_mean=sum(base[seed] for seed in shared) / len(shared),
-        comparison=compare(ours, base, campaign.metric, workspace.noise),
-        sealed=_sealed(workspace, campaign.champion),
+        comparison=compare(ours, base, campaign.metric, resources.noise),
+        sealed=_sealed(resources, campaign.champion),
     )
 
 
-def fresh_replicates(workspace: CampaignContext, *experiments: str) -> int:
+def fresh_replicates(resources: CampaignResources, *experiments: str) -> int:
     """How many fresh replicates to run: one where neither the baseline nor these varied in the search."""
-    most = min(REPLICATES, workspace.task.stage(workspace.stage).replicates)
-    found = [{score for seed, score in workspace.scores(e).items() if seed < FRESH} for e in experiments]
-    return 1 if workspace.noise.deterministic and all(len(scores) <= 1 for scores in found) else most
+    most = min(REPLICATES, resources.task.stage(resources.stage).replicates)
+    found = [{score for seed, score in resources.scores(e).items() if seed < FRESH} for e in experiments]
+    return 1 if resources.noise.deterministic and all(len(scores) <= 1 for scores in found) else most
 
 
-def _fresh_trials(workspace: CampaignContext, experiment: str) -> list[Trial]:
-    trials = workspace.archive.trials(experiment)
-    return [trial for trial in trials if trial.stage == workspace.stage and FRESH <= trial.seed < VERIFIED]
+def _fresh_trials(resources: CampaignResources, experiment: str) -> list[Trial]:
+    trials = resources.archive.trials(experiment)
+    return [trial for trial in trials if trial.stage == resources.stage and FRESH <= trial.seed < VERIFIED]
 
 
-def _why(workspace: CampaignContext, champion: str) -> str:
+def _why(resources: CampaignResources, champion: str) -> str:
     """Why there is no score to compare."""
-    return failures_in_words(_fresh_trials(workspace, champion)) or "the baseline got no score"
+    return failures_in_words(_fresh_trials(resources, champion)) or "the baseline got no score"
 
 
 def failures_in_words(trials: Iterable[Trial]) -> str:
@@ -117,12 +117,12 @@ def failures_in_words(trials: Iterable[Trial]) -> str:
     return "; ".join(sorted({f"{t.status}: {t.reason}"[:200] for t in trials if not t.metrics}))
 
 
-def _sealed(workspace: CampaignContext, champion: str) -> dict[str, tuple[float, float]]:
-    archive = workspace.archive
-    baseline = archive.experiment_by_number(workspace.name, 0).id
-    kept = [[trial.sealed for trial in _fresh_trials(workspace, e)] for e in (champion, baseline)]
+def _sealed(resources: CampaignResources, champion: str) -> dict[str, tuple[float, float]]:
+    archive = resources.archive
+    baseline = archive.experiment_by_number(resources.name, 0).id
+    kept = [[trial.sealed for trial in _fresh_trials(resources, e)] for e in (champion, baseline)]
     pairs = {}
-    for name in workspace.task.spec.sealed:
+    for name in resources.task.spec.sealed:
         ours, base = ([metrics[name] for metrics in trials if name in metrics] for trials in kept)
         if ours and base:
             pairs[name] = (sum(ours) / len(ours), sum(base) / len(base))

@@ -10,33 +10,33 @@ from evolver.evaluation.ablation import Ablation, ablate
 from evolver.evaluation.verification import MetricDifference, Verification, verify
 
 if TYPE_CHECKING:
-    from evolver.evaluation.campaign_context import CampaignContext
+    from evolver.evaluation.campaign_resources import CampaignResources
     from evolver.evaluation.race import Runner
 
 
-async def rerun(workspace: CampaignContext, runner: Runner, directive: Directive) -> Verification | Ablation:
+async def rerun(resources: CampaignResources, runner: Runner, directive: Directive) -> Verification | Ablation:
     """Run what a directive asks for and close it. Raises as `verify` and `ablate`."""
-    experiment = _experiment(workspace, directive)
+    experiment = _experiment(resources, directive)
     result: Verification | Ablation
     if directive.kind == "verify":
-        result = await verify(workspace, runner, experiment)
+        result = await verify(resources, runner, experiment)
         words = verified_words(result)
     else:
         against = "parent" if directive.arguments.get("against") == "parent" else "baseline"
-        result = await ablate(workspace, runner, experiment, "parent" if against == "parent" else "baseline")
+        result = await ablate(resources, runner, experiment, "parent" if against == "parent" else "baseline")
         words = "\n".join(ablated_lines(result))
-    workspace.archive.mark_directives([directive.id], experiment.id)
-    workspace.archive.close_directive(directive.id, "done", words)
+    resources.archive.mark_directives([directive.id], experiment.id)
+    resources.archive.close_directive(directive.id, "done", words)
     return result
 
 
-def _experiment(workspace: CampaignContext, directive: Directive) -> Experiment:
+def _experiment(resources: CampaignResources, directive: Directive) -> Experiment:
     number = directive.arguments.get("experiment")
     if isinstance(number, int):
-        return workspace.archive.experiment_by_number(workspace.name, number)
-    champion = workspace.archive.champion(workspace.name)
+        return resources.archive.experiment_by_number(resources.name, number)
+    champion = resources.archive.champion(resources.name)
     if champion is None:
-        raise UsageError(f"campaign {workspace.name} has no champion yet; name an experiment")
+        raise UsageError(f"campaign {resources.name} has no champion yet; name an experiment")
     return champion
 
 

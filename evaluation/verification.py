@@ -11,7 +11,7 @@ from evolver.evaluation.confirmation import VERIFIED, failures_in_words, fresh_r
 from evolver.evaluation.statistics import Comparison, compare, interval_of_mean
 
 if TYPE_CHECKING:
-    from evolver.evaluation.campaign_context import CampaignContext
+    from evolver.evaluation.campaign_resources import CampaignResources
     from evolver.evaluation.race import Runner
 
 APART = 1000
@@ -51,29 +51,29 @@ class Verification(Record):
     """None where it is the champion itself."""
 
 
-async def verify(workspace: CampaignContext, runner: Runner, experiment: Experiment) -> Verification:
+async def verify(resources: CampaignResources, runner: Runner, experiment: Experiment) -> Verification:
     """Run an experiment on replicates that nobody has seen (one where nothing varies), and keep the result.
 
     Raises UsageError where it has no program, WorkFailed where it gets no score.
     """
     if experiment.program is None:
         raise UsageError(f"experiment {experiment.number} has no program; there is nothing to run")
-    archive, campaign = workspace.archive, workspace.campaign
+    archive, campaign = resources.archive, resources.campaign
     done = len(archive.events(campaign.name, kind=DONE, newest=APART))
     beside = {
         "baseline": archive.experiment_by_number(campaign.name, 0),
         "champion": archive.experiment(campaign.champion) if campaign.champion else None,
     }
     ran = dict.fromkeys((experiment.id, *(other.id for other in beside.values() if other)))
-    seeds = [VERIFIED + APART * done + place for place in range(fresh_replicates(workspace, *ran))]
+    seeds = [VERIFIED + APART * done + place for place in range(fresh_replicates(resources, *ran))]
     await asyncio.gather(*(runner.trial(key, campaign.stage, seed, fresh=True) for key in ran for seed in seeds))
-    scores = {key: {s: v for s, v in workspace.scores(key).items() if s in seeds} for key in ran}
+    scores = {key: {s: v for s, v in resources.scores(key).items() if s in seeds} for key in ran}
     mine = scores[experiment.id]
     if not mine:
         why = failures_in_words(t for t in archive.trials(experiment.id) if t.seed in seeds)
         raise WorkFailed(f"experiment {experiment.number} got no score on fresh replicates ({why})")
     differences = {
-        name: MetricDifference.of(other.number, compare(mine, scores[other.id], campaign.metric, workspace.noise))
+        name: MetricDifference.of(other.number, compare(mine, scores[other.id], campaign.metric, resources.noise))
         for name, other in beside.items()
         if other is not None and other.id != experiment.id and mine.keys() & scores[other.id].keys()
     }
@@ -81,7 +81,7 @@ async def verify(workspace: CampaignContext, runner: Runner, experiment: Experim
         experiment=experiment.number,
         metric=campaign.metric.name,
         mean=sum(mine.values()) / len(mine),
-        interval=interval_of_mean(list(mine.values()), workspace.noise),
+        interval=interval_of_mean(list(mine.values()), resources.noise),
         seeds=tuple(sorted(mine)),
         failed=len(seeds) - len(mine),
         fit=experiment.score,

@@ -55,21 +55,21 @@ def build_graph(
         name = state.get("campaign") or context.campaign
         campaign = register(context.model_copy(update={"campaign": name}))
         office = await offices.get(context, campaign.name)
-        workspace = office.workspace
-        folders: list[Path | str] = [*([workspace.task.notes] if workspace.task.notes else []), *campaign.notes]
-        notes = [note for folder in folders for note in read_notes([folder], workspace.task.name)]
-        workspace.archive.save_notes(notes)
-        workspace.memory.add_notes(notes)
-        await establish_baseline(workspace, office.team.runner)
+        resources = office.resources
+        folders: list[Path | str] = [*([resources.task.notes] if resources.task.notes else []), *campaign.notes]
+        notes = [note for folder in folders for note in read_notes([folder], resources.task.name)]
+        resources.archive.save_notes(notes)
+        resources.memory.add_notes(notes)
+        await establish_baseline(resources, office.team.runner)
         return {"campaign": campaign.name}
 
     async def fan_out(state: CampaignState, runtime: Runtime[Context]) -> list[Send]:
         """One lane per place, each where it was; lanes with unfinished work are always among them."""
-        workspace = (await offices.get(runtime.context, state["campaign"])).workspace
-        positions = workspace.archive.lane_positions(state["campaign"])
-        unfinished = [experiment.lane for experiment in workspace.archive.unfinished(state["campaign"])]
-        count = max([lanes_for(workspace.campaign.workers), *(lane + 1 for lane in unfinished)])
-        workspace.archive.add_event(state["campaign"], "lanes", count=count)
+        resources = (await offices.get(runtime.context, state["campaign"])).resources
+        positions = resources.archive.lane_positions(state["campaign"])
+        unfinished = [experiment.lane for experiment in resources.archive.unfinished(state["campaign"])]
+        count = max([lanes_for(resources.campaign.workers), *(lane + 1 for lane in unfinished)])
+        resources.archive.add_event(state["campaign"], "lanes", count=count)
         return [
             Send("lane", LaneState(campaign=state["campaign"], lane=lane, seq=positions.get(lane, 0), concluded={}))
             for lane in range(count)
@@ -78,17 +78,17 @@ def build_graph(
     async def report(state: CampaignState, runtime: Runtime[Context]) -> CampaignState:
         """Re-test the champion on fresh replicates and close the campaign."""
         office = await offices.get(runtime.context, state["campaign"])
-        workspace = office.workspace
+        resources = office.resources
         await heed(office, runtime)  # a person who has paused it may have more to say
-        champion = workspace.archive.champion(workspace.name)
+        champion = resources.archive.champion(resources.name)
         if office.trouble is not None:
-            workspace.archive.update_campaign(workspace.name, status=CampaignStatus.PAUSED)
+            resources.archive.update_campaign(resources.name, status=CampaignStatus.PAUSED)
             await offices.close(runtime.context, state["campaign"])
             raise office.trouble
-        if workspace.campaign.status is CampaignStatus.RUNNING:
-            await retest_champion(workspace, office.team.runner)
-            await workspace.sandbox.reap(workspace.labels)
-            workspace.archive.update_campaign(workspace.name, status=CampaignStatus.FINISHED)
+        if resources.campaign.status is CampaignStatus.RUNNING:
+            await retest_champion(resources, office.team.runner)
+            await resources.sandbox.reap(resources.labels)
+            resources.archive.update_campaign(resources.name, status=CampaignStatus.FINISHED)
         await offices.close(runtime.context, state["campaign"])
         return {"champion": champion.id if champion else "", "score": champion.score if champion else None}
 
@@ -116,7 +116,7 @@ def _lane(offices: Workspaces) -> CompiledStateGraph[LaneState, Context, LaneSta
         office.keep_clock()
         experiment = None
         if office.may_propose(state["lane"], state["seq"]):
-            experiment = office.workspace.archive.lease(state["campaign"], state["lane"], state["seq"])
+            experiment = office.resources.archive.lease(state["campaign"], state["lane"], state["seq"])
         if experiment is None or (
             experiment.proposal is None and not await office.attempt(office.team.researcher.propose, experiment.id)
         ):

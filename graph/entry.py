@@ -66,7 +66,7 @@ class ServedWorkspaces(Workspaces):
                 await self._take(*key)
             office = await super().get(context, campaign)
             if opens:
-                newest = office.workspace.archive.events(campaign, newest=1)
+                newest = office.resources.archive.events(campaign, newest=1)
                 self._told[key] = newest[0].id if newest else 0
         self._tell(key, office)
         return office
@@ -103,7 +103,7 @@ class ServedWorkspaces(Workspaces):
 
     def _tell(self, key: tuple[Path, str], office: Office) -> None:
         """Write the archive's new events to the stream mode `custom`."""
-        for event in office.workspace.archive.events(key[1], after=self._told[key]):
+        for event in office.resources.archive.events(key[1], after=self._told[key]):
             self._told[key] = event.id
             with suppress(RuntimeError):  # no stream where a node is called by itself
                 get_stream_writer()(event.model_dump(mode="json"))

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from evolver.agents.language import language_team
-from evolver.agents.language.coder import REPAIR_TURNS
-from evolver.agents.language.researcher import ASKED_AGAIN
-from evolver.agents.language.room import Room
+from evolver.agents.llm import llm_team
+from evolver.agents.llm.coder import REPAIR_TURNS
+from evolver.agents.llm.researcher import ASKED_AGAIN
+from evolver.agents.llm.token_budget import TokenBudget
 from evolver.contracts import (
     Budget,
     Call,
@@ -25,7 +25,7 @@ from evolver.contracts import (
     Verdict,
     VerdictKind,
 )
-from evolver.evaluation.campaign_context import CampaignContext
+from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.evaluation.environment import sandbox_for
 from evolver.graph.context import Context
 from evolver.graph.staffing import ROLES, Staff
@@ -101,7 +101,7 @@ async def forecast(context: Context, staff: Staff, baseline: Trial, experiments:
         models = models_for(choices, role)
         size = sizes.get(role, sizes["coder"])
         brief = (int(size / DENSE), SHORT_ANSWER)
-        long = (int(size / BYTES_PER_TOKEN) + Room().tokens + settings.answer_tokens, settings.answer_tokens)
+        long = (int(size / BYTES_PER_TOKEN) + TokenBudget().tokens + settings.answer_tokens, settings.answer_tokens)
         usual = (int(TYPICAL_GROWTH * size / DENSE), TYPICAL_ANSWER)
         cheap, fair, dear = (_bills(models, prices, tokens) for tokens in (brief, usual, long))
         least = _add(least, min(few, experiments) * LEAST_CALLS[role], brief, min(cheap) if cheap else None)
@@ -134,14 +134,14 @@ def _capped(amount: Amount, context: Context) -> Amount:
 async def _prompt_sizes(context: Context, baseline: Trial) -> dict[str, int]:
     """Bytes of the first prompts of a campaign on this task, by role."""
     with tempfile.TemporaryDirectory(prefix="evolver-forecast-") as folder:
-        workspace = await asyncio.to_thread(_open, context, Path(folder))
+        resources = await asyncio.to_thread(_open, context, Path(folder))
         try:
-            return await _listen(workspace, context, baseline)
+            return await _listen(resources, context, baseline)
         finally:
-            await workspace.close()
+            await resources.close()
 
 
-def _open(context: Context, home: Path) -> CampaignContext:
+def _open(context: Context, home: Path) -> CampaignResources:
     """A campaign on the task in an archive of its own, whatever archive the environment names."""
     task = load_task(context.task)
     archive = Archive.open(f"sqlite:///{home / 'archive.sqlite'}")
@@ -157,7 +157,7 @@ def _open(context: Context, home: Path) -> CampaignContext:
         sandbox=context.sandbox,
     )
     archive.create_campaign(campaign)
-    return CampaignContext(
+    return CampaignResources(
         name=campaign.name,
         home=home,
         archive=archive,
@@ -167,14 +167,14 @@ def _open(context: Context, home: Path) -> CampaignContext:
     )
 
 
-async def _listen(workspace: CampaignContext, context: Context, baseline: Trial) -> dict[str, int]:
-    archive, name, task = workspace.archive, workspace.name, workspace.task
+async def _listen(resources: CampaignResources, context: Context, baseline: Trial) -> dict[str, int]:
+    archive, name, task = resources.archive, resources.name, resources.task
     notes = read_notes([*([task.notes] if task.notes else []), *context.notes], task.name)
     archive.save_notes(notes)
-    workspace.memory.add_notes(notes)
+    resources.memory.add_notes(notes)
     parent = _record_baseline(archive, name, task.baseline(), baseline, task.metric.name)
     listener = _Listener(archive, name)
-    team = language_team(workspace, listener)
+    team = llm_team(resources, listener)
     for seq, role in enumerate(("researcher", "coder")):
         experiment = archive.lease(name, 0, seq)
         assert experiment is not None

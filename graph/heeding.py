@@ -47,14 +47,14 @@ async def heed(office: Office, runtime: Runtime[Context]) -> None:
 
 
 def _is_paused(office: Office, runtime: Runtime[Context]) -> bool:
-    paused = office.workspace.campaign.status is CampaignStatus.PAUSED
+    paused = office.resources.campaign.status is CampaignStatus.PAUSED
     return paused and not office.ended and not runtime.drain_requested
 
 
 async def _take_in(office: Office) -> None:
-    workspace, floor = office.workspace, office.floor
-    workspace.sandbox.resize(workspace.campaign.workers)
-    for directive in workspace.archive.directives_in_force(workspace.name):
+    resources, floor = office.resources, office.floor
+    resources.sandbox.resize(resources.campaign.workers)
+    for directive in resources.archive.directives_in_force(resources.name):
         if directive.id in floor.heard:
             continue
         if directive.kind in ("stop", "note", "verify", "ablate"):
@@ -69,7 +69,7 @@ async def _take_in(office: Office) -> None:
 
 def _stop(office: Office, directive: Directive) -> None:
     """Propose nothing more; an order to an earlier process, which did not live to hear it, is void."""
-    archive, name = office.workspace.archive, office.workspace.name
+    archive, name = office.resources.archive, office.resources.name
     if directive.when < office.floor.began:
         archive.close_directive(directive.id, "withdrawn", "the campaign was begun again")
     elif not office.ended and archive.close_directive(directive.id, "done", "no more proposals"):
@@ -79,11 +79,11 @@ def _stop(office: Office, directive: Directive) -> None:
 
 def _learn(office: Office, directive: Directive) -> None:
     """Put a person's note where researchers find it."""
-    workspace, ids = office.workspace, directive.arguments.get("notes")
+    resources, ids = office.resources, directive.arguments.get("notes")
     if isinstance(ids, list):
-        known = {note.id: note for note in workspace.archive.notes(workspace.task.name)}
-        workspace.memory.add_notes([known[str(key)] for key in ids if str(key) in known])
-        workspace.renew_notes()
+        known = {note.id: note for note in resources.archive.notes(resources.task.name)}
+        resources.memory.add_notes([known[str(key)] for key in ids if str(key) in known])
+        resources.renew_notes()
 
 
 async def _run_again(office: Office, directive: Directive) -> None:
@@ -91,18 +91,18 @@ async def _run_again(office: Office, directive: Directive) -> None:
     from evolver.evaluation.directed_rerun import rerun
 
     try:
-        await rerun(office.workspace, office.team.runner, directive)
+        await rerun(office.resources, office.team.runner, directive)
     except EvolverError as error:
-        office.workspace.archive.close_directive(directive.id, "done", f"failed: {error}")
+        office.resources.archive.close_directive(directive.id, "done", f"failed: {error}")
 
 
 async def may_run(office: Office, lane: int, experiment_id: str, runtime: Runtime[Context]) -> bool:
     """Whether an experiment's trials may run; waits for a person where they are dear. False: it has its verdict."""
-    workspace, floor = office.workspace, office.floor
-    limit = workspace.campaign.approve_above
+    resources, floor = office.resources, office.floor
+    limit = resources.campaign.approve_above
     if limit is None:
         return True
-    archive, estimate = workspace.archive, approval.estimate_of(workspace.task, workspace.stage)
+    archive, estimate = resources.archive, approval.estimate_of(resources.task, resources.stage)
     experiment = archive.experiment(experiment_id)
     if experiment.program is None or experiment.verdict is not None or estimate.cost <= limit:
         return True
@@ -113,7 +113,7 @@ async def may_run(office: Office, lane: int, experiment_id: str, runtime: Runtim
         directive = await _answer(office, experiment, estimate, runtime)
     if directive is None:
         approval.give_up(archive, experiment)
-    elif await asyncio.to_thread(approval.settle, workspace, experiment, directive):
+    elif await asyncio.to_thread(approval.settle, resources, experiment, directive):
         return True
     floor.rejected.add(experiment_id)
     return False
@@ -123,7 +123,7 @@ async def _answer(
     office: Office, experiment: Experiment, estimate: TrialEstimate, runtime: Runtime[Context]
 ) -> Directive | None:
     """What somebody says; None where the campaign is stopped first."""
-    archive, alone, problem = office.workspace.archive, 0.0, ""
+    archive, alone, problem = office.resources.archive, 0.0, ""
     while True:
         await _take_in(office)
         directive = approval.decision_on(archive, experiment)

@@ -77,7 +77,7 @@ async def _here(home: Path, campaign: str, directive: Directive) -> Directive:
     try:
         office = await workspaces.get(Context(task=record.task, campaign=campaign, home=home), campaign)
         began = time.monotonic()
-        await rerun(office.workspace, office.team.runner, directive)
+        await rerun(office.resources, office.team.runner, directive)
     except (UsageError, WorkFailed) as error:
         with open_archive(home) as archive:
             archive.close_directive(directive.id, "done", f"failed: {error}")

@@ -12,8 +12,8 @@ from evolver.graph.context import Context
 from evolver.settings import Settings
 
 if TYPE_CHECKING:
-    from evolver.agents.team import Team
-    from evolver.evaluation.campaign_context import CampaignContext
+    from evolver.agents.roles import Team
+    from evolver.evaluation.campaign_resources import CampaignResources
     from evolver.llm import Conversation, Role
     from evolver.memory import Archive
 
@@ -84,26 +84,26 @@ class Crew(NamedTuple):
     """Ends the waiting for providers that are down."""
 
 
-def assemble(workspace: CampaignContext, context: Context) -> Crew:
+def assemble(resources: CampaignResources, context: Context) -> Crew:
     """The roles of an open campaign. Raises UsageError as `check_staff`."""
-    from evolver.agents.team import offline_team
+    from evolver.agents.offline.team import offline_team
 
-    campaign = workspace.campaign
+    campaign = resources.campaign
     if campaign.team == "offline":
-        return Crew(offline_team(workspace))
-    from evolver.agents.language import language_team
+        return Crew(offline_team(resources))
+    from evolver.agents.llm import llm_team
     from evolver.llm import ModelClient, models_for, parse_models
 
-    conversation = _conversation(workspace.archive, campaign, context)
+    conversation = _conversation(resources.archive, campaign, context)
     told = (conversation.allow, conversation.give_up) if isinstance(conversation, ModelClient) else ()
     if campaign.team == "llm":
-        return Crew(language_team(workspace, conversation), *told)
-    from evolver.agents.hybrid import hybrid_team
-    from evolver.agents.pulls import pulls_of
+        return Crew(llm_team(resources, conversation), *told)
+    from evolver.agents.hybrid.assignments import pulls_of
+    from evolver.agents.hybrid.team import hybrid_team
 
     researchers = models_for(parse_models(campaign.models, campaign.base_url), "researcher")
-    recorded = pulls_of(workspace.archive, campaign.replays) if campaign.replays else {}
-    return Crew(hybrid_team(workspace, conversation, researchers, recorded=recorded), *told)
+    recorded = pulls_of(resources.archive, campaign.replays) if campaign.replays else {}
+    return Crew(hybrid_team(resources, conversation, researchers, recorded=recorded), *told)
 
 
 def _conversation(archive: Archive, campaign: Campaign, context: Context) -> Conversation:

@@ -19,8 +19,8 @@ from evolver.graph.recording import open_replay_memory, recorded_places
 from evolver.graph.staffing import assemble, check_staff, check_tuner, staff_for
 
 if TYPE_CHECKING:
-    from evolver.agents.team import Team
-    from evolver.evaluation.campaign_context import CampaignContext
+    from evolver.agents.roles import Team
+    from evolver.evaluation.campaign_resources import CampaignResources
     from evolver.memory import Archive, Memory
     from evolver.tasks import Task
 
@@ -32,7 +32,7 @@ SAVE_CLOCK_EVERY = 10.0
 class Office:
     """A campaign's workspace with the team that works in it and the clock of its budget."""
 
-    workspace: CampaignContext
+    resources: CampaignResources
     team: Team
     spent_before: float
     opened: float = field(default_factory=time.monotonic)
@@ -58,22 +58,22 @@ class Office:
         """Write the used time to the archive, not more often than needed."""
         if now or time.monotonic() - self.saved > SAVE_CLOCK_EVERY:
             self.saved = time.monotonic()
-            self.workspace.archive.update_campaign(self.workspace.name, seconds=self.seconds())
+            self.resources.archive.update_campaign(self.resources.name, seconds=self.seconds())
 
     def out_of_time(self) -> bool:
         """Whether the time budget is spent."""
-        limit = self.workspace.campaign.budget.seconds
+        limit = self.resources.campaign.budget.seconds
         return limit is not None and self.seconds() >= limit
 
     def may_propose(self, lane: int, seq: int) -> bool:
         """Whether a lane may begin the experiment at its place, or go on with it."""
         if self.allow is not None:
-            self.allow(self.workspace.campaign.budget)
+            self.allow(self.resources.campaign.budget)
         if self.out_of_time():
             self._end("the time budget is spent")
         if self.ended or self.trouble is not None:
             return False
-        return self.places is None or f"{self.workspace.name}-{lane}-{seq}" in self.places
+        return self.places is None or f"{self.resources.name}-{lane}-{seq}" in self.places
 
     async def attempt(self, work: Callable[[str], Awaitable[object]], experiment: str) -> bool:
         """Have a role do its work on an experiment. False where it could not, and the campaign comes to an end.
@@ -95,12 +95,12 @@ class Office:
     def _end(self, reason: str) -> None:
         if not self.ended:
             self.ended = reason
-            self.workspace.archive.add_event(self.workspace.name, "ended", reason=reason)
+            self.resources.archive.add_event(self.resources.name, "ended", reason=reason)
 
     def weigh_losses(self, experiment: str) -> None:
         """Stop a campaign of models alone when they have given no usable answer for long."""
-        if self.workspace.campaign.team == "llm":
-            self.trouble = self.trouble or self.losses.after(self.workspace.archive, experiment)
+        if self.resources.campaign.team == "llm":
+            self.trouble = self.trouble or self.losses.after(self.resources.archive, experiment)
 
 
 class Workspaces:
@@ -138,14 +138,14 @@ class Workspaces:
             office = self._open.pop((context.home.absolute(), campaign), None)
         if office is not None:
             office.keep_clock(now=True)
-            await office.workspace.close()
+            await office.resources.close()
 
     async def close_all(self) -> None:
         """Close every office; safe to call again."""
         while self._open:
             _, office = self._open.popitem()
             office.keep_clock(now=True)
-            await office.workspace.close()
+            await office.resources.close()
 
 
 def open_archive(home: Path) -> Archive:
@@ -244,7 +244,7 @@ def _continue(archive: Archive, context: Context) -> Campaign:
 
 
 def _open_office(context: Context, name: str) -> Office:
-    from evolver.evaluation.campaign_context import CampaignContext
+    from evolver.evaluation.campaign_resources import CampaignResources
     from evolver.evaluation.environment import sandbox_for
     from evolver.tasks import load_task
 
@@ -256,10 +256,10 @@ def _open_office(context: Context, name: str) -> Office:
         open_replay_memory(home, archive, campaign) if campaign.replays else _open_memory(home, name, archive, task)
     )
     sandbox = sandbox_for(task, campaign.sandbox, campaign.workers, hidden=(home,), stage=campaign.stage)
-    workspace = CampaignContext(name=name, home=home, archive=archive, memory=memory, task=task, sandbox=sandbox)
-    crew = assemble(workspace, context)
+    resources = CampaignResources(name=name, home=home, archive=archive, memory=memory, task=task, sandbox=sandbox)
+    crew = assemble(resources, context)
     return Office(
-        workspace=workspace,
+        resources=resources,
         team=crew.team,
         allow=crew.allow,
         give_up=crew.give_up,

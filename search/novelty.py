@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from evolver.contracts import Experiment, Program, Record
 
 if TYPE_CHECKING:
-    from evolver.evaluation.campaign_context import CampaignContext
+    from evolver.evaluation.campaign_resources import CampaignResources
 
 SAME_IDEA = 0.7
 """Cosine similarity from which two ideas are nearly the same.
@@ -35,8 +35,8 @@ class NearestIdea(Record):
 class Ideas:
     """The ideas of one campaign, those of experiments that still run included."""
 
-    def __init__(self, workspace: CampaignContext) -> None:
-        self._workspace = workspace
+    def __init__(self, resources: CampaignResources) -> None:
+        self._resources = resources
         self._caught_up = False
 
     def nearest(self, text: str, experiment: Experiment, *, least: float = SAME_IDEA) -> NearestIdea | None:
@@ -44,7 +44,7 @@ class Ideas:
         for near in self.like(text, experiment, NEAREST):
             if near.similarity < least:
                 return None
-            proposal = self._workspace.archive.experiment(near.experiment).proposal
+            proposal = self._resources.archive.experiment(near.experiment).proposal
             if proposal is not None and not _other_values(text, f"{proposal.hypothesis} {proposal.plan}"):
                 return near
         return None
@@ -52,20 +52,20 @@ class Ideas:
     def like(self, text: str, experiment: Experiment, most: int) -> list[NearestIdea]:
         """The ideas of other experiments, the most similar first."""
         self._catch_up()
-        hits = self._workspace.memory.search_ideas(text, self._workspace.name, most + 1)
+        hits = self._resources.memory.search_ideas(text, self._resources.name, most + 1)
         found = [NearestIdea(experiment=hit.id, similarity=hit.score) for hit in hits if hit.id != experiment.id]
         return found[:most]
 
     def add(self, experiment: Experiment, text: str) -> None:
         """Remember an idea; searches find it from now on."""
-        self._workspace.memory.add_idea(experiment.id, self._workspace.name, text)
+        self._resources.memory.add_idea(experiment.id, self._resources.name, text)
 
     def _catch_up(self) -> None:
         """Once a process: the index is written behind, so the last ideas before a kill may be missing."""
         if self._caught_up:
             return
         self._caught_up = True
-        archive, name = self._workspace.archive, self._workspace.name
+        archive, name = self._resources.archive, self._resources.name
         for experiment in archive.experiments(name, after=archive.counts(name).leased - RECENT):
             if experiment.proposal is not None and experiment.lane >= 0 and experiment.proposal.parents:
                 self.add(experiment, f"{experiment.proposal.hypothesis} {experiment.proposal.plan}")
@@ -80,8 +80,8 @@ def _other_values(one: str, other: str) -> bool:
 class Programs:
     """The programs of one campaign by what they do, those included that lanes of this process are still checking."""
 
-    def __init__(self, workspace: CampaignContext) -> None:
-        self._workspace = workspace
+    def __init__(self, resources: CampaignResources) -> None:
+        self._resources = resources
         self._known: dict[str, str] = {}
         """Experiment by what its program does; the first one counts."""
         self._read = -1
@@ -101,14 +101,14 @@ class Programs:
 
     def _look(self) -> None:
         """Take in what was coded since, whoever did it."""
-        archive, name = self._workspace.archive, self._workspace.name
+        archive, name = self._resources.archive, self._resources.name
         fresh = archive.experiments(name, after=self._read)
         waiting = [archive.experiment(key) for key in sorted(self._without)]
         self._without.clear()
         for experiment in (*waiting, *fresh):
             self._read = max(self._read, experiment.number)
             if experiment.program is not None:
-                self._known.setdefault(behaviour(self._workspace.program(experiment)), experiment.id)
+                self._known.setdefault(behaviour(self._resources.program(experiment)), experiment.id)
             elif experiment.verdict is None:
                 self._without.add(experiment.id)
 

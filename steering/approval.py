@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import JsonValue
 
-from evolver.agents.diffs import unified
 from evolver.contracts import (
     Directive,
     Experiment,
@@ -29,9 +28,10 @@ from evolver.contracts import (
     Verdict,
     VerdictKind,
 )
+from evolver.diffs import unified
 
 if TYPE_CHECKING:
-    from evolver.evaluation.campaign_context import CampaignContext
+    from evolver.evaluation.campaign_resources import CampaignResources
     from evolver.memory import Archive
     from evolver.tasks import Task
 
@@ -169,15 +169,15 @@ def was_approved(archive: Archive, experiment: Experiment) -> bool:
     return experiment.id in _about(archive, experiment.campaign, "approved")
 
 
-def settle(workspace: CampaignContext, experiment: Experiment, directive: Directive) -> bool:
+def settle(resources: CampaignResources, experiment: Experiment, directive: Directive) -> bool:
     """Heed a decision: True if the experiment may run, perhaps with the program that a person wrote.
 
     A rejected one gets its verdict, and the reason becomes a lesson.
     """
-    archive, rejected = workspace.archive, directive.kind == "reject"
+    archive, rejected = resources.archive, directive.kind == "reject"
     files, reason = directive.arguments.get("files"), str(directive.arguments.get("reason", "no reason given"))
     if rejected:
-        _reject(workspace, experiment, directive.who, reason)
+        _reject(resources, experiment, directive.who, reason)
     elif isinstance(files, dict):
         from evolver.search import skeleton
 
@@ -191,14 +191,14 @@ def settle(workspace: CampaignContext, experiment: Experiment, directive: Direct
     return not rejected
 
 
-def _reject(workspace: CampaignContext, experiment: Experiment, who: str, reason: str) -> None:
+def _reject(resources: CampaignResources, experiment: Experiment, who: str, reason: str) -> None:
     from evolver.memory import Conclusion
 
     proposal, said = experiment.proposal, f"rejected by {who}: {reason}"
     lesson = Lesson(
         id=f"rejected-{experiment.id}"[:64],
-        task=workspace.task.name,
-        campaign=workspace.name,
+        task=resources.task.name,
+        campaign=resources.name,
         claim=f"{proposal.plan if proposal else 'the change'}: {said}",
         component=(proposal.component if proposal else "") or "approval",
         operator=proposal.operator if proposal else Operator.EDIT,
@@ -207,7 +207,7 @@ def _reject(workspace: CampaignContext, experiment: Experiment, who: str, reason
         confidence=0.0,  # nothing was measured
         status=LessonStatus.TENTATIVE,
     )
-    workspace.archive.conclude(
+    resources.archive.conclude(
         Conclusion(
             experiment=experiment.id,
             verdict=Verdict(kind=VerdictKind.UNUSABLE, reason=said),
@@ -215,7 +215,7 @@ def _reject(workspace: CampaignContext, experiment: Experiment, who: str, reason
             lessons=(lesson,),
         )
     )
-    workspace.memory.add_lessons([lesson])
+    resources.memory.add_lessons([lesson])
 
 
 def give_up(archive: Archive, experiment: Experiment) -> None:

@@ -44,7 +44,7 @@ async def office(noisy: Path, home: Path) -> AsyncIterator[Office]:
     register(context)
     workspaces = Workspaces()
     office = await workspaces.get(context, "c")
-    await establish_baseline(office.workspace, office.team.runner)
+    await establish_baseline(office.resources, office.team.runner)
     yield office
     await workspaces.close_all()
 
@@ -54,7 +54,7 @@ def add(office: Office) -> Add:
     """Run and judge a program that lies so far from the target, and stops on some seeds."""
 
     async def go(x: float, stops: str = "()") -> Experiment:
-        archive = office.workspace.archive
+        archive = office.resources.archive
         place = archive.lease("c", 0, archive.counts("c").leased)
         assert place is not None
         proposal = Proposal(hypothesis="h", plan="p", operator=Operator.EDIT, parents=("c-baseline",), component="x")
@@ -69,7 +69,7 @@ def add(office: Office) -> Add:
 
 
 async def test_a_race_ends_where_the_champion_fails_later_replicates(office: Office, add: Add) -> None:
-    archive = office.workspace.archive
+    archive = office.resources.archive
     first = await add(3.0, "(3, 4)")  # so much better that three pairs are enough
     assert first.verdict is not None and first.verdict.kind is VerdictKind.IMPROVED
     assert first.verdict.seeds == (0, 1, 2) and archive.campaign("c").champion == first.id
@@ -83,17 +83,17 @@ async def test_a_race_ends_where_the_champion_fails_later_replicates(office: Off
 
 async def test_a_champion_that_fails_fresh_replicates_is_told_of(office: Office, add: Add) -> None:
     champion = await add(3.7, f"({FRESH + 1}, {FRESH + 4}, 2001)")
-    retest = await retest_champion(office.workspace, office.team.runner)
+    retest = await retest_champion(office.resources, office.team.runner)
     assert retest is not None and (retest.replicates, retest.failed) == (5, 2)
     assert retest.baseline_mean - retest.mean == pytest.approx(retest.comparison.delta), "means of the same replicates"
-    fresh = summarise(office.workspace.archive, "c").fresh
+    fresh = summarise(office.resources.archive, "c").fresh
     assert fresh is not None and (fresh.replicates, fresh.failed) == (5, 2)
-    verified = await verify(office.workspace, office.team.runner, champion)
+    verified = await verify(office.resources, office.team.runner, champion)
     assert (len(verified.seeds), verified.failed) == (4, 1)
 
 
 async def test_a_champion_that_fails_every_fresh_replicate_says_why(office: Office, add: Add) -> None:
     await add(3.7, f"range({FRESH}, {FRESH} + 5)")
-    assert await retest_champion(office.workspace, office.team.runner) is None
-    summary = summarise(office.workspace.archive, "c")
+    assert await retest_champion(office.resources, office.team.runner) is None
+    summary = summarise(office.resources.archive, "c")
     assert summary.fresh is None and "stops on this one" in summary.retest_failed

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from evolver.agents.arms import OFFLINE, PLATEAU, Arms, Pull
-from evolver.agents.hybrid import TUNED
-from evolver.agents.pulls import KIND
+from evolver.agents.hybrid.assignments import KIND
+from evolver.agents.hybrid.bandit import OFFLINE, PLATEAU, Pull, TeamBandit
+from evolver.agents.hybrid.researcher import TUNED
 from evolver.contracts import Experiment, Operator, VerdictKind
 from evolver.graph import Context, arun
 from evolver.graph.workspaces import open_archive
@@ -28,7 +28,7 @@ def simulate(
 ) -> Counter[str]:
     """How often each arm is pulled where a pull gives a champion with the chance in `gains`."""
     rng = random.Random(seed)
-    arms, counts = Arms(tuple(arm for arm in gains if arm != OFFLINE), **caps), Counter[str]()
+    arms, counts = TeamBandit(tuple(arm for arm in gains if arm != OFFLINE), **caps), Counter[str]()
     for _ in range(pulls):
         arm, _ = arms.choose({}, rng)
         counts[arm] += 1
@@ -38,7 +38,7 @@ def simulate(
 
 
 def test_every_arm_is_tried_and_the_offline_one_first() -> None:
-    arms, rng = Arms((GOOD, DEAR)), random.Random(0)
+    arms, rng = TeamBandit((GOOD, DEAR)), random.Random(0)
     assert arms.choose({}, rng)[0] == OFFLINE
     assert {arms.choose({OFFLINE: 1}, rng)[0] for _ in range(50)} == {GOOD, DEAR}
     assert arms.choose({OFFLINE: 1, GOOD: 1}, rng)[0] == DEAR
@@ -46,7 +46,7 @@ def test_every_arm_is_tried_and_the_offline_one_first() -> None:
 
 
 def test_the_offline_arm_has_a_head_start() -> None:
-    arms, rng = Arms((GOOD,), head_start=3), random.Random(0)
+    arms, rng = TeamBandit((GOOD,), head_start=3), random.Random(0)
     arms.settle(Pull(OFFLINE))
     assert arms.choose({OFFLINE: 1}, rng)[0] == OFFLINE
     assert arms.choose({OFFLINE: 2}, rng)[0] == GOOD
@@ -82,7 +82,7 @@ def test_unknown_prices_are_counted_in_seconds() -> None:
 
 
 def test_an_arm_without_a_champion_for_long_gives_way() -> None:
-    arms, rng = Arms((GOOD,)), random.Random(0)
+    arms, rng = TeamBandit((GOOD,)), random.Random(0)
     for _ in range(PLATEAU):
         arms.settle(Pull(OFFLINE, 0.3, operator=Operator.TUNE))
     arms.settle(Pull(GOOD))

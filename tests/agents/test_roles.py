@@ -20,7 +20,7 @@ async def _reopened(quadratic: Path, home: Path, experiments: int) -> tuple[Work
 
 async def test_every_role_again_changes_nothing(quadratic: Path, home: Path) -> None:
     workspaces, office = await _reopened(quadratic, home, 4)
-    archive, name = office.workspace.archive, office.workspace.name
+    archive, name = office.resources.archive, office.resources.name
     before = (archive.experiments(name), archive.events(name), archive.counts(name), archive.credits(name))
     for experiment in before[0][1:]:
         program = await office.team.coder.code(experiment.id)
@@ -38,7 +38,7 @@ async def test_a_program_that_the_archive_knows_is_never_proposed_again(quadrati
     summary = await arun(again)
     workspaces = Workspaces()
     office = await workspaces.get(again, summary.campaign)
-    programs = [e.program for e in office.workspace.archive.experiments(summary.campaign) if e.program]
+    programs = [e.program for e in office.resources.archive.experiments(summary.campaign) if e.program]
     await workspaces.close_all()
     assert len(programs) > 15
     assert len(set(programs)) == len(programs)
@@ -47,11 +47,11 @@ async def test_a_program_that_the_archive_knows_is_never_proposed_again(quadrati
 async def test_programs_kept_at_hand_are_those_of_the_archive(
     quadratic: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("evolver.evaluation.campaign_context.PROGRAMS", 2)
+    monkeypatch.setattr("evolver.evaluation.campaign_resources.PROGRAMS", 2)
     workspaces, office = await _reopened(quadratic, home, 5)
-    workspace = office.workspace
-    experiments = [e for e in workspace.archive.experiments(workspace.name) if e.program]
+    resources = office.resources
+    experiments = [e for e in resources.archive.experiments(resources.name) if e.program]
     for _ in range(2):
         for experiment in experiments:
-            assert workspace.program(experiment) == workspace.archive.program(str(experiment.program))
+            assert resources.program(experiment) == resources.archive.program(str(experiment.program))
     await workspaces.close_all()

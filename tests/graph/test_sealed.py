@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from evolver.agents.language.views import score_lines
+from evolver.agents.llm.rendering import score_lines
 from evolver.graph import Context, arun
 from evolver.graph.workspaces import open_archive
 from evolver.web.report import report

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from evolver.agents.language import language_team
-from evolver.agents.team import Team
+from evolver.agents.llm import llm_team
+from evolver.agents.roles import Team
 from evolver.contracts import Budget, Campaign, Event, Experiment, Verdict
 from evolver.evaluation.baseline import establish_baseline
-from evolver.evaluation.campaign_context import CampaignContext
+from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.llm import Conversation, ModelClient, RetryPolicy, parse_models
 from evolver.memory import Archive, Memory, read_notes
 from evolver.sandbox import open_sandbox
@@ -42,9 +42,9 @@ def task_folder(quadratic: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 async def opened(home: Path, task_folder: Path) -> AsyncIterator[Callable[..., Any]]:
     """opened(workers=2, experiments=20) -> Workspace with a measured baseline; a second call continues the campaign."""
-    workspaces: list[CampaignContext] = []
+    workspaces: list[CampaignResources] = []
 
-    async def open_(workers: int = 2, experiments: int = 20, seed: int = 0) -> CampaignContext:
+    async def open_(workers: int = 2, experiments: int = 20, seed: int = 0) -> CampaignResources:
         home.mkdir(exist_ok=True)
         archive = Archive.open(f"sqlite:///{home / 'archive.sqlite'}")
         task = load_task(task_folder)
@@ -67,23 +67,23 @@ async def opened(home: Path, task_folder: Path) -> AsyncIterator[Callable[..., A
         archive.save_notes(notes)
         memory.add_notes(notes)
         sandbox = open_sandbox("bubblewrap", workers, hidden=(home, task.root))
-        workspace = CampaignContext(name=NAME, home=home, archive=archive, memory=memory, task=task, sandbox=sandbox)
-        workspaces.append(workspace)
-        await establish_baseline(workspace, language_team(workspace, _caller(workspace, "http://127.0.0.1:1")).runner)
-        return workspace
+        resources = CampaignResources(name=NAME, home=home, archive=archive, memory=memory, task=task, sandbox=sandbox)
+        workspaces.append(resources)
+        await establish_baseline(resources, llm_team(resources, _caller(resources, "http://127.0.0.1:1")).runner)
+        return resources
 
     yield open_
-    for workspace in workspaces:
-        await workspace.close()
+    for resources in workspaces:
+        await resources.close()
 
 
-def _caller(workspace: CampaignContext, url: str, *models: str) -> ModelClient:
+def _caller(resources: CampaignResources, url: str, *models: str) -> ModelClient:
     return ModelClient(
-        workspace.archive,
+        resources.archive,
         NAME,
         parse_models(models or ("openai:m",), url),
         retry_policy=QUICK,
-        settings=Settings(home=workspace.home, answer_tokens=2000),
+        settings=Settings(home=resources.home, answer_tokens=2000),
     )
 
 
@@ -91,7 +91,7 @@ def _caller(workspace: CampaignContext, url: str, *models: str) -> ModelClient:
 class Lab:
     """A campaign whose team asks an endpoint."""
 
-    workspace: CampaignContext
+    resources: CampaignResources
     endpoint: Endpoint
     conversation: Conversation
     team: Team
@@ -99,7 +99,7 @@ class Lab:
 
     @property
     def archive(self) -> Archive:
-        return self.workspace.archive
+        return self.resources.archive
 
     def lease(self, lane: int = 0) -> Experiment:
         """The next experiment of a lane."""
@@ -132,9 +132,9 @@ def lab(opened: Callable[..., Any]) -> Callable[..., Any]:
     """lab(endpoint, *models, workers=2) -> Lab."""
 
     async def make(endpoint: Endpoint, *models: str, **options: Any) -> Lab:
-        workspace = await opened(**options)
-        conversation = _caller(workspace, endpoint.url, *models)
-        return Lab(workspace, endpoint, conversation, language_team(workspace, conversation))
+        resources = await opened(**options)
+        conversation = _caller(resources, endpoint.url, *models)
+        return Lab(resources, endpoint, conversation, llm_team(resources, conversation))
 
     return make
 

@@ -23,12 +23,12 @@ async def test_a_model_may_change_marked_blocks_alone(lab: Open, task_folder: Pa
     mended = edit("return [3.7, y]", "return [x, y]") + edit("X = 1.0", "X = 3.7")
     script = Script([idea()], [edit("return [x, y]", "return [3.7, y]"), mended])
     with Endpoint(script) as endpoint:
-        room: Lab = await lab(endpoint)
-        experiment, verdict = await room.run()
-        first, repair = (seen.prompt for seen in room.asked("coder"))
+        token_budget: Lab = await lab(endpoint)
+        experiment, verdict = await token_budget.run()
+        first, repair = (seen.prompt for seen in token_budget.asked("coder"))
     assert "Only what stands between a line with EVOLVE-BLOCK-START" in first
     assert "outside the marked blocks, `return [x, y]` is gone or changed" in repair
     assert verdict.kind is VerdictKind.IMPROVED
-    new = room.workspace.program(experiment).files["program.py"]
+    new = token_budget.resources.program(experiment).files["program.py"]
     assert "X = 3.7" in new
     assert "return [x, y]" in new

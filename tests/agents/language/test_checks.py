@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from evolver.agents.language import SandboxChecks, checks
+from evolver.agents.llm import SandboxChecks, checks
 from evolver.contracts import Program
 
 
 @pytest.fixture
 async def check(opened: Callable[..., Any]) -> Callable[[str], Any]:
-    workspace = await opened()
-    made = SandboxChecks(workspace)
+    resources = await opened()
+    made = SandboxChecks(resources)
 
     async def run(text: str) -> Any:
         return await made.check("c-0-0", Program(files={"program.py": text}))

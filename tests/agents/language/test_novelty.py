@@ -95,8 +95,8 @@ def test_the_threshold_separates_paraphrases_from_other_ideas() -> None:
 
 @pytest.fixture
 async def ideas(opened: Callable[..., Any]) -> Callable[[str, str], Any]:
-    workspace = await opened()
-    archive, store = workspace.archive, Ideas(workspace)
+    resources = await opened()
+    archive, store = resources.archive, Ideas(resources)
     places = iter(range(100))
 
     def nearest(earlier: str, later: str) -> Any:
@@ -130,11 +130,11 @@ def test_programs_that_differ_in_looks_alone_do_the_same() -> None:
 
 
 async def test_programs_that_others_coded_meanwhile_are_known(opened: Callable[..., Any]) -> None:
-    workspace = await opened()
-    archive, programs = workspace.archive, Programs(workspace)
+    resources = await opened()
+    archive, programs = resources.archive, Programs(resources)
     first, second, third = (archive.lease(NAME, lane, 0) for lane in range(3))
     mine = Program(files={"program.py": "def point():\n    return [1.0, 2.0]\n"})
-    assert programs.claim(workspace.task.baseline(), first) == f"{NAME}-baseline"
+    assert programs.claim(resources.task.baseline(), first) == f"{NAME}-baseline"
     assert programs.claim(Program(files={"program.py": "x = 1\n"}), first) is None
     archive.record_program(second.id, mine, "s")
     assert programs.claim(mine, third) == second.id

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from evolver.agents.language import language_team
+from evolver.agents.llm import llm_team
 from evolver.contracts import CallStatus, VerdictKind
 from tests.agents.language.conftest import NAME, OBSERVATION, Lab, Script, _caller, edit, idea, point, whole
 from tests.endpoint import Endpoint, Step, good
@@ -29,62 +29,64 @@ async def _stopped(work: Any, endpoint: Endpoint, requests: int) -> None:
         await task
 
 
-async def _reopened(room: Lab, opened: Open, endpoint: Endpoint) -> Lab:
+async def _reopened(token_budget: Lab, opened: Open, endpoint: Endpoint) -> Lab:
     """The same campaign in a fresh workspace, as another process would have it."""
-    await room.workspace.close()
-    workspace = await opened()
-    conversation = _caller(workspace, endpoint.url)
-    return Lab(workspace, endpoint, conversation, language_team(workspace, conversation), dict(room.places))
+    await token_budget.resources.close()
+    resources = await opened()
+    conversation = _caller(resources, endpoint.url)
+    return Lab(resources, endpoint, conversation, llm_team(resources, conversation), dict(token_budget.places))
 
 
 async def test_an_idea_that_was_paid_for_is_used_although_the_archive_has_moved_on(lab: Open, opened: Open) -> None:
     first, other = idea(), idea("Set Y to 2.2.", hypothesis="The point lies further north.", component="north")
     slow = Step(json.dumps(other), delay=1.0)
     with Endpoint(Script([first, first, slow], [edit("X = 1.0", "X = 3.7")])) as endpoint:
-        room: Lab = await lab(endpoint)
-        waiting = room.lease(1)
-        await room.run(0)
+        token_budget: Lab = await lab(endpoint)
+        waiting = token_budget.lease(1)
+        await token_budget.run(0)
         # Nearly the idea of experiment 2: asked again, and stopped while the second answer is on its way.
-        await _stopped(room.team.researcher.propose(waiting.id), endpoint, 5)
-    room.archive.add_event(NAME, "observed", f"{NAME}-0-0", claim="something new to be told")
+        await _stopped(token_budget.team.researcher.propose(waiting.id), endpoint, 5)
+    token_budget.archive.add_event(NAME, "observed", f"{NAME}-0-0", claim="something new to be told")
     with Endpoint([good(other)]) as endpoint:
-        room = await _reopened(room, opened, endpoint)
-        proposal = await room.team.researcher.propose(waiting.id)
+        token_budget = await _reopened(token_budget, opened, endpoint)
+        proposal = await token_budget.team.researcher.propose(waiting.id)
         assert len(endpoint.requests) == 1, "the first answer is in the archive"
         assert proposal.plan == other["plan"] and proposal.notes
         assert "something new" not in endpoint.requests[0].body["messages"][1]["content"]
-        assert await room.team.researcher.propose(waiting.id) == proposal
+        assert await token_budget.team.researcher.propose(waiting.id) == proposal
         assert len(endpoint.requests) == 1, "a recorded proposal is never asked for again"
 
 
 async def test_a_program_that_was_paid_for_is_checked_again_and_not_asked_again(lab: Open, opened: Open) -> None:
     broken, fixed = whole(point(3.7, 2.0, before="import no_such_package")), whole(point(3.7, 2.0))
     with Endpoint(Script([idea()], [broken, Step(fixed, delay=1.0)])) as endpoint:
-        room: Lab = await lab(endpoint)
-        experiment = room.lease()
-        await room.team.researcher.propose(experiment.id)
-        await _stopped(room.team.coder.code(experiment.id), endpoint, 3)
+        token_budget: Lab = await lab(endpoint)
+        experiment = token_budget.lease()
+        await token_budget.team.researcher.propose(experiment.id)
+        await _stopped(token_budget.team.coder.code(experiment.id), endpoint, 3)
     with Endpoint(Script([idea()], [fixed])) as endpoint:
-        room = await _reopened(room, opened, endpoint)
-        program = await room.team.coder.code(experiment.id)
+        token_budget = await _reopened(token_budget, opened, endpoint)
+        program = await token_budget.team.coder.code(experiment.id)
         assert program is not None and program.files["program.py"] == point(3.7, 2.0).lstrip("\n")
-        assert len(room.asked("coder")) == len(endpoint.requests) == 1
-        assert await room.team.coder.code(experiment.id) == program
+        assert len(token_budget.asked("coder")) == len(endpoint.requests) == 1
+        assert await token_budget.team.coder.code(experiment.id) == program
 
 
 async def test_a_verdict_stands_before_its_words_come(lab: Open, opened: Open) -> None:
     script = Script([idea()], [edit("X = 1.0", "X = 3.7")], [Step(json.dumps(OBSERVATION), delay=1.0)])
     with Endpoint(script) as endpoint:
-        room: Lab = await lab(endpoint)
-        experiment = room.lease()
-        await _stopped(room.run(lease=experiment), endpoint, 3)
-        recorded = room.archive.experiment(experiment.id)
+        token_budget: Lab = await lab(endpoint)
+        experiment = token_budget.lease()
+        await _stopped(token_budget.run(lease=experiment), endpoint, 3)
+        recorded = token_budget.archive.experiment(experiment.id)
         assert recorded.verdict is not None and recorded.verdict.kind is VerdictKind.IMPROVED
     with Endpoint([good(OBSERVATION)]) as endpoint:
-        room = await _reopened(room, opened, endpoint)
-        await room.team.critic.conclude(experiment.id)
-        (lesson,) = room.archive.lessons(campaign=NAME)
+        token_budget = await _reopened(token_budget, opened, endpoint)
+        await token_budget.team.critic.conclude(experiment.id)
+        (lesson,) = token_budget.archive.lessons(campaign=NAME)
         assert lesson.claim.startswith(OBSERVATION["claim"])
-        await room.team.critic.conclude(experiment.id)
+        await token_budget.team.critic.conclude(experiment.id)
         assert len(endpoint.requests) == 1
-    assert CallStatus.ERROR not in {call.status for call in room.archive.calls(NAME, experiment.id, "researcher")}
+    assert CallStatus.ERROR not in {
+        call.status for call in token_budget.archive.calls(NAME, experiment.id, "researcher")
+    }

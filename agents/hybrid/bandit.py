@@ -63,7 +63,7 @@ class Pull:
 
 
 @dataclass
-class Account:
+class ArmStatistics:
     """All that one arm has cost, and its last pulls."""
 
     pulls: int = 0
@@ -72,7 +72,7 @@ class Account:
     last: deque[Pull] = field(default_factory=lambda: deque(maxlen=PLATEAU))
 
 
-class Arms:
+class TeamBandit:
     """What the arms have earned and cost so far."""
 
     def __init__(
@@ -83,7 +83,7 @@ class Arms:
         self._head_start = head_start
         self._caps = {"usd": usd, "seconds": seconds}
         self._window: deque[Pull] = deque(maxlen=WINDOW)
-        self._accounts: dict[str, Account] = defaultdict(Account)
+        self._accounts: dict[str, ArmStatistics] = defaultdict(ArmStatistics)
 
     def settle(self, pull: Pull) -> None:
         """Take in what came of an experiment."""

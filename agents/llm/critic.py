@@ -8,12 +8,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
-from evolver.agents.critic import OfflineCritic
-from evolver.agents.language.answers import Observation
-from evolver.agents.language.desk import GAVE_UP, IN_WORK, Asked, Desk
-from evolver.agents.language.outlook import OBSERVED
-from evolver.agents.language.room import Room
-from evolver.agents.language.views import (
+from evolver.agents.llm.prompting import GAVE_UP, IN_WORK, Prompted, Prompter
+from evolver.agents.llm.rendering import (
     diff_words,
     gain_words,
     interval_words,
@@ -22,8 +18,12 @@ from evolver.agents.language.views import (
     task_view,
     verdict_words,
 )
+from evolver.agents.llm.research_context import OBSERVED
+from evolver.agents.llm.schemas import Observation
+from evolver.agents.llm.token_budget import TokenBudget
+from evolver.agents.offline.critic import OfflineCritic
 from evolver.contracts import Experiment, Lesson, Message, Trial, Verdict, VerdictKind
-from evolver.evaluation.campaign_context import CampaignContext
+from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.evaluation.statistics import Comparison
 from evolver.llm import BudgetSpent, Conversation, NoUsableAnswer
 from evolver.prompts import conversation as render
@@ -40,24 +40,24 @@ _SMALL = 10
 class MeasuringCritic(OfflineCritic):
     """Statistics as ever; knows why an experiment of the language team has no program, and credits its model."""
 
-    def __init__(self, workspace: CampaignContext) -> None:
-        super().__init__(workspace)
+    def __init__(self, resources: CampaignResources) -> None:
+        super().__init__(resources)
         self._written: dict[str, tuple[Lesson, ...]] = {}
 
     def lessons_of(self, experiment: str, *, concluded_before: bool) -> tuple[Lesson, ...]:
         """The lessons that an experiment gave; looked for among all where an earlier process may have concluded it."""
         if not concluded_before:
             return self._written.pop(experiment, ())
-        lessons = self._workspace.archive.lessons(campaign=self._workspace.name)
+        lessons = self._resources.archive.lessons(campaign=self._resources.name)
         return tuple(lesson for lesson in lessons if lesson.evidence[-1:] == (experiment,))
 
     def gain_of(self, experiment: Experiment) -> Comparison | None:
         """An experiment's difference from its parent, where both have scores."""
-        return self._gain(experiment, self._workspace.scores(experiment))
+        return self._gain(experiment, self._resources.scores(experiment))
 
     def _verdict(self, experiment: Experiment, trials: list[Trial], scores: dict[int, float]) -> Verdict:
         if experiment.program is None:
-            events = self._workspace.archive.events(self._workspace.name, kind=GAVE_UP, newest=IN_WORK)
+            events = self._resources.archive.events(self._resources.name, kind=GAVE_UP, newest=IN_WORK)
             reasons = [str(event.data["reason"]) for event in events if event.experiment == experiment.id]
             if reasons:
                 return Verdict(kind=VerdictKind.UNUSABLE, reason=reasons[-1])
@@ -80,16 +80,16 @@ class MeasuringCritic(OfflineCritic):
         return lessons
 
 
-class LanguageCritic:
+class LlmCritic:
     """Has the verdict formed by statistics, then asks a model what a lesson or a failure teaches.
 
     The model is asked about experiments of models that gave a lesson or failed while running; its words replace a
     lesson's claim and nothing else. Where it has none that can be used, the claim stays as measured.
     """
 
-    def __init__(self, workspace: CampaignContext, conversation: Conversation, offline: MeasuringCritic) -> None:
-        self._workspace = workspace
-        self._desk = Desk(workspace, conversation)
+    def __init__(self, resources: CampaignResources, conversation: Conversation, offline: MeasuringCritic) -> None:
+        self._resources = resources
+        self._prompter = Prompter(resources, conversation)
         self._offline = offline
 
     async def conclude(self, experiment_id: str) -> Verdict:
@@ -97,7 +97,7 @@ class LanguageCritic:
 
         Raises ProviderDown, and UsageError where a key or a model's name is wrong.
         """
-        archive = self._workspace.archive
+        archive = self._resources.archive
         known = await asyncio.to_thread(archive.experiment, experiment_id)
         verdict = await self._offline.conclude(experiment_id)
         experiment = await asyncio.to_thread(archive.experiment, experiment_id)
@@ -115,14 +115,14 @@ class LanguageCritic:
         return verdict
 
     def _was_observed(self, experiment: str) -> bool:
-        return self._desk.told(OBSERVED, experiment) is not None
+        return self._prompter.told(OBSERVED, experiment) is not None
 
     async def _observe(self, experiment: Experiment, verdict: Verdict, lessons: Sequence[Lesson]) -> None:
-        asked: Asked[Observation] = await self._desk.ask(
+        asked: Prompted[Observation] = await self._prompter.ask(
             ROLE,
             "observe",
             experiment.id,
-            lambda room: self._prompt(experiment, verdict, lessons, room),
+            lambda token_budget: self._prompt(experiment, verdict, lessons, token_budget),
             Observation,
             check=_invented_number,
             repairs=1,
@@ -130,7 +130,7 @@ class LanguageCritic:
         said = asked.answer.value
         for lesson in lessons:
             await self._word(experiment, lesson, said)
-        await self._desk.tell(
+        await self._prompter.tell(
             OBSERVED,
             experiment.id,
             claim=inline(said.claim, 1000),
@@ -143,42 +143,42 @@ class LanguageCritic:
 
     async def _word(self, experiment: Experiment, lesson: Lesson, said: Observation) -> None:
         """Give a lesson its words, unless a later experiment has changed it meanwhile."""
-        workspace = self._workspace
-        async with workspace.concluding:
-            current = await asyncio.to_thread(workspace.archive.lesson, lesson.id)
+        resources = self._resources
+        async with resources.concluding:
+            current = await asyncio.to_thread(resources.archive.lesson, lesson.id)
             if current.evidence[-1:] != (experiment.id,):
                 return
-            worded = current.model_copy(update={"claim": _claim(said, current, workspace.task.metric.name)})
-            await asyncio.to_thread(workspace.archive.save_lesson, worded)
-            workspace.memory.add_lessons([worded])
+            worded = current.model_copy(update={"claim": _claim(said, current, resources.task.metric.name)})
+            await asyncio.to_thread(resources.archive.save_lesson, worded)
+            resources.memory.add_lessons([worded])
 
     def _prompt(
-        self, experiment: Experiment, verdict: Verdict, lessons: Sequence[Lesson], room: Room
+        self, experiment: Experiment, verdict: Verdict, lessons: Sequence[Lesson], token_budget: TokenBudget
     ) -> tuple[Message, ...]:
-        workspace, archive, proposal = self._workspace, self._workspace.archive, experiment.proposal
+        resources, archive, proposal = self._resources, self._resources.archive, experiment.proposal
         assert proposal is not None
         parent = archive.experiment(proposal.parents[0]) if proposal.parents else None
-        before = workspace.program(parent) if parent is not None and parent.program is not None else None
+        before = resources.program(parent) if parent is not None and parent.program is not None else None
         trials = archive.trials(experiment.id)
         reference = archive.trials(verdict.reference) if verdict.reference else []
-        number = self._desk.numbers(verdict.reference) if verdict.reference else ""
+        number = self._prompter.numbers(verdict.reference) if verdict.reference else ""
         last = next((trial for trial in trials if not trial.metrics), trials[-1] if trials else None)
         unusable = verdict.kind is VerdictKind.UNUSABLE
         gain = self._offline.gain_of(experiment)
         return render(
             "critic",
-            task=task_view(workspace.task, workspace.stage),
+            task=task_view(resources.task, resources.stage),
             number=experiment.number,
             parent="" if parent is None else parent.number,
             hypothesis=inline(proposal.hypothesis, 1000),
             plan=inline(proposal.plan, 2000),
-            diff=room.cut(diff_words(before, workspace.program(experiment)), DIFF),
-            verdict=verdict_words(self._desk.numbers, verdict),
-            gain="" if gain is None else gain_words(gain, workspace.task.metric.name),
-            lessons=[lesson_view(self._desk.numbers, lesson) for lesson in lessons],
-            scores=room.cut("\n".join(score_lines(trials, reference, number)), SCORES).splitlines(),
+            diff=token_budget.cut(diff_words(before, resources.program(experiment)), DIFF),
+            verdict=verdict_words(self._prompter.numbers, verdict),
+            gain="" if gain is None else gain_words(gain, resources.task.metric.name),
+            lessons=[lesson_view(self._prompter.numbers, lesson) for lesson in lessons],
+            scores=token_budget.cut("\n".join(score_lines(trials, reference, number)), SCORES).splitlines(),
             reason=verdict.reason if unusable else "",
-            log=room.cut(last.log_tail, LOG, "tail") if last is not None else "",
+            log=token_budget.cut(last.log_tail, LOG, "tail") if last is not None else "",
         )
 
 

@@ -3,60 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from evolver.contracts import Experiment, Operator, Program, Proposal
-from evolver.evaluation.campaign_context import CampaignContext
+from evolver.evaluation.campaign_resources import CampaignResources
 
 if TYPE_CHECKING:
     from evolver.search import Recipe
 
 
-class Coder(Protocol):
-    """Writes the program that a proposal asks for."""
-
-    async def code(self, experiment_id: str) -> Program | None:
-        """The program, recorded in the archive, once; None if the proposal cannot be carried out."""
-        ...
-
-
 class OfflineCoder:
     """Carries out a recipe on syntax trees; the same proposal always gives the same program."""
 
-    def __init__(self, workspace: CampaignContext) -> None:
-        self._workspace = workspace
+    def __init__(self, resources: CampaignResources) -> None:
+        self._resources = resources
 
     async def code(self, experiment_id: str) -> Program | None:
         """Apply the proposal's recipe to its parents."""
-        workspace = self._workspace
-        experiment = workspace.archive.experiment(experiment_id)
+        resources = self._resources
+        experiment = resources.archive.experiment(experiment_id)
         if experiment.program is not None:
-            return workspace.program(experiment)
+            return resources.program(experiment)
         assert experiment.proposal is not None
         program = self._apply(experiment.proposal)
         if program is not None:
             from evolver.search import skeleton
 
-            workspace.archive.record_program(experiment_id, program, skeleton(program))
+            resources.archive.record_program(experiment_id, program, skeleton(program))
         return program
 
     def _apply(self, proposal: Proposal) -> Program | None:
         if proposal.operator is Operator.BASELINE:
-            return self._workspace.task.baseline()
+            return self._resources.task.baseline()
         if not proposal.recipe:
             return None
-        return self.make(proposal.recipe, [self._workspace.archive.experiment(parent) for parent in proposal.parents])
+        return self.make(proposal.recipe, [self._resources.archive.experiment(parent) for parent in proposal.parents])
 
     def make(self, recipe: Recipe, parents: Sequence[Experiment]) -> Program | None:
         """What a recipe makes of the first parent, with parts from the others; None where it does not apply."""
         from evolver.search import CannotApply
 
-        program, *others = map(self._workspace.program, parents)
+        program, *others = map(self._resources.program, parents)
         try:
-            return self._workspace.operators.apply(recipe, program, {other.id: other for other in others})
+            return self._resources.operators.apply(recipe, program, {other.id: other for other in others})
         except CannotApply:
             return None
 
     def is_sound(self, program: Program) -> bool:
         """Whether a program passes the cheap checks that come before any trial."""
-        return not self._workspace.operators.check(program)
+        return not self._resources.operators.check(program)

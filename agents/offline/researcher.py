@@ -8,13 +8,12 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
-from evolver.agents.coder import OfflineCoder
-from evolver.agents.recall import Recall, recall
+from evolver.agents.offline.coder import OfflineCoder
+from evolver.agents.retrieval import Retrieval, recall
 from evolver.contracts import Experiment, Operator, Program, Proposal
 from evolver.errors import UnknownName
-from evolver.evaluation.campaign_context import CampaignContext
+from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.memory import Credit
 from evolver.search import Recipe, ScoredProgram
 from evolver.search.operator_bandit import OperatorBandit
@@ -52,14 +51,6 @@ BANDIT = (
 )
 
 
-class Researcher(Protocol):
-    """Decides what to try next."""
-
-    async def propose(self, experiment_id: str) -> Proposal:
-        """The proposal for a leased experiment, recorded in the archive."""
-        ...
-
-
 @dataclass(frozen=True)
 class Draw:
     """One way to go on: a recipe for a parent, with the other programs that it takes parts from."""
@@ -81,14 +72,14 @@ class Untried:
 
 
 @dataclass(frozen=True)
-class Outlook:
+class ProposalInputs:
     """What one proposal is decided by, read once."""
 
     number: int
     rng: random.Random
     pool: list[Experiment]
     parents: ParentSelection
-    known: Recall
+    known: Retrieval
     credits: Mapping[str, Credit]
     failures: list[Experiment]
     untried: list[Untried]
@@ -111,8 +102,8 @@ class OfflineResearcher:
     drawn; most proposals start from the pinned experiment.
     """
 
-    def __init__(self, workspace: CampaignContext, coder: OfflineCoder) -> None:
-        self._workspace = workspace
+    def __init__(self, resources: CampaignResources, coder: OfflineCoder) -> None:
+        self._resources = resources
         self._coder = coder
         self._proposing = threading.Lock()
         self._claimed: set[str] = set()
@@ -120,7 +111,7 @@ class OfflineResearcher:
 
     async def propose(self, experiment_id: str) -> Proposal:
         """Draw recipes until one gives a new program that passes the cheap checks."""
-        experiment = self._workspace.archive.experiment(experiment_id)
+        experiment = self._resources.archive.experiment(experiment_id)
         return await asyncio.to_thread(self._propose, experiment)
 
     def _propose(self, experiment: Experiment) -> Proposal:
@@ -129,75 +120,75 @@ class OfflineResearcher:
             return self._find(experiment)
 
     def _find(self, experiment: Experiment) -> Proposal:
-        outlook = self._outlook(experiment)
-        for draw in self._draws(outlook):
+        inputs = self._inputs(experiment)
+        for draw in self._draws(inputs):
             program = self._coder.make(draw.recipe, (draw.parent, *draw.others))
-            if program is not None and self._is_wanted(draw, program, outlook) and self._coder.is_sound(program):
+            if program is not None and self._is_wanted(draw, program, inputs) and self._coder.is_sound(program):
                 self._claimed.add(program.id)
-                return self._record(experiment, draw, self._proposal(draw, outlook))
-            outlook.misses.update((draw.operator, draw.parent.id))
+                return self._record(experiment, draw, self._proposal(draw, inputs))
+            inputs.misses.update((draw.operator, draw.parent.id))
         nothing = Proposal(
             hypothesis="no operator found a program that was not tried before",
             plan="nothing to run",
             operator=Operator.EDIT,
-            notes=outlook.known.notes,
-            lessons_withheld=outlook.known.withheld,
-            directives=outlook.guidance.ids,
+            notes=inputs.known.notes,
+            lessons_withheld=inputs.known.withheld,
+            directives=inputs.guidance.ids,
         )
-        self._workspace.archive.record_proposal(experiment.id, nothing)
-        self._workspace.archive.mark_directives(nothing.directives, experiment.id)
+        self._resources.archive.record_proposal(experiment.id, nothing)
+        self._resources.archive.mark_directives(nothing.directives, experiment.id)
         return nothing
 
-    def _draws(self, outlook: Outlook) -> Iterator[Draw]:
+    def _draws(self, inputs: ProposalInputs) -> Iterator[Draw]:
         """Draws in the order in which they are to be looked at; those in focus come first."""
-        if self._workspace.samples and outlook.rng.random() < SAMPLED:
-            draw = self._change(Operator.TUNE, outlook.start or outlook.pool[0], outlook.pool, outlook.rng)
-            if draw is not None and not self._is_avoided(draw, outlook):
+        if self._resources.samples and inputs.rng.random() < SAMPLED:
+            draw = self._change(Operator.TUNE, inputs.start or inputs.pool[0], inputs.pool, inputs.rng)
+            if draw is not None and not self._is_avoided(draw, inputs):
                 yield draw
-        if outlook.focused:
+        if inputs.focused:
             for _ in range(FOCUS_DRAWS):
-                draw = self._in_focus(outlook)
-                if draw is not None and not self._is_avoided(draw, outlook):
+                draw = self._in_focus(inputs)
+                if draw is not None and not self._is_avoided(draw, inputs):
                     yield draw
-        for _ in range(ATTEMPTS * 2 if outlook.guidance.avoid else ATTEMPTS):
-            draw = self._sweep(outlook) or self._by_credit(outlook)
+        for _ in range(ATTEMPTS * 2 if inputs.guidance.avoid else ATTEMPTS):
+            draw = self._sweep(inputs) or self._by_credit(inputs)
             if draw is None:
                 continue
-            if self._is_avoided(draw, outlook):
-                outlook.misses[draw.operator] += MISSES
+            if self._is_avoided(draw, inputs):
+                inputs.misses[draw.operator] += MISSES
             else:
                 yield draw
 
-    def _in_focus(self, outlook: Outlook) -> Draw | None:
+    def _in_focus(self, inputs: ProposalInputs) -> Draw | None:
         """An untried technique in focus, else some change if it happens to be in focus."""
-        rng, describe = outlook.rng, self._workspace.operators.describe
-        for untried in outlook.untried:
-            near = [t for t, recipe in untried.recipes.items() if outlook.guidance.in_focus(recipe, *describe(recipe))]
+        rng, describe = inputs.rng, self._resources.operators.describe
+        for untried in inputs.untried:
+            near = [t for t, recipe in untried.recipes.items() if inputs.guidance.in_focus(recipe, *describe(recipe))]
             if near:
-                recipe = untried.recipes.pop(self._most_promising(near, outlook))
+                recipe = untried.recipes.pop(self._most_promising(near, inputs))
                 return Draw(Operator(str(recipe["operator"])), untried.parent, recipe)
         operator = rng.choice([operator for operator in BANDIT if operator is not Operator.REPAIR])
-        draw = self._change(operator, self._parent(outlook), outlook.pool, rng)
-        if draw is None or not outlook.guidance.in_focus(draw.recipe, *describe(draw.recipe)):
+        draw = self._change(operator, self._parent(inputs), inputs.pool, rng)
+        if draw is None or not inputs.guidance.in_focus(draw.recipe, *describe(draw.recipe)):
             return None
         return draw
 
-    def _is_avoided(self, draw: Draw, outlook: Outlook) -> bool:
-        return outlook.guidance.is_avoided(draw.recipe, *self._workspace.operators.describe(draw.recipe))
+    def _is_avoided(self, draw: Draw, inputs: ProposalInputs) -> bool:
+        return inputs.guidance.is_avoided(draw.recipe, *self._resources.operators.describe(draw.recipe))
 
-    def _outlook(self, experiment: Experiment) -> Outlook:
+    def _inputs(self, experiment: Experiment) -> ProposalInputs:
         """Read from the archive and the memory what this proposal is decided by."""
-        workspace = self._workspace
-        campaign, archive = workspace.campaign, workspace.archive
+        resources = self._resources
+        campaign, archive = resources.campaign, resources.archive
         rng = random.Random(f"{campaign.seed}/{self._turn(experiment)}")
         pool = archive.pool(campaign.name)
         last = pool[0].proposal.component if pool and pool[0].proposal else ""
-        query = f"{workspace.task.spec.summary} what improves {workspace.task.metric.name} {last}".strip()
-        credits, known = archive.credits(campaign.name), recall(workspace, query, rng)
-        guidance = SearchBias(known.directives, workspace.operators.library, lambda: archive.notes(workspace.task.name))
+        query = f"{resources.task.spec.summary} what improves {resources.task.metric.name} {last}".strip()
+        credits, known = archive.credits(campaign.name), recall(resources, query, rng)
+        guidance = SearchBias(known.directives, resources.operators.library, lambda: archive.notes(resources.task.name))
         start = self._pinned(guidance) if guidance.starts_from_pin(rng) else None
-        guidance.regard([workspace.program(e) for e in ([start] if start else pool[:REGARDED])])
-        return Outlook(
+        guidance.regard([resources.program(e) for e in ([start] if start else pool[:REGARDED])])
+        return ProposalInputs(
             number=experiment.number,
             rng=rng,
             pool=pool,
@@ -218,92 +209,92 @@ class OfflineResearcher:
     def _pinned(self, guidance: SearchBias) -> Experiment | None:
         """The pinned experiment, if it has a score."""
         try:
-            pinned = self._workspace.archive.experiment_by_number(self._workspace.name, guidance.pinned or 0)
+            pinned = self._resources.archive.experiment_by_number(self._resources.name, guidance.pinned or 0)
         except UnknownName:
             return None
         return pinned if pinned.program is not None and pinned.score is not None else None
 
     def _untried(self, pool: list[Experiment], credits: Mapping[str, Credit]) -> list[Untried]:
         """For the best programs of the best skeletons: techniques that were not tried there, at their best place."""
-        workspace = self._workspace
+        resources = self._resources
         fruitless = {
             arm.removeprefix("technique:") for arm, c in credits.items() if c.pulls >= GIVE_UP and c.total == 0.0
         }
         best_of_skeleton = list({e.skeleton: e for e in reversed(pool) if e.skeleton}.values())[::-1]
         found = []
         for parent, chance in zip(best_of_skeleton, SWEEP, strict=False):
-            covered = workspace.archive.covered(workspace.name, str(parent.skeleton)) | fruitless
-            program, recipes = workspace.program(parent), dict[str, Recipe]()
-            for recipe in workspace.operators.techniques_for(program):
+            covered = resources.archive.covered(resources.name, str(parent.skeleton)) | fruitless
+            program, recipes = resources.program(parent), dict[str, Recipe]()
+            for recipe in resources.operators.techniques_for(program):
                 technique = str(recipe["technique"])
                 if technique not in covered and not _has_function(program, technique):
                     recipes.setdefault(technique, recipe)
             found.append(Untried(parent, chance, recipes))
         return found
 
-    def _is_wanted(self, draw: Draw, program: Program, outlook: Outlook) -> bool:
+    def _is_wanted(self, draw: Draw, program: Program, inputs: ProposalInputs) -> bool:
         """Whether a program is new and brings in nothing that is to be left out."""
-        parent = self._workspace.program(draw.parent)
-        return self._is_new(program) and not outlook.guidance.brings_in(program, parent)
+        parent = self._resources.program(draw.parent)
+        return self._is_new(program) and not inputs.guidance.brings_in(program, parent)
 
     def _is_new(self, program: Program) -> bool:
         if program.id in self._claimed:
             return False
-        return not self._workspace.archive.experiments_with_program(self._workspace.name, program.id)
+        return not self._resources.archive.experiments_with_program(self._resources.name, program.id)
 
     def _record(self, experiment: Experiment, draw: Draw, proposal: Proposal) -> Proposal:
-        workspace = self._workspace
+        resources = self._resources
         technique, skeleton = draw.recipe.get("technique"), draw.parent.skeleton
         covered = [(skeleton, str(technique))] if technique and skeleton else []
-        workspace.archive.record_proposal(experiment.id, proposal, covered)
-        workspace.archive.mark_directives(proposal.directives, experiment.id)
-        workspace.memory.add_idea(experiment.id, workspace.name, f"{proposal.hypothesis} {proposal.plan}")
+        resources.archive.record_proposal(experiment.id, proposal, covered)
+        resources.archive.mark_directives(proposal.directives, experiment.id)
+        resources.memory.add_idea(experiment.id, resources.name, f"{proposal.hypothesis} {proposal.plan}")
         return proposal
 
-    def _sweep(self, outlook: Outlook) -> Draw | None:
+    def _sweep(self, inputs: ProposalInputs) -> Draw | None:
         """An untried technique on one of the best skeletons, or None to let credit decide."""
-        for untried in outlook.untried:
-            if untried.recipes and outlook.rng.random() < untried.chance:
-                recipe = untried.recipes.pop(self._most_promising(list(untried.recipes), outlook))
+        for untried in inputs.untried:
+            if untried.recipes and inputs.rng.random() < untried.chance:
+                recipe = untried.recipes.pop(self._most_promising(list(untried.recipes), inputs))
                 return Draw(Operator(str(recipe["operator"])), untried.parent, recipe)
         return None
 
-    def _most_promising(self, techniques: list[str], outlook: Outlook) -> str:
+    def _most_promising(self, techniques: list[str], inputs: ProposalInputs) -> str:
         """By measured effect, then by earnings, then by how close its note is to the question, then at random."""
-        effects = outlook.known.effects()
-        notes = {note: rank for rank, note in enumerate(outlook.known.notes)}
-        library = self._workspace.operators.library.techniques
+        effects = inputs.known.effects()
+        notes = {note: rank for rank, note in enumerate(inputs.known.notes)}
+        library = self._resources.operators.library.techniques
 
         def rank(technique: str) -> tuple[float, float, int, float]:
-            credit = outlook.credits.get(f"technique:{technique}")
+            credit = inputs.credits.get(f"technique:{technique}")
             earned = credit.total / credit.pulls if credit else 0.0
             near = notes.get(library[technique].note, len(notes))
-            return (-effects.get(technique, 0.0), -earned, near, outlook.rng.random())
+            return (-effects.get(technique, 0.0), -earned, near, inputs.rng.random())
 
         return min(techniques, key=rank)
 
-    def _by_credit(self, outlook: Outlook) -> Draw | None:
+    def _by_credit(self, inputs: ProposalInputs) -> Draw | None:
         """What the bandit over operators names, on a parent from the pool; passes over what missed already."""
-        rng, misses = outlook.rng, outlook.misses
-        pulls = {name: (credit.pulls, credit.total) for name, credit in outlook.credits.items()}
-        failures = [] if outlook.start else outlook.failures
+        rng, misses = inputs.rng, inputs.misses
+        pulls = {name: (credit.pulls, credit.total) for name, credit in inputs.credits.items()}
+        failures = [] if inputs.start else inputs.failures
         able = [op for op in BANDIT if misses[op] < MISSES and (failures or op is not Operator.REPAIR)]
         arms = [f"operator:{op}" for op in able or BANDIT[:1]]
         operator = Operator(OperatorBandit(EXPLORATION).choose(arms, pulls, rng).removeprefix("operator:"))
         if operator is Operator.REPAIR:
             draw = self._repair(rng.choice(failures), rng)
         else:
-            draw = self._change(operator, self._parent(outlook), outlook.pool, rng)
+            draw = self._change(operator, self._parent(inputs), inputs.pool, rng)
         if draw is None:
             misses[operator] += MISSES
         return draw
 
-    def _parent(self, outlook: Outlook) -> Experiment:
+    def _parent(self, inputs: ProposalInputs) -> Experiment:
         """The pinned experiment, or one from the pool that has not missed yet."""
-        if outlook.start is not None:
-            return outlook.start
-        fresh = [e for e in outlook.pool if outlook.misses[e.id] < MISSES] or outlook.pool
-        return outlook.parents.choose(fresh, outlook.rng, self._workspace.task.metric, outlook.number)
+        if inputs.start is not None:
+            return inputs.start
+        fresh = [e for e in inputs.pool if inputs.misses[e.id] < MISSES] or inputs.pool
+        return inputs.parents.choose(fresh, inputs.rng, self._resources.task.metric, inputs.number)
 
     def _change(
         self, operator: Operator, parent: Experiment, pool: list[Experiment], rng: random.Random
@@ -311,11 +302,11 @@ class OfflineResearcher:
         others = [e for e in pool if e.id != parent.id and e.skeleton != parent.skeleton]
         ranked = sorted(range(len(others)), key=lambda rank: rng.random() ** (rank + 1), reverse=True)
         mates = [others[rank] for rank in ranked[:MATES]] if operator is Operator.CROSSOVER else []
-        recipe = self._workspace.operators.draw(
+        recipe = self._resources.operators.draw(
             operator,
-            self._workspace.program(parent),
+            self._resources.program(parent),
             rng,
-            others=[self._workspace.program(mate) for mate in mates],
+            others=[self._resources.program(mate) for mate in mates],
             sigma=_sigma(parent),
             parent_recipe=parent.proposal.recipe if parent.proposal else None,
             history=self._history() if operator is Operator.TUNE else (),
@@ -329,32 +320,32 @@ class OfflineResearcher:
 
         Failures count where constants alone were changed: others have other causes.
         """
-        workspace = self._workspace
-        if not workspace.samples:
+        resources = self._resources
+        if not resources.samples:
             return []
-        newest = workspace.archive.counts(workspace.name).leased - HISTORY
+        newest = resources.archive.counts(resources.name).leased - HISTORY
         return [
-            ScoredProgram(workspace.program(e), e.score, e.finished is not None)
-            for e in workspace.archive.experiments(workspace.name, after=max(newest, -1))
+            ScoredProgram(resources.program(e), e.score, e.finished is not None)
+            for e in resources.archive.experiments(resources.name, after=max(newest, -1))
             if e.program is not None
             and (e.score is not None or e.finished is None or (e.proposal and e.proposal.operator is Operator.TUNE))
         ]
 
     def _repair(self, failed: Experiment, rng: random.Random) -> Draw | None:
-        trials = self._workspace.archive.trials(failed.id)
+        trials = self._resources.archive.trials(failed.id)
         if failed.program is None or not trials:
             return None
-        recipe = self._workspace.operators.draw(
+        recipe = self._resources.operators.draw(
             Operator.REPAIR,
-            self._workspace.program(failed),
+            self._resources.program(failed),
             rng,
             failure=trials[-1],
             parent_recipe=failed.proposal.recipe if failed.proposal else None,
         )
         return Draw(Operator.REPAIR, failed, recipe) if recipe else None
 
-    def _proposal(self, draw: Draw, outlook: Outlook) -> Proposal:
-        operators, metric, known = self._workspace.operators, self._workspace.task.metric, outlook.known
+    def _proposal(self, draw: Draw, inputs: ProposalInputs) -> Proposal:
+        operators, metric, known = self._resources.operators, self._resources.task.metric, inputs.known
         plan, component = operators.describe(draw.recipe)
         for other in draw.others:
             plan = plan.replace(f"program {other.program}", f"experiment {other.number}")
@@ -378,7 +369,7 @@ class OfflineResearcher:
             notes=notes,
             lessons=tuple(lesson.id for lesson in known.lessons),
             lessons_withheld=known.withheld,
-            directives=outlook.guidance.ids,
+            directives=inputs.guidance.ids,
         )
 
 

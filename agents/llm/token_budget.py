@@ -11,7 +11,7 @@ CHARACTERS = 3
 
 
 @dataclass(frozen=True)
-class Room:
+class TokenBudget:
     """Tokens that the variable parts of a prompt may take; the task and the rules come on top."""
 
     tokens: int = 24_000
@@ -24,6 +24,6 @@ class Room:
         """A text that fits into its share; what is left out is said."""
         return cut(text, self.characters(share), keep)
 
-    def half(self) -> Room:
+    def half(self) -> TokenBudget:
         """Half of it."""
-        return Room(self.tokens // 2)
+        return TokenBudget(self.tokens // 2)

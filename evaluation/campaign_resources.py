@@ -29,7 +29,7 @@ def experiment_folder(home: Path, experiment: str) -> Path:
 
 
 @dataclass
-class CampaignContext:
+class CampaignResources:
     """The open resources of one campaign in one process; close it when the campaign ends or pauses."""
 
     name: str

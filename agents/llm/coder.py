@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from evolver.agents.language.checks import Checked, Checks
-from evolver.agents.language.desk import GAVE_UP, Desk
-from evolver.agents.language.room import Room
-from evolver.agents.language.views import files_view, is_whole, result_words, task_view
+from evolver.agents.llm.prompting import GAVE_UP, Prompter
+from evolver.agents.llm.rendering import files_view, is_whole, result_words, task_view
+from evolver.agents.llm.sandbox_checks import Checked, Checks
+from evolver.agents.llm.token_budget import TokenBudget
 from evolver.contracts import Experiment, Message, Program, Proposal, Standing
-from evolver.evaluation.campaign_context import CampaignContext
+from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.llm import Conversation, EditError, NoUsableAnswer, read_program
 from evolver.llm.conversation import REPAIRS
 from evolver.prompts import conversation as render
@@ -48,7 +48,7 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Finding:
+class RejectedProgram:
     """What a candidate program was found to be."""
 
     checked: Checked
@@ -61,18 +61,18 @@ class Finding:
         return not self.checked.check
 
 
-class LanguageCoder:
+class LlmCoder:
     """Turns proposals into programs that parse, keep the interface, are new, can be imported and survive `smoke`.
 
     What is wrong goes back to the model, three times at most; what cannot be repaired leaves the experiment without a
     program, and an event that says why.
     """
 
-    def __init__(self, workspace: CampaignContext, conversation: Conversation, checks: Checks) -> None:
-        self._workspace = workspace
-        self._desk = Desk(workspace, conversation)
+    def __init__(self, resources: CampaignResources, conversation: Conversation, checks: Checks) -> None:
+        self._resources = resources
+        self._prompter = Prompter(resources, conversation)
         self._checks = checks
-        self._programs = Programs(workspace)
+        self._programs = Programs(resources)
         self._claiming = asyncio.Lock()
 
     async def code(self, experiment_id: str) -> Program | None:
@@ -80,10 +80,10 @@ class LanguageCoder:
 
         Raises BudgetSpent, ProviderDown, SandboxError, and UsageError where a key or a model's name is wrong.
         """
-        archive = self._workspace.archive
+        archive = self._resources.archive
         experiment = await asyncio.to_thread(archive.experiment, experiment_id)
         if experiment.program is not None:
-            return self._workspace.program(experiment)
+            return self._resources.program(experiment)
         proposal = experiment.proposal
         if proposal is None or not proposal.parents:
             return None
@@ -92,13 +92,13 @@ class LanguageCoder:
 
     async def _write(self, work: Work) -> Program | None:
         turns, repairs = REPAIR_TURNS, 0
-        base = self._workspace.program(work.parents[0])
+        base = self._resources.program(work.parents[0])
         try:
-            asked = await self._desk.ask_text(
+            asked = await self._prompter.ask_text(
                 ROLE,
                 "code",
                 work.experiment.id,
-                lambda room: self._prompt(work, base, room),
+                lambda token_budget: self._prompt(work, base, token_budget),
                 lambda text, messages: _read(text, base, messages),
                 repairs=min(REPAIRS, turns),
             )
@@ -124,54 +124,54 @@ class LanguageCoder:
             turns -= used
 
     async def _repair(
-        self, work: Work, program: Program, finding: Finding, repair: int, turns: int
+        self, work: Work, program: Program, finding: RejectedProgram, repair: int, turns: int
     ) -> tuple[Program, int]:
         """A repaired program, and how many turns more it took."""
-        asked = await self._desk.ask_text(
+        asked = await self._prompter.ask_text(
             ROLE,
             f"repair {repair}",
             work.experiment.id,
-            lambda room: self._repair_prompt(work, program, finding.checked, room),
+            lambda token_budget: self._repair_prompt(work, program, finding.checked, token_budget),
             lambda text, messages: _read(text, program, messages),
             repairs=min(1, turns),
         )
         return asked.answer.value, asked.answer.repaired
 
-    async def _examine(self, work: Work, program: Program) -> Finding:
+    async def _examine(self, work: Work, program: Program) -> RejectedProgram:
         """The checks from the cheapest to the dearest, until one fails."""
-        wrong = await asyncio.to_thread(self._workspace.operators.check, program)
+        wrong = await asyncio.to_thread(self._resources.operators.check, program)
         if wrong:
-            return Finding(Checked(check="it does not pass static checks", problem="\n".join(wrong)))
+            return RejectedProgram(Checked(check="it does not pass static checks", problem="\n".join(wrong)))
         async with self._claiming:
             owner = await asyncio.to_thread(self._programs.claim, program, work.experiment)
         if owner is not None:
             return await asyncio.to_thread(self._known, owner)
-        return Finding(await self._checks.check(work.experiment.id, program))
+        return RejectedProgram(await self._checks.check(work.experiment.id, program))
 
-    def _known(self, owner: str) -> Finding:
-        archive = self._workspace.archive
+    def _known(self, owner: str) -> RejectedProgram:
+        archive = self._resources.archive
         earlier = archive.experiment(owner)
-        result = result_words(self._desk.numbers, earlier, self._workspace.task.metric, {})
+        result = result_words(self._prompter.numbers, earlier, self._resources.task.metric, {})
         problem = (
             f"This program does exactly what that of experiment {earlier.number} does already ({result}); comments and "
             "formatting do not count. Carry out the plan so that the program computes something else."
         )
-        return Finding(Checked(check="the program is not new", problem=problem), earlier)
+        return RejectedProgram(Checked(check="the program is not new", problem=problem), earlier)
 
-    def _prompt(self, work: Work, base: Program, room: Room) -> tuple[Message, ...]:
-        workspace = self._workspace
+    def _prompt(self, work: Work, base: Program, token_budget: TokenBudget) -> tuple[Message, ...]:
+        resources = self._resources
         others = work.parents[1:]
         return render(
             "coder",
-            task=task_view(workspace.task, workspace.stage),
+            task=task_view(resources.task, resources.stage),
             number=work.experiment.number,
             hypothesis=inline(work.proposal.hypothesis, 1000),
             plan=work.proposal.plan,
             parent=work.parents[0].number,
-            files=files_view(base, room, OWN),
-            failure=self._failure(work.parents[0], room),
+            files=files_view(base, token_budget, OWN),
+            failure=self._failure(work.parents[0], token_budget),
             others=[
-                {"number": e.number, "files": files_view(workspace.program(e), room, OTHERS / len(others))}
+                {"number": e.number, "files": files_view(resources.program(e), token_budget, OTHERS / len(others))}
                 for e in others
                 if e.program is not None
             ],
@@ -179,38 +179,40 @@ class LanguageCoder:
             packages=work.packages,
         )
 
-    def _failure(self, parent: Experiment, room: Room) -> str:
+    def _failure(self, parent: Experiment, token_budget: TokenBudget) -> str:
         """Why a parent that is to be repaired failed; empty for others."""
         if parent.verdict is None or parent.standing is not Standing.UNUSABLE:
             return ""
-        failed = [trial for trial in self._workspace.archive.trials(parent.id) if not trial.metrics]
-        log = room.cut(failed[-1].log_tail, LOG, "tail") if failed else ""
+        failed = [trial for trial in self._resources.archive.trials(parent.id) if not trial.metrics]
+        log = token_budget.cut(failed[-1].log_tail, LOG, "tail") if failed else ""
         return f"{parent.verdict.reason}\n{log}".strip()
 
-    def _repair_prompt(self, work: Work, program: Program, checked: Checked, room: Room) -> tuple[Message, ...]:
+    def _repair_prompt(
+        self, work: Work, program: Program, checked: Checked, token_budget: TokenBudget
+    ) -> tuple[Message, ...]:
         return render(
             "coder_repair",
-            task=task_view(self._workspace.task, self._workspace.stage),
+            task=task_view(self._resources.task, self._resources.stage),
             plan=work.proposal.plan,
-            files=files_view(program, room, OWN),
+            files=files_view(program, token_budget, OWN),
             paths=tuple(program.files),
             packages=work.packages,
             check=checked.check,
             problem=cut(checked.problem, LONGEST_PROBLEM),
         )
 
-    async def _keep(self, work: Work, program: Program, finding: Finding) -> Program:
+    async def _keep(self, work: Work, program: Program, finding: RejectedProgram) -> Program:
         """Record a program, with the smoke trial that it had."""
         await asyncio.to_thread(self._record, work, program, finding)
         return program
 
-    def _record(self, work: Work, program: Program, finding: Finding) -> None:
-        archive, trial = self._workspace.archive, finding.checked.trial
+    def _record(self, work: Work, program: Program, finding: RejectedProgram) -> None:
+        archive, trial = self._resources.archive, finding.checked.trial
         archive.record_program(work.experiment.id, program, skeleton(program))
         if trial is not None:
-            archive.record_trial(trial, self._workspace.task.version)
+            archive.record_trial(trial, self._resources.task.version)
 
-    async def _end(self, work: Work, program: Program, finding: Finding, more: str = "") -> Program | None:
+    async def _end(self, work: Work, program: Program, finding: RejectedProgram, more: str = "") -> Program | None:
         """No turn is left: a program that had a trial is kept with it, any other is not an experiment's program."""
         if finding.checked.trial is not None:
             return await self._keep(work, program, finding)
@@ -221,7 +223,7 @@ class LanguageCoder:
         return await self._give_up(work, f"{finding.checked.check}: {lines[-1] if lines else 'no reason'}{more}")
 
     async def _give_up(self, work: Work, reason: str) -> Program | None:
-        await self._desk.tell(GAVE_UP, work.experiment.id, role=ROLE, reason=inline(reason, LONGEST_REASON))
+        await self._prompter.tell(GAVE_UP, work.experiment.id, role=ROLE, reason=inline(reason, LONGEST_REASON))
         return None
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from evolver.agents.arms import MODEL, OFFLINE, Arms, Pull
+from evolver.agents.hybrid.bandit import MODEL, OFFLINE, Pull, TeamBandit
 from evolver.contracts import Event, Experiment, Operator, Record, VerdictKind
 from evolver.evaluation.statistics import compare
 
 if TYPE_CHECKING:
-    from evolver.evaluation.campaign_context import CampaignContext
+    from evolver.evaluation.campaign_resources import CampaignResources
     from evolver.memory import Archive
 
 KIND = "arm"
@@ -19,7 +19,7 @@ CHAMPION, BETTER = 1.0, 0.3
 """Rewards of a new champion and of a program that beats its parent."""
 
 
-class Pulled(Record):
+class Assignment(Record):
     """An arm, and for the offline one whether it is to tune the constants of a model's program."""
 
     arm: str
@@ -27,13 +27,13 @@ class Pulled(Record):
     """Id of the experiment whose constants are tuned."""
 
 
-class Pulls:
+class Assignments:
     """The pulls of a campaign; what each came to is read once, when its experiment has a verdict."""
 
-    def __init__(self, workspace: CampaignContext, arms: Arms) -> None:
-        self._workspace = workspace
+    def __init__(self, resources: CampaignResources, arms: TeamBandit) -> None:
+        self._resources = resources
         self._arms = arms
-        self._running: dict[str, Pulled] = {}
+        self._running: dict[str, Assignment] = {}
         self._seen_event = 0
         self.tuned = Counter[str]()
         """How often the constants of an experiment's program were tuned on purpose."""
@@ -44,14 +44,14 @@ class Pulls:
         """Pulls by arm whose experiments have no verdict yet."""
         return Counter(pulled.arm for pulled in self._running.values())
 
-    def of(self, experiment: str) -> Pulled | None:
+    def of(self, experiment: str) -> Assignment | None:
         """The arm that an experiment in work was given to."""
         return self._running.get(experiment)
 
-    def record(self, experiment: str, pulled: Pulled, indices: dict[str, float]) -> None:
+    def record(self, experiment: str, pulled: Assignment, indices: dict[str, float]) -> None:
         """Give an experiment to an arm."""
-        self._workspace.archive.add_event(
-            self._workspace.name,
+        self._resources.archive.add_event(
+            self._resources.name,
             KIND,
             experiment,
             **pulled.model_dump(),
@@ -61,7 +61,7 @@ class Pulls:
 
     def look(self) -> None:
         """Take in new pulls, and what came of those whose experiments have a verdict."""
-        archive, name = self._workspace.archive, self._workspace.name
+        archive, name = self._resources.archive, self._resources.name
         for event in _events(archive, name, self._seen_event):
             self._seen_event = event.id
             pulled = _pulled(event)
@@ -73,9 +73,9 @@ class Pulls:
                 del self._running[key]
                 self._settle(experiment, pulled)
 
-    def _settle(self, experiment: Experiment, pulled: Pulled) -> None:
+    def _settle(self, experiment: Experiment, pulled: Assignment) -> None:
         """An arm that had no usable answer is paid for its cost alone; the one that stood in for it has the reward."""
-        proposal, calls = experiment.proposal, self._workspace.archive.calls(self._workspace.name, experiment.id)
+        proposal, calls = experiment.proposal, self._resources.archive.calls(self._resources.name, experiment.id)
         author = f"{MODEL}{proposal.author}" if proposal is not None and proposal.author else OFFLINE
         prices = [call.usd for call in calls]
         usd = None if None in prices else sum(price or 0.0 for price in prices)
@@ -93,7 +93,7 @@ class Pulls:
             self._arms.settle(Pull(author, reward, improved, usd, seconds))
 
     def _beats_parent(self, experiment: Experiment) -> bool:
-        workspace, proposal = self._workspace, experiment.proposal
+        resources, proposal = self._resources, experiment.proposal
         if (
             experiment.score is None
             or proposal is None
@@ -101,22 +101,22 @@ class Pulls:
             or proposal.operator is Operator.BASELINE
         ):
             return False
-        mine, theirs = workspace.scores(experiment), workspace.scores(proposal.parents[0])
+        mine, theirs = resources.scores(experiment), resources.scores(proposal.parents[0])
         if not mine.keys() & theirs.keys():
             return False
-        gain = compare(mine, theirs, workspace.task.metric, workspace.noise)
-        return gain.delta > workspace.task.metric.resolution and gain.interval[0] > 0.0
+        gain = compare(mine, theirs, resources.task.metric, resources.noise)
+        return gain.delta > resources.task.metric.resolution and gain.interval[0] > 0.0
 
 
-def pulls_of(archive: Archive, campaign: str) -> dict[str, Pulled]:
+def pulls_of(archive: Archive, campaign: str) -> dict[str, Assignment]:
     """The pulls of a campaign by place, lane and number in it, whatever the campaign's name."""
     own = f"{campaign}-"
     found = {str(event.experiment).removeprefix(own): _pulled(event) for event in _events(archive, campaign, 0)}
-    return {place: Pulled(arm=p.arm, tunes=p.tunes.removeprefix(own)) for place, p in found.items()}
+    return {place: Assignment(arm=p.arm, tunes=p.tunes.removeprefix(own)) for place, p in found.items()}
 
 
-def _pulled(event: Event) -> Pulled:
-    return Pulled(arm=str(event.data["arm"]), tunes=str(event.data["tunes"]))
+def _pulled(event: Event) -> Assignment:
+    return Assignment(arm=str(event.data["arm"]), tunes=str(event.data["tunes"]))
 
 
 def _events(archive: Archive, campaign: str, after: int) -> list[Event]:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from evolver.contracts import Directive, Lesson, Record
 
 if TYPE_CHECKING:
-    from evolver.evaluation.campaign_context import CampaignContext
+    from evolver.evaluation.campaign_resources import CampaignResources
 
 NOTES, LESSONS = 3, 8
 HOLD_OUT = 0.2
 """Share of proposals whose lessons are held out, so that the worth of lessons can be measured."""
 
 
-class Recall(Record):
+class Retrieval(Record):
     """Retrieved knowledge, most relevant first."""
 
     notes: tuple[str, ...] = ()
@@ -32,17 +32,17 @@ class Recall(Record):
         return effects
 
 
-def recall(workspace: CampaignContext, query: str, rng: random.Random) -> Recall:
+def recall(resources: CampaignResources, query: str, rng: random.Random) -> Retrieval:
     """Search notes and lessons for `query`, and read the directives in force."""
-    campaign, task = workspace.campaign, workspace.task.name
-    notes = tuple(hit.id for hit in workspace.memory.search_notes(query, task, NOTES))
+    campaign, task = resources.campaign, resources.task.name
+    notes = tuple(hit.id for hit in resources.memory.search_notes(query, task, NOTES))
     within = None if campaign.recall else campaign.name
-    hits = workspace.memory.search_lessons(query, task, LESSONS, within)
-    found = workspace.archive.lessons_by_id([hit.id for hit in hits])
+    hits = resources.memory.search_lessons(query, task, LESSONS, within)
+    found = resources.archive.lessons_by_id([hit.id for hit in hits])
     withheld = bool(found) and rng.random() < HOLD_OUT
-    return Recall(
+    return Retrieval(
         notes=notes,
         lessons=() if withheld else tuple(found),
         withheld=withheld,
-        directives=tuple(workspace.archive.directives_in_force(campaign.name)),
+        directives=tuple(resources.archive.directives_in_force(campaign.name)),
     )

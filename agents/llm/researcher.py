@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from evolver.agents.language.answers import Idea
-from evolver.agents.language.desk import GAVE_UP, Asked, Desk
-from evolver.agents.language.outlook import Outlook, Shown, observations
-from evolver.agents.language.views import idea_words, result_words
+from evolver.agents.llm.prompting import GAVE_UP, Prompted, Prompter
+from evolver.agents.llm.rendering import idea_words, result_words
+from evolver.agents.llm.research_context import ResearchContext, Shown, observations
+from evolver.agents.llm.schemas import Idea
 from evolver.contracts import Experiment, Message, Operator, Proposal, Standing
-from evolver.evaluation.campaign_context import CampaignContext
+from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.llm import Conversation, NoUsableAnswer
 from evolver.prompts import conversation as render
 from evolver.prompts import inline
@@ -35,18 +35,18 @@ class Plan:
     author: str
 
 
-class LanguageResearcher:
+class LlmResearcher:
     """Proposes what a model has in mind after it was told what the campaign knows.
 
     An idea that is nearly one that was tried goes back with that result. Ideas count from the moment they are recorded,
     one at a time, so that two lanes never take the same one unknowingly.
     """
 
-    def __init__(self, workspace: CampaignContext, conversation: Conversation) -> None:
-        self._workspace = workspace
-        self._desk = Desk(workspace, conversation)
-        self._ideas = Ideas(workspace)
-        self._outlook = Outlook(workspace, self._desk, self._ideas)
+    def __init__(self, resources: CampaignResources, conversation: Conversation) -> None:
+        self._resources = resources
+        self._prompter = Prompter(resources, conversation)
+        self._ideas = Ideas(resources)
+        self._research = ResearchContext(resources, self._prompter, self._ideas)
         self._recording = asyncio.Lock()
 
     async def propose(self, experiment_id: str) -> Proposal:
@@ -54,15 +54,15 @@ class LanguageResearcher:
 
         Raises BudgetSpent, ProviderDown, and UsageError where a key or a model's name is wrong.
         """
-        experiment = await asyncio.to_thread(self._workspace.archive.experiment, experiment_id)
+        experiment = await asyncio.to_thread(self._resources.archive.experiment, experiment_id)
         if experiment.proposal is not None:
             return experiment.proposal
         try:
-            asked = await self._desk.ask(
+            asked = await self._prompter.ask(
                 ROLE,
                 "propose",
                 experiment.id,
-                lambda room: self._outlook.prompt(experiment, room),
+                lambda token_budget: self._research.prompt(experiment, token_budget),
                 Idea,
                 check=lambda idea, _: self._objection(experiment, idea),
             )
@@ -85,12 +85,12 @@ class LanguageResearcher:
         return proposal
 
     async def _ask_again(
-        self, experiment: Experiment, asked: Asked[Idea], near: NearestIdea, turn: int
-    ) -> Asked[Idea] | None:
+        self, experiment: Experiment, asked: Prompted[Idea], near: NearestIdea, turn: int
+    ) -> Prompted[Idea] | None:
         """Another idea, or None where the model has none that can be used."""
         messages = await asyncio.to_thread(self._told_again, asked, near)
         try:
-            return await self._desk.ask(
+            return await self._prompter.ask(
                 ROLE,
                 f"propose again {turn}",
                 experiment.id,
@@ -104,13 +104,15 @@ class LanguageResearcher:
             return None
 
     def _has_failed(self, experiment: str) -> bool:
-        return self._workspace.archive.experiment(experiment).standing is Standing.UNUSABLE
+        return self._resources.archive.experiment(experiment).standing is Standing.UNUSABLE
 
-    def _told_again(self, asked: Asked[Idea], near: NearestIdea) -> tuple[Message, ...]:
-        archive = self._workspace.archive
+    def _told_again(self, asked: Prompted[Idea], near: NearestIdea) -> tuple[Message, ...]:
+        archive = self._resources.archive
         earlier = archive.experiment(near.experiment)
         said = Message(role="assistant", text=json.dumps(asked.answer.value.model_dump(), ensure_ascii=False))
-        result = result_words(self._desk.numbers, earlier, self._workspace.task.metric, observations(self._desk))
+        result = result_words(
+            self._prompter.numbers, earlier, self._resources.task.metric, observations(self._prompter)
+        )
         return (
             *asked.messages,
             said,
@@ -125,7 +127,7 @@ class LanguageResearcher:
 
     def _objection(self, experiment: Experiment, idea: Idea) -> str | None:
         """What is wrong with an idea's references."""
-        allowed = self._outlook.shown(experiment.id).experiments
+        allowed = self._research.shown(experiment.id).experiments
         unknown = [number for number in (idea.parent, *idea.others) if number not in allowed]
         if unknown:
             return (
@@ -135,20 +137,20 @@ class LanguageResearcher:
         return None
 
     async def _record(
-        self, experiment: Experiment, asked: Asked[Idea], *, insist: bool
+        self, experiment: Experiment, asked: Prompted[Idea], *, insist: bool
     ) -> tuple[Proposal | None, NearestIdea | None]:
         """The recorded proposal; None, with the idea that it repeats, unless that is to be accepted."""
         async with self._recording:
             return await asyncio.to_thread(self._weigh, experiment, asked, insist)
 
     def _weigh(
-        self, experiment: Experiment, asked: Asked[Idea], insist: bool
+        self, experiment: Experiment, asked: Prompted[Idea], insist: bool
     ) -> tuple[Proposal | None, NearestIdea | None]:
-        workspace, archive, idea = self._workspace, self._workspace.archive, asked.answer.value
+        resources, archive, idea = self._resources, self._resources.archive, asked.answer.value
         near = self._ideas.nearest(idea.text, experiment)
         if near is not None:
             archive.add_event(
-                workspace.name,
+                resources.name,
                 REPEATED,
                 experiment.id,
                 nearest=near.experiment,
@@ -157,22 +159,22 @@ class LanguageResearcher:
             )
             if not insist:
                 return None, near
-        shown = self._outlook.shown(experiment.id)
+        shown = self._research.shown(experiment.id)
         parents = [
-            archive.experiment_by_number(workspace.name, number)
+            archive.experiment_by_number(resources.name, number)
             for number in dict.fromkeys((idea.parent, *idea.others))
         ]
         proposal = _proposal(Plan(idea, tuple(parents), asked.answer.model), shown)
         recorded = archive.record_proposal(experiment.id, proposal)
         archive.mark_directives(proposal.directives, experiment.id)
         self._ideas.add(experiment, idea.text)
-        self._outlook.forget(experiment.id)
+        self._research.forget(experiment.id)
         return recorded.proposal or proposal, near
 
     async def _nothing(self, experiment: Experiment, reason: str) -> Proposal:
         """An experiment without a plan; its verdict says why."""
-        archive = self._workspace.archive
-        shown = await asyncio.to_thread(self._outlook.shown, experiment.id)
+        archive = self._resources.archive
+        shown = await asyncio.to_thread(self._research.shown, experiment.id)
         proposal = Proposal(
             hypothesis="the researcher's model gave no usable answer",
             plan="nothing to run",
@@ -184,8 +186,8 @@ class LanguageResearcher:
             # Reasons begin with the model's name.
             author=reason.partition(": ")[0],
         )
-        await self._desk.tell(GAVE_UP, experiment.id, role=ROLE, reason=inline(reason, 400))
-        self._outlook.forget(experiment.id)
+        await self._prompter.tell(GAVE_UP, experiment.id, role=ROLE, reason=inline(reason, 400))
+        self._research.forget(experiment.id)
         return (await asyncio.to_thread(archive.record_proposal, experiment.id, proposal)).proposal or proposal
 
 

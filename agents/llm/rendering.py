@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from evolver.agents.diffs import unified
-from evolver.agents.language.room import Room
+from evolver.agents.llm.token_budget import TokenBudget
 from evolver.contracts import Experiment, Interval, Lesson, Metric, Program, Proposal, Trial, Verdict, VerdictKind
+from evolver.diffs import unified
 from evolver.evaluation.statistics import Comparison
 from evolver.memory import Archive
 from evolver.prompts import inline, neutral
@@ -117,12 +117,12 @@ def task_view(task: Task, decides: str) -> TaskView:
     )
 
 
-def files_view(program: Program, room: Room, share: float) -> tuple[FileView, ...]:
+def files_view(program: Program, token_budget: TokenBudget, share: float) -> tuple[FileView, ...]:
     """A program's files within a share of the room, each by its length."""
     whole = sum(map(len, program.files.values())) or 1
     shown = []
     for path, text in program.files.items():
-        part = room.cut(text, share * len(text) / whole) if whole > room.characters(share) else text
+        part = token_budget.cut(text, share * len(text) / whole) if whole > token_budget.characters(share) else text
         shown.append(FileView(path, part, cut=part.rstrip("\n") != text.rstrip("\n")))
     return tuple(shown)
 

@@ -6,9 +6,8 @@ import random
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from evolver.agents.language.desk import Desk
-from evolver.agents.language.room import Room
-from evolver.agents.language.views import (
+from evolver.agents.llm.prompting import Prompter
+from evolver.agents.llm.rendering import (
     LONGEST_IDEA,
     FileView,
     LessonView,
@@ -20,9 +19,10 @@ from evolver.agents.language.views import (
     task_view,
     tried_view,
 )
-from evolver.agents.recall import Recall, recall
+from evolver.agents.llm.token_budget import TokenBudget
+from evolver.agents.retrieval import Retrieval, recall
 from evolver.contracts import Experiment, Message, Note, Operator, Record
-from evolver.evaluation.campaign_context import CampaignContext
+from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.prompts import conversation, inline
 from evolver.search.novelty import Ideas
 from evolver.search.parent_selection import selection
@@ -52,39 +52,42 @@ class Shown(Record):
     withheld: bool = False
 
 
-class Outlook:
+class ResearchContext:
     """Writes the researcher's prompt, and remembers in the archive what was in it."""
 
-    def __init__(self, workspace: CampaignContext, desk: Desk, ideas: Ideas) -> None:
-        self._workspace = workspace
-        self._desk = desk
+    def __init__(self, resources: CampaignResources, prompter: Prompter, ideas: Ideas) -> None:
+        self._resources = resources
+        self._prompter = prompter
         self._ideas = ideas
         self._notes: dict[str, Note] = {}
         self._shown: dict[str, Shown] = {}
 
-    def prompt(self, experiment: Experiment, room: Room) -> tuple[Message, ...]:
+    def prompt(self, experiment: Experiment, token_budget: TokenBudget) -> tuple[Message, ...]:
         """The messages for an experiment's proposal.
 
         Order and choice depend on the campaign's seed and the experiment's number, so that lanes that ask at the same
         time do not ask the same.
         """
-        workspace = self._workspace
-        campaign, archive, metric = workspace.campaign, workspace.archive, workspace.task.metric
+        resources = self._resources
+        campaign, archive, metric = resources.campaign, resources.archive, resources.task.metric
         rng = random.Random(f"{campaign.seed}/{experiment.number}")
         pool = archive.pool(campaign.name)
         parents = self._parents(experiment, pool, rng)
         last = parents[0].proposal.component if parents and parents[0].proposal else ""
-        query = f"{workspace.task.spec.summary} what improves {metric.name} {last}".strip()
+        query = f"{resources.task.spec.summary} what improves {metric.name} {last}".strip()
         # Random numbers of its own, so that lessons are held out or not whatever the pool is by now.
-        known = recall(workspace, query, random.Random(f"{campaign.seed}/{experiment.number}/recall"))
-        observed = observations(self._desk)
+        known = recall(resources, query, random.Random(f"{campaign.seed}/{experiment.number}/recall"))
+        observed = observations(self._prompter)
         failures, left_failures = _fitting(
-            [tried_view(self._desk.numbers, e, metric, observed) for e in archive.failures(campaign.name, FAILURES)],
-            room.characters(FAILED),
+            [
+                tried_view(self._prompter.numbers, e, metric, observed)
+                for e in archive.failures(campaign.name, FAILURES)
+            ],
+            token_budget.characters(FAILED),
         )
-        tried, left_ideas = self._tried(experiment, parents, {f.number for f in failures}, observed, room)
+        tried, left_ideas = self._tried(experiment, parents, {f.number for f in failures}, observed, token_budget)
         lessons, left_lessons = _fitting(
-            [lesson_view(self._desk.numbers, lesson) for lesson in known.lessons], room.characters(LESSONS)
+            [lesson_view(self._prompter.numbers, lesson) for lesson in known.lessons], token_budget.characters(LESSONS)
         )
         notes = self._known_notes(known)
         rng.shuffle(notes)
@@ -102,19 +105,22 @@ class Outlook:
         champion = next((e for e in parents if e.id == campaign.champion), None)
         return conversation(
             "researcher",
-            task=task_view(workspace.task, workspace.stage),
+            task=task_view(resources.task, resources.stage),
             number=experiment.number,
             left=max(0, campaign.budget.experiments - experiment.number),
             champion=(
                 f"The champion is experiment {champion.number}: {score_words(champion, metric)}." if champion else ""
             ),
             directives=[{"kind": d.kind, "text": inline(d.text, LONGEST_DIRECTIVE)} for d in directives],
-            experiments=[self._parent_view(e, campaign.champion, room, PROGRAMS / len(parents)) for e in parents],
+            experiments=[
+                self._parent_view(e, campaign.champion, token_budget, PROGRAMS / len(parents)) for e in parents
+            ],
             failures=failures,
             lessons=lessons,
             components=sorted({lesson.component for lesson in lessons}),
             notes=[
-                {"id": note.id, "title": note.title, "text": room.cut(note.text, NOTES / len(notes))} for note in notes
+                {"id": note.id, "title": note.title, "text": token_budget.cut(note.text, NOTES / len(notes))}
+                for note in notes
             ],
             tried=tried,
             cuts=[f"[... {count} {what} cut ...]" for what, count in cuts if count],
@@ -123,7 +129,7 @@ class Outlook:
     def shown(self, experiment: str) -> Shown:
         """What the researcher was shown when it was last asked about an experiment, perhaps by an earlier process."""
         if experiment not in self._shown:
-            self._shown[experiment] = Shown.model_validate(self._desk.told(TOLD, experiment) or {"experiments": ()})
+            self._shown[experiment] = Shown.model_validate(self._prompter.told(TOLD, experiment) or {"experiments": ()})
         return self._shown[experiment]
 
     def forget(self, experiment: str) -> None:
@@ -132,7 +138,7 @@ class Outlook:
 
     def _parents(self, experiment: Experiment, pool: Sequence[Experiment], rng: random.Random) -> list[Experiment]:
         """The champion and those that parent selection names, in random order."""
-        campaign, metric = self._workspace.campaign, self._workspace.task.metric
+        campaign, metric = self._resources.campaign, self._resources.task.metric
         chosen = [e for e in pool if e.id == campaign.champion]
         choose = selection(campaign.parents).choose
         left = [e for e in pool if e.id != campaign.champion and e.score is not None]
@@ -143,23 +149,25 @@ class Outlook:
         rng.shuffle(chosen)
         return chosen
 
-    def _parent_view(self, experiment: Experiment, champion: str | None, room: Room, share: float) -> Parent:
+    def _parent_view(
+        self, experiment: Experiment, champion: str | None, token_budget: TokenBudget, share: float
+    ) -> Parent:
         proposal = experiment.proposal
         baseline = proposal is None or proposal.operator is Operator.BASELINE
-        files: tuple[FileView, ...] = files_view(self._workspace.program(experiment), room, share)
+        files: tuple[FileView, ...] = files_view(self._resources.program(experiment), token_budget, share)
         return Parent(
             number=experiment.number,
             is_champion=experiment.id == champion,
-            score=score_words(experiment, self._workspace.task.metric),
+            score=score_words(experiment, self._resources.task.metric),
             change="nothing: it is the baseline"
             if baseline or proposal is None
             else inline(proposal.plan, LONGEST_IDEA),
             files=files,
         )
 
-    def _known_notes(self, known: Recall) -> list[Note]:
+    def _known_notes(self, known: Retrieval) -> list[Note]:
         if any(key not in self._notes for key in known.notes):
-            self._notes = {note.id: note for note in self._workspace.archive.notes(self._workspace.task.name)}
+            self._notes = {note.id: note for note in self._resources.archive.notes(self._resources.task.name)}
         return [self._notes[key] for key in known.notes if key in self._notes]
 
     def _tried(
@@ -168,13 +176,13 @@ class Outlook:
         parents: Sequence[Experiment],
         elsewhere: set[int],
         observed: dict[str, str],
-        room: Room,
+        token_budget: TokenBudget,
     ) -> tuple[list[Tried], int]:
         """The newest experiments and those with ideas like the first parent's, save those that stand elsewhere.
 
         Also how many found no room.
         """
-        archive, metric = self._workspace.archive, self._workspace.task.metric
+        archive, metric = self._resources.archive, self._resources.task.metric
         found = {e.id: e for e in archive.experiments(experiment.campaign, after=experiment.number - RECENT - 1)}
         proposal = parents[0].proposal if parents else None
         if proposal is not None:
@@ -183,12 +191,14 @@ class Outlook:
         told = elsewhere | {experiment.number}
         rows = [e for e in found.values() if e.number not in told and e.lane >= 0 and e.proposal is not None]
         rows.sort(key=lambda e: e.number, reverse=True)
-        return _fitting([tried_view(self._desk.numbers, e, metric, observed) for e in rows], room.characters(TRIED))
+        return _fitting(
+            [tried_view(self._prompter.numbers, e, metric, observed) for e in rows], token_budget.characters(TRIED)
+        )
 
 
-def observations(desk: Desk) -> dict[str, str]:
+def observations(prompter: Prompter) -> dict[str, str]:
     """What the critic said lately, by experiment."""
-    return {key: _said(data) for key, data in desk.told_lately(OBSERVED, OBSERVATIONS).items()}
+    return {key: _said(data) for key, data in prompter.told_lately(OBSERVED, OBSERVATIONS).items()}
 
 
 def _said(data: dict[str, Any]) -> str:

@@ -10,10 +10,10 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
-from evolver.agents.language.room import Room
-from evolver.agents.language.views import Numbers
+from evolver.agents.llm.rendering import Numbers
+from evolver.agents.llm.token_budget import TokenBudget
 from evolver.contracts import CallStatus, Message
-from evolver.evaluation.campaign_context import CampaignContext
+from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.llm import Answer, ContextTooLong, Conversation, Role
 from evolver.llm.conversation import REPAIRS
 
@@ -26,26 +26,26 @@ GAVE_UP = "gave_up"
 IN_WORK = 2000
 """Newest events of a kind among which those about an experiment in work are."""
 
-Prompt = Callable[[Room], Sequence[Message]]
+Prompt = Callable[[TokenBudget], Sequence[Message]]
 """Writes the messages for a room; may read the archive, in a thread."""
 
 
 @dataclass(frozen=True)
-class Asked(Generic[T]):
+class Prompted(Generic[T]):
     """An answer with the messages that it answers."""
 
     answer: Answer[T]
     messages: tuple[Message, ...]
 
 
-class Desk:
+class Prompter:
     """What the roles of one campaign share for asking."""
 
-    def __init__(self, workspace: CampaignContext, conversation: Conversation) -> None:
-        self._workspace = workspace
+    def __init__(self, resources: CampaignResources, conversation: Conversation) -> None:
+        self._resources = resources
         self._conversation = conversation
-        self._rooms: dict[Role, Room] = {}
-        self.numbers = Numbers(workspace.archive, workspace.name)
+        self._token_budgets: dict[Role, TokenBudget] = {}
+        self.numbers = Numbers(resources.archive, resources.name)
 
     async def ask(
         self,
@@ -58,7 +58,7 @@ class Desk:
         check: Callable[[M, Sequence[Message]], str | None],
         repairs: int = REPAIRS,
         halvings: int = HALVINGS,
-    ) -> Asked[M]:
+    ) -> Prompted[M]:
         """An answer of a form that `check` has no objection to, given what was shown. Raises as `Conversation.ask`."""
 
         async def send(messages: Sequence[Message]) -> Answer[M]:
@@ -77,7 +77,7 @@ class Desk:
         reader: Callable[[str, Sequence[Message]], T],
         *,
         repairs: int = REPAIRS,
-    ) -> Asked[T]:
+    ) -> Prompted[T]:
         """What `reader` makes of free text, given what was shown. Raises as `Conversation.ask_text`."""
 
         async def send(messages: Sequence[Message]) -> Answer[T]:
@@ -95,33 +95,33 @@ class Desk:
         prompt: Prompt,
         send: Callable[[Sequence[Message]], Awaitable[Answer[T]]],
         halvings: int,
-    ) -> Asked[T]:
+    ) -> Prompted[T]:
         before = await asyncio.to_thread(self._asked_before, experiment, role, purpose)
         if before is not None:
             # The archive may have moved on; asked in other words, the question would be paid again.
             with suppress(ContextTooLong):
-                return Asked(await send(before), before)
+                return Prompted(await send(before), before)
         while True:
-            room = self._rooms.get(role, Room())
-            messages = tuple(await asyncio.to_thread(prompt, room))
+            token_budget = self._token_budgets.get(role, TokenBudget())
+            messages = tuple(await asyncio.to_thread(prompt, token_budget))
             try:
-                return Asked(await send(messages), messages)
+                return Prompted(await send(messages), messages)
             except ContextTooLong:
                 if halvings == 0:
                     raise
                 halvings -= 1
-                self._rooms[role] = room.half()
+                self._token_budgets[role] = token_budget.half()
 
     def _asked_before(self, experiment: str, role: Role, purpose: str) -> tuple[Message, ...] | None:
         """The messages of this question if it was answered in an earlier process, or by a lane that was stopped."""
-        calls = self._workspace.archive.calls(self._workspace.name, experiment, role, purpose)
+        calls = self._resources.archive.calls(self._resources.name, experiment, role, purpose)
         answered = [call.messages for call in calls if call.status is not CallStatus.ERROR]
         # Follow-ups are longer: they repeat the question.
         return min(answered, key=len, default=None)
 
     async def tell(self, kind: str, experiment: str, **data: Any) -> None:
         """Write an event."""
-        await asyncio.to_thread(self._workspace.archive.add_event, self._workspace.name, kind, experiment, **data)
+        await asyncio.to_thread(self._resources.archive.add_event, self._resources.name, kind, experiment, **data)
 
     def told(self, kind: str, experiment: str) -> dict[str, Any] | None:
         """The newest event of a kind about an experiment in work."""
@@ -129,5 +129,5 @@ class Desk:
 
     def told_lately(self, kind: str, newest: int) -> dict[str, dict[str, Any]]:
         """The newest events of a kind, by experiment."""
-        events = self._workspace.archive.events(self._workspace.name, kind=kind, newest=newest)
+        events = self._resources.archive.events(self._resources.name, kind=kind, newest=newest)
         return {event.experiment: dict(event.data) for event in events if event.experiment}

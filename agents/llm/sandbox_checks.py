@@ -10,7 +10,7 @@ from typing import Protocol
 from evolver.contracts import Program, Record, Trial, TrialStatus
 from evolver.errors import WorkFailed
 from evolver.evaluation.accelerate_launcher import launch_of
-from evolver.evaluation.campaign_context import CampaignContext, experiment_folder
+from evolver.evaluation.campaign_resources import CampaignResources, experiment_folder
 from evolver.evaluation.trial import run_trial, without_secrets
 from evolver.sandbox import PYTHON, Ending, Job, Limits, Mount, Outcome
 from evolver.tasks import RUNTIME
@@ -54,8 +54,8 @@ class Checks(Protocol):
 class SandboxChecks:
     """Checks in the campaign's own sandbox, under the task's limits."""
 
-    def __init__(self, workspace: CampaignContext) -> None:
-        self._workspace = workspace
+    def __init__(self, resources: CampaignResources) -> None:
+        self._resources = resources
         self._packages: asyncio.Task[tuple[str, ...]] | None = None
 
     async def packages(self) -> tuple[str, ...]:
@@ -77,19 +77,19 @@ class SandboxChecks:
         problem = await self._import(experiment, program)
         if problem:
             return Checked(check="the program cannot be imported", problem=problem)
-        task = self._workspace.task
+        task = self._resources.task
         if task.stages[0].name != SMOKE:
             return Checked()
-        folder = experiment_folder(self._workspace.home, experiment) / f"{SMOKE}-0"
+        folder = experiment_folder(self._resources.home, experiment) / f"{SMOKE}-0"
         trial = await run_trial(
-            self._workspace.sandbox,
+            self._resources.sandbox,
             task,
             program,
             SMOKE,
             0,
             folder,
             experiment=experiment,
-            labels=self._workspace.labels,
+            labels=self._resources.labels,
         )
         if trial.status is TrialStatus.CANCELLED:
             raise WorkFailed(f"trial {SMOKE}/0 of {experiment} was stopped from outside")
@@ -103,8 +103,8 @@ class SandboxChecks:
 
     async def _import(self, experiment: str, program: Program) -> str:
         """Why a program cannot be imported; empty if it can."""
-        task, stage = self._workspace.task, self._workspace.task.stages[0]
-        folder = experiment_folder(self._workspace.home, experiment) / f"import-{program.id}"
+        task, stage = self._resources.task, self._resources.task.stages[0]
+        folder = experiment_folder(self._resources.home, experiment) / f"import-{program.id}"
         await asyncio.to_thread(_write, program, folder / "program")
         shown = {
             "/evolver": (RUNTIME, False),
@@ -142,8 +142,8 @@ class SandboxChecks:
         return f"{outcome.reason}\n{outcome.log[-LOG:]}".strip()
 
     async def _find_packages(self) -> tuple[str, ...]:
-        required = self._workspace.task.spec.requires
-        folder = experiment_folder(self._workspace.home, f"{self._workspace.name}-packages")
+        required = self._resources.task.spec.requires
+        folder = experiment_folder(self._resources.home, f"{self._resources.name}-packages")
         names = tuple(dict.fromkeys((*required, *WELL_KNOWN)))
         job = self._job(folder.name, (PYTHON, "-c", _FIND, *names), folder / "out", "", (), {})
         try:
@@ -161,8 +161,8 @@ class SandboxChecks:
         inputs: tuple[Mount, ...],
         environment: dict[str, str],
     ) -> Job:
-        task, spec = self._workspace.task, self._workspace.task.spec
-        stages = task.stages_to(self._workspace.stage)
+        task, spec = self._resources.task, self._resources.task.spec
+        stages = task.stages_to(self._resources.stage)
         resources = task.resources(stages[0])
         launches = [launch_of(stage.accelerate, task.resources(stage).cpus) for stage in stages]
         requires = (*spec.requires, *(name for launch in launches for name in launch.requires))
@@ -180,12 +180,12 @@ class SandboxChecks:
             ),
             requires=tuple(dict.fromkeys(requires)),
             environment=environment,
-            labels={**self._workspace.labels, **({"experiment": experiment} if experiment else {})},
+            labels={**self._resources.labels, **({"experiment": experiment} if experiment else {})},
         )
 
     async def _run(self, job: Job) -> Outcome:
         """The outcome of a job; of the one that an earlier process left running, if there is one."""
-        sandbox = self._workspace.sandbox
+        sandbox = self._resources.sandbox
         shutil.rmtree(job.output, ignore_errors=True)
         job.output.parent.mkdir(parents=True, exist_ok=True)
         outcome = without_secrets(await sandbox.wait(await sandbox.attach(job) or await sandbox.start(job)))

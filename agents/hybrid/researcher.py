@@ -7,14 +7,13 @@ import random
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
-from evolver.agents.arms import HEAD_SHARE, HEAD_START, MODEL, OFFLINE, Arms
-from evolver.agents.coder import Coder, OfflineCoder
-from evolver.agents.language import LanguageResearcher, language_team
-from evolver.agents.pulls import Pulled, Pulls
-from evolver.agents.researcher import MISSES, Draw, OfflineResearcher, Outlook
-from evolver.agents.team import Team
-from evolver.contracts import Experiment, Operator, Program, Proposal
-from evolver.evaluation.campaign_context import CampaignContext
+from evolver.agents.hybrid.assignments import Assignment, Assignments
+from evolver.agents.hybrid.bandit import HEAD_SHARE, HEAD_START, MODEL, OFFLINE, TeamBandit
+from evolver.agents.llm import LlmResearcher
+from evolver.agents.offline.coder import OfflineCoder
+from evolver.agents.offline.researcher import MISSES, Draw, OfflineResearcher, ProposalInputs
+from evolver.contracts import Experiment, Operator, Proposal
+from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.llm import Conversation, ModelSpec, NoUsableAnswer
 
 TUNED = 4
@@ -27,7 +26,7 @@ TUNING_SHARE = 0.5
 """Chance that a program that is to be tuned gets the next experiment."""
 
 
-class ModelResearcher(LanguageResearcher):
+class ModelResearcher(LlmResearcher):
     """Says so where a model has no usable answer, and leaves the experiment to somebody else."""
 
     async def _nothing(self, experiment: Experiment, reason: str) -> Proposal:
@@ -42,9 +41,9 @@ class TuningResearcher(OfflineResearcher):
     """
 
     def __init__(
-        self, workspace: CampaignContext, coder: OfflineCoder, stale: Callable[[], Collection[Operator]]
+        self, resources: CampaignResources, coder: OfflineCoder, stale: Callable[[], Collection[Operator]]
     ) -> None:
-        super().__init__(workspace, coder)
+        super().__init__(resources, coder)
         self._stale = stale
         self._programs: dict[int, str] = {}
         """Number of an experiment, and the one whose constants it is to tune."""
@@ -63,24 +62,24 @@ class TuningResearcher(OfflineResearcher):
 
     def _turn(self, experiment: Experiment) -> int:
         if self._turns is None:
-            earlier = self._workspace.archive.experiments(self._workspace.name)
+            earlier = self._resources.archive.experiments(self._resources.name)
             self._turns = sum(_made_offline(e) and e.id != experiment.id for e in earlier)
         return self._turns + 1
 
-    def _outlook(self, experiment: Experiment) -> Outlook:
-        outlook = super()._outlook(experiment)
-        outlook = replace(outlook, failures=[e for e in outlook.failures if _made_offline(e)])
-        outlook.misses.update({operator: MISSES for operator in self._stale()})
-        return outlook
+    def _inputs(self, experiment: Experiment) -> ProposalInputs:
+        inputs = super()._inputs(experiment)
+        inputs = replace(inputs, failures=[e for e in inputs.failures if _made_offline(e)])
+        inputs.misses.update({operator: MISSES for operator in self._stale()})
+        return inputs
 
-    def _sweep(self, outlook: Outlook) -> Draw | None:
-        key = self._programs.get(outlook.number)
+    def _sweep(self, inputs: ProposalInputs) -> Draw | None:
+        key = self._programs.get(inputs.number)
         if key is not None:
-            draw = self._change(Operator.TUNE, self._workspace.archive.experiment(key), [], outlook.rng)
-            if draw is not None and outlook.misses[key] < GOOD:
+            draw = self._change(Operator.TUNE, self._resources.archive.experiment(key), [], inputs.rng)
+            if draw is not None and inputs.misses[key] < GOOD:
                 return draw
-            del self._programs[outlook.number]
-        return super()._sweep(outlook)
+            del self._programs[inputs.number]
+        return super()._sweep(inputs)
 
 
 def _made_offline(experiment: Experiment) -> bool:
@@ -94,28 +93,28 @@ class HybridResearcher:
 
     def __init__(
         self,
-        workspace: CampaignContext,
+        resources: CampaignResources,
         conversation: Conversation,
         models: Sequence[ModelSpec],
         coder: OfflineCoder,
-        recorded: Mapping[str, Pulled],
+        recorded: Mapping[str, Assignment],
     ) -> None:
         """`recorded` holds the pulls that are to be made again, by place."""
-        campaign = workspace.campaign
+        campaign = resources.campaign
         budget, experiments = campaign.budget, campaign.budget.experiments
-        self._workspace = workspace
+        self._resources = resources
         self._conversation = conversation
         self._models = {f"{MODEL}{choice.model}": choice for choice in models}
-        self._arms = Arms(
+        self._arms = TeamBandit(
             tuple(self._models),
             usd=None if budget.usd is None else budget.usd / experiments,
             seconds=None if budget.seconds is None else budget.seconds * campaign.workers / experiments,
             head_start=min(HEAD_START, int(HEAD_SHARE * experiments)),
         )
-        self._pulls = Pulls(workspace, self._arms)
+        self._pulls = Assignments(resources, self._arms)
         self._recorded = recorded
-        self._language = ModelResearcher(workspace, conversation)
-        self._offline = TuningResearcher(workspace, coder, self._arms.stale_operators)
+        self._language = ModelResearcher(resources, conversation)
+        self._offline = TuningResearcher(resources, coder, self._arms.stale_operators)
         self._choosing = asyncio.Lock()
 
     async def propose(self, experiment_id: str) -> Proposal:
@@ -123,7 +122,7 @@ class HybridResearcher:
 
         Raises BudgetSpent, ProviderDown, and UsageError where a key or a model's name is wrong.
         """
-        experiment = await asyncio.to_thread(self._workspace.archive.experiment, experiment_id)
+        experiment = await asyncio.to_thread(self._resources.archive.experiment, experiment_id)
         if experiment.proposal is not None:
             return experiment.proposal
         async with self._choosing:
@@ -140,7 +139,7 @@ class HybridResearcher:
             return await self._offline.tune(experiment, pulled.tunes)
         return await self._offline.propose(experiment_id)
 
-    def _choose(self, experiment: Experiment) -> Pulled:
+    def _choose(self, experiment: Experiment) -> Assignment:
         self._pulls.look()
         pulled, indices = self._pulls.of(experiment.id), dict[str, float]()
         if pulled is not None:
@@ -150,57 +149,22 @@ class HybridResearcher:
         if recorded is not None:
             pulled = recorded.model_copy(update={"tunes": f"{own}{recorded.tunes}" if recorded.tunes else ""})
         else:
-            rng = random.Random(f"{self._workspace.campaign.seed}/{experiment.number}/arm")
+            rng = random.Random(f"{self._resources.campaign.seed}/{experiment.number}/arm")
             tunes = self._worth_tuning()
             if tunes and rng.random() < TUNING_SHARE:
-                pulled = Pulled(arm=OFFLINE, tunes=tunes)
+                pulled = Assignment(arm=OFFLINE, tunes=tunes)
             else:
                 down = [arm for arm, choice in self._models.items() if self._conversation.is_down(choice)]
                 arm, indices = self._arms.choose(self._pulls.running(), rng, without=down)
-                pulled = Pulled(arm=arm)
+                pulled = Assignment(arm=arm)
         self._pulls.record(experiment.id, pulled, indices)
         return pulled
 
     def _worth_tuning(self) -> str:
         """The best program that a model wrote and whose constants are not tuned yet; empty if there is none."""
-        for experiment in self._workspace.archive.pool(self._workspace.name)[:GOOD]:
+        for experiment in self._resources.archive.pool(self._resources.name)[:GOOD]:
             by_model = experiment.proposal is not None and experiment.proposal.author
             tuned, fruitless = self._pulls.tuned[experiment.id], self._pulls.fruitless[experiment.id]
             if by_model and tuned < TUNED and fruitless < FRUITLESS:
                 return experiment.id
         return ""
-
-
-class HybridCoder:
-    """Carries out recipes itself, and has models write what models proposed."""
-
-    def __init__(self, workspace: CampaignContext, offline: OfflineCoder, language: Coder) -> None:
-        self._workspace = workspace
-        self._offline = offline
-        self._language = language
-
-    async def code(self, experiment_id: str) -> Program | None:
-        """The program, or None. Raises as the coder of the proposal's author."""
-        experiment = await asyncio.to_thread(self._workspace.archive.experiment, experiment_id)
-        by_model = experiment.proposal is not None and experiment.proposal.author
-        return await (self._language if by_model else self._offline).code(experiment_id)
-
-
-def hybrid_team(
-    workspace: CampaignContext,
-    conversation: Conversation,
-    models: Sequence[ModelSpec],
-    *,
-    recorded: Mapping[str, Pulled] | None = None,
-) -> Team:
-    """A team whose researcher is one of several models or the offline operators, experiment by experiment.
-
-    The critic asks a model about models' experiments alone. `recorded` holds pulls to make again, by place.
-    """
-    language, offline = language_team(workspace, conversation), OfflineCoder(workspace)
-    return Team(
-        researcher=HybridResearcher(workspace, conversation, models, offline, recorded or {}),
-        coder=HybridCoder(workspace, offline, language.coder),
-        runner=language.runner,
-        critic=language.critic,
-    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Protocol
 
 from evolver.contracts import (
     Experiment,
@@ -17,7 +16,7 @@ from evolver.contracts import (
     VerdictKind,
 )
 from evolver.errors import UnknownName
-from evolver.evaluation.campaign_context import CampaignContext
+from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.evaluation.statistics import Comparison, compare, decide, interval_of_gains, interval_of_mean
 from evolver.memory import Conclusion
 
@@ -33,33 +32,25 @@ _KINDS = {
 }
 
 
-class Critic(Protocol):
-    """Judges an experiment whose trials are done."""
-
-    async def conclude(self, experiment_id: str) -> Verdict:
-        """Record verdict, standing and lessons, once."""
-        ...
-
-
 class OfflineCritic:
     """Writes verdicts and lessons from measured differences alone."""
 
-    def __init__(self, workspace: CampaignContext) -> None:
-        self._workspace = workspace
+    def __init__(self, resources: CampaignResources) -> None:
+        self._resources = resources
         self._deltas: dict[str, float | None] = {}
 
     async def conclude(self, experiment_id: str) -> Verdict:
         """The verdict against the champion of this moment; recorded with everything that follows from it."""
-        async with self._workspace.concluding:
+        async with self._resources.concluding:
             return self._conclude(experiment_id)
 
     def _conclude(self, experiment_id: str) -> Verdict:
-        archive = self._workspace.archive
+        archive = self._resources.archive
         experiment = archive.experiment(experiment_id)
         if experiment.verdict is not None:
             return experiment.verdict
         trials = archive.trials(experiment_id)
-        scores = self._workspace.scores_in(trials)
+        scores = self._resources.scores_in(trials)
         verdict = self._verdict(experiment, trials, scores)
         if verdict.kind is VerdictKind.UNUSABLE:
             scores = {}
@@ -73,17 +64,17 @@ class OfflineCritic:
                 verdict=verdict,
                 standing=_standing(verdict, mean),
                 score=mean,
-                interval=interval_of_mean(list(scores.values()), self._workspace.noise) if scores else None,
+                interval=interval_of_mean(list(scores.values()), self._resources.noise) if scores else None,
                 lessons=lessons,
                 credits=self._credits(experiment, gain, champion),
                 champion=champion,
             )
         )
-        self._workspace.memory.add_lessons(lessons)
+        self._resources.memory.add_lessons(lessons)
         return verdict
 
     def _verdict(self, experiment: Experiment, trials: list[Trial], scores: dict[int, float]) -> Verdict:
-        workspace, campaign = self._workspace, self._workspace.campaign
+        resources, campaign = self._resources, self._resources.campaign
         if experiment.program is None:
             return Verdict(kind=VerdictKind.UNUSABLE, reason="no program was written")
         failed = _first_failure(trials)
@@ -92,9 +83,9 @@ class OfflineCritic:
             return Verdict(kind=VerdictKind.UNUSABLE, reason=f"{failed.status} ({where}): {failed.reason}".rstrip(": "))
         if not scores or campaign.champion is None:
             return Verdict(kind=VerdictKind.UNUSABLE, reason="no trial was finished")
-        comparison = compare(scores, workspace.scores(campaign.champion), campaign.metric, workspace.noise)
-        shared = len(workspace.race_seeds(campaign.champion))
-        decision = decide(comparison, campaign.metric, workspace.noise, shared)
+        comparison = compare(scores, resources.scores(campaign.champion), campaign.metric, resources.noise)
+        shared = len(resources.race_seeds(campaign.champion))
+        decision = decide(comparison, campaign.metric, resources.noise, shared)
         return Verdict(
             kind=_KINDS[decision.kind],
             delta=comparison.delta,
@@ -107,14 +98,14 @@ class OfflineCritic:
         """Difference from the first parent on the replicates that both have."""
         if experiment.proposal is None or not experiment.proposal.parents:
             return None
-        parents = self._workspace.scores(experiment.proposal.parents[0]) if mine else {}
+        parents = self._resources.scores(experiment.proposal.parents[0]) if mine else {}
         if not mine.keys() & parents.keys():
             return None
-        return compare(mine, parents, self._workspace.task.metric, self._workspace.noise)
+        return compare(mine, parents, self._resources.task.metric, self._resources.noise)
 
     def _decisive(self, gain: Comparison) -> bool:
         low, high = gain.interval
-        return abs(gain.delta) > self._workspace.task.metric.resolution and (low > 0.0 or high < 0.0)
+        return abs(gain.delta) > self._resources.task.metric.resolution and (low > 0.0 or high < 0.0)
 
     def _credits(self, experiment: Experiment, gain: Comparison | None, champion: bool) -> dict[str, float]:
         """Reward of the arms behind a proposal: 1 for a new champion, 0.3 for beating the parent, else 0."""
@@ -135,8 +126,8 @@ class OfflineCritic:
         proposal = experiment.proposal
         if proposal is None or gain is None or not proposal.component or not self._decisive(gain):
             return ()
-        workspace = self._workspace
-        key = f"{workspace.name}|{proposal.operator}|{proposal.component}"
+        resources = self._resources
+        key = f"{resources.name}|{proposal.operator}|{proposal.component}"
         identity = hashlib.sha256(key.encode()).hexdigest()[:12]
         evidence = (*self._evidence(identity), experiment.id)[-EVIDENCE:]
         self._deltas[experiment.id] = gain.delta
@@ -146,9 +137,9 @@ class OfflineCritic:
         return (
             Lesson(
                 id=identity,
-                task=workspace.task.name,
-                campaign=workspace.name,
-                claim=_claim(proposal, workspace.task.metric.name, effect, agree, len(gains), len(gain.seeds)),
+                task=resources.task.name,
+                campaign=resources.name,
+                claim=_claim(proposal, resources.task.metric.name, effect, agree, len(gains), len(gain.seeds)),
                 component=proposal.component,
                 operator=proposal.operator,
                 effect=effect,
@@ -162,15 +153,15 @@ class OfflineCritic:
     def _evidence(self, lesson: str) -> tuple[str, ...]:
         """The experiments behind a lesson so far."""
         try:
-            return self._workspace.archive.lesson(lesson).evidence
+            return self._resources.archive.lesson(lesson).evidence
         except UnknownName:
             return ()
 
     def _delta(self, experiment_id: str) -> float | None:
         """An experiment's gain over its parent; it does not change once the trials are done."""
         if experiment_id not in self._deltas:
-            experiment = self._workspace.archive.experiment(experiment_id)
-            gain = self._gain(experiment, self._workspace.scores(experiment))
+            experiment = self._resources.archive.experiment(experiment_id)
+            gain = self._gain(experiment, self._resources.scores(experiment))
             self._deltas[experiment_id] = None if gain is None else gain.delta
         return self._deltas[experiment_id]
 

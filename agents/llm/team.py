@@ -1,0 +1,22 @@
+"""The language team of a campaign."""
+
+from __future__ import annotations
+
+from evolver.agents.llm.coder import LlmCoder
+from evolver.agents.llm.critic import LlmCritic, MeasuringCritic
+from evolver.agents.llm.researcher import LlmResearcher
+from evolver.agents.llm.sandbox_checks import SandboxChecks
+from evolver.agents.roles import Team
+from evolver.evaluation.campaign_resources import CampaignResources
+from evolver.evaluation.race import Runner
+from evolver.llm import Conversation
+
+
+def llm_team(resources: CampaignResources, conversation: Conversation) -> Team:
+    """Researcher, coder and critic that ask models, with the common runner. Nothing is asked yet."""
+    return Team(
+        researcher=LlmResearcher(resources, conversation),
+        coder=LlmCoder(resources, conversation, SandboxChecks(resources)),
+        runner=Runner(resources),
+        critic=LlmCritic(resources, conversation, MeasuringCritic(resources)),
+    )
