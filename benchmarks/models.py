@@ -37,8 +37,8 @@ from scripted_model import serving  # type: ignore[import-not-found]
 from slots import TimedSlots  # type: ignore[import-not-found]
 
 from evolver.graph import Context
-from evolver.graph.campaign import build_graph, recursion_limit
-from evolver.graph.workspaces import Office, Workspaces, open_archive
+from evolver.graph.campaign_graph import build_graph, recursion_limit
+from evolver.graph.sessions import CampaignSession, Sessions, open_archive
 from evolver.sandbox.local import LocalSandbox
 
 TASKS = Path(__file__).parent / "tasks"
@@ -55,25 +55,25 @@ def sleeping_task(folder: Path, seconds: float) -> Path:
     return task
 
 
-async def run(context: Context, furnish: Callable[[Office], None]) -> None:
-    """One campaign, its office furnished with instruments before anything runs."""
-    workspaces = Workspaces()
-    opened, done = workspaces.get, set[int]()
+async def run(context: Context, furnish: Callable[[CampaignSession], None]) -> None:
+    """One campaign, its session fitted with instruments before anything runs."""
+    sessions = Sessions()
+    opened, done = sessions.get, set[int]()
 
-    async def get(ctx: Context, name: str) -> Office:
-        office = await opened(ctx, name)
-        if id(office) not in done:
-            done.add(id(office))
-            furnish(office)
-        return office
+    async def get(ctx: Context, name: str) -> CampaignSession:
+        session = await opened(ctx, name)
+        if id(session) not in done:
+            done.add(id(session))
+            furnish(session)
+        return session
 
-    workspaces.get = get  # type: ignore[method-assign, assignment]
+    sessions.get = get  # type: ignore[method-assign, assignment]
     limit: RunnableConfig = {"recursion_limit": recursion_limit(context.experiments or 1)}
-    await build_graph(workspaces).ainvoke({"campaign": NAME}, limit, context=context)
+    await build_graph(sessions).ainvoke({"campaign": NAME}, limit, context=context)
 
 
 def context_for(task: Path, home: Path, url: str, experiments: int, workers: int) -> Context:
-    staff: dict[str, Any] = {"team": "llm", "models": ("openai:scripted",), "base_url": url}
+    team_spec: dict[str, Any] = {"team": "llm", "models": ("openai:scripted",), "base_url": url}
     return Context(
         task=str(task),
         campaign=NAME,
@@ -81,24 +81,24 @@ def context_for(task: Path, home: Path, url: str, experiments: int, workers: int
         workers=workers,
         home=home,
         sandbox="bubblewrap",
-        **staff,
+        **team_spec,
     )
 
 
 def throughput(experiments: int, workers: int, latency: float, trial: float) -> None:
     slots, moments = TimedSlots(workers), list[float]()
 
-    def furnish(office: Office) -> None:
-        assert isinstance(office.resources.sandbox, LocalSandbox)
-        office.resources.sandbox._slots = slots
-        conclude = office.team.critic.conclude
+    def furnish(session: CampaignSession) -> None:
+        assert isinstance(session.resources.sandbox, LocalSandbox)
+        session.resources.sandbox._slots = slots
+        conclude = session.team.critic.conclude
 
         async def timed(experiment_id: str) -> object:
             verdict = await conclude(experiment_id)
             moments.append(time.perf_counter())
             return verdict
 
-        office.team.critic.conclude = timed  # type: ignore[method-assign, assignment]
+        session.team.critic.conclude = timed  # type: ignore[method-assign, assignment]
 
     with tempfile.TemporaryDirectory(prefix="evolver-models-") as folder, serving("sleeper", latency) as url:
         home = Path(folder) / "home"
@@ -132,15 +132,15 @@ def overhead(experiments: int, latency: float) -> None:
     watches: list[Stopwatch] = []
     used = list[float]()
 
-    def furnish(office: Office) -> None:
-        watches.append(Stopwatch(office))
-        conclude = office.team.critic.conclude
+    def furnish(session: CampaignSession) -> None:
+        watches.append(Stopwatch(session))
+        conclude = session.team.critic.conclude
 
         async def timed(experiment_id: str) -> object:
             used.append(time.process_time())
             return await conclude(experiment_id)
 
-        office.team.critic.conclude = timed  # type: ignore[method-assign, assignment]
+        session.team.critic.conclude = timed  # type: ignore[method-assign, assignment]
 
     with tempfile.TemporaryDirectory(prefix="evolver-models-") as folder, serving("sleeper", latency) as url:
         home = Path(folder) / "home"

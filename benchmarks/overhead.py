@@ -16,10 +16,10 @@ import time
 from pathlib import Path
 
 from evolver.graph import Context
-from evolver.graph.campaign import build_graph, recursion_limit
-from evolver.graph.checkpoint import open_checkpointer
+from evolver.graph.campaign_graph import build_graph, recursion_limit
+from evolver.graph.checkpointer import open_checkpointer
 from evolver.graph.context import Context as CampaignContext
-from evolver.graph.workspaces import Office, Workspaces
+from evolver.graph.sessions import CampaignSession, Sessions
 from evolver.sandbox import Handle, Job, Outcome
 
 TASK = Path(__file__).parent / "tasks" / "quadratic"
@@ -28,11 +28,11 @@ TASK = Path(__file__).parent / "tasks" / "quadratic"
 class Stopwatch:
     """Adds up the time that jobs spend in a sandbox, by experiment."""
 
-    def __init__(self, office: Office) -> None:
+    def __init__(self, session: CampaignSession) -> None:
         self.inside = 0.0
         self.costs: list[float] = []
         self._last = time.perf_counter()
-        sandbox, critic = office.resources.sandbox, office.team.critic
+        sandbox, critic = session.resources.sandbox, session.team.critic
         start, wait, conclude = sandbox.start, sandbox.wait, critic.conclude
         self._begun: dict[str, float] = {}
 
@@ -56,20 +56,20 @@ class Stopwatch:
 
 
 async def campaign(context: CampaignContext, experiments: int) -> list[float]:
-    workspaces = Workspaces()
+    sessions = Sessions()
     name = "overhead"
     async with open_checkpointer(context.home) as saver:
-        graph = build_graph(workspaces, checkpointer=saver)
-        opened = workspaces.get
+        graph = build_graph(sessions, checkpointer=saver)
+        opened = sessions.get
         watch: list[Stopwatch] = []
 
-        async def get(ctx: CampaignContext, campaign: str) -> Office:
-            office = await opened(ctx, campaign)
+        async def get(ctx: CampaignContext, campaign: str) -> CampaignSession:
+            session = await opened(ctx, campaign)
             if not watch:
-                watch.append(Stopwatch(office))
-            return office
+                watch.append(Stopwatch(session))
+            return session
 
-        workspaces.get = get  # type: ignore[method-assign, assignment]
+        sessions.get = get  # type: ignore[method-assign, assignment]
         await graph.ainvoke(
             {"campaign": name},
             {"configurable": {"thread_id": name}, "recursion_limit": recursion_limit(experiments)},

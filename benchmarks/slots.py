@@ -16,9 +16,9 @@ import time
 from pathlib import Path
 
 from evolver.graph import Context
-from evolver.graph.campaign import build_graph, recursion_limit
+from evolver.graph.campaign_graph import build_graph, recursion_limit
 from evolver.graph.context import Context as CampaignContext
-from evolver.graph.workspaces import Office, Workspaces
+from evolver.graph.sessions import CampaignSession, Sessions
 from evolver.sandbox.local import LocalSandbox
 from evolver.sandbox.slots import Slots
 
@@ -45,17 +45,17 @@ class TimedSlots(Slots):
 
 async def campaign(context: CampaignContext, experiments: int) -> list[tuple[float, int]]:
     """Run the campaign and return when slots were taken and given back."""
-    workspaces, slots = Workspaces(), TimedSlots(context.workers)
-    opened = workspaces.get
+    sessions, slots = Sessions(), TimedSlots(context.workers)
+    opened = sessions.get
 
-    async def get(ctx: CampaignContext, name: str) -> Office:
-        office = await opened(ctx, name)
-        assert isinstance(office.resources.sandbox, LocalSandbox)
-        office.resources.sandbox._slots = slots
-        return office
+    async def get(ctx: CampaignContext, name: str) -> CampaignSession:
+        session = await opened(ctx, name)
+        assert isinstance(session.resources.sandbox, LocalSandbox)
+        session.resources.sandbox._slots = slots
+        return session
 
-    workspaces.get = get  # type: ignore[method-assign, assignment]
-    await build_graph(workspaces).ainvoke(
+    sessions.get = get  # type: ignore[method-assign, assignment]
+    await build_graph(sessions).ainvoke(
         {"campaign": "slots"}, {"recursion_limit": recursion_limit(experiments)}, context=context
     )
     return slots.changes

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.syntax import Syntax
 
 from evolver.contracts import Program
-from evolver.graph.workspaces import open_archive
+from evolver.graph.sessions import open_archive
 from evolver.memory import Archive
 from evolver.steering.approval import ApprovalDecision, PendingApproval, difference, directive_for, waiting
 

@@ -11,8 +11,8 @@ from rich.console import Console
 from evolver.cli.happenings import happening
 from evolver.cli.progress import conclusion_line
 from evolver.contracts import VerdictKind
-from evolver.graph.lock import is_running
-from evolver.graph.workspaces import open_archive
+from evolver.graph.campaign_lock import is_running
+from evolver.graph.sessions import open_archive
 from evolver.memory import Archive
 from evolver.steering.approval import waiting
 

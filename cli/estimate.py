@@ -14,10 +14,10 @@ from evolver.cli.words import cost, duration
 from evolver.contracts import Trial
 from evolver.errors import WorkFailed
 from evolver.graph.context import Context
-from evolver.graph.staffing import Staff, staff_for
+from evolver.graph.team_factory import TeamSpec, team_spec_for
 
 if TYPE_CHECKING:
-    from evolver.graph.forecast import Forecast
+    from evolver.graph.cost_estimate import CostEstimate
 
 
 def print_estimate(context: Context, as_json: bool) -> None:
@@ -30,7 +30,7 @@ def print_estimate(context: Context, as_json: bool) -> None:
     stage = task.stage(context.stage) if context.stage else task.deciding_stage
     experiments = context.experiments or task.spec.budget.experiments
 
-    staff = staff_for(context)
+    team_spec = team_spec_for(context)
 
     async def measure() -> Trial:
         sandbox = sandbox_for(task, context.sandbox, 1, stage=stage.name, progress=say_to_stderr)
@@ -52,7 +52,7 @@ def print_estimate(context: Context, as_json: bool) -> None:
         return trial
 
     trial = asyncio.run(measure())
-    baseline, spending = trial.seconds, _forecast(context, staff, trial, experiments)
+    baseline, spending = trial.seconds, _forecast(context, team_spec, trial, experiments)
     rounds = math.ceil(experiments / context.workers)
     least, most = rounds * baseline, rounds * stage.seconds * stage.replicates
     if as_json:
@@ -66,8 +66,8 @@ def print_estimate(context: Context, as_json: bool) -> None:
                     "baseline_seconds": baseline,
                     "least_seconds": least,
                     "most_seconds": most,
-                    "team": staff.team,
-                    "models": staff.models,
+                    "team": team_spec.team,
+                    "models": team_spec.models,
                     "cost": {**spending.model_dump(), "unknown": spending.unknown},
                 }
             )
@@ -78,7 +78,7 @@ def print_estimate(context: Context, as_json: bool) -> None:
         f"from {duration(least)} to {duration(most)}.\n"
         f"The least: every trial as quick as the baseline's {baseline:.2f} s, one replicate each.\n"
         f"The most: every trial filling its {stage.seconds:g} s, {_replicates(stage.replicates)} each.\n"
-        f"{_cost_words(staff, spending, context)}Nothing was recorded."
+        f"{_cost_words(team_spec, spending, context)}Nothing was recorded."
     )
 
 
@@ -86,16 +86,16 @@ def _replicates(count: int) -> str:
     return "1 replicate" if count == 1 else f"{count} replicates"
 
 
-def _forecast(context: Context, staff: Staff, trial: Trial, experiments: int) -> Forecast:
-    from evolver.graph.forecast import forecast
+def _forecast(context: Context, team_spec: TeamSpec, trial: Trial, experiments: int) -> CostEstimate:
+    from evolver.graph.cost_estimate import estimate_cost
 
-    return asyncio.run(forecast(context, staff, trial, experiments))
+    return asyncio.run(estimate_cost(context, team_spec, trial, experiments))
 
 
-def _cost_words(staff: Staff, spending: Forecast, context: Context) -> str:
-    if staff.team == "offline":
+def _cost_words(team_spec: TeamSpec, spending: CostEstimate, context: Context) -> str:
+    if team_spec.team == "offline":
         return "No model is used: it costs no tokens.\n"
-    from evolver.graph.forecast import TYPICAL_ANSWER
+    from evolver.graph.cost_estimate import TYPICAL_ANSWER
 
     least, typical, most = spending.least, spending.typical, spending.most
     capped = " (the cap)" if context.tokens == most.tokens or (context.cost and context.cost == most.usd) else ""
@@ -107,10 +107,10 @@ def _cost_words(staff: Staff, spending: Forecast, context: Context) -> str:
             f"from {cost(least.usd, least.tokens)} to {cost(most.usd, most.tokens)}"
         )
     return (
-        f"Models ({', '.join(staff.models)}): {span}{capped}.\n"
+        f"Models ({', '.join(team_spec.models)}): {span}{capped}.\n"
         f"Typical: answers of {TYPICAL_ANSWER:,} tokens, every fourth repaired, prompts twice as long as now"
-        + (", half of the experiments from models" if staff.team == "hybrid" else "")
+        + (", half of the experiments from models" if team_spec.team == "hybrid" else "")
         + ".\nThe least: brief answers that need no repair"
-        + (", the offline operators doing nearly all" if staff.team == "hybrid" else "")
+        + (", the offline operators doing nearly all" if team_spec.team == "hybrid" else "")
         + ". The most: every prompt filled, every answer as long as allowed and repaired.\n"
     )

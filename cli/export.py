@@ -9,9 +9,9 @@ from pathlib import Path
 
 from evolver.contracts import Program, Record
 from evolver.errors import UsageError
-from evolver.graph.recording import RECORDING, write_recording
+from evolver.graph.export_import import RECORDING, write_recording
+from evolver.graph.sessions import open_archive
 from evolver.graph.summary import summarise
-from evolver.graph.workspaces import open_archive
 from evolver.settings import Settings
 
 

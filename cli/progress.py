@@ -20,7 +20,7 @@ from evolver.cli.happenings import happening
 from evolver.cli.spending import SpendingLine
 from evolver.cli.words import duration, score_with_interval
 from evolver.contracts import Campaign, Experiment, VerdictKind
-from evolver.graph.workspaces import open_archive
+from evolver.graph.sessions import open_archive
 from evolver.memory import Archive
 
 REFRESH = 0.4

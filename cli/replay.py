@@ -14,7 +14,7 @@ from evolver.settings import Settings
 if TYPE_CHECKING:
     from evolver.cli.progress import Progress
     from evolver.graph.context import Context
-    from evolver.graph.replay import Agreement
+    from evolver.graph.playback import Agreement
 
 SHOWN = 20
 LONGEST = 100
@@ -25,9 +25,9 @@ def run_again(recorded: str, name: str, fresh: bool, workers: int | None, sandbo
     from evolver.cli.progress import Progress
     from evolver.cli.run import check_name, prepare_sandbox
     from evolver.graph.context import Context
-    from evolver.graph.recording import unpack_recording
-    from evolver.graph.replay import register_replay
-    from evolver.graph.workspaces import open_archive
+    from evolver.graph.export_import import unpack_recording
+    from evolver.graph.playback import register_replay
+    from evolver.graph.sessions import open_archive
 
     if name:
         check_name(name)
@@ -61,7 +61,7 @@ def run_again(recorded: str, name: str, fresh: bool, workers: int | None, sandbo
 
 
 async def _under_progress(context: Context, progress: Progress) -> Agreement:
-    from evolver.graph.replay import replay
+    from evolver.graph.playback import replay
 
     async with progress.watching():
         return await replay(context)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from evolver.contracts import Directive
 from evolver.errors import WorkFailed
-from evolver.graph.lock import is_running
-from evolver.graph.rerun import Kind, run_again
-from evolver.graph.workspaces import open_archive
+from evolver.graph.campaign_lock import is_running
+from evolver.graph.sessions import open_archive
+from evolver.graph.standalone_rerun import Kind, run_again
 from evolver.settings import Settings
 
 RESULT: dict[Kind, str] = {"verify": "verified", "ablate": "ablated"}

@@ -72,7 +72,7 @@ def _threshold(text: str | None) -> float | None:
 
 def start(options: RunOptions, *, dry_run: bool) -> None:
     """Begin a new campaign, or estimate it."""
-    from evolver.graph.workspaces import open_archive
+    from evolver.graph.sessions import open_archive
 
     if options.campaign:
         check_name(options.campaign)
@@ -97,8 +97,8 @@ def start(options: RunOptions, *, dry_run: bool) -> None:
 
 def go_on(options: RunOptions) -> None:
     """Continue an existing campaign."""
-    from evolver.graph.lock import is_running
-    from evolver.graph.workspaces import open_archive
+    from evolver.graph.campaign_lock import is_running
+    from evolver.graph.sessions import open_archive
 
     with open_archive(Settings().home) as archive:
         campaign = archive.campaign(options.campaign)
@@ -121,7 +121,7 @@ def go_on(options: RunOptions) -> None:
 
 def _wake(context: Context) -> None:
     """A campaign whose process lives, perhaps paused: it goes on there, with the new budget and workers."""
-    from evolver.graph.workspaces import register
+    from evolver.graph.sessions import register
 
     register(context)
     print(
@@ -172,7 +172,7 @@ def check_name(name: str) -> None:
 
 def _drive(context: Context, options: RunOptions) -> None:
     from evolver.cli.progress import Progress
-    from evolver.graph.workspaces import register
+    from evolver.graph.sessions import register
 
     prepare_sandbox(context)
     campaign = register(context)
@@ -231,7 +231,7 @@ async def _under_progress(context: Context, progress: Progress, *, compare: bool
     """Run with the display beside it; the first Ctrl-C finishes what runs, the second stops at once."""
     from langgraph.runtime import RunControl
 
-    from evolver.graph.session import arun
+    from evolver.graph.runner import arun
 
     control, loop = RunControl(), asyncio.get_running_loop()
     work = asyncio.ensure_future(arun(context, control=control))
@@ -252,7 +252,7 @@ async def _under_progress(context: Context, progress: Progress, *, compare: bool
             progress.say("Stopped at once; what was running will be run again.")
             summary = _paused(context)
     if compare and not control.drain_requested:
-        from evolver.graph.comparison import run_comparisons
+        from evolver.graph.baselines import run_comparisons
 
         summary = await run_comparisons(context, progress.say)
     if control.drain_requested:
@@ -278,8 +278,8 @@ async def _asking(context: Context, progress: Progress) -> AsyncIterator[None]:
 
 
 def _paused(context: Context) -> Summary:
+    from evolver.graph.sessions import open_archive
     from evolver.graph.summary import summarise
-    from evolver.graph.workspaces import open_archive
 
     with open_archive(context.home) as archive:
         return summarise(archive, context.campaign)

@@ -14,8 +14,8 @@ from evolver.cli.steering import directives_json, directives_table
 from evolver.cli.words import cost, difference_with_interval, duration, score_with_interval
 from evolver.contracts import Call, Experiment, Lesson, Program, Trial
 from evolver.diffs import unified
+from evolver.graph.sessions import open_archive
 from evolver.graph.summary import cost_of
-from evolver.graph.workspaces import open_archive
 from evolver.settings import Settings
 
 if TYPE_CHECKING:

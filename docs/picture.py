@@ -16,8 +16,8 @@ from rich.text import Text
 
 from evolver.cli.outcome import print_outcome
 from evolver.cli.progress import conclusion_line
+from evolver.graph.sessions import open_archive
 from evolver.graph.summary import summarise
-from evolver.graph.workspaces import open_archive
 from evolver.settings import Settings
 
 WIDTH = 108

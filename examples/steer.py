@@ -10,7 +10,7 @@ import sys
 
 from evolver.contracts import Event
 from evolver.graph import Context, Summary, astream, send
-from evolver.graph.workspaces import open_archive
+from evolver.graph.sessions import open_archive
 
 task = sys.argv[1] if len(sys.argv) > 1 else "function-fitting"
 experiments = int(sys.argv[2]) if len(sys.argv) > 2 else 24

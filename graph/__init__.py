@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from evolver.graph.campaign import build_graph
-    from evolver.graph.chat import build_chat
+    from evolver.graph.campaign_graph import build_graph
+    from evolver.graph.chat_graph import build_chat
     from evolver.graph.context import Context
-    from evolver.graph.session import arun, run
-    from evolver.graph.steering import send
+    from evolver.graph.message_handler import send
+    from evolver.graph.runner import arun, run
     from evolver.graph.streaming import astream, stream
     from evolver.graph.summary import Summary, summarise
 

@@ -11,9 +11,9 @@ from langgraph.runtime import RunControl
 
 from evolver.contracts import Event
 from evolver.graph.context import Context
-from evolver.graph.session import arun
+from evolver.graph.runner import arun
+from evolver.graph.sessions import open_archive, register
 from evolver.graph.summary import Summary
-from evolver.graph.workspaces import open_archive, register
 
 LOOK_EVERY = 0.1
 """Seconds between looks into the archive."""

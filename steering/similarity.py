@@ -96,8 +96,8 @@ def ranked(topic: str, subjects: Sequence[Subject]) -> list[SimilarSubject]:
 def related(topic: str, subjects: Sequence[Subject], least: float) -> list[str]:
     """Names of the subjects that a topic is about."""
     found = ranked(topic, subjects)
-    floor = max(least, BESIDE * found[0].score) if found else 1.0
-    return [near.name for near in found if near.score >= floor]
+    lanes = max(least, BESIDE * found[0].score) if found else 1.0
+    return [near.name for near in found if near.score >= lanes]
 
 
 def functions_of(programs: Iterable[Program]) -> list[Subject]:

@@ -121,9 +121,9 @@ def _tagged(request: Request, content: Any) -> Response:
 def start(resources: Resources, request: Request) -> Any:
     """Register a campaign and run it in a process of its own."""
     from evolver.graph.context import Context
-    from evolver.graph.processes import launch
-    from evolver.graph.remote import refuse_remote
-    from evolver.graph.workspaces import register
+    from evolver.graph.detached import launch
+    from evolver.graph.remote_policy import refuse_remote
+    from evolver.graph.sessions import register
 
     form = Start.model_validate_json(request.state.body)
     if any(campaign.name == form.campaign for campaign in resources.archive.campaigns()):
@@ -148,7 +148,7 @@ def start(resources: Resources, request: Request) -> Any:
 
 def message(resources: Resources, request: Request) -> Any:
     """Hand a message to the campaign; what it orders is in the archive when this answers."""
-    from evolver.graph.steering import send
+    from evolver.graph.message_handler import send
 
     said = Message.model_validate_json(request.state.body)
     name = request.path_params["name"]

@@ -11,7 +11,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from evolver.contracts import now
-from evolver.graph.workspaces import open_archive
+from evolver.graph.sessions import open_archive
 from evolver.web.curve import curve, lineage
 from evolver.web.rendering import render, static
 from evolver.web.views import Campaigns, experiment_line

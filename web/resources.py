@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import JsonValue
 from starlette.requests import Request
 
-from evolver.graph.workspaces import open_archive
+from evolver.graph.sessions import open_archive
 from evolver.memory import Archive
 from evolver.settings import Settings
 from evolver.web.curve import Lineage, curve, lineage

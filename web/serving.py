@@ -20,15 +20,15 @@ JOBS = 10
 """Runs at a time: a message must not wait behind a campaign."""
 GRAPHS = {
     "campaign": {
-        "path": "evolver.graph.entry:campaign",
+        "path": "evolver.graph.server_graphs:campaign",
         "description": "Runs a campaign of experiments: researcher, coder, runner and critic in parallel lanes.",
     },
     "chat": {
-        "path": "evolver.graph.entry:chat",
+        "path": "evolver.graph.server_graphs:chat",
         "description": "Talk to a campaign: steer it, ask about it, start and stop it.",
     },
 }
-CHECKPOINTER = {"path": "evolver.graph.checkpoint.served_checkpointer"}
+CHECKPOINTER = {"path": "evolver.graph.checkpointer.served_checkpointer"}
 ENVIRONMENT = {
     "BG_JOB_ISOLATED_LOOPS": "true",
     "LANGSMITH_TRACING": "false",

@@ -11,8 +11,8 @@ from evolver.evaluation.ablation import DONE as ABLATED
 from evolver.evaluation.ablation import Ablation
 from evolver.evaluation.verification import DONE as VERIFIED
 from evolver.evaluation.verification import Verification
-from evolver.graph.lock import is_running
-from evolver.graph.processes import begins, log_of
+from evolver.graph.campaign_lock import is_running
+from evolver.graph.detached import begins, log_of
 from evolver.graph.summary import summarise
 from evolver.memory import Archive
 from evolver.steering.approval import waiting

@@ -14,8 +14,8 @@ from evolver.evaluation.baseline import establish_baseline
 from evolver.evaluation.confirmation import FRESH, retest_champion
 from evolver.evaluation.verification import verify
 from evolver.graph import Context
+from evolver.graph.sessions import CampaignSession, Sessions, register
 from evolver.graph.summary import summarise
-from evolver.graph.workspaces import Office, Workspaces, register
 
 Add = Callable[[float, str], Awaitable[Experiment]]
 
@@ -39,37 +39,37 @@ def noisy(quadratic: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def office(noisy: Path, home: Path) -> AsyncIterator[Office]:
+async def session(noisy: Path, home: Path) -> AsyncIterator[CampaignSession]:
     context = Context(task=str(noisy), campaign="c", experiments=20, workers=1, home=home, sandbox="bubblewrap")
     register(context)
-    workspaces = Workspaces()
-    office = await workspaces.get(context, "c")
-    await establish_baseline(office.resources, office.team.runner)
-    yield office
-    await workspaces.close_all()
+    sessions = Sessions()
+    session = await sessions.get(context, "c")
+    await establish_baseline(session.resources, session.team.runner)
+    yield session
+    await sessions.close_all()
 
 
 @pytest.fixture
-def add(office: Office) -> Add:
+def add(session: CampaignSession) -> Add:
     """Run and judge a program that lies so far from the target, and stops on some seeds."""
 
     async def go(x: float, stops: str = "()") -> Experiment:
-        archive = office.resources.archive
+        archive = session.resources.archive
         place = archive.lease("c", 0, archive.counts("c").leased)
         assert place is not None
         proposal = Proposal(hypothesis="h", plan="p", operator=Operator.EDIT, parents=("c-baseline",), component="x")
         archive.record_proposal(place.id, proposal)
         text = f"X = {x}\nSTOPS = {stops}\n\n\ndef point():\n    return [X, 2.2]\n"
         archive.record_program(place.id, Program(files={"program.py": text}), f"s{x}")
-        await asyncio.wait_for(office.team.runner.run(place.id), 60)
-        await office.team.critic.conclude(place.id)
+        await asyncio.wait_for(session.team.runner.run(place.id), 60)
+        await session.team.critic.conclude(place.id)
         return archive.experiment(place.id)
 
     return go
 
 
-async def test_a_race_ends_where_the_champion_fails_later_replicates(office: Office, add: Add) -> None:
-    archive = office.resources.archive
+async def test_a_race_ends_where_the_champion_fails_later_replicates(session: CampaignSession, add: Add) -> None:
+    archive = session.resources.archive
     first = await add(3.0, "(3, 4)")  # so much better that three pairs are enough
     assert first.verdict is not None and first.verdict.kind is VerdictKind.IMPROVED
     assert first.verdict.seeds == (0, 1, 2) and archive.campaign("c").champion == first.id
@@ -81,19 +81,19 @@ async def test_a_race_ends_where_the_champion_fails_later_replicates(office: Off
     assert better.verdict is not None and better.verdict.kind is VerdictKind.IMPROVED
 
 
-async def test_a_champion_that_fails_fresh_replicates_is_told_of(office: Office, add: Add) -> None:
+async def test_a_champion_that_fails_fresh_replicates_is_told_of(session: CampaignSession, add: Add) -> None:
     champion = await add(3.7, f"({FRESH + 1}, {FRESH + 4}, 2001)")
-    retest = await retest_champion(office.resources, office.team.runner)
+    retest = await retest_champion(session.resources, session.team.runner)
     assert retest is not None and (retest.replicates, retest.failed) == (5, 2)
     assert retest.baseline_mean - retest.mean == pytest.approx(retest.comparison.delta), "means of the same replicates"
-    fresh = summarise(office.resources.archive, "c").fresh
+    fresh = summarise(session.resources.archive, "c").fresh
     assert fresh is not None and (fresh.replicates, fresh.failed) == (5, 2)
-    verified = await verify(office.resources, office.team.runner, champion)
+    verified = await verify(session.resources, session.team.runner, champion)
     assert (len(verified.seeds), verified.failed) == (4, 1)
 
 
-async def test_a_champion_that_fails_every_fresh_replicate_says_why(office: Office, add: Add) -> None:
+async def test_a_champion_that_fails_every_fresh_replicate_says_why(session: CampaignSession, add: Add) -> None:
     await add(3.7, f"range({FRESH}, {FRESH} + 5)")
-    assert await retest_champion(office.resources, office.team.runner) is None
-    summary = summarise(office.resources.archive, "c")
+    assert await retest_champion(session.resources, session.team.runner) is None
+    summary = summarise(session.resources.archive, "c")
     assert summary.fresh is None and "stops on this one" in summary.retest_failed

@@ -15,7 +15,7 @@ from evolver.agents.hybrid.bandit import OFFLINE, PLATEAU, Pull, TeamBandit
 from evolver.agents.hybrid.researcher import TUNED
 from evolver.contracts import Experiment, Operator, VerdictKind
 from evolver.graph import Context, arun
-from evolver.graph.workspaces import open_archive
+from evolver.graph.sessions import open_archive
 from evolver.memory import Archive
 from tests import improver
 from tests.endpoint import Endpoint, Seen, Step
@@ -115,8 +115,8 @@ def run(quadratic: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     async def go(script: Any, *models: str, **options: Any) -> tuple[Any, list[Experiment]]:
         with Endpoint(script) as endpoint:
             given = {"task": str(quadratic), "experiments": 20, "workers": 1, "home": home}
-            staff = {"team": "hybrid", "models": models or ("openai:m",), "base_url": endpoint.url}
-            summary = await arun(Context.model_validate({**given, **staff, **options}))
+            team_spec = {"team": "hybrid", "models": models or ("openai:m",), "base_url": endpoint.url}
+            summary = await arun(Context.model_validate({**given, **team_spec, **options}))
         with open_archive(home) as archive:
             return summary, archive.experiments(summary.campaign)[1:]
 

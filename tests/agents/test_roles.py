@@ -7,39 +7,39 @@ from pathlib import Path
 import pytest
 
 from evolver.graph import Context, arun
-from evolver.graph.workspaces import Office, Workspaces
+from evolver.graph.sessions import CampaignSession, Sessions
 
 
-async def _reopened(quadratic: Path, home: Path, experiments: int) -> tuple[Workspaces, Office]:
-    """The office of a finished campaign, opened anew."""
+async def _reopened(quadratic: Path, home: Path, experiments: int) -> tuple[Sessions, CampaignSession]:
+    """The session of a finished campaign, opened again."""
     context = Context(task=str(quadratic), experiments=experiments, workers=1, home=home)
     summary = await arun(context)
-    workspaces = Workspaces()
-    return workspaces, await workspaces.get(context, summary.campaign)
+    sessions = Sessions()
+    return sessions, await sessions.get(context, summary.campaign)
 
 
 async def test_every_role_again_changes_nothing(quadratic: Path, home: Path) -> None:
-    workspaces, office = await _reopened(quadratic, home, 4)
-    archive, name = office.resources.archive, office.resources.name
+    sessions, session = await _reopened(quadratic, home, 4)
+    archive, name = session.resources.archive, session.resources.name
     before = (archive.experiments(name), archive.events(name), archive.counts(name), archive.credits(name))
     for experiment in before[0][1:]:
-        program = await office.team.coder.code(experiment.id)
+        program = await session.team.coder.code(experiment.id)
         assert program is not None
         assert program.id == experiment.program
-        await office.team.runner.run(experiment.id)
-        assert await office.team.critic.conclude(experiment.id) == experiment.verdict
+        await session.team.runner.run(experiment.id)
+        assert await session.team.critic.conclude(experiment.id) == experiment.verdict
     assert (archive.experiments(name), archive.events(name), archive.counts(name), archive.credits(name)) == before
-    await workspaces.close_all()
+    await sessions.close_all()
 
 
 async def test_a_program_that_the_archive_knows_is_never_proposed_again(quadratic: Path, home: Path) -> None:
     await arun(Context(task=str(quadratic), experiments=15, workers=1, home=home))
     again = Context(campaign="quadratic-1", experiments=30, workers=1, home=home)
     summary = await arun(again)
-    workspaces = Workspaces()
-    office = await workspaces.get(again, summary.campaign)
-    programs = [e.program for e in office.resources.archive.experiments(summary.campaign) if e.program]
-    await workspaces.close_all()
+    sessions = Sessions()
+    session = await sessions.get(again, summary.campaign)
+    programs = [e.program for e in session.resources.archive.experiments(summary.campaign) if e.program]
+    await sessions.close_all()
     assert len(programs) > 15
     assert len(set(programs)) == len(programs)
 
@@ -48,10 +48,10 @@ async def test_programs_kept_at_hand_are_those_of_the_archive(
     quadratic: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("evolver.evaluation.campaign_resources.PROGRAMS", 2)
-    workspaces, office = await _reopened(quadratic, home, 5)
-    resources = office.resources
+    sessions, session = await _reopened(quadratic, home, 5)
+    resources = session.resources
     experiments = [e for e in resources.archive.experiments(resources.name) if e.program]
     for _ in range(2):
         for experiment in experiments:
             assert resources.program(experiment) == resources.archive.program(str(experiment.program))
-    await workspaces.close_all()
+    await sessions.close_all()

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from evolver.contracts import CampaignStatus
-from evolver.graph.lock import is_running
-from evolver.graph.workspaces import open_archive
+from evolver.graph.campaign_lock import is_running
+from evolver.graph.sessions import open_archive
 from tests.terminal import Terminal
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]

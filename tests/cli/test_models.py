@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from evolver.contracts import CampaignStatus, Standing, Verdict, VerdictKind
-from evolver.graph.workspaces import open_archive
+from evolver.graph.sessions import open_archive
 from evolver.memory import Conclusion
 from tests import improver
 from tests.endpoint import Endpoint, failed

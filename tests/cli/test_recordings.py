@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from evolver.errors import UsageError
-from evolver.graph.recording import unpack_recording
-from evolver.graph.workspaces import open_archive
+from evolver.graph.export_import import unpack_recording
+from evolver.graph.sessions import open_archive
 from tests import improver
 from tests.endpoint import Endpoint
 

@@ -15,8 +15,8 @@ from langgraph.types import Command
 
 from evolver.contracts import CampaignStatus, Standing, VerdictKind
 from evolver.graph import Context, arun, build_graph
-from evolver.graph.steering import send
-from evolver.graph.workspaces import Workspaces, open_archive
+from evolver.graph.message_handler import send
+from evolver.graph.sessions import Sessions, open_archive
 from evolver.steering.approval import waiting
 
 LIMIT = 0.5
@@ -130,7 +130,7 @@ async def test_a_stopped_process_asks_again_when_it_goes_on(task: Path, home: Pa
 
 
 async def test_a_client_answers_the_interrupt(task: Path, home: Path) -> None:
-    offices = Workspaces()
+    offices = Sessions()
     graph = build_graph(offices, checkpointer=InMemorySaver())
     context, config = _context(task, home, experiments=2), RunnableConfig(configurable={"thread_id": "t"})
     result = await graph.ainvoke({}, config, context=context)

@@ -12,10 +12,10 @@ from langgraph.checkpoint.memory import InMemorySaver
 
 from evolver.contracts import Directive
 from evolver.graph import Context, build_chat
-from evolver.graph.chat import ChatContext
+from evolver.graph.chat_graph import ChatContext
 from evolver.graph.markdown import as_markdown
-from evolver.graph.steering import send
-from evolver.graph.workspaces import open_archive, register
+from evolver.graph.message_handler import send
+from evolver.graph.sessions import open_archive, register
 from tests.endpoint import Endpoint, Seen, Step, good
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import empty_checkpoint
 
-from evolver.graph.checkpoint import Saver, open_checkpointer
+from evolver.graph.checkpointer import Saver, open_checkpointer
 
 
 async def _save(saver: Saver, thread: str, step: int) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from evolver.contracts import CampaignStatus
-from evolver.graph.workspaces import open_archive
+from evolver.graph.sessions import open_archive
 
 EVOLVER = Path(sys.executable).parent / "evolver"
 KILLS, EXPERIMENTS, WORKERS = 10, 60, 2

@@ -17,8 +17,8 @@ from langgraph.runtime import RunControl
 from evolver.contracts import CampaignStatus, VerdictKind
 from evolver.errors import ModelError, UsageError
 from evolver.graph import Context, arun
-from evolver.graph.losses import MOST
-from evolver.graph.workspaces import open_archive
+from evolver.graph.failure_guard import MOST
+from evolver.graph.sessions import open_archive
 from evolver.llm import ProviderDown, RetryPolicy
 from evolver.memory import Archive
 from tests import improver

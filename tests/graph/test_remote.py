@@ -9,7 +9,7 @@ import pytest
 
 from evolver.errors import UsageError
 from evolver.graph import Context
-from evolver.graph.remote import refuse_remote
+from evolver.graph.remote_policy import refuse_remote
 
 OWN = "http://127.0.0.1:8080/v1"
 FOREIGN = "https://attacker.example/v1"

@@ -14,9 +14,9 @@ import pytest
 
 from evolver.contracts import CampaignStatus, Directive
 from evolver.graph import Context, arun
-from evolver.graph.lock import is_running
-from evolver.graph.steering import send
-from evolver.graph.workspaces import open_archive
+from evolver.graph.campaign_lock import is_running
+from evolver.graph.message_handler import send
+from evolver.graph.sessions import open_archive
 
 EVOLVER = Path(sys.executable).parent / "evolver"
 

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from evolver.graph.workspaces import open_archive
+from evolver.graph.sessions import open_archive
 from tests.server.process import Server
 
 pytestmark = pytest.mark.slow

@@ -16,8 +16,8 @@ import pytest
 from langgraph_sdk.client import SyncLangGraphClient, get_sync_client
 
 from evolver.contracts import CampaignStatus, Directive, Experiment
-from evolver.graph.lock import is_running
-from evolver.graph.workspaces import open_archive
+from evolver.graph.campaign_lock import is_running
+from evolver.graph.sessions import open_archive
 from evolver.memory import Archive
 from evolver.steering.approval import waiting
 from tests.server.process import BIN, ROOT, Server

@@ -13,8 +13,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
 from evolver.contracts import CampaignStatus
-from evolver.graph.lock import is_running
-from evolver.graph.workspaces import open_archive
+from evolver.graph.campaign_lock import is_running
+from evolver.graph.sessions import open_archive
 from tests.browser import PHONE, Browser, one, script, until, words
 from tests.serving import EVOLVER, Server
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from evolver.contracts import Program
-from evolver.graph.lock import is_running
-from evolver.graph.workspaces import open_archive
+from evolver.graph.campaign_lock import is_running
+from evolver.graph.sessions import open_archive
 from evolver.web.curve import lineage
 from evolver.web.diffs import diff_between
 from tests.browser import until

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from evolver.graph.workspaces import open_archive
+from evolver.graph.sessions import open_archive
 from evolver.web.rendering import between, duration, number, signed
 from tests import improver
 from tests.browser import PHONE, Browser, script, until

@@ -42,7 +42,7 @@ def task_folder(quadratic: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 async def opened(home: Path, task_folder: Path) -> AsyncIterator[Callable[..., Any]]:
     """opened(workers=2, experiments=20) -> Workspace with a measured baseline; a second call continues the campaign."""
-    workspaces: list[CampaignResources] = []
+    sessions: list[CampaignResources] = []
 
     async def open_(workers: int = 2, experiments: int = 20, seed: int = 0) -> CampaignResources:
         home.mkdir(exist_ok=True)
@@ -68,12 +68,12 @@ async def opened(home: Path, task_folder: Path) -> AsyncIterator[Callable[..., A
         memory.add_notes(notes)
         sandbox = open_sandbox("bubblewrap", workers, hidden=(home, task.root))
         resources = CampaignResources(name=NAME, home=home, archive=archive, memory=memory, task=task, sandbox=sandbox)
-        workspaces.append(resources)
+        sessions.append(resources)
         await establish_baseline(resources, llm_team(resources, _caller(resources, "http://127.0.0.1:1")).runner)
         return resources
 
     yield open_
-    for resources in workspaces:
+    for resources in sessions:
         await resources.close()
 
 

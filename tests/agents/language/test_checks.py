@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from evolver.agents.llm import SandboxChecks, checks
+from evolver.agents.llm import SandboxChecks, sandbox_checks
 from evolver.contracts import Program
 
 
@@ -46,7 +46,7 @@ async def test_what_cannot_be_imported_says_why(check: Callable[[str], Any], tex
 
 
 async def test_importing_ends(check: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checks, "IMPORT_SECONDS", 0.5)
+    monkeypatch.setattr(sandbox_checks, "IMPORT_SECONDS", 0.5)
     found = await check("while True:\n    pass\n")
     assert "importing it took more than 0.5 s" in found.problem
 

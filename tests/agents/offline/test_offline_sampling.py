@@ -11,7 +11,7 @@ import pytest
 
 from evolver.contracts import Operator, Program, TunerKind
 from evolver.errors import UsageError
-from evolver.graph.staffing import check_tuner
+from evolver.graph.team_factory import check_tuner
 from evolver.search import EvolveBlocks, Operators, ScoredProgram, TechniqueLibrary, Tuner
 from evolver.search.optuna_tuner import FIRST, draw_sampled
 from evolver.search.tuning import change_constants, draw_tune, literals

@@ -19,10 +19,10 @@ from pydantic import ValidationError
 
 from evolver.contracts import Campaign, Directive
 from evolver.errors import EvolverError, UsageError
+from evolver.graph.campaign_lock import is_running
 from evolver.graph.context import Context
-from evolver.graph.lock import is_running
-from evolver.graph.processes import launch
-from evolver.graph.workspaces import open_archive, register
+from evolver.graph.detached import launch
+from evolver.graph.sessions import open_archive, register
 from evolver.steering.answers import HELP, Answers, require_numbers
 from evolver.steering.commands import Carried, Commands, directive_id
 from evolver.steering.grammar import read

@@ -12,7 +12,7 @@ from evolver.contracts import now
 
 
 @dataclass
-class Floor:
+class Lanes:
     """Where the lanes of one open campaign are; for one event loop."""
 
     began: datetime = field(default_factory=now)

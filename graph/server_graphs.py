@@ -14,13 +14,13 @@ from langgraph_sdk.runtime import ServerRuntime
 
 from evolver.contracts import CampaignStatus
 from evolver.errors import EvolverError, ModelError, UsageError
-from evolver.graph.campaign import CampaignGraph, build_graph
-from evolver.graph.chat import ChatContext, ChatGraph, build_chat
+from evolver.graph.campaign_graph import CampaignGraph, build_graph
+from evolver.graph.campaign_lock import campaign_lock
+from evolver.graph.chat_graph import ChatContext, ChatGraph, build_chat
 from evolver.graph.context import Context
-from evolver.graph.lock import campaign_lock
-from evolver.graph.pickup import impatient
-from evolver.graph.remote import refuse_remote, refuse_remote_home
-from evolver.graph.workspaces import Office, Workspaces, open_archive
+from evolver.graph.dev_server_patch import impatient
+from evolver.graph.remote_policy import refuse_remote, refuse_remote_home
+from evolver.graph.sessions import CampaignSession, Sessions, open_archive
 
 # The archive is called directly, in milliseconds; `langgraph dev` would refuse every such call. The server reads this
 # after it has imported the graphs.
@@ -43,7 +43,7 @@ class RunFailed(RuntimeError):
     """A run whose work failed."""
 
 
-class ServedWorkspaces(Workspaces):
+class ServerSessions(Sessions):
     """The campaigns of one run of the server: locked while they are open, their events told to the run's stream."""
 
     def __init__(self) -> None:
@@ -56,20 +56,20 @@ class ServedWorkspaces(Workspaces):
         """Raises UsageError where it asks for what the network is not given."""
         refuse_remote(context)
 
-    async def get(self, context: Context, campaign: str) -> Office:
-        """The campaign's office. Raises UsageError while another process or run has the campaign."""
+    async def get(self, context: Context, campaign: str) -> CampaignSession:
+        """The campaign's session. Raises UsageError while another process or run has the campaign."""
         self.check(context)
         key = (context.home.absolute(), campaign)
         async with self._opening:
             opens = key not in self._told
             if opens:
                 await self._take(*key)
-            office = await super().get(context, campaign)
+            session = await super().get(context, campaign)
             if opens:
-                newest = office.resources.archive.events(campaign, newest=1)
+                newest = session.resources.archive.events(campaign, newest=1)
                 self._told[key] = newest[0].id if newest else 0
-        self._tell(key, office)
-        return office
+        self._tell(key, session)
+        return session
 
     async def _take(self, home: Path, campaign: str) -> None:
         """Take the campaign's lock; a run that a client has just interrupted still ends its trials."""
@@ -85,7 +85,7 @@ class ServedWorkspaces(Workspaces):
                 return
 
     async def close(self, context: Context, campaign: str) -> None:
-        """Close one campaign's office, after its last events were told."""
+        """Close one campaign's session, after its last events were told."""
         key = (context.home.absolute(), campaign)
         if key in self._open:
             self._tell(key, self._open[key])
@@ -101,9 +101,9 @@ class ServedWorkspaces(Workspaces):
                     archive.update_campaign(campaign, status=failed)
         self._locks.close()
 
-    def _tell(self, key: tuple[Path, str], office: Office) -> None:
+    def _tell(self, key: tuple[Path, str], session: CampaignSession) -> None:
         """Write the archive's new events to the stream mode `custom`."""
-        for event in office.resources.archive.events(key[1], after=self._told[key]):
+        for event in session.resources.archive.events(key[1], after=self._told[key]):
             self._told[key] = event.id
             with suppress(RuntimeError):  # no stream where a node is called by itself
                 get_stream_writer()(event.model_dump(mode="json"))
@@ -116,7 +116,7 @@ async def _run(given: object) -> AsyncIterator[CampaignGraph]:
     if isinstance(given, dict) and (unknown := given.keys() - Context.model_fields):
         known = ", ".join(Context.model_fields)
         raise RunRefused(f"the context has no field {', '.join(sorted(unknown))}; it has {known}")
-    offices, failed = ServedWorkspaces(), None
+    offices, failed = ServerSessions(), None
     try:
         yield build_graph(offices).with_config(recursion_limit=STEPS)
     except (UsageError, ModelError) as error:
@@ -134,7 +134,7 @@ async def _run(given: object) -> AsyncIterator[CampaignGraph]:
 
 
 def campaign(runtime: ServerRuntime[Context]) -> CampaignGraph | AbstractAsyncContextManager[CampaignGraph]:
-    """The campaign graph; for a run, with workspaces of its own that are closed when it ends."""
+    """The campaign graph; for a run, with sessions of its own that are closed when it ends."""
     execution = runtime.execution_runtime
     return _run(execution.context) if execution else build_graph()
 

@@ -13,9 +13,9 @@ from langgraph.runtime import RunControl
 from evolver.contracts import CAMPAIGN_NAME, Budget, Campaign, CampaignStatus, Experiment, Record, now
 from evolver.errors import UsageError
 from evolver.graph.context import Context
-from evolver.graph.recording import replay_memory
-from evolver.graph.session import arun
-from evolver.graph.workspaces import open_archive
+from evolver.graph.export_import import replay_memory
+from evolver.graph.runner import arun
+from evolver.graph.sessions import open_archive
 
 if TYPE_CHECKING:
     from evolver.memory import Archive
@@ -24,7 +24,7 @@ PRECISION = 1e-9
 """Relative difference up to which two measured numbers are called the same."""
 
 
-class Difference(Record):
+class ReplayDifference(Record):
     """Something about an experiment that did not come out the same."""
 
     number: int
@@ -41,7 +41,7 @@ class Agreement(Record):
     replay: str
     experiments: int
     """Recorded ones with a verdict, the baseline included."""
-    differences: tuple[Difference, ...]
+    differences: tuple[ReplayDifference, ...]
 
     @property
     def agrees(self) -> bool:
@@ -108,17 +108,17 @@ def agreement(archive: Archive, name: str) -> Agreement:
     recorded = archive.campaign(name).replays
     done = [e for e in archive.experiments(recorded) if e.verdict is not None]
     twins = {e.id.removeprefix(f"{name}-"): e for e in archive.experiments(name)}
-    differences: list[Difference] = []
+    differences: list[ReplayDifference] = []
     for experiment in done:
         twin = twins.get(experiment.id.removeprefix(f"{recorded}-"))
         if twin is None:
             differences.append(
-                Difference(number=experiment.number, what="experiment", recorded="there", replayed="missing")
+                ReplayDifference(number=experiment.number, what="experiment", recorded="there", replayed="missing")
             )
             continue
         ours, theirs = _facts(archive, experiment), _facts(archive, twin)
         differences += [
-            Difference(number=experiment.number, what=what, recorded=str(fact), replayed=str(theirs[what]))
+            ReplayDifference(number=experiment.number, what=what, recorded=str(fact), replayed=str(theirs[what]))
             for what, fact in ours.items()
             if not _same(fact, theirs[what])
         ]

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from evolver.contracts import Budget, Campaign, CampaignStatus
 from evolver.errors import BudgetSpent, EvolverError, ModelError, UsageError
 from evolver.graph.context import Context
-from evolver.graph.floor import Floor
-from evolver.graph.losses import Losses
-from evolver.graph.recording import open_replay_memory, recorded_places
-from evolver.graph.staffing import assemble, check_staff, check_tuner, staff_for
+from evolver.graph.export_import import open_replay_memory, recorded_places
+from evolver.graph.failure_guard import FailureGuard
+from evolver.graph.lanes import Lanes
+from evolver.graph.team_factory import assemble, check_team, check_tuner, team_spec_for
 
 if TYPE_CHECKING:
     from evolver.agents.roles import Team
@@ -29,7 +29,7 @@ SAVE_CLOCK_EVERY = 10.0
 
 
 @dataclass
-class Office:
+class CampaignSession:
     """A campaign's workspace with the team that works in it and the clock of its budget."""
 
     resources: CampaignResources
@@ -47,8 +47,8 @@ class Office:
     """Why nothing more is proposed although budget is left."""
     trouble: EvolverError | None = None
     """What a person must see to before the campaign goes on."""
-    losses: Losses = field(default_factory=Losses)
-    floor: Floor = field(default_factory=Floor)
+    failure_guard: FailureGuard = field(default_factory=FailureGuard)
+    lanes: Lanes = field(default_factory=Lanes)
 
     def seconds(self) -> float:
         """Campaign time used, resumptions added up."""
@@ -97,55 +97,55 @@ class Office:
             self.ended = reason
             self.resources.archive.add_event(self.resources.name, "ended", reason=reason)
 
-    def weigh_losses(self, experiment: str) -> None:
+    def check_failures(self, experiment: str) -> None:
         """Stop a campaign of models alone when they have given no usable answer for long."""
         if self.resources.campaign.team == "llm":
-            self.trouble = self.trouble or self.losses.after(self.resources.archive, experiment)
+            self.trouble = self.trouble or self.failure_guard.after(self.resources.archive, experiment)
 
 
-class Workspaces:
+class Sessions:
     """Open campaigns of this process, by home and name."""
 
     def __init__(self) -> None:
-        self._open: dict[tuple[Path, str], Office] = {}
+        self._open: dict[tuple[Path, str], CampaignSession] = {}
         self._lock = asyncio.Lock()
 
     def check(self, context: Context) -> None:
         """Look whether a campaign may be run as it is asked for. Raises UsageError; here, anything may."""
 
-    async def get(self, context: Context, campaign: str) -> Office:
-        """The campaign's office; opened now if no node has asked before."""
+    async def get(self, context: Context, campaign: str) -> CampaignSession:
+        """The campaign's session; opened now if no node has asked before."""
         key = (context.home.absolute(), campaign)
         async with self._lock:
             if key not in self._open:
-                self._open[key] = await asyncio.to_thread(_open_office, context, campaign)
+                self._open[key] = await asyncio.to_thread(_open_session, context, campaign)
             return self._open[key]
 
     def rest(self, seconds: float) -> None:
         """Leave time in which every lane waited for a person out of the campaigns' clocks."""
-        for office in self._open.values():
-            office.opened += seconds
+        for session in self._open.values():
+            session.opened += seconds
 
     def give_up(self) -> None:
         """Have nobody wait any longer for models' providers that are down."""
-        for office in self._open.values():
-            if office.give_up is not None:
-                office.give_up()
+        for session in self._open.values():
+            if session.give_up is not None:
+                session.give_up()
 
     async def close(self, context: Context, campaign: str) -> None:
-        """Close one campaign's office, if it is open."""
+        """Close one campaign's session, if it is open."""
         async with self._lock:
-            office = self._open.pop((context.home.absolute(), campaign), None)
-        if office is not None:
-            office.keep_clock(now=True)
-            await office.resources.close()
+            session = self._open.pop((context.home.absolute(), campaign), None)
+        if session is not None:
+            session.keep_clock(now=True)
+            await session.resources.close()
 
     async def close_all(self) -> None:
-        """Close every office; safe to call again."""
+        """Close every session; safe to call again."""
         while self._open:
-            _, office = self._open.popitem()
-            office.keep_clock(now=True)
-            await office.resources.close()
+            _, session = self._open.popitem()
+            session.keep_clock(now=True)
+            await session.resources.close()
 
 
 def open_archive(home: Path) -> Archive:
@@ -182,8 +182,8 @@ def register(context: Context) -> Campaign:
             usd=context.cost,
             tokens=context.tokens,
         )
-        staff = staff_for(context)
-        check_staff(staff, budget, context)
+        team_spec = team_spec_for(context)
+        check_team(team_spec, budget, context)
         check_tuner(context.tuner)
         campaign = Campaign(
             name=context.campaign or archive.free_name(task.name),
@@ -200,7 +200,7 @@ def register(context: Context) -> Campaign:
             notes=tuple(str(Path(note).absolute()) for note in context.notes),
             budget=budget,
             approve_above=context.approve_above,
-            **dict(staff),
+            **dict(team_spec),
         )
         archive.create_campaign(campaign)
         return campaign
@@ -229,9 +229,9 @@ def _continue(archive: Archive, context: Context) -> Campaign:
         usd=context.cost or campaign.budget.usd,
         tokens=context.tokens or campaign.budget.tokens,
     )
-    staff = staff_for(context, campaign)
+    team_spec = team_spec_for(context, campaign)
     if not campaign.replays:
-        check_staff(staff, budget, context)
+        check_team(team_spec, budget, context)
     return archive.update_campaign(
         campaign.name,
         budget=budget,
@@ -239,11 +239,11 @@ def _continue(archive: Archive, context: Context) -> Campaign:
         sandbox=context.sandbox if "sandbox" in given else campaign.sandbox,
         approve_above=campaign.approve_above if context.approve_above is None else context.approve_above,
         status=CampaignStatus.RUNNING,
-        **dict(staff),
+        **dict(team_spec),
     )
 
 
-def _open_office(context: Context, name: str) -> Office:
+def _open_session(context: Context, name: str) -> CampaignSession:
     from evolver.evaluation.campaign_resources import CampaignResources
     from evolver.evaluation.environment import sandbox_for
     from evolver.tasks import load_task
@@ -257,12 +257,12 @@ def _open_office(context: Context, name: str) -> Office:
     )
     sandbox = sandbox_for(task, campaign.sandbox, campaign.workers, hidden=(home,), stage=campaign.stage)
     resources = CampaignResources(name=name, home=home, archive=archive, memory=memory, task=task, sandbox=sandbox)
-    crew = assemble(resources, context)
-    return Office(
+    assembled = assemble(resources, context)
+    return CampaignSession(
         resources=resources,
-        team=crew.team,
-        allow=crew.allow,
-        give_up=crew.give_up,
+        team=assembled.team,
+        allow=assembled.allow,
+        give_up=assembled.give_up,
         spent_before=campaign.seconds,
         places=recorded_places(archive, campaign) if campaign.replays else None,
     )

@@ -10,10 +10,10 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.errors import GraphDrained
 from langgraph.runtime import RunControl
 
-from evolver.graph.campaign import MOST_STEPS, CampaignGraph
+from evolver.graph.campaign_graph import MOST_STEPS, CampaignGraph
 from evolver.graph.context import Context
+from evolver.graph.sessions import Sessions, open_archive
 from evolver.graph.state import CampaignInput
-from evolver.graph.workspaces import Workspaces, open_archive
 
 LOOK_EVERY = 0.25
 """Seconds between looks for an answer."""
@@ -27,7 +27,7 @@ class Drive:
     context: Context
     campaign: str
     control: RunControl
-    workspaces: Workspaces
+    sessions: Sessions
 
     @property
     def _config(self) -> RunnableConfig:
@@ -60,7 +60,7 @@ class Drive:
         while True:
             await asyncio.sleep(LOOK_EVERY)
             if self.control.drain_requested:
-                self.workspaces.give_up()
+                self.sessions.give_up()
                 return
 
     async def _answer(self, heard: str) -> None:
@@ -70,7 +70,7 @@ class Drive:
                 raise GraphDrained(self.control.drain_reason or "stopped")
             since = time.monotonic()
             await asyncio.sleep(LOOK_EVERY)
-            self.workspaces.rest(time.monotonic() - since)
+            self.sessions.rest(time.monotonic() - since)
 
     def _newest_directive(self) -> str:
         with open_archive(self.context.home) as archive:

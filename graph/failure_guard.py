@@ -13,7 +13,7 @@ MOST = 8
 """Lost experiments in a row after which a campaign stops: a model that loses half of them gets there once in 256."""
 
 
-class Losses:
+class FailureGuard:
     """Experiments lost in a row, as this process has seen them."""
 
     def __init__(self) -> None:

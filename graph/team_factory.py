@@ -21,7 +21,7 @@ ROLES: Final[tuple[Role, ...]] = ("researcher", "coder", "critic")
 """That need a model, where a team has any."""
 
 
-class Staff(Record):
+class TeamSpec(Record):
     """What a campaign's record says about its team."""
 
     team: TeamKind
@@ -29,7 +29,7 @@ class Staff(Record):
     base_url: str = ""
 
 
-def staff_for(context: Context, campaign: Campaign | None = None) -> Staff:
+def team_spec_for(context: Context, campaign: Campaign | None = None) -> TeamSpec:
     """The team that was asked for, or that an existing campaign has. Raises UsageError where words contradict."""
     if context.team == "offline" and context.models:
         raise UsageError("--team offline asks no model; leave --model out, or say --team hybrid")
@@ -48,13 +48,13 @@ def staff_for(context: Context, campaign: Campaign | None = None) -> Staff:
             "--model ollama:qwen3 (or set EVOLVER_MODEL)"
         )
     if team == "offline" and campaign is None:
-        return Staff(team=team)
-    return Staff(team=team, models=models, base_url=base_url)
+        return TeamSpec(team=team)
+    return TeamSpec(team=team, models=models, base_url=base_url)
 
 
-def check_staff(staff: Staff, budget: Budget, context: Context) -> None:
+def check_team(team_spec: TeamSpec, budget: Budget, context: Context) -> None:
     """Look whether the team's models can be opened. Raises UsageError that says what is missing."""
-    if staff.team == "offline":
+    if team_spec.team == "offline":
         for option, given in (("--cost", context.cost), ("--tokens", context.tokens), ("--base-url", context.base_url)):
             if given:
                 raise UsageError(f"{option} is for models, and none is asked here; add --model PROVIDER:NAME")
@@ -62,9 +62,9 @@ def check_staff(staff: Staff, budget: Budget, context: Context) -> None:
     from evolver.llm import parse_models
     from evolver.llm.preflight import check_models, refuse_secrets
 
-    refuse_secrets(staff.models, "--model")
-    refuse_secrets([staff.base_url], "--base-url")
-    choices = parse_models(staff.models, staff.base_url)
+    refuse_secrets(team_spec.models, "--model")
+    refuse_secrets([team_spec.base_url], "--base-url")
+    choices = parse_models(team_spec.models, team_spec.base_url)
     check_models(choices, ROLES, budget, Settings(home=context.home))
 
 
@@ -75,7 +75,7 @@ def check_tuner(tuner: TunerKind) -> None:
         raise UsageError(f"--tuner {tuner} needs {' and '.join(missing)}: pip install 'evolver[tune]'")
 
 
-class Crew(NamedTuple):
+class AssembledTeam(NamedTuple):
     """The roles of an open campaign, and how their models are told of another budget, or not to wait."""
 
     team: Team
@@ -84,26 +84,26 @@ class Crew(NamedTuple):
     """Ends the waiting for providers that are down."""
 
 
-def assemble(resources: CampaignResources, context: Context) -> Crew:
-    """The roles of an open campaign. Raises UsageError as `check_staff`."""
+def assemble(resources: CampaignResources, context: Context) -> AssembledTeam:
+    """The roles of an open campaign. Raises UsageError as `check_team`."""
     from evolver.agents.offline.team import offline_team
 
     campaign = resources.campaign
     if campaign.team == "offline":
-        return Crew(offline_team(resources))
+        return AssembledTeam(offline_team(resources))
     from evolver.agents.llm import llm_team
     from evolver.llm import ModelClient, models_for, parse_models
 
     conversation = _conversation(resources.archive, campaign, context)
     told = (conversation.allow, conversation.give_up) if isinstance(conversation, ModelClient) else ()
     if campaign.team == "llm":
-        return Crew(llm_team(resources, conversation), *told)
+        return AssembledTeam(llm_team(resources, conversation), *told)
     from evolver.agents.hybrid.assignments import pulls_of
     from evolver.agents.hybrid.team import hybrid_team
 
     researchers = models_for(parse_models(campaign.models, campaign.base_url), "researcher")
     recorded = pulls_of(resources.archive, campaign.replays) if campaign.replays else {}
-    return Crew(hybrid_team(resources, conversation, researchers, recorded=recorded), *told)
+    return AssembledTeam(hybrid_team(resources, conversation, researchers, recorded=recorded), *told)
 
 
 def _conversation(archive: Archive, campaign: Campaign, context: Context) -> Conversation:

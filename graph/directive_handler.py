@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from langgraph.runtime import Runtime
 
     from evolver.graph.context import Context
-    from evolver.graph.workspaces import Office
+    from evolver.graph.sessions import CampaignSession
 
 LOOK_EVERY = 0.25
 """Seconds between looks into the archive while a lane waits."""
@@ -31,74 +31,74 @@ GRACE = 1.0
 STOPPED = "stopped by {}"
 
 
-async def heed(office: Office, runtime: Runtime[Context]) -> None:
+async def apply_directives(session: CampaignSession, runtime: Runtime[Context]) -> None:
     """Take in what was said since the last proposal; wait here while the campaign is paused."""
-    await _take_in(office)
-    if not _is_paused(office, runtime):
+    await _take_in(session)
+    if not _is_paused(session, runtime):
         return
-    async with office.floor.resting:
+    async with session.lanes.resting:
         since = time.monotonic()
-        while _is_paused(office, runtime):
+        while _is_paused(session, runtime):
             await asyncio.sleep(LOOK_EVERY)
             # The clock of the budget stands still.
-            office.opened += time.monotonic() - since
+            session.opened += time.monotonic() - since
             since = time.monotonic()
-            await _take_in(office)
+            await _take_in(session)
 
 
-def _is_paused(office: Office, runtime: Runtime[Context]) -> bool:
-    paused = office.resources.campaign.status is CampaignStatus.PAUSED
-    return paused and not office.ended and not runtime.drain_requested
+def _is_paused(session: CampaignSession, runtime: Runtime[Context]) -> bool:
+    paused = session.resources.campaign.status is CampaignStatus.PAUSED
+    return paused and not session.ended and not runtime.drain_requested
 
 
-async def _take_in(office: Office) -> None:
-    resources, floor = office.resources, office.floor
+async def _take_in(session: CampaignSession) -> None:
+    resources, lanes = session.resources, session.lanes
     resources.sandbox.resize(resources.campaign.workers)
     for directive in resources.archive.directives_in_force(resources.name):
-        if directive.id in floor.heard:
+        if directive.id in lanes.heard:
             continue
         if directive.kind in ("stop", "note", "verify", "ablate"):
-            floor.heard.add(directive.id)
+            lanes.heard.add(directive.id)
         if directive.kind == "stop":
-            _stop(office, directive)
+            _stop(session, directive)
         elif directive.kind == "note":
-            await asyncio.to_thread(_learn, office, directive)
+            await asyncio.to_thread(_learn, session, directive)
         elif directive.kind in ("verify", "ablate"):
-            await _run_again(office, directive)
+            await _run_again(session, directive)
 
 
-def _stop(office: Office, directive: Directive) -> None:
+def _stop(session: CampaignSession, directive: Directive) -> None:
     """Propose nothing more; an order to an earlier process, which did not live to hear it, is void."""
-    archive, name = office.resources.archive, office.resources.name
-    if directive.when < office.floor.began:
+    archive, name = session.resources.archive, session.resources.name
+    if directive.when < session.lanes.began:
         archive.close_directive(directive.id, "withdrawn", "the campaign was begun again")
-    elif not office.ended and archive.close_directive(directive.id, "done", "no more proposals"):
-        office.ended = STOPPED.format(directive.who)
-        archive.add_event(name, "ended", reason=office.ended)
+    elif not session.ended and archive.close_directive(directive.id, "done", "no more proposals"):
+        session.ended = STOPPED.format(directive.who)
+        archive.add_event(name, "ended", reason=session.ended)
 
 
-def _learn(office: Office, directive: Directive) -> None:
+def _learn(session: CampaignSession, directive: Directive) -> None:
     """Put a person's note where researchers find it."""
-    resources, ids = office.resources, directive.arguments.get("notes")
+    resources, ids = session.resources, directive.arguments.get("notes")
     if isinstance(ids, list):
         known = {note.id: note for note in resources.archive.notes(resources.task.name)}
         resources.memory.add_notes([known[str(key)] for key in ids if str(key) in known])
         resources.renew_notes()
 
 
-async def _run_again(office: Office, directive: Directive) -> None:
+async def _run_again(session: CampaignSession, directive: Directive) -> None:
     """Verify or ablate between two experiments; what goes wrong there ends no campaign."""
     from evolver.evaluation.directed_rerun import rerun
 
     try:
-        await rerun(office.resources, office.team.runner, directive)
+        await rerun(session.resources, session.team.runner, directive)
     except EvolverError as error:
-        office.resources.archive.close_directive(directive.id, "done", f"failed: {error}")
+        session.resources.archive.close_directive(directive.id, "done", f"failed: {error}")
 
 
-async def may_run(office: Office, lane: int, experiment_id: str, runtime: Runtime[Context]) -> bool:
+async def may_run(session: CampaignSession, lane: int, experiment_id: str, runtime: Runtime[Context]) -> bool:
     """Whether an experiment's trials may run; waits for a person where they are dear. False: it has its verdict."""
-    resources, floor = office.resources, office.floor
+    resources, lanes = session.resources, session.lanes
     limit = resources.campaign.approve_above
     if limit is None:
         return True
@@ -109,25 +109,25 @@ async def may_run(office: Office, lane: int, experiment_id: str, runtime: Runtim
     if approval.was_approved(archive, experiment):
         return True
     approval.ask(archive, experiment, estimate)
-    with floor.asking(lane):
-        directive = await _answer(office, experiment, estimate, runtime)
+    with lanes.asking(lane):
+        directive = await _answer(session, experiment, estimate, runtime)
     if directive is None:
         approval.give_up(archive, experiment)
     elif await asyncio.to_thread(approval.settle, resources, experiment, directive):
         return True
-    floor.rejected.add(experiment_id)
+    lanes.rejected.add(experiment_id)
     return False
 
 
 async def _answer(
-    office: Office, experiment: Experiment, estimate: TrialEstimate, runtime: Runtime[Context]
+    session: CampaignSession, experiment: Experiment, estimate: TrialEstimate, runtime: Runtime[Context]
 ) -> Directive | None:
     """What somebody says; None where the campaign is stopped first."""
-    archive, alone, problem = office.resources.archive, 0.0, ""
+    archive, alone, problem = session.resources.archive, 0.0, ""
     while True:
-        await _take_in(office)
+        await _take_in(session)
         directive = approval.decision_on(archive, experiment)
-        if directive is not None or office.ended:
+        if directive is not None or session.ended:
             return directive
         if runtime.drain_requested or alone >= GRACE:
             # Raised as an exception the first time; answered, the node begins again and comes here.
@@ -142,7 +142,7 @@ async def _answer(
                 archive.add_directive(approval.directive_for(experiment, decision))
             continue
         await asyncio.sleep(LOOK_EVERY)
-        alone = 0.0 if office.floor.others_work() else alone + LOOK_EVERY
+        alone = 0.0 if session.lanes.others_work() else alone + LOOK_EVERY
 
 
 _FORM = ApprovalDecision.model_json_schema()

@@ -11,9 +11,9 @@ from pydantic import JsonValue
 
 from evolver.contracts import Directive
 from evolver.errors import UsageError, WorkFailed
+from evolver.graph.campaign_lock import campaign_lock, is_running
 from evolver.graph.context import Context
-from evolver.graph.lock import campaign_lock, is_running
-from evolver.graph.workspaces import Workspaces, open_archive
+from evolver.graph.sessions import Sessions, open_archive
 from evolver.tasks import load_task
 
 LOOK_EVERY = 0.2
@@ -73,19 +73,19 @@ async def _here(home: Path, campaign: str, directive: Directive) -> Directive:
             f"task {record.task} has changed since campaign {campaign} began; scores would not be comparable. "
             "Undo the change first."
         )
-    workspaces, began = Workspaces(), None
+    sessions, began = Sessions(), None
     try:
-        office = await workspaces.get(Context(task=record.task, campaign=campaign, home=home), campaign)
+        session = await sessions.get(Context(task=record.task, campaign=campaign, home=home), campaign)
         began = time.monotonic()
-        await rerun(office.resources, office.team.runner, directive)
+        await rerun(session.resources, session.team.runner, directive)
     except (UsageError, WorkFailed) as error:
         with open_archive(home) as archive:
             archive.close_directive(directive.id, "done", f"failed: {error}")
         raise
     finally:
         if began is not None:
-            workspaces.rest(time.monotonic() - began)  # it is no time of the campaign's
-        await workspaces.close_all()
+            sessions.rest(time.monotonic() - began)  # it is no time of the campaign's
+        await sessions.close_all()
     return _known(home, directive)
 
 

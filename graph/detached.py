@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from evolver.errors import WorkFailed
-from evolver.graph.lock import is_running
+from evolver.graph.campaign_lock import is_running
 
 PATIENCE = 30.0
 """Seconds that a process may take to begin."""

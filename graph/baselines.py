@@ -9,8 +9,8 @@ from evolver.contracts import Program
 from evolver.evaluation.environment import sandbox_for
 from evolver.evaluation.trial import run_trial
 from evolver.graph.context import Context
+from evolver.graph.sessions import open_archive
 from evolver.graph.summary import Arm, Summary, summarise
-from evolver.graph.workspaces import open_archive
 from evolver.sandbox import Sandbox
 from evolver.tasks import Task, load_task
 

@@ -11,13 +11,13 @@ from langgraph.runtime import RunControl
 
 from evolver.contracts import Budget, Campaign, CampaignStatus
 from evolver.errors import ModelError, UsageError
-from evolver.graph.campaign import build_graph, lanes_for
-from evolver.graph.checkpoint import open_checkpointer
+from evolver.graph.campaign_graph import build_graph, lanes_for
+from evolver.graph.campaign_lock import campaign_lock
+from evolver.graph.checkpointer import open_checkpointer
 from evolver.graph.context import Context
-from evolver.graph.driving import Drive
-from evolver.graph.lock import campaign_lock
+from evolver.graph.drive import Drive
+from evolver.graph.sessions import Sessions, open_archive, register
 from evolver.graph.summary import Summary, summarise
-from evolver.graph.workspaces import Workspaces, open_archive, register
 
 
 def run(context: Context) -> Summary:
@@ -39,12 +39,12 @@ async def arun(context: Context, *, control: RunControl | None = None) -> Summar
 
 
 async def _drive(context: Context, campaign: Campaign, control: RunControl) -> Summary:
-    workspaces = Workspaces()
+    sessions = Sessions()
     status = CampaignStatus.PAUSED
     try:
         async with open_checkpointer(context.home) as saver:
-            graph = build_graph(workspaces, checkpointer=saver)
-            await _until_spent(Drive(graph, context, campaign.name, control, workspaces), campaign)
+            graph = build_graph(sessions, checkpointer=saver)
+            await _until_spent(Drive(graph, context, campaign.name, control, sessions), campaign)
         status = CampaignStatus.FINISHED
     except GraphDrained:
         pass
@@ -59,7 +59,7 @@ async def _drive(context: Context, campaign: Campaign, control: RunControl) -> S
         raise
     finally:
         with suppress(asyncio.CancelledError):
-            await workspaces.close_all()
+            await sessions.close_all()
         with open_archive(context.home) as archive:
             if status is not CampaignStatus.FINISHED:
                 archive.update_campaign(campaign.name, status=status)

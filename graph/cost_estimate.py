@@ -28,7 +28,7 @@ from evolver.contracts import (
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.evaluation.environment import sandbox_for
 from evolver.graph.context import Context
-from evolver.graph.staffing import ROLES, Staff
+from evolver.graph.team_factory import ROLES, TeamSpec
 from evolver.llm import BudgetSpent, Conversation, ModelSpec, Redactor, models_for, parse_models
 from evolver.llm.budget import BYTES_PER_TOKEN
 from evolver.llm.conversation import REPAIRS, Exchange
@@ -58,7 +58,7 @@ class Amount(Record):
     usd: float | None = 0.0
 
 
-class Forecast(Record):
+class CostEstimate(Record):
     """What models may cost, at least, typically and at most; caps are kept to."""
 
     least: Amount = Amount()
@@ -84,19 +84,19 @@ class _Listener(Conversation):
         raise BudgetSpent("this is an estimate")
 
 
-async def forecast(context: Context, staff: Staff, baseline: Trial, experiments: int) -> Forecast:
+async def estimate_cost(context: Context, team_spec: TeamSpec, baseline: Trial, experiments: int) -> CostEstimate:
     """What the team's models may cost for so many experiments. Raises UsageError where words name no model."""
-    if staff.team == "offline":
-        return Forecast()
-    choices = parse_models(staff.models, staff.base_url)
+    if team_spec.team == "offline":
+        return CostEstimate()
+    choices = parse_models(team_spec.models, team_spec.base_url)
     for role in ROLES:
         models_for(choices, role)
     sizes = await _prompt_sizes(context, baseline)
     settings = Settings(home=context.home)
     prices = load_prices(prices_file(settings.home, settings))
-    few = len(models_for(choices, "researcher")) if staff.team == "hybrid" else experiments
+    few = len(models_for(choices, "researcher")) if team_spec.team == "hybrid" else experiments
     least, typical, most = Amount(), Amount(), Amount()
-    asked = experiments * (TYPICAL_SHARE if staff.team == "hybrid" else 1.0)
+    asked = experiments * (TYPICAL_SHARE if team_spec.team == "hybrid" else 1.0)
     for role in ROLES:
         models = models_for(choices, role)
         size = sizes.get(role, sizes["coder"])
@@ -108,7 +108,7 @@ async def forecast(context: Context, staff: Staff, baseline: Trial, experiments:
         mean = sum(fair) / len(fair) if fair else None
         typical = _add(typical, round(asked * (1.0 + TYPICAL_REPAIRS)), usual, mean)
         most = _add(most, experiments * MOST_CALLS[role], long, max(dear) if dear else None)
-    return Forecast(least=_capped(least, context), typical=_capped(typical, context), most=_capped(most, context))
+    return CostEstimate(least=_capped(least, context), typical=_capped(typical, context), most=_capped(most, context))
 
 
 def _bills(models: Sequence[ModelSpec], prices: Prices, tokens: tuple[int, int]) -> list[float] | None:

@@ -15,9 +15,9 @@ from evolver.contracts import CampaignStatus
 from evolver.evaluation.baseline import establish_baseline
 from evolver.evaluation.confirmation import retest_champion
 from evolver.graph.context import Context
-from evolver.graph.heeding import heed, may_run
+from evolver.graph.directive_handler import apply_directives, may_run
+from evolver.graph.sessions import Sessions, register
 from evolver.graph.state import CampaignInput, CampaignOutput, CampaignState, LaneOutput, LaneState
-from evolver.graph.workspaces import Workspaces, register
 from evolver.memory import read_notes
 
 SUPERSTEPS = 4
@@ -39,14 +39,14 @@ def recursion_limit(experiments: int) -> int:
 
 
 def build_graph(
-    workspaces: Workspaces | None = None, *, checkpointer: BaseCheckpointSaver[Any] | None = None
+    sessions: Sessions | None = None, *, checkpointer: BaseCheckpointSaver[Any] | None = None
 ) -> CampaignGraph:
     """The compiled campaign graph.
 
     Without a checkpointer it runs to its end or is begun anew (finished trials are found in the archive all the same).
     Give `context=Context(...)` when invoking it, and a `recursion_limit` for more than some 2,400 experiments.
     """
-    offices = workspaces or Workspaces()
+    offices = sessions or Sessions()
 
     async def plan(state: CampaignState, runtime: Runtime[Context]) -> CampaignState:
         """Open the campaign, take in its notes and measure the baseline."""
@@ -54,13 +54,13 @@ def build_graph(
         offices.check(context)
         name = state.get("campaign") or context.campaign
         campaign = register(context.model_copy(update={"campaign": name}))
-        office = await offices.get(context, campaign.name)
-        resources = office.resources
+        session = await offices.get(context, campaign.name)
+        resources = session.resources
         folders: list[Path | str] = [*([resources.task.notes] if resources.task.notes else []), *campaign.notes]
         notes = [note for folder in folders for note in read_notes([folder], resources.task.name)]
         resources.archive.save_notes(notes)
         resources.memory.add_notes(notes)
-        await establish_baseline(resources, office.team.runner)
+        await establish_baseline(resources, session.team.runner)
         return {"campaign": campaign.name}
 
     async def fan_out(state: CampaignState, runtime: Runtime[Context]) -> list[Send]:
@@ -77,16 +77,16 @@ def build_graph(
 
     async def report(state: CampaignState, runtime: Runtime[Context]) -> CampaignState:
         """Re-test the champion on fresh replicates and close the campaign."""
-        office = await offices.get(runtime.context, state["campaign"])
-        resources = office.resources
-        await heed(office, runtime)  # a person who has paused it may have more to say
+        session = await offices.get(runtime.context, state["campaign"])
+        resources = session.resources
+        await apply_directives(session, runtime)  # a person who has paused it may have more to say
         champion = resources.archive.champion(resources.name)
-        if office.trouble is not None:
+        if session.trouble is not None:
             resources.archive.update_campaign(resources.name, status=CampaignStatus.PAUSED)
             await offices.close(runtime.context, state["campaign"])
-            raise office.trouble
+            raise session.trouble
         if resources.campaign.status is CampaignStatus.RUNNING:
-            await retest_champion(resources, office.team.runner)
+            await retest_champion(resources, session.team.runner)
             await resources.sandbox.reap(resources.labels)
             resources.archive.update_campaign(resources.name, status=CampaignStatus.FINISHED)
         await offices.close(runtime.context, state["campaign"])
@@ -105,50 +105,50 @@ def build_graph(
     return builder.compile(checkpointer=checkpointer, name="campaign")
 
 
-def _lane(offices: Workspaces) -> CompiledStateGraph[LaneState, Context, LaneState, LaneOutput]:
+def _lane(offices: Sessions) -> CompiledStateGraph[LaneState, Context, LaneState, LaneOutput]:
     """The loop of one lane; every role looks into the archive first, so that running it again changes nothing."""
 
     async def researcher(state: LaneState, runtime: Runtime[Context]) -> LaneState:
         """Lease the next experiment and propose what to try."""
-        office = await offices.get(runtime.context, state["campaign"])
-        office.floor.enter(state["lane"])
-        await heed(office, runtime)
-        office.keep_clock()
+        session = await offices.get(runtime.context, state["campaign"])
+        session.lanes.enter(state["lane"])
+        await apply_directives(session, runtime)
+        session.keep_clock()
         experiment = None
-        if office.may_propose(state["lane"], state["seq"]):
-            experiment = office.resources.archive.lease(state["campaign"], state["lane"], state["seq"])
+        if session.may_propose(state["lane"], state["seq"]):
+            experiment = session.resources.archive.lease(state["campaign"], state["lane"], state["seq"])
         if experiment is None or (
-            experiment.proposal is None and not await office.attempt(office.team.researcher.propose, experiment.id)
+            experiment.proposal is None and not await session.attempt(session.team.researcher.propose, experiment.id)
         ):
-            office.floor.leave(state["lane"])
+            session.lanes.leave(state["lane"])
             return {"experiment": ""}
         return {"experiment": experiment.id}
 
     async def coder(state: LaneState, runtime: Runtime[Context]) -> LaneState:
         """Write the program."""
-        office = await offices.get(runtime.context, state["campaign"])
-        office.floor.enter(state["lane"])
-        if await office.attempt(office.team.coder.code, state["experiment"]):
+        session = await offices.get(runtime.context, state["campaign"])
+        session.lanes.enter(state["lane"])
+        if await session.attempt(session.team.coder.code, state["experiment"]):
             return {}
-        office.floor.leave(state["lane"])
+        session.lanes.leave(state["lane"])
         return {"experiment": ""}
 
     async def runner(state: LaneState, runtime: Runtime[Context]) -> LaneState:
         """Run the trials that the verdict needs, after a person has approved of those that are dear."""
-        office = await offices.get(runtime.context, state["campaign"])
-        office.floor.enter(state["lane"])
-        if await may_run(office, state["lane"], state["experiment"], runtime):
-            await office.team.runner.run(state["experiment"])
+        session = await offices.get(runtime.context, state["campaign"])
+        session.lanes.enter(state["lane"])
+        if await may_run(session, state["lane"], state["experiment"], runtime):
+            await session.team.runner.run(state["experiment"])
         return {}
 
     async def critic(state: LaneState, runtime: Runtime[Context]) -> LaneState:
         """Form the verdict and write the lesson."""
-        office = await offices.get(runtime.context, state["campaign"])
-        office.floor.enter(state["lane"])
-        if state["experiment"] not in office.floor.rejected:
-            if not await office.attempt(office.team.critic.conclude, state["experiment"]):
+        session = await offices.get(runtime.context, state["campaign"])
+        session.lanes.enter(state["lane"])
+        if state["experiment"] not in session.lanes.rejected:
+            if not await session.attempt(session.team.critic.conclude, state["experiment"]):
                 return {}
-            office.weigh_losses(state["experiment"])
+            session.check_failures(state["experiment"])
         lane = str(state["lane"])
         done = state.get("concluded", {}).get(lane, 0) + 1
         return {"seq": state["seq"] + 1, "concluded": {lane: done}}

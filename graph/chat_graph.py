@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from evolver.errors import EvolverError
 from evolver.graph.markdown import as_markdown
-from evolver.graph.steering import Understanding, act, newest_campaign, understand
+from evolver.graph.message_handler import Understanding, act, newest_campaign, understand
 from evolver.settings import Settings
 from evolver.steering.intents import Instruction, JoinCampaign, Reading, StartCampaign
 
