@@ -108,7 +108,7 @@ def import_task(source: str, folder: str, as_json: bool) -> None:
 
 def make_task(name: str, as_json: bool) -> None:
     """Write a working example task into a new folder here."""
-    from evolver.tasks.template import new_task
+    from evolver.tasks.new_task import new_task
 
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name):
         raise UsageError(f"task name {name!r}: use lower-case words joined by dashes, such as my-task")

@@ -20,11 +20,11 @@ from evolver.contracts import (
     now,
 )
 from evolver.errors import UnknownName
+from evolver.memory.backup import Backup
 from evolver.memory.calls import Calls
 from evolver.memory.campaigns import Campaigns
-from evolver.memory.copies import Copies
-from evolver.memory.knowledge import Knowledge
-from evolver.memory.rows import (
+from evolver.memory.lessons import Lessons
+from evolver.memory.mappers import (
     add_event,
     add_to_tallies,
     campaign_record,
@@ -37,7 +37,7 @@ from evolver.memory.rows import (
     upsert,
     upsert_lesson,
 )
-from evolver.memory.tables import CoverageRow, CreditRow, ExperimentRow, ProgramRow, TallyRow
+from evolver.memory.schema import CoverageRow, CreditRow, ExperimentRow, ProgramRow, TallyRow
 from evolver.memory.trials import Trials
 from evolver.search.map_elites import pool_rows, trim_pool
 
@@ -108,10 +108,10 @@ class Counts(Record):
     """Trials that waited for CPUs."""
 
 
-class Archive(Campaigns, Knowledge, Trials, Calls, Copies):
-    """Leases, programs, experiments and verdicts, and what `Campaigns`, `Knowledge`, `Trials` and `Calls` keep.
+class Archive(Campaigns, Lessons, Trials, Calls, Backup):
+    """Leases, programs, experiments and verdicts, and what `Campaigns`, `Lessons`, `Trials` and `Calls` keep.
 
-    `Copies` takes whole campaigns out and in.
+    `Backup` takes whole campaigns out and in.
     """
 
     # leases

@@ -9,8 +9,8 @@ from sqlalchemy import Connection, Row, bindparam, func, select, update
 from evolver.contracts import Call, CallStatus, Spending, Spent
 from evolver.errors import UnknownName
 from evolver.memory.database import Stored
-from evolver.memory.rows import add_to_tallies, campaign_row, upsert
-from evolver.memory.tables import CallRow, TallyRow
+from evolver.memory.mappers import add_to_tallies, campaign_row, upsert
+from evolver.memory.schema import CallRow, TallyRow
 
 _IN_DATA = {"messages", "reply", "error"}
 _CALL = select(CallRow).where(CallRow.id == bindparam("id"))

@@ -10,8 +10,8 @@ from sqlalchemy import insert, select
 from evolver.contracts import Campaign
 from evolver.errors import UnknownName, UsageError
 from evolver.memory.database import Stored
-from evolver.memory.rows import add_event, campaign_record, campaign_row, change_campaign, find_campaign
-from evolver.memory.tables import CampaignRow
+from evolver.memory.mappers import add_event, campaign_record, campaign_row, change_campaign, find_campaign
+from evolver.memory.schema import CampaignRow
 
 
 class Campaigns(Stored):

@@ -9,9 +9,9 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from evolver.contracts import Campaign, Directive, DirectiveStatus, Experiment
 from evolver.errors import UnknownName
-from evolver.memory import rows
+from evolver.memory import mappers
 from evolver.memory.database import Stored
-from evolver.memory.tables import DirectiveRow, DirectiveUseRow, ExperimentRow
+from evolver.memory.schema import DirectiveRow, DirectiveUseRow, ExperimentRow
 
 NEWEST = 50
 """Experiments that are named with a directive; `directive_uses` has them all."""
@@ -57,11 +57,11 @@ class Directives(Stored):
         pydantic.ValidationError where the campaign cannot be so; nothing is kept then.
         """
         with self._database.write() as connection:
-            old = rows.campaign_record(rows.campaign_row(connection, directive.campaign))
+            old = mappers.campaign_record(mappers.campaign_row(connection, directive.campaign))
             data = directive.model_dump(mode="json", exclude={"experiments", "uses", "number"})
             values = {"id": directive.id, "campaign": directive.campaign, "given": directive.when, "data": data}
             connection.execute(insert(DirectiveRow), values)
-            rows.add_event(
+            mappers.add_event(
                 connection,
                 directive.campaign,
                 "directive",
@@ -76,9 +76,9 @@ class Directives(Stored):
             if change is None:
                 return old
             new = Campaign.model_validate({**dict(old), **change(old)})
-            rows.change_campaign(connection, old.name, data=new.model_dump(mode="json"))
+            mappers.change_campaign(connection, old.name, data=new.model_dump(mode="json"))
             if new.status is not old.status:
-                rows.add_event(connection, old.name, "status", None, status=str(new.status), who=directive.who)
+                mappers.add_event(connection, old.name, "status", None, status=str(new.status), who=directive.who)
             return new
 
     def directives(self, campaign: str) -> list[Directive]:
@@ -113,7 +113,7 @@ class Directives(Stored):
     def directive_uses(self, directive: str) -> list[Experiment]:
         """All experiments that were proposed under a directive, by number."""
         with self._database.read() as connection:
-            return [rows.experiment_record(row) for row in connection.execute(_UNDER, {"directive": directive})]
+            return [mappers.experiment_record(row) for row in connection.execute(_UNDER, {"directive": directive})]
 
     def close_directive(self, directive: str, status: DirectiveStatus, outcome: str = "") -> bool:
         """Say that a directive is not in force any more; False, and nothing changes, if it was not. Raises UnknownName.
@@ -128,7 +128,7 @@ class Directives(Stored):
         if directives:
             with self._database.write() as connection:
                 uses = ({"directive": directive, "experiment": experiment} for directive in directives)
-                rows.upsert(connection, DirectiveUseRow, *uses)
+                mappers.upsert(connection, DirectiveUseRow, *uses)
 
 
 def _close(connection: Connection, key: str, status: DirectiveStatus, outcome: str) -> bool:
@@ -138,7 +138,7 @@ def _close(connection: Connection, key: str, status: DirectiveStatus, outcome: s
     if row.data.get("status", "in force") != "in force":
         return False
     connection.execute(_CHANGE, {"key": key, "data": {**row.data, "status": status, "outcome": outcome}})
-    rows.add_event(connection, row.campaign, "directive_closed", None, directive=key, status=status, outcome=outcome)
+    mappers.add_event(connection, row.campaign, "directive_closed", None, directive=key, status=status, outcome=outcome)
     return True
 
 

@@ -6,8 +6,8 @@ from sqlalchemy import bindparam, delete, insert, select
 
 from evolver.contracts import Trial, TrialStatus
 from evolver.memory.database import Stored
-from evolver.memory.rows import add_event, add_to_tallies, experiment_row, trial_record
-from evolver.memory.tables import TrialRow
+from evolver.memory.mappers import add_event, add_to_tallies, experiment_row, trial_record
+from evolver.memory.schema import TrialRow
 
 NOT_REMEMBERED = (TrialStatus.CANCELLED, TrialStatus.TAMPERED)
 

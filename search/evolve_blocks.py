@@ -9,7 +9,7 @@ from evolver.contracts import Program
 from evolver.errors import TaskError
 from evolver.search.source import is_python
 from evolver.search.tuning import literals
-from evolver.tasks.blocks import fixed, has_blocks, pieces
+from evolver.tasks.block_markers import fixed, has_blocks, pieces
 
 
 class EvolveBlocks:

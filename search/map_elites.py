@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, bindparam, select, update
 
 from evolver.contracts import Campaign
-from evolver.memory.tables import ExperimentRow
+from evolver.memory.schema import ExperimentRow
 
 POOL_SIZE = 40
 PER_SKELETON = 2

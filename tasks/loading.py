@@ -11,14 +11,14 @@ from pathlib import Path
 from evolver.contracts import Metric, Program
 from evolver.errors import TaskError, UnknownName
 from evolver.settings import Settings
-from evolver.tasks.blocks import fixed, has_blocks
-from evolver.tasks.importing import read_foreign
-from evolver.tasks.importing import write as write_foreign
-from evolver.tasks.seal import Seal
+from evolver.tasks.block_markers import fixed, has_blocks
+from evolver.tasks.importers import read_foreign
+from evolver.tasks.importers import write as write_foreign
+from evolver.tasks.integrity import TaskIntegrity
 from evolver.tasks.spec import STAGES, ResourcesSpec, StageSpec, TaskSpec, read_spec
 
 HERE = Path(__file__).resolve().parent
-RUNTIME = HERE / "in-sandbox"
+RUNTIME = HERE / "trial-runtime"
 """Folder that is shown at /evolver inside every sandbox."""
 INPUTS = "inputs"
 """Folder of a task with one folder a phase, shown at /inputs in that phase alone."""
@@ -36,7 +36,7 @@ class Task:
     spec: TaskSpec
     version: str
     """Hash of all that decides a score besides the program: task.yaml, harness, judge, and the data of every kind."""
-    seal: Seal = field(repr=False, compare=False)
+    integrity: TaskIntegrity = field(repr=False, compare=False)
     """Those files as they were when the task was loaded."""
     warnings: tuple[str, ...] = ()
     """What whoever runs it should know before."""
@@ -117,7 +117,7 @@ class Task:
 
         Costs a look at each file's times; only files that were touched are read.
         """
-        return self.seal.broken()
+        return self.integrity.broken()
 
 
 def load_task(ref: str | Path) -> Task:
@@ -175,11 +175,11 @@ def _load_folder(root: Path) -> Task:
     _check_blocks(root, spec)
     _check_inputs(root, spec)
     try:
-        seal = Seal(root)
+        integrity = TaskIntegrity(root)
     except OSError as error:
         raise TaskError(f"{error.filename} cannot be read: {error.strerror}") from None
-    version = hashlib.sha256("".join(f"{name}\0{digest}\n" for name, digest in seal.digests.items()).encode())
-    return Task(root=root, spec=spec, version=version.hexdigest()[:16], seal=seal)
+    version = hashlib.sha256("".join(f"{name}\0{digest}\n" for name, digest in integrity.digests.items()).encode())
+    return Task(root=root, spec=spec, version=version.hexdigest()[:16], integrity=integrity)
 
 
 def _check_blocks(root: Path, spec: TaskSpec) -> None:

@@ -12,7 +12,7 @@ from evolver.evaluation.statistics import Comparison
 from evolver.memory import Archive
 from evolver.prompts import inline, neutral
 from evolver.tasks import Task
-from evolver.tasks.blocks import RULE
+from evolver.tasks.block_markers import RULE
 
 LONGEST_CLAIM, LONGEST_IDEA, LONGEST_RESULT = 600, 500, 300
 SHOWN_EVIDENCE = 4

@@ -18,7 +18,7 @@ from evolver.contracts import Campaign
 from evolver.errors import UsageError
 from evolver.memory import Archive
 from evolver.memory.database import HEAD
-from evolver.memory.tables import Base
+from evolver.memory.schema import Base
 
 
 def _schema(file: Path) -> list[tuple[str, str]]:

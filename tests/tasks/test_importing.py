@@ -17,7 +17,7 @@ from evolver.evaluation.environment import sandbox_for
 from evolver.evaluation.trial import run_trial
 from evolver.search import EvolveBlocks, Operators, TechniqueLibrary
 from evolver.tasks import Task, load_task
-from evolver.tasks.blocks import fixed
+from evolver.tasks.block_markers import fixed
 
 FOREIGN = Path(__file__).parent / "foreign"
 LADDER, RULER, STAIRCASE = (FOREIGN / name for name in ("openevolve_ladder", "shinka_ruler", "asi_staircase"))

@@ -11,27 +11,27 @@ import pytest
 
 from evolver.errors import TaskError
 from evolver.tasks import load_task
-from evolver.tasks.seal import JUDGED, SETTLED, Seal
+from evolver.tasks.integrity import JUDGED, SETTLED, TaskIntegrity
 
 
 def settle(root: Path) -> None:
     """Wait until the files are old enough that their times can be believed, and have them hashed once more."""
     time.sleep(SETTLED / 1e9 + 0.1)
-    assert Seal(root).broken() == []
+    assert TaskIntegrity(root).broken() == []
 
 
 def test_a_change_that_hides_itself_is_found(example: Path) -> None:
-    seal, target = Seal(example), example / "private" / "cities.json"
+    integrity, target = TaskIntegrity(example), example / "private" / "cities.json"
     settle(example)
-    assert seal.broken() == []
+    assert integrity.broken() == []
     before = target.stat()
     text = target.read_text()
     target.write_text(text.replace("0", "1", 1))
     os.utime(target, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert (target.stat().st_size, target.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
-    assert seal.broken() == ["private/cities.json"]
+    assert integrity.broken() == ["private/cities.json"]
     target.write_text(text)
-    assert seal.broken() == []
+    assert integrity.broken() == []
 
 
 def test_changes_within_one_tick_of_the_clock_are_found(example: Path) -> None:
@@ -39,31 +39,31 @@ def test_changes_within_one_tick_of_the_clock_are_found(example: Path) -> None:
     text = target.read_text()
     for number in range(50):
         target.write_text(text)
-        seal = Seal(example)
+        integrity = TaskIntegrity(example)
         target.write_text(text.replace("0", "1", 1))
-        assert seal.broken() == ["private/cities.json"], number
+        assert integrity.broken() == ["private/cities.json"], number
 
 
 def test_a_touch_is_no_change_and_a_missing_or_unreadable_file_is(example: Path) -> None:
-    seal = Seal(example)
+    integrity = TaskIntegrity(example)
     (example / "judge.py").touch()
     shutil.copy(example / "harness.py", example / "other")
     (example / "other").replace(example / "harness.py")
-    assert seal.broken() == []
+    assert integrity.broken() == []
     (example / "judge.py").rename(example / "judge.old")
     (example / "judge.py").mkdir()
     (example / "public" / "link.json").symlink_to(example / "judge.old")
-    assert seal.broken() == ["judge.py", "public/link.json"]
+    assert integrity.broken() == ["judge.py", "public/link.json"]
 
 
 def test_looking_costs_less_than_a_millisecond(example: Path) -> None:
-    seal = Seal(example)
+    integrity = TaskIntegrity(example)
     settle(example)
-    assert seal.broken() == []
+    assert integrity.broken() == []
     took = []
     for _ in range(50):
         began = time.perf_counter()
-        seal.broken()
+        integrity.broken()
         took.append(time.perf_counter() - began)
     assert min(took) < 1e-3
 
@@ -71,11 +71,11 @@ def test_looking_costs_less_than_a_millisecond(example: Path) -> None:
 def test_unchanged_files_are_not_read_again(example: Path) -> None:
     large = example / "public" / "large.bin"
     large.write_bytes(bytes(300 << 20))
-    seal = Seal(example)
+    integrity = TaskIntegrity(example)
     time.sleep(SETTLED / 1e9 + 0.1)
-    assert seal.broken() == []
+    assert integrity.broken() == []
     began = time.perf_counter()
-    assert seal.broken() == []
+    assert integrity.broken() == []
     assert time.perf_counter() - began < 0.05
 
 

@@ -9,13 +9,13 @@ from pydantic import JsonValue
 from evolver.contracts import Record
 
 
-class Foreign(Record):
+class ForeignTask(Record):
     """A folder of another system, read."""
 
     system: str
     """Its name, as people write it."""
     runner: str
-    """File among imported-files/runners that calls its evaluator."""
+    """File among import-templates/runners that calls its evaluator."""
     folder: Path
     name: str
     """Kebab-case."""

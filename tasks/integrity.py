@@ -26,7 +26,7 @@ class _Seen:
     """Whether that is certain: a file may change twice within one tick of its clock."""
 
 
-class Seal:
+class TaskIntegrity:
     """Digests of all that decides a score, taken when it is made; unchanged files are not read again."""
 
     def __init__(self, root: Path) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from evolver.contracts import Campaign, Experiment, Lesson, Proposal, Trial, Verdict, now
 from evolver.errors import UnknownName
-from evolver.memory.tables import Base, CampaignRow, EventRow, ExperimentRow, LessonRow, TallyRow
+from evolver.memory.schema import Base, CampaignRow, EventRow, ExperimentRow, LessonRow, TallyRow
 
 _CAMPAIGN = select(CampaignRow).where(CampaignRow.name == bindparam("name"))
 _EXPERIMENT = select(ExperimentRow).where(ExperimentRow.id == bindparam("id"))

@@ -9,7 +9,7 @@ from pathlib import Path
 from evolver.errors import UsageError
 from evolver.tasks.spec import KEBAB, LONGEST_NAME
 
-FILES = Path(__file__).resolve().parent / "starter-files"
+FILES = Path(__file__).resolve().parent / "new-task"
 FILLED_IN = ".template"
 """Ending of the files in which $name stands for the task's name."""
 

@@ -13,8 +13,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from evolver.contracts import Campaign, Lesson
 from evolver.errors import UsageError
 from evolver.memory.database import HEAD, Stored
-from evolver.memory.rows import campaign_record, campaign_row
-from evolver.memory.tables import (
+from evolver.memory.mappers import campaign_record, campaign_row
+from evolver.memory.schema import (
     Base,
     CallRow,
     CampaignRow,
@@ -41,7 +41,7 @@ _NUMBERED = (TrialRow, EventRow)
 """Their ids are given by the database they are in."""
 
 
-class Copies(Stored):
+class Backup(Stored):
     """Campaigns that leave an open database and enter another."""
 
     def campaign_lines(self, name: str, task: str) -> Iterator[Line]:

@@ -9,21 +9,21 @@ from sqlalchemy import bindparam, select
 
 from evolver.contracts import Event, Lesson, Note
 from evolver.errors import UnknownName
-from evolver.memory import rows
+from evolver.memory import mappers
 from evolver.memory.directives import Directives
-from evolver.memory.tables import EventRow, LessonRow, NoteRow
+from evolver.memory.schema import EventRow, LessonRow, NoteRow
 
 _LESSON = select(LessonRow.data).where(LessonRow.id == bindparam("id"))
 _LESSONS = select(LessonRow.id, LessonRow.data).where(LessonRow.id.in_(bindparam("ids", expanding=True)))
 
 
-class Knowledge(Directives):
+class Lessons(Directives):
     """Notes, lessons and events in an open database, beside the directives."""
 
     def save_notes(self, notes: Iterable[Note]) -> None:
         """Keep notes; one of the same id is replaced."""
         with self._database.write() as connection:
-            rows.upsert(connection, NoteRow, *(note.model_dump() for note in notes))
+            mappers.upsert(connection, NoteRow, *(note.model_dump() for note in notes))
 
     def notes(self, task: str | None = None) -> list[Note]:
         """Notes of a task and those that serve every task; all notes where no task is named."""
@@ -39,7 +39,7 @@ class Knowledge(Directives):
     def save_lesson(self, lesson: Lesson) -> None:
         """Keep a lesson; one of the same id is replaced."""
         with self._database.write() as connection:
-            rows.upsert_lesson(connection, lesson)
+            mappers.upsert_lesson(connection, lesson)
 
     def lesson(self, lesson_id: str) -> Lesson:
         """A lesson by id. Raises UnknownName."""
@@ -72,7 +72,7 @@ class Knowledge(Directives):
     def add_event(self, campaign: str, kind: str, experiment: str | None = None, **data: JsonValue) -> None:
         """Append a line to the log."""
         with self._database.write() as connection:
-            rows.add_event(connection, campaign, kind, experiment, **data)
+            mappers.add_event(connection, campaign, kind, experiment, **data)
 
     def events(
         self, campaign: str, after: int = 0, limit: int = 1000, *, kind: str | None = None, newest: int | None = None

@@ -51,8 +51,12 @@ def answer() -> dict[str, Any]:
     """The judge's verdict on /outputs, whatever the judge does."""
     try:
         refuse_other_formats(folder("outputs"))
-        returned = load_judge().judge(out=folder("outputs"), private=folder("private"),
-                                      stage=os.environ["EVOLVER_STAGE"], seed=int(os.environ["EVOLVER_SEED"]))
+        returned = load_judge().judge(
+            out=folder("outputs"),
+            private=folder("private"),
+            stage=os.environ["EVOLVER_STAGE"],
+            seed=int(os.environ["EVOLVER_SEED"]),
+        )
         return {"metrics": checked(returned)}
     except Invalid as error:
         return {"invalid": str(error)[:LONGEST_REASON]}

@@ -9,8 +9,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from evolver.errors import TaskError
-from evolver.tasks.importing.foreign import Foreign
-from evolver.tasks.importing.reading import (
+from evolver.tasks.importers.foreign import ForeignTask
+from evolver.tasks.importers.foreign_files import (
     absent_requirements,
     entries,
     packages,
@@ -61,7 +61,7 @@ class _Config(BaseModel):
     database: _Database = _Database()
 
 
-def read(folder: Path) -> Foreign | None:
+def read(folder: Path) -> ForeignTask | None:
     """The example in a folder, or None if it is none. Raises TaskError."""
     evaluator = folder / EVALUATOR
     programs = sorted(folder.glob(f"{PROGRAM}.*"))
@@ -88,7 +88,7 @@ def read(folder: Path) -> Foreign | None:
         warnings.append(f"requirements.txt names what is not installed here: {', '.join(absent)}")
     message, readme = config.prompt.system_message, folder / "README.md"
     notes = {"system_message.md": message} if message.strip() else {}
-    return Foreign(
+    return ForeignTask(
         system="OpenEvolve",
         runner="openevolve",
         folder=folder,

@@ -14,10 +14,10 @@ from typing import Any
 import yaml
 
 from evolver.errors import TaskError
-from evolver.tasks.blocks import has_blocks
-from evolver.tasks.importing.foreign import Foreign
+from evolver.tasks.block_markers import has_blocks
+from evolver.tasks.importers.foreign import ForeignTask
 
-FILES = Path(__file__).resolve().parents[1] / "imported-files"
+FILES = Path(__file__).resolve().parents[1] / "import-templates"
 EXAMPLE, OPTIONS = "example", "import.json"
 """In public/: the foreign folder as it is, and what its harness has to know."""
 REPLICATES = 5
@@ -29,7 +29,7 @@ LARGEST = 256 << 20
 """Bytes that a folder may have."""
 
 
-def write(foreign: Foreign, home: Path) -> Path:
+def write(foreign: ForeignTask, home: Path) -> Path:
     """The task folder below `home`, made unless it is there; its name changes with all that it is made from.
 
     Raises TaskError if the folder is too large or cannot be written.
@@ -63,7 +63,7 @@ def write(foreign: Foreign, home: Path) -> Path:
     return target
 
 
-def _fill(made: Path, foreign: Foreign, source: list[Path]) -> None:
+def _fill(made: Path, foreign: ForeignTask, source: list[Path]) -> None:
     program = _program_name(foreign)
     texts = {
         "task.yaml": yaml.safe_dump(_spec(foreign, program), sort_keys=False, allow_unicode=True, width=110),
@@ -85,11 +85,11 @@ def _fill(made: Path, foreign: Foreign, source: list[Path]) -> None:
         shutil.copy(path, copy)
 
 
-def _program_name(foreign: Foreign) -> str:
+def _program_name(foreign: ForeignTask) -> str:
     return foreign.program if foreign.program.endswith(".py") else f"{foreign.program}.py"
 
 
-def _spec(foreign: Foreign, program: str) -> dict[str, Any]:
+def _spec(foreign: ForeignTask, program: str) -> dict[str, Any]:
     interface = (
         f"The evaluator of this {foreign.system} task uses {', '.join(foreign.entry)} as the program has them now."
     )

@@ -29,9 +29,16 @@ def missing(trial: Trial, entries: list[str]) -> list[str]:
 
 def main() -> int:
     """Import every entry file; the traceback begins in the program."""
-    trial = Trial(program=folder("program"), public=folder("public"), out=folder("out"), artifacts=folder("artifacts"),
-                  inputs=folder("inputs"), stage=os.environ["EVOLVER_STAGE"], seed=0,
-                  phase=os.environ["EVOLVER_PHASE"])
+    trial = Trial(
+        program=folder("program"),
+        public=folder("public"),
+        out=folder("out"),
+        artifacts=folder("artifacts"),
+        inputs=folder("inputs"),
+        stage=os.environ["EVOLVER_STAGE"],
+        seed=0,
+        phase=os.environ["EVOLVER_PHASE"],
+    )
     sys.path.insert(1, str(trial.program))
     try:
         absent = missing(trial, sys.argv[1:])

@@ -25,10 +25,18 @@ class WrongLaunch(Exception):
 
 def trial_of_environment() -> Trial:
     """The trial that the variables EVOLVER_STAGE, _SEED, _PHASE and _PROCESSES describe."""
-    return Trial(program=folder("program"), public=folder("public"), out=folder("out"), artifacts=folder("artifacts"),
-                 inputs=folder("inputs"), stage=os.environ["EVOLVER_STAGE"], seed=int(os.environ["EVOLVER_SEED"]),
-                 phase=os.environ.get("EVOLVER_PHASE", "run"), processes=int(os.environ.get("EVOLVER_PROCESSES", "1")),
-                 rank=int(os.environ.get("RANK", "0")) if LAUNCHED else 0)
+    return Trial(
+        program=folder("program"),
+        public=folder("public"),
+        out=folder("out"),
+        artifacts=folder("artifacts"),
+        inputs=folder("inputs"),
+        stage=os.environ["EVOLVER_STAGE"],
+        seed=int(os.environ["EVOLVER_SEED"]),
+        phase=os.environ.get("EVOLVER_PHASE", "run"),
+        processes=int(os.environ.get("EVOLVER_PROCESSES", "1")),
+        rank=int(os.environ.get("RANK", "0")) if LAUNCHED else 0,
+    )
 
 
 def check_launch(processes: int) -> None:

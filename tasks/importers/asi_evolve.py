@@ -9,8 +9,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from evolver.errors import TaskError
-from evolver.tasks.importing.foreign import Foreign
-from evolver.tasks.importing.reading import (
+from evolver.tasks.importers.foreign import ForeignTask
+from evolver.tasks.importers.foreign_files import (
     absent_requirements,
     entries,
     packages,
@@ -39,7 +39,7 @@ class _Config(BaseModel):
     pipeline: _Pipeline = _Pipeline()
 
 
-def read(folder: Path) -> Foreign | None:
+def read(folder: Path) -> ForeignTask | None:
     """The experiment in a folder, or None if it is none. Raises TaskError."""
     if not (folder / TASK).is_file() or not (folder / SCRIPT).is_file():
         return None
@@ -52,7 +52,7 @@ def read(folder: Path) -> Foreign | None:
         raise TaskError(f"{program} is not Python, and Evolver improves Python programs: {error}") from None
     helpers = sorted(path for path in folder.glob("*.py") if path != program and path.name != "init_cognition.py")
     task, absent = text_of(folder / TASK), absent_requirements(folder)
-    return Foreign(
+    return ForeignTask(
         system="ASI-Evolve",
         runner="asi_evolve",
         folder=folder,

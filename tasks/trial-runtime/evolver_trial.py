@@ -19,8 +19,18 @@ from types import ModuleType
 
 from evolver_readers import Invalid, read_bounded, safe_json, safe_npy, safe_npz, safe_safetensors
 
-__all__ = ["Invalid", "Trial", "folder", "read_bounded", "safe_json", "safe_npy", "safe_npz", "safe_safetensors",
-           "seed_random", "time_left"]
+__all__ = [
+    "Invalid",
+    "Trial",
+    "folder",
+    "read_bounded",
+    "safe_json",
+    "safe_npy",
+    "safe_npz",
+    "safe_safetensors",
+    "seed_random",
+    "time_left",
+]
 
 SECONDS_UNSAID = 60.0
 """Limit assumed where nobody says one: a program that is run by hand."""

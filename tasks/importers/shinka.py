@@ -6,8 +6,8 @@ import ast
 from pathlib import Path
 
 from evolver.errors import TaskError
-from evolver.tasks.importing.foreign import Foreign
-from evolver.tasks.importing.reading import (
+from evolver.tasks.importers.foreign import ForeignTask
+from evolver.tasks.importers.foreign_files import (
     absent_requirements,
     entries,
     packages,
@@ -22,7 +22,7 @@ SECONDS = 610.0
 """Of a trial; ShinkaEvolve keeps the limit in its launcher, not in the example."""
 
 
-def read(folder: Path) -> Foreign | None:
+def read(folder: Path) -> ForeignTask | None:
     """The example in a folder, or None if it is none. Raises TaskError."""
     evaluator = folder / EVALUATOR
     programs = sorted(folder.glob(f"{PROGRAM}.*"))
@@ -33,7 +33,7 @@ def read(folder: Path) -> Foreign | None:
         raise TaskError(f"{programs[0]} is not Python; Evolver improves Python programs")
     message = _task_message(folder)
     absent = absent_requirements(folder)
-    return Foreign(
+    return ForeignTask(
         system="ShinkaEvolve",
         runner="shinka",
         folder=folder,
