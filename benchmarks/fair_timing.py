@@ -21,7 +21,7 @@ from pathlib import Path
 
 from evolver.contracts import Trial, TrialStatus
 from evolver.sandbox import PYTHON, Handle, Job, Limits, Outcome, processors
-from evolver.sandbox.bubblewrap import Bubblewrap
+from evolver.sandbox.bubblewrap import BubblewrapSandbox
 
 WORK = """
 import time
@@ -58,7 +58,7 @@ class Bench:
 
     def __init__(self, folder: Path) -> None:
         self.slots = len(os.sched_getaffinity(0))
-        self._sandbox = Bubblewrap(self.slots, use_cgroups=False)
+        self._sandbox = BubblewrapSandbox(self.slots, use_cgroups=False)
         self._folder, self._count = folder, 0
 
     async def start(self, code: str) -> Handle:

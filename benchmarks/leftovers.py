@@ -18,8 +18,8 @@ from pathlib import Path
 import psutil
 
 from evolver.sandbox import PYTHON, Ending, Job, Limits
-from evolver.sandbox.containers.backend import Docker
-from evolver.sandbox.containers.engine import Engine
+from evolver.sandbox.docker.backend import DockerSandbox
+from evolver.sandbox.docker.engine import Engine
 
 PROGRAMS = {
     "open('/out/x', 'w').write('x')": Ending.EXITED,
@@ -63,7 +63,7 @@ def contained(process: psutil.Process) -> str:
 
 async def trials(count: int, slots: int, folder: Path) -> None:
     """Run so many, of every kind in turn."""
-    sandbox = Docker(slots)
+    sandbox = DockerSandbox(slots)
     programs = list(PROGRAMS.items())
 
     async def one(number: int) -> None:

@@ -39,7 +39,7 @@ from slots import TimedSlots  # type: ignore[import-not-found]
 from evolver.graph import Context
 from evolver.graph.campaign_graph import build_graph, recursion_limit
 from evolver.graph.sessions import CampaignSession, Sessions, open_archive
-from evolver.sandbox.local import LocalSandbox
+from evolver.sandbox.process_backend import ProcessSandbox
 
 TASKS = Path(__file__).parent / "tasks"
 NAME = "models"
@@ -89,7 +89,7 @@ def throughput(experiments: int, workers: int, latency: float, trial: float) -> 
     slots, moments = TimedSlots(workers), list[float]()
 
     def furnish(session: CampaignSession) -> None:
-        assert isinstance(session.resources.sandbox, LocalSandbox)
+        assert isinstance(session.resources.sandbox, ProcessSandbox)
         session.resources.sandbox._slots = slots
         conclude = session.team.critic.conclude
 

@@ -18,9 +18,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path, PurePosixPath
 
 from evolver.sandbox import PYTHON, Job, Mount, Sandbox
-from evolver.sandbox.bubblewrap import Bubblewrap
-from evolver.sandbox.containers.backend import Docker
-from evolver.sandbox.unprotected import Unprotected
+from evolver.sandbox.bubblewrap import BubblewrapSandbox
+from evolver.sandbox.docker.backend import DockerSandbox
+from evolver.sandbox.subprocess_backend import SubprocessSandbox
 
 SLEEP = 0.5
 CODE = f"import time, os; time.sleep({SLEEP}); open(os.environ.get('EVOLVER_ROOT', '') + '/out/x', 'w').write('x')"
@@ -53,10 +53,10 @@ def measured(sandbox: Sandbox, folder: Path) -> Callable[[], Awaitable[float]]:
 async def compare(trials: int, folder: Path) -> dict[str, list[float]]:
     """Seconds of every trial, by backend."""
     backends: dict[str, Sandbox] = {
-        "no sandbox": Unprotected(1),
-        "bubblewrap": Bubblewrap(1),
-        "docker, a new container": Docker(1, ahead=0),
-        "docker, one that waits": Docker(1, ahead=1),
+        "no sandbox": SubprocessSandbox(1),
+        "bubblewrap": BubblewrapSandbox(1),
+        "docker, a new container": DockerSandbox(1, ahead=0),
+        "docker, one that waits": DockerSandbox(1, ahead=1),
     }
     runs = {name: measured(sandbox, folder / f"b{number}") for number, (name, sandbox) in enumerate(backends.items())}
     costs: dict[str, list[float]] = {name: [] for name in backends}

@@ -19,7 +19,7 @@ from evolver.graph import Context
 from evolver.graph.campaign_graph import build_graph, recursion_limit
 from evolver.graph.context import Context as CampaignContext
 from evolver.graph.sessions import CampaignSession, Sessions
-from evolver.sandbox.local import LocalSandbox
+from evolver.sandbox.process_backend import ProcessSandbox
 from evolver.sandbox.slots import Slots
 
 TASK = Path(__file__).parent / "tasks" / "sleeper"
@@ -50,7 +50,7 @@ async def campaign(context: CampaignContext, experiments: int) -> list[tuple[flo
 
     async def get(ctx: CampaignContext, name: str) -> CampaignSession:
         session = await opened(ctx, name)
-        assert isinstance(session.resources.sandbox, LocalSandbox)
+        assert isinstance(session.resources.sandbox, ProcessSandbox)
         session.resources.sandbox._slots = slots
         return session
 

@@ -13,9 +13,9 @@ from rich.table import Table
 
 from evolver.cli.words import duration
 from evolver.errors import UsageError
-from evolver.sandbox.containers.engine import connect
-from evolver.sandbox.containers.images import VARIANTS, Variant, ensure_image
-from evolver.sandbox.containers.inventory import Image, list_images, prune_images
+from evolver.sandbox.docker.engine import connect
+from evolver.sandbox.docker.image_list import Image, list_images, prune_images
+from evolver.sandbox.docker.images import VARIANTS, Variant, ensure_image
 
 
 def build(variant: str, base: str, pip_args: str, rebuild: bool, as_json: bool) -> None:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from evolver.contracts import SandboxKind as Kind
 from evolver.errors import SandboxError
-from evolver.sandbox.job import PYTHON, THREADS, Ending, Handle, Job, Limits, Mount, Outcome, Protection, Sandbox
+from evolver.sandbox.base import PYTHON, THREADS, Ending, Handle, Job, Limits, Mount, Outcome, Protection, Sandbox
 
 if TYPE_CHECKING:
-    from evolver.sandbox.containers.backend import Docker
+    from evolver.sandbox.docker.backend import DockerSandbox
 
 __all__ = [
     "PYTHON",
@@ -50,15 +50,15 @@ def open_sandbox(
     backend works.
     """
     if kind == "none":
-        from evolver.sandbox.unprotected import Unprotected
+        from evolver.sandbox.subprocess_backend import SubprocessSandbox
 
-        return Unprotected(slots)
+        return SubprocessSandbox(slots)
     if kind == "docker" or (kind == "auto" and _has_image(requires, gpus)):
         return _docker(slots, hidden, requires, gpus, progress)
-    from evolver.sandbox.bubblewrap import Bubblewrap
+    from evolver.sandbox.bubblewrap import BubblewrapSandbox
 
     try:
-        return Bubblewrap(slots, hidden)
+        return BubblewrapSandbox(slots, hidden)
     except SandboxError as trouble:
         if kind == "auto":
             _log.warning("%s; trying docker", trouble)
@@ -71,10 +71,10 @@ def open_sandbox(
 
 def _docker(
     slots: int, hidden: Sequence[Path], requires: Sequence[str], gpus: int, progress: Callable[[str], None] | None
-) -> Docker:
-    from evolver.sandbox.containers.backend import Docker
+) -> DockerSandbox:
+    from evolver.sandbox.docker.backend import DockerSandbox
 
-    docker = Docker(slots, hidden)
+    docker = DockerSandbox(slots, hidden)
     try:
         docker.prepare(requires, gpus, progress)
     except BaseException:
@@ -85,8 +85,8 @@ def _docker(
 
 def _has_image(requires: Sequence[str], gpus: int) -> bool:
     """Whether an engine that keeps its promises answers, and has the image."""
-    from evolver.sandbox.containers.engine import Engine
-    from evolver.sandbox.containers.images import exists, tag_of, variant_for
+    from evolver.sandbox.docker.engine import Engine
+    from evolver.sandbox.docker.images import exists, tag_of, variant_for
 
     try:
         engine = Engine()

@@ -20,21 +20,21 @@ from functools import cache, partial
 from pathlib import Path
 
 from evolver.errors import SandboxError
-from evolver.sandbox import devices, filesystem, probe
+from evolver.sandbox import devices, mounts, probe
+from evolver.sandbox.base import Job, Limits, Protection
 from evolver.sandbox.cgroups import Cgroups, Group, find_cgroups
-from evolver.sandbox.gauge import Gauge, ProcessTree, children
-from evolver.sandbox.job import Job, Limits, Protection
-from evolver.sandbox.local import LocalSandbox, command_words, fixed_environment, launcher_options
-from evolver.sandbox.running import Launch
+from evolver.sandbox.input_copy import readable_inputs
+from evolver.sandbox.process_backend import ProcessSandbox, command_words, fixed_environment, launcher_options
+from evolver.sandbox.process_handle import ProcessLaunch
+from evolver.sandbox.resource_monitor import ProcessTree, ResourceMonitor, children
 from evolver.sandbox.seccomp import filter_program
-from evolver.sandbox.staging import readable_inputs
 
 _FIRST_USER = 1 << 30
 """Above every range that distributions hand out."""
 _NUMBERS = itertools.count()
 
 
-class Bubblewrap(LocalSandbox):
+class BubblewrapSandbox(ProcessSandbox):
     """The sandbox for machines without a container engine."""
 
     name = "bubblewrap"
@@ -46,7 +46,7 @@ class Bubblewrap(LocalSandbox):
         super().__init__(slots)
         self._privileged = probe.is_privileged() if privileged is None else privileged
         self._binary = probe.find_binary(privileged=self._privileged)
-        self._hidden = (*filesystem.own_folders(), *(path.resolve() for path in hidden))
+        self._hidden = (*mounts.own_folders(), *(path.resolve() for path in hidden))
         self._cgroups: Cgroups | None = find_cgroups() if use_cgroups else None
         if self._cgroups is not None:
             self._cgroups.reap()
@@ -79,8 +79,8 @@ class Bubblewrap(LocalSandbox):
         missing = "not enforced: no control group is delegated to this process"
         return [Protection(what=what, how=how or missing, enforced=bool(how)) for what, how in said.items()]
 
-    async def _prepare(self, job: Job, stream: int, gpus: tuple[str, ...]) -> Launch:
-        for target in filesystem.reserved(job.inputs):
+    async def _prepare(self, job: Job, stream: int, gpus: tuple[str, ...]) -> ProcessLaunch:
+        for target in mounts.reserved(job.inputs):
             raise SandboxError(f"an input cannot be mounted at {target}: the sandbox needs that place itself")
         user = _FIRST_USER + (os.getpid() << 8) + next(_NUMBERS) % 256 if self._privileged else probe.USER
         staging = job.output.with_name(f".{job.output.name}.inputs")
@@ -101,7 +101,7 @@ class Bubblewrap(LocalSandbox):
             *probe.isolation(privileged=self._privileged),
             "--seccomp",
             str(filter_),
-            *filesystem.arguments(
+            *mounts.arguments(
                 job.limits,
                 inputs,
                 self._hidden,
@@ -113,12 +113,12 @@ class Bubblewrap(LocalSandbox):
             sys.executable,
             "-I",
             "-S",
-            filesystem.LAUNCHER,
+            mounts.LAUNCHER,
             *self._options(job, stream, user, joined),
             "--",
             *command_words(job.command),
         ]
-        return Launch(
+        return ProcessLaunch(
             argv=argv,
             environment={},
             descriptors=[*joined, *files.values(), filter_],
@@ -130,10 +130,10 @@ class Bubblewrap(LocalSandbox):
     def _files(self, user: int) -> dict[str, bytes]:
         """The small files that are made for each job."""
         return {
-            "/etc/passwd": f"candidate:x:{user}:{user}::{filesystem.HOME}:/bin/sh\n".encode(),
+            "/etc/passwd": f"candidate:x:{user}:{user}::{mounts.HOME}:/bin/sh\n".encode(),
             "/etc/group": f"candidate:x:{user}:\n".encode(),
             "/etc/hosts": b"127.0.0.1 localhost sandbox\n::1 localhost\n",
-            filesystem.LAUNCHER: _compiled_launcher(),
+            mounts.LAUNCHER: _compiled_launcher(),
         }
 
     def _filter(self, ranks: int) -> bytes:
@@ -145,7 +145,7 @@ class Bubblewrap(LocalSandbox):
         return self._privileged or _counts_per_namespace()
 
     def _options(self, job: Job, stream: int, user: int, joined: list[int]) -> list[str]:
-        more: dict[str, str | int] = {"watched": f"{filesystem.OUT},{filesystem.HOME},/dev/shm"}
+        more: dict[str, str | int] = {"watched": f"{mounts.OUT},{mounts.HOME},/dev/shm"}
         if self._privileged:
             more["user"] = user
         if joined:
@@ -155,13 +155,13 @@ class Bubblewrap(LocalSandbox):
             if self._limits_processes():
                 # The launcher itself is one of the user's processes unless it is root.
                 more["limit_nproc"] = job.limits.processes + (0 if self._privileged else 1)
-        return launcher_options(job, stream, out=filesystem.OUT, folder=filesystem.HOME, contained=True, **more)
+        return launcher_options(job, stream, out=mounts.OUT, folder=mounts.HOME, contained=True, **more)
 
 
 def _environment(job: Job) -> list[str]:
     path = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
     words = ["--clearenv"]
-    for name, value in {**fixed_environment(job.limits, path, filesystem.HOME), **job.environment}.items():
+    for name, value in {**fixed_environment(job.limits, path, mounts.HOME), **job.environment}.items():
         words += ["--setenv", name, value]
     return words
 
@@ -188,7 +188,7 @@ def _in_memory(data: bytes) -> int:
     return descriptor
 
 
-def _gauge(group: Group | None, limits: Limits, pid: int) -> Gauge:
+def _gauge(group: Group | None, limits: Limits, pid: int) -> ResourceMonitor:
     # The one child of bwrap is the launcher, whose own memory is not the program's.
     return group or ProcessTree(pid, limits, skip=1, count=False)
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from evolver.errors import SandboxError
-from evolver.sandbox.gauge import out_of_memory
-from evolver.sandbox.job import Ending, Limits
-from evolver.sandbox.owner import is_orphan, mark
+from evolver.sandbox.base import Ending, Limits
+from evolver.sandbox.orphans import is_orphan, mark
+from evolver.sandbox.resource_monitor import out_of_memory
 
 PERIOD = 100_000
 """Microseconds over which processor time is shared out."""

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from evolver.errors import SandboxError
-from evolver.sandbox.claims import Claim, take
+from evolver.sandbox.resource_locks import ResourceLock, take
 from evolver.settings import Settings
 
 INTERVAL = 0.2
@@ -44,7 +44,7 @@ def files(chosen: tuple[str, ...]) -> list[Path]:
     return [path for path in paths if path.exists()]
 
 
-async def claim(count: int) -> Claim:
+async def claim(count: int) -> ResourceLock:
     """Wait until so many GPUs are free, and hold them."""
     while True:
         held = take("gpus", devices() if count else (), count)

@@ -7,9 +7,9 @@ import sys
 
 from evolver.errors import SandboxError
 from evolver.sandbox import probe
+from evolver.sandbox.base import Protection
 from evolver.sandbox.cgroups import find_cgroups, mounted_versions
-from evolver.sandbox.containers.survey import survey
-from evolver.sandbox.job import Protection
+from evolver.sandbox.docker.engine_report import survey
 from evolver.sandbox.seccomp import filter_program
 
 

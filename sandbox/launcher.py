@@ -32,7 +32,7 @@ TICK = 0.1
 _LIBRARY = _ctypes.dlopen(None, os.RTLD_NOW)  # type: ignore[arg-type]
 
 
-class Refused(Exception):
+class LaunchRefused(Exception):
     """What the program left cannot be handed over; the text says why."""
 
 
@@ -143,7 +143,7 @@ def watch(options: Options, child: int, parent: int) -> int | None:
         for path in options.watched:
             usage = os.statvfs(path)
             if usage.f_files - usage.f_ffree > MOST_ENTRIES:
-                raise Refused(f"the program made more than {MOST_ENTRIES} files in {path}")
+                raise LaunchRefused(f"the program made more than {MOST_ENTRIES} files in {path}")
         if os.getppid() != parent:
             return None
 
@@ -194,26 +194,26 @@ def survey(options: Options) -> list[tuple[str, str, int]]:
         try:
             entries = sorted(os.scandir(os.path.join(options.out, folder)), key=lambda entry: entry.name)
         except OSError as error:
-            raise Refused(f"/out/{folder} cannot be read: {error.strerror}") from None
+            raise LaunchRefused(f"/out/{folder} cannot be read: {error.strerror}") from None
         if len(entries) > MOST_ENTRIES:
-            raise Refused(f"more than {MOST_ENTRIES} entries in one folder")
+            raise LaunchRefused(f"more than {MOST_ENTRIES} entries in one folder")
         for entry in entries:
             name = folder + "/" + entry.name if folder else entry.name
             if not entry.name.isprintable() or len(os.fsencode(name)) > LONGEST_NAME:
-                raise Refused(f"a file has an unusable name: {ascii(name)[:200]}")
+                raise LaunchRefused(f"a file has an unusable name: {ascii(name)[:200]}")
             status = entry.stat(follow_symlinks=False)
             if stat.S_ISDIR(status.st_mode):
                 if depth + 1 >= DEEPEST:
-                    raise Refused(f"folders are more than {DEEPEST} deep")
+                    raise LaunchRefused(f"folders are more than {DEEPEST} deep")
                 pending.append((name, depth + 1))
                 continue
             check_file(name, status)
             total += status.st_size
             found.append((name, entry.path, status.st_size))
             if len(found) > options.output_files:
-                raise Refused(f"more than {options.output_files} files")
+                raise LaunchRefused(f"more than {options.output_files} files")
             if total > options.output:
-                raise Refused(f"more than {options.output} bytes")
+                raise LaunchRefused(f"more than {options.output} bytes")
     return found
 
 
@@ -221,11 +221,11 @@ def check_file(name: str, status: os.stat_result) -> None:
     """Raise Refused unless the entry is a plain file with one name and all its bytes."""
     kinds = {stat.S_IFLNK: "a symbolic link", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
     if not stat.S_ISREG(status.st_mode):
-        raise Refused(f"{name} is {kinds.get(stat.S_IFMT(status.st_mode), 'a device')}")
+        raise LaunchRefused(f"{name} is {kinds.get(stat.S_IFMT(status.st_mode), 'a device')}")
     if status.st_nlink > 1:
-        raise Refused(f"{name} is a hard link")
+        raise LaunchRefused(f"{name} is a hard link")
     if status.st_blocks * 512 < status.st_size:
-        raise Refused(f"{name} has holes: {status.st_size} bytes, {status.st_blocks * 512} of them stored")
+        raise LaunchRefused(f"{name} has holes: {status.st_size} bytes, {status.st_blocks * 512} of them stored")
 
 
 def deliver(options: Options) -> None:
@@ -236,7 +236,7 @@ def deliver(options: Options) -> None:
             try:
                 source = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
             except OSError as error:
-                raise Refused(f"{name} cannot be read: {error.strerror}") from None
+                raise LaunchRefused(f"{name} cannot be read: {error.strerror}") from None
             write_all(options.stream, b"F" + struct.pack(">HQ", len(data), size) + data)
             left = size
             while left:
@@ -245,7 +245,7 @@ def deliver(options: Options) -> None:
                     raise OSError("a file shrank while it was read")
                 left -= sent
             os.close(source)
-    except Refused as refused:
+    except LaunchRefused as refused:
         write_all(options.stream, text_frame(b"R", str(refused)))
     else:
         write_all(options.stream, b".")
@@ -275,7 +275,7 @@ def main(words: list[str]) -> None:
     refused = ""
     try:
         status = watch(options, child, parent)
-    except Refused as error:
+    except LaunchRefused as error:
         status, refused = _signal.SIGKILL, str(error)
     end_others(options)
     if status is None:

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from evolver.sandbox.job import Limits
+from evolver.sandbox.base import Limits
 
 DEEPEST, LONGEST_NAME, LONGEST_TEXT = 16, 512, 1000
 _CHUNK = 1 << 20
 
 
-class Refused(Exception):
+class OutputRefused(Exception):
     """The output is not acceptable; the text says why."""
 
 
@@ -51,7 +51,7 @@ def receive(stream: BinaryIO, folder: Path, limits: Limits) -> Report:
     folder.mkdir(mode=0o700, parents=True)
     try:
         _files(stream, folder, limits)
-    except Refused as refused:
+    except OutputRefused as refused:
         return Report(exit_code, peak, refused=str(refused))
     return Report(exit_code, peak)
 
@@ -63,18 +63,18 @@ def _files(stream: BinaryIO, folder: Path, limits: Limits) -> None:
         if kind == b".":
             return
         if kind == b"R":
-            raise Refused(text_of(stream))
+            raise OutputRefused(text_of(stream))
         if kind != b"F":
-            raise Refused("the output stream is garbled")
+            raise OutputRefused("the output stream is garbled")
         length, size = struct.unpack(">HQ", _exactly(stream, 10))
         if length > LONGEST_NAME:
-            raise Refused("a file name is too long")
+            raise OutputRefused("a file name is too long")
         name = _checked_name(_exactly(stream, length))
         count, left = count + 1, left - size
         if count > limits.output_files:
-            raise Refused(f"more than {limits.output_files} files")
+            raise OutputRefused(f"more than {limits.output_files} files")
         if left < 0:
-            raise Refused(f"more than {limits.output} bytes")
+            raise OutputRefused(f"more than {limits.output} bytes")
         _write(stream, folder.joinpath(*name), size)
 
 
@@ -83,11 +83,11 @@ def _checked_name(raw: bytes) -> list[str]:
     try:
         name = raw.decode("utf-8")
     except UnicodeDecodeError:
-        raise Refused(f"a file has an unusable name: {ascii(raw)[:200]}") from None
+        raise OutputRefused(f"a file has an unusable name: {ascii(raw)[:200]}") from None
     parts = name.split("/")
     bad_part = any(part in ("", ".", "..") or len(part.encode()) > 255 for part in parts)
     if bad_part or not name.isprintable() or len(parts) > DEEPEST:
-        raise Refused(f"a file has an unusable name: {ascii(name)[:200]}")
+        raise OutputRefused(f"a file has an unusable name: {ascii(name)[:200]}")
     return parts
 
 
@@ -97,12 +97,12 @@ def _write(stream: BinaryIO, path: Path, size: int) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     except (FileExistsError, NotADirectoryError):
-        raise Refused(f"{path.name} was sent twice") from None
+        raise OutputRefused(f"{path.name} was sent twice") from None
     with os.fdopen(descriptor, "wb") as file:
         while size:
             chunk = stream.read(min(size, _CHUNK))
             if not chunk:
-                raise Refused("the output stream broke off")
+                raise OutputRefused("the output stream broke off")
             file.write(chunk)
             size -= len(chunk)
 
@@ -110,5 +110,5 @@ def _write(stream: BinaryIO, path: Path, size: int) -> None:
 def _exactly(stream: BinaryIO, count: int) -> bytes:
     data = stream.read(count)
     if len(data) != count:
-        raise Refused("the output stream broke off")
+        raise OutputRefused("the output stream broke off")
     return data

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from evolver.sandbox.claims import Claim, take
+from evolver.sandbox.resource_locks import ResourceLock, take
 
 KIND = "cpus"
 
@@ -26,12 +26,12 @@ def fit(slots: int, cpus: int) -> bool:
     return slots * cpus <= len(usable())
 
 
-def claim(cpus: int, slots: int) -> Claim | None:
+def claim(cpus: int, slots: int) -> ResourceLock | None:
     """So many CPUs for one job; None where it must share. `slots` is how many such jobs may run at a time."""
     return take(KIND, map(str, usable()), cpus) if fit(slots, cpus) else None
 
 
-def claim_again(cpus: Sequence[int]) -> Claim | None:
+def claim_again(cpus: Sequence[int]) -> ResourceLock | None:
     """The CPUs that a job has already, which an earlier process started; None where another one has them by now."""
     return take(KIND, map(str, cpus), len(cpus)) if cpus else None
 

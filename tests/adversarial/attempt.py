@@ -34,7 +34,7 @@ def leftovers(folder: Path) -> list[str]:
     """Whatever a job that has ended should not have left on the host."""
     import psutil
 
-    from evolver.sandbox.owner import mark
+    from evolver.sandbox.orphans import mark
 
     found = [f"process {process.pid}" for process in psutil.Process().children(recursive=True)]
     found += [f"file {path}" for path in folder.iterdir() if path.name not in ("secret", "out")]
@@ -96,11 +96,11 @@ async def attempt(sandbox: Any, folder: Path, request: dict[str, Any], port: int
 
 async def removed(handle: Any) -> bool:
     """Whether the job's container, if it had one, is gone soon, and all of its processes with it."""
-    from evolver.sandbox.containers.engine import NoSuchContainer
+    from evolver.sandbox.docker.engine import NoSuchContainer
 
     if not hasattr(handle, "container"):
         return True
-    engine, name = handle.container.engine, handle.container.meeting.name
+    engine, name = handle.container.engine, handle.container.rendezvous.name
     for _ in range(100):
         try:
             engine.state(name)

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from evolver.sandbox import Ending
-from evolver.sandbox.filesystem import SYSTEM
-from evolver.sandbox.interpreter import interpreter
+from evolver.sandbox.mounts import SYSTEM
 from evolver.sandbox.probe import find_binary, is_privileged
+from evolver.sandbox.python_mounts import interpreter
 from tests.engine import ensure_engine
 
 SERVER = Path(__file__).with_name("attempt.py")

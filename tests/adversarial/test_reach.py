@@ -48,7 +48,7 @@ for top, folders, names in os.walk("/"):
         "import evolver",
         """
 attempt('LEAK', lambda: __import__('evolver.contracts'))
-attempt('LEAK', lambda: __import__('evolver.sandbox.job'))
+attempt('LEAK', lambda: __import__('evolver.sandbox.base'))
 """,
         tools=True,
     ),

@@ -12,8 +12,8 @@ import pytest
 
 from evolver.contracts import Trial, TrialStatus
 from evolver.evaluation.trial import run_trial
-from evolver.sandbox.containers.backend import Docker
-from evolver.sandbox.containers.engine import Engine
+from evolver.sandbox.docker.backend import DockerSandbox
+from evolver.sandbox.docker.engine import Engine
 from evolver.tasks import load_task
 from tests.engine import ensure_engine
 
@@ -49,7 +49,7 @@ def trainer(folder: Path, stage: str, backend: str) -> subprocess.Popen[bytes]:
 
 async def resumed(folder: Path, stage: str) -> Trial:
     task = load_task(TASK)
-    sandbox = Docker(1, (task.root, folder))
+    sandbox = DockerSandbox(1, (task.root, folder))
     try:
         return await run_trial(
             sandbox, task, task.baseline(), stage, 0, folder / "e" / f"{stage}-0", experiment="e",
@@ -110,7 +110,7 @@ async def test_what_another_program_left_in_the_same_place_is_not_taken(tmp_path
     other = task.baseline().model_copy(
         update={"files": {"program.py": "def train(x, y, steps):\n    return 1.5, 0.75\n"}}
     )
-    sandbox = Docker(1, (task.root, tmp_path))
+    sandbox = DockerSandbox(1, (task.root, tmp_path))
     trial = await run_trial(sandbox, task, other, "smoke", 0, tmp_path / "e" / "smoke-0", experiment="e")
     await sandbox.close()
     assert trial.metrics["error"] == pytest.approx(0.25)

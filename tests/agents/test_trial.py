@@ -15,7 +15,7 @@ from evolver.contracts import Program, Trial, TrialStatus
 from evolver.errors import SandboxError
 from evolver.evaluation.trial import run_trial
 from evolver.sandbox import Sandbox, open_sandbox
-from evolver.sandbox.bubblewrap import Bubblewrap
+from evolver.sandbox.bubblewrap import BubblewrapSandbox
 from evolver.sandbox.probe import is_privileged
 from evolver.tasks import Task, load_task
 from tests.engine import ensure_engine
@@ -37,7 +37,7 @@ async def attempt(tmp_path: Path) -> AsyncIterator[Try]:
             ensure_engine()
             sandbox = open_sandbox("docker", 1, hidden=hidden, requires=["torch"])
         elif user == "user":
-            sandbox = Bubblewrap(1, hidden, privileged=False, use_cgroups=False)
+            sandbox = BubblewrapSandbox(1, hidden, privileged=False, use_cgroups=False)
         else:
             sandbox = open_sandbox("bubblewrap", 1, hidden=hidden)
         opened.append(sandbox)

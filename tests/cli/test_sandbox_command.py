@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from evolver.sandbox.containers.images import tag_of
+from evolver.sandbox.docker.images import tag_of
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -11,10 +11,10 @@ import psutil
 import pytest
 
 from evolver.sandbox import PYTHON, Job, Limits, Mount, Outcome, Sandbox
-from evolver.sandbox.bubblewrap import Bubblewrap
-from evolver.sandbox.containers.backend import Docker
+from evolver.sandbox.bubblewrap import BubblewrapSandbox
+from evolver.sandbox.docker.backend import DockerSandbox
 from evolver.sandbox.probe import is_privileged
-from evolver.sandbox.unprotected import Unprotected
+from evolver.sandbox.subprocess_backend import SubprocessSandbox
 from tests.engine import ensure_engine
 
 CONFINED = ["root", "user"] if is_privileged() else ["user"]
@@ -24,12 +24,14 @@ SLOTS = 2
 def make(kind: str, hidden: Sequence[Path] = ()) -> Sandbox:
     """A backend: bubblewrap as `root` drops to a user id of its own, as `user` has a namespace and no control groups."""
     if kind == "none":
-        return Unprotected(SLOTS)
+        return SubprocessSandbox(SLOTS)
     if kind == "docker":
         ensure_engine()
-        return Docker(SLOTS, hidden, ahead=1)
+        return DockerSandbox(SLOTS, hidden, ahead=1)
     return (
-        Bubblewrap(SLOTS, hidden) if kind == "root" else Bubblewrap(SLOTS, hidden, privileged=False, use_cgroups=False)
+        BubblewrapSandbox(SLOTS, hidden)
+        if kind == "root"
+        else BubblewrapSandbox(SLOTS, hidden, privileged=False, use_cgroups=False)
     )
 
 

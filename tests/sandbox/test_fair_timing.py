@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from evolver.sandbox import THREADS, Limits, processors
-from evolver.sandbox.claims import take
-from evolver.sandbox.waiting import Waiting
+from evolver.sandbox.cpu_contention import CpuContention
+from evolver.sandbox.resource_locks import take
 
 Bench = Any
 
@@ -102,7 +102,7 @@ async def test_libraries_are_told_how_many_cpus_there_are(bench: Bench) -> None:
 
 
 def test_threads_that_have_gone_stay_in_the_sum() -> None:
-    waiting = Waiting()
+    waiting = CpuContention()
     assert waiting.seconds is None
     waiting.look([os.getpid()])
     before = waiting.seconds

@@ -15,10 +15,10 @@ import pytest
 from docker import DockerClient
 
 from evolver.errors import SandboxError
-from evolver.sandbox.containers import images
-from evolver.sandbox.containers.engine import connect
-from evolver.sandbox.containers.images import ensure_image, exists, packages, tag_of, variant_for
-from evolver.sandbox.containers.inventory import list_images, prune_images
+from evolver.sandbox.docker import images
+from evolver.sandbox.docker.engine import connect
+from evolver.sandbox.docker.image_list import list_images, prune_images
+from evolver.sandbox.docker.images import ensure_image, exists, packages, tag_of, variant_for
 
 pytestmark = pytest.mark.timeout(300)  # builds share the machine with other tests
 PLACES = ("evolver", "task", "program", "public", "artifacts", "judge", "private", "outputs", "out", "run/evolver")
@@ -181,8 +181,8 @@ def test_one_process_builds_while_others_wait(
 ) -> None:
     monkeypatch.setenv("EVOLVER_IMAGE_NETWORK", "none")
     code = f"""
-from evolver.sandbox.containers.engine import connect
-from evolver.sandbox.containers.images import ensure_image
+from evolver.sandbox.docker.engine import connect
+from evolver.sandbox.docker.images import ensure_image
 said = []
 ensure_image(connect(), "plain", base={own_base!r}, pip_args="--no-index", progress=said.append)
 print("built" if any(line.startswith("Step ") for line in said) else "waited" if said else "came late")

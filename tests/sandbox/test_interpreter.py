@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 import evolver
-from evolver.sandbox.filesystem import SYSTEM
-from evolver.sandbox.interpreter import _parts, interpreter
+from evolver.sandbox.mounts import SYSTEM
+from evolver.sandbox.python_mounts import _parts, interpreter
 
 BASE = Path(os.path.realpath(sys.executable))
 LIBRARIES = [sysconfig.get_path("purelib"), str(Path(evolver.__path__[0]).parent)]
@@ -23,7 +23,7 @@ PROBE = """
 import asyncio, json, sys
 from pathlib import Path
 from evolver.sandbox.bubblewrap import Bubblewrap
-from evolver.sandbox.job import Job, PYTHON
+from evolver.sandbox.base import Job, PYTHON
 SEEN = '''
 import json, os, random, sqlite3, sys
 home = sys.argv[1]

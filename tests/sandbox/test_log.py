@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from evolver.sandbox.log import LogTail
+from evolver.sandbox.log_tail import LogTail
 
 
 async def test_short_logs_are_whole() -> None:

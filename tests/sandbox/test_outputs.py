@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evolver.sandbox.job import Limits
-from evolver.sandbox.outputs import Refused, Report, receive
+from evolver.sandbox.base import Limits
+from evolver.sandbox.outputs import OutputRefused, Report, receive
 
 LIMITS = Limits(output=1 << 10, output_files=3)
 DONE = struct.pack(">iQ", 5, 1 << 20)
@@ -85,7 +85,7 @@ def test_streams_that_are_refused(tmp_path: Path, frames: list[bytes], why: str)
 
 
 def test_a_stream_without_exit_status_is_no_report(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="broke off"):
+    with pytest.raises(OutputRefused, match="broke off"):
         receive(io.BytesIO(DONE[:5]), tmp_path / "in", LIMITS)
     assert list(tmp_path.iterdir()) == []
 

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-from evolver.sandbox.owner import is_orphan, mark
+from evolver.sandbox.orphans import is_orphan, mark
 
 
 def test_own_marks_are_not_orphans() -> None:
@@ -15,7 +15,7 @@ def test_own_marks_are_not_orphans() -> None:
 
 
 def test_marks_of_the_dead_are() -> None:
-    code = "from evolver.sandbox.owner import mark; print(mark())"
+    code = "from evolver.sandbox.orphans import mark; print(mark())"
     theirs = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
     assert is_orphan(theirs + "1")
 

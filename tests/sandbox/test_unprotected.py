@@ -14,13 +14,13 @@ import psutil
 import pytest
 
 from evolver.sandbox import PYTHON, Ending, Job, Limits, Mount, Outcome, open_sandbox
-from evolver.sandbox.unprotected import Unprotected, rewritten
+from evolver.sandbox.subprocess_backend import SubprocessSandbox, rewritten
 
 Survivors = Callable[[], list[psutil.Process]]
 
 
 async def run(folder: Path, code: str, **limits: float) -> Outcome:
-    sandbox = Unprotected(1)
+    sandbox = SubprocessSandbox(1)
     job = Job(id="plain", command=(PYTHON, "-c", code), output=folder / "out", limits=Limits(**limits))
     outcome = await sandbox.wait(await sandbox.start(job))
     await sandbox.close()
@@ -86,7 +86,7 @@ def _environment(process: psutil.Process) -> dict[str, str]:
 
 async def test_the_folders_of_dead_processes_are_cleared_away() -> None:
     code = (
-        "import tempfile\nfrom evolver.sandbox.owner import mark\n"
+        "import tempfile\nfrom evolver.sandbox.orphans import mark\n"
         "folder = tempfile.mkdtemp(prefix=mark()); open(folder + '/x', 'w'); print(folder)"
     )
     left = Path(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip())

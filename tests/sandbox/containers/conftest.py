@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 
 from evolver.sandbox import PYTHON, Job, Limits
-from evolver.sandbox.containers.backend import Docker
-from evolver.sandbox.containers.engine import FOLDER, Engine
+from evolver.sandbox.docker.backend import DockerSandbox
+from evolver.sandbox.docker.engine import FOLDER, Engine
 from tests.engine import ensure_engine
 
 Starter = Callable[[str, Limits], tuple[subprocess.Popen[str], Job]]
 STARTER = """
 import asyncio, sys
 from evolver.sandbox import Job
-from evolver.sandbox.containers.backend import Docker
+from evolver.sandbox.docker.backend import Docker
 
 async def main():
     job = Job.model_validate_json(sys.argv[1])
@@ -41,9 +41,9 @@ def running_engine() -> None:
 
 
 @pytest.fixture
-async def docker() -> AsyncIterator[Docker]:
+async def docker() -> AsyncIterator[DockerSandbox]:
     """A backend with two slots and one container ahead."""
-    sandbox = Docker(2, ahead=1)
+    sandbox = DockerSandbox(2, ahead=1)
     yield sandbox
     await sandbox.close()
 

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from evolver.sandbox import Ending, Job, Limits
-from evolver.sandbox.containers.backend import Docker
-from evolver.sandbox.containers.engine import FOLDER, Engine, NoSuchContainer
-from evolver.sandbox.containers.meeting import meetings
+from evolver.sandbox.docker.backend import DockerSandbox
+from evolver.sandbox.docker.engine import FOLDER, Engine, NoSuchContainer
+from evolver.sandbox.docker.rendezvous import rendezvous_folders
 
 Starter = Callable[[str, Limits], tuple[subprocess.Popen[str], Job]]
 COUNTING = """
@@ -37,7 +37,7 @@ def kill_after_a_line(process: subprocess.Popen[str]) -> str:
 
 def place_of(job: Job) -> Path:
     """The meeting place of a job."""
-    return next(path.parent for path in meetings().glob("*/job.json") if job.id in path.read_text())
+    return next(path.parent for path in rendezvous_folders().glob("*/job.json") if job.id in path.read_text())
 
 
 def nothing_left(engine: Engine, place: Path) -> bool:
@@ -53,7 +53,7 @@ async def test_a_running_job_is_adopted_with_its_whole_log(starter: Starter, eng
     process, job = starter(COUNTING.format(steps=40), Limits(wall_seconds=30))
     assert kill_after_a_line(process) == "step 0\n"
     place = place_of(job)
-    sandbox = Docker(1)
+    sandbox = DockerSandbox(1)
     handle = await sandbox.attach(job)
     assert handle is not None
     pieces = [piece async for piece in handle.logs()]
@@ -70,7 +70,7 @@ async def test_a_job_that_ended_meanwhile_is_collected(starter: Starter, engine:
     process, job = starter(COUNTING.format(steps=5), Limits(wall_seconds=30))
     kill_after_a_line(process)
     await asyncio.sleep(1.5)
-    sandbox = Docker(1)
+    sandbox = DockerSandbox(1)
     handle = await sandbox.attach(job)
     assert handle is not None
     outcome = await sandbox.wait(handle)
@@ -83,7 +83,7 @@ async def test_the_clock_runs_while_nobody_is_there(starter: Starter) -> None:
     process, job = starter("print('on')\nwhile True: pass", Limits(wall_seconds=1))
     kill_after_a_line(process)
     await asyncio.sleep(1.5)
-    sandbox = Docker(1)
+    sandbox = DockerSandbox(1)
     handle = await sandbox.attach(job)
     assert handle is not None
     outcome = await sandbox.wait(handle)
@@ -100,7 +100,7 @@ async def test_a_container_that_was_ended_from_outside_is_forgotten(
     kill_after_a_line(process)
     place = place_of(job)
     engine.remove(place.name) if remove else engine.kill(place.name)
-    sandbox = Docker(1)
+    sandbox = DockerSandbox(1)
     assert await sandbox.attach(job) is None, "that says nothing about the program, which is to be run again"
     assert nothing_left(engine, place)
     assert (await sandbox.wait(await sandbox.start(job.model_copy(update={"command": ("true",)})))).succeeded
@@ -112,7 +112,7 @@ async def test_memory_that_ran_out_meanwhile_is_told(starter: Starter) -> None:
     process, job = starter(code, Limits(wall_seconds=30, memory=64 << 20))
     kill_after_a_line(process)
     await asyncio.sleep(2)
-    sandbox = Docker(1)
+    sandbox = DockerSandbox(1)
     handle = await sandbox.attach(job)
     assert handle is not None
     assert handle.job.model_copy(update={"processors": ()}) == job
@@ -123,13 +123,13 @@ async def test_memory_that_ran_out_meanwhile_is_told(starter: Starter) -> None:
 async def test_a_job_whose_process_lives_is_not_taken(starter: Starter) -> None:
     process, job = starter("print('on')\nimport time; time.sleep(60)", Limits(wall_seconds=90))
     assert process.stdout is not None and process.stdout.readline() == "on\n"
-    sandbox = Docker(1)
+    sandbox = DockerSandbox(1)
     assert await sandbox.attach(job) is None
     other: Any = job.model_copy(update={"output": job.output.with_name("other")})
     process.kill()
     process.wait()
     await sandbox.close()
-    sandbox = Docker(1)
+    sandbox = DockerSandbox(1)
     assert await sandbox.attach(other) is None
     handle = await sandbox.attach(job)
     assert handle is not None
@@ -142,7 +142,7 @@ async def test_jobs_of_an_ended_campaign_are_reaped(starter: Starter, engine: En
     process, job = starter("print('on')\nimport time; time.sleep(60)", Limits(wall_seconds=90))
     kill_after_a_line(process)
     place = place_of(job)
-    sandbox = Docker(1)
+    sandbox = DockerSandbox(1)
     assert await sandbox.reap({"campaign": "another"}) == 0
     assert await sandbox.reap({"campaign": job.labels["campaign"]}) == 1
     assert nothing_left(engine, place)
@@ -154,9 +154,9 @@ async def test_a_job_left_once_more_is_found_again(starter: Starter) -> None:
     """Whoever closes without having asked for a job leaves it to the next."""
     process, job = starter(COUNTING.format(steps=20), Limits(wall_seconds=30))
     kill_after_a_line(process)
-    first = Docker(1)
+    first = DockerSandbox(1)
     await first.close()
-    second = Docker(1)
+    second = DockerSandbox(1)
     handle = await second.attach(job)
     assert handle is not None
     assert (await second.wait(handle)).succeeded
@@ -179,7 +179,7 @@ async def test_waiting_containers_die_with_their_process_and_are_cleared_away(
         await asyncio.sleep(0.1)
     assert running_of(engine, mark) == 1, "the one with the job goes on"
     job.output.parent.rename(tmp_path.with_name(f"{tmp_path.name}-gone"))
-    await Docker(1).close()
+    await DockerSandbox(1).close()
     # Another process may be the one that clears them away.
     while owned_by(engine, mark) and time.monotonic() < deadline + 10:
         await asyncio.sleep(0.1)

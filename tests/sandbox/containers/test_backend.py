@@ -15,10 +15,10 @@ import pytest
 
 from evolver.errors import SandboxError
 from evolver.sandbox import PYTHON, Job, Limits, Mount, Outcome, open_sandbox
-from evolver.sandbox.containers.backend import Docker
-from evolver.sandbox.containers.engine import FOLDER, GPUS, Engine
-from evolver.sandbox.containers.meeting import meetings
 from evolver.sandbox.devices import devices
+from evolver.sandbox.docker.backend import DockerSandbox
+from evolver.sandbox.docker.engine import FOLDER, GPUS, Engine
+from evolver.sandbox.docker.rendezvous import rendezvous_folders
 
 LOOK = "import os; print(sorted(os.listdir('/program')), sorted(os.listdir('/data')))"
 
@@ -27,7 +27,7 @@ def job(folder: Path, name: str, code: str, **fields: object) -> Job:
     return Job.model_validate({"id": name, "command": (PYTHON, "-c", code), "output": folder / name, **fields})
 
 
-async def run(sandbox: Docker, wanted: Job) -> Outcome:
+async def run(sandbox: DockerSandbox, wanted: Job) -> Outcome:
     return await sandbox.wait(await sandbox.start(wanted))
 
 
@@ -44,13 +44,13 @@ def inputs(folder: Path, number: int, *, size: int = 10) -> tuple[Mount, ...]:
     )
 
 
-async def test_a_waiting_container_sees_the_folders_of_its_job_alone(docker: Docker, tmp_path: Path) -> None:
+async def test_a_waiting_container_sees_the_folders_of_its_job_alone(docker: DockerSandbox, tmp_path: Path) -> None:
     for number in range(3):
         outcome = await run(docker, job(tmp_path, f"j{number}", LOOK, inputs=inputs(tmp_path, number)))
         assert outcome.log == f"['own{number}.py'] ['shared.txt']\n"
 
 
-async def test_a_large_folder_of_its_own_is_shown_and_not_copied(docker: Docker, tmp_path: Path) -> None:
+async def test_a_large_folder_of_its_own_is_shown_and_not_copied(docker: DockerSandbox, tmp_path: Path) -> None:
     code = f"{LOOK}\nprint(open('/proc/mounts').read().count('/program '), os.path.getsize('/program/own0.py'))"
     wanted = job(tmp_path, "large", code, inputs=inputs(tmp_path, 0, size=9 << 20), labels={"campaign": "c1"})
     handle = await docker.start(wanted)
@@ -61,7 +61,7 @@ async def test_a_large_folder_of_its_own_is_shown_and_not_copied(docker: Docker,
     assert outcome.log == f"['own0.py'] ['shared.txt']\n1 {9 << 20}\n"
 
 
-async def test_no_two_jobs_share_a_container(docker: Docker, tmp_path: Path) -> None:
+async def test_no_two_jobs_share_a_container(docker: DockerSandbox, tmp_path: Path) -> None:
     code = (
         "import os, sys\nseen = [p for p in ('/tmp/mark', '/dev/shm/mark', '/out/mark') if os.path.exists(p)]\n"
         "for place in ('/tmp/mark', '/dev/shm/mark', '/out/mark'): open(place, 'w').write('x')\n"
@@ -79,7 +79,7 @@ async def test_what_is_hidden_stays_hidden_in_a_shown_folder(tmp_path: Path) -> 
     (task / "private" / "labels.csv").write_text("1")
     (task / "key.txt").write_text("secret")
     (task / "open.txt").write_text("fine")
-    sandbox = Docker(1, (task / "private", task / "key.txt"), ahead=0)
+    sandbox = DockerSandbox(1, (task / "private", task / "key.txt"), ahead=0)
     code = "import os; print(open('/data/open.txt').read(), os.listdir('/data/private'), repr(open('/data/key.txt').read()))"
     shown = (Mount(source=task, target=PurePosixPath("/data")),)
     outcome = await run(sandbox, job(tmp_path, "look", code, inputs=shown))
@@ -87,7 +87,7 @@ async def test_what_is_hidden_stays_hidden_in_a_shown_folder(tmp_path: Path) -> 
     assert outcome.log == "fine [] ''\n", outcome
 
 
-async def test_nobody_inside_can_reach_the_meeting_place(docker: Docker, tmp_path: Path) -> None:
+async def test_nobody_inside_can_reach_the_meeting_place(docker: DockerSandbox, tmp_path: Path) -> None:
     code = (
         "import os, socket\nprint(os.listdir('/run/evolver/meet'))\n"
         "for path in ('/run/evolver/meet/control', '/run/evolver/control'):\n"
@@ -101,34 +101,34 @@ async def test_nobody_inside_can_reach_the_meeting_place(docker: Docker, tmp_pat
     assert outcome.log == "[]\n2\n2\n30\n" + "PermissionError\n" * 4, outcome.log
 
 
-async def test_a_container_that_died_while_it_waited_is_not_used(docker: Docker, tmp_path: Path) -> None:
+async def test_a_container_that_died_while_it_waited_is_not_used(docker: DockerSandbox, tmp_path: Path) -> None:
     assert (await run(docker, job(tmp_path, "first", "pass"))).succeeded
     shelf = next(iter(docker._pool._shelves.values()))
     while not shelf.ready:
         await asyncio.sleep(0.05)
-    docker._engine.kill(shelf.ready[0].meeting.name)
+    docker._engine.kill(shelf.ready[0].rendezvous.name)
     await asyncio.sleep(0.2)
     assert (await run(docker, job(tmp_path, "second", "pass"))).succeeded
 
 
-async def test_a_killed_container_is_told_from_a_failed_program(docker: Docker, tmp_path: Path) -> None:
+async def test_a_killed_container_is_told_from_a_failed_program(docker: DockerSandbox, tmp_path: Path) -> None:
     handle = await docker.start(job(tmp_path, "victim", "import time; print('on', flush=True); time.sleep(60)"))
-    docker._engine.kill(handle.container.meeting.name)  # type: ignore[attr-defined]
+    docker._engine.kill(handle.container.rendezvous.name)  # type: ignore[attr-defined]
     outcome = await docker.wait(handle)
     assert outcome.exit_code == -9 and "from outside" in outcome.reason and not outcome.succeeded
 
 
 async def test_many_trials_leave_nothing_behind(engine: Engine, tmp_path: Path) -> None:
     """Sixty here; `python benchmarks/leftovers.py` runs five hundred."""
-    before_places, before_threads = set(meetings().iterdir()), threading.active_count()
-    sandbox = Docker(2)
+    before_places, before_threads = set(rendezvous_folders().iterdir()), threading.active_count()
+    sandbox = DockerSandbox(2)
     for batch in range(15):
         wanted = [job(tmp_path, f"j{batch}-{n}", "open('/out/x', 'w').write('x')") for n in range(4)]
         outcomes = await asyncio.gather(*(run(sandbox, one) for one in wanted))
         assert all(outcome.succeeded for outcome in outcomes)
     await sandbox.close()
     assert {
-        path for path in meetings().iterdir() if path not in before_places and path.is_dir() and _ours(path)
+        path for path in rendezvous_folders().iterdir() if path not in before_places and path.is_dir() and _ours(path)
     } == set()
     assert not [labels for labels in engine.owned().values() if f"-{os.getpid()}-" in labels["evolver.owner"]]
     assert threading.active_count() <= before_threads + 1
@@ -136,18 +136,18 @@ async def test_many_trials_leave_nothing_behind(engine: Engine, tmp_path: Path) 
 
 def _ours(place: Path) -> bool:
     """Whether a new meeting place is not that of another process."""
-    from evolver.sandbox.containers.meeting import Meeting
+    from evolver.sandbox.docker.rendezvous import Rendezvous
 
-    meeting = Meeting.take_over(place)
-    if meeting is None:
+    rendezvous = Rendezvous.take_over(place)
+    if rendezvous is None:
         return False
-    meeting.leave()
+    rendezvous.leave()
     return True
 
 
 @pytest.mark.parametrize("count", [1, 3])
 async def test_more_gpus_than_there_are_is_an_error_with_advice(
-    count: int, docker: Docker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    count: int, docker: DockerSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EVOLVER_GPUS", "" if count == 1 else "0,1")
     with pytest.raises(SandboxError, match=f"needs {count} GPU.*EVOLVER_GPUS.*nvidia-container-toolkit"):
@@ -168,7 +168,7 @@ async def test_an_engine_without_gpu_runtime_says_what_to_install(
     if "nvidia" in engine.client.info().get("Runtimes", {}):
         pytest.fail("this engine can hand out GPUs: run the test on one that cannot")
     monkeypatch.setenv("EVOLVER_GPUS", "0")
-    sandbox = Docker(1, ahead=0)
+    sandbox = DockerSandbox(1, ahead=0)
     sandbox._images["cuda"] = asyncio.get_running_loop().create_task(_plain(engine))
     with pytest.raises(SandboxError, match="nvidia-container-toolkit"):
         await sandbox.start(job(tmp_path, "gpu", "pass", gpus=1))
@@ -177,7 +177,7 @@ async def test_an_engine_without_gpu_runtime_says_what_to_install(
 
 
 async def _plain(engine: Engine) -> str:
-    from evolver.sandbox.containers.images import ensure_image
+    from evolver.sandbox.docker.images import ensure_image
 
     return await engine.call(ensure_image, engine.client, "plain")
 
@@ -237,13 +237,13 @@ def test_an_engine_that_would_ignore_a_limit_is_refused(
     info = {"MemoryLimit": True, "SwapLimit": False, "PidsLimit": False, "CpuCfsQuota": True, "ServerVersion": "1"}
     monkeypatch.setenv("DOCKER_HOST", weak_engine(info))
     with pytest.raises(SandboxError, match=r"cannot limit swap, processes"):
-        Docker(1)
+        DockerSandbox(1)
 
 
-async def test_limits_reach_the_container(docker: Docker, engine: Engine, tmp_path: Path) -> None:
+async def test_limits_reach_the_container(docker: DockerSandbox, engine: Engine, tmp_path: Path) -> None:
     limits = Limits(memory=200 << 20, processes=20, cpus=1, scratch=3 << 20, output=2 << 20)
     handle = await docker.start(job(tmp_path, "limits", "import time; time.sleep(0.3)", limits=limits))
-    name = handle.container.meeting.name  # type: ignore[attr-defined]
+    name = handle.container.rendezvous.name  # type: ignore[attr-defined]
     host = engine.client.api.inspect_container(name)["HostConfig"]
     assert host["NetworkMode"] == "none" and host["ReadonlyRootfs"] and host["CapDrop"] == ["ALL"]
     assert host["Memory"] == host["MemorySwap"] == (200 << 20) + (24 << 20)
@@ -256,7 +256,7 @@ async def test_limits_reach_the_container(docker: Docker, engine: Engine, tmp_pa
 async def test_what_is_still_being_made_at_the_close_is_removed(tmp_path: Path) -> None:
     troubles: list[str] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: troubles.append(str(context["message"])))
-    sandbox, engine = Docker(2, ahead=0), Engine()
+    sandbox, engine = DockerSandbox(2, ahead=0), Engine()
     labels = {"campaign": f"closing-{os.getpid()}"}
     wanted = job(tmp_path, "late", "pass", inputs=inputs(tmp_path, 0, size=9 << 20), labels=labels)
     starting = asyncio.create_task(sandbox.start(wanted))

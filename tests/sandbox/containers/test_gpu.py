@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from evolver.sandbox import PYTHON, Job, Limits
-from evolver.sandbox.containers.backend import Docker
-from evolver.sandbox.containers.engine import GPUS, Engine
-from evolver.sandbox.containers.images import ensure_image
+from evolver.sandbox.docker.backend import DockerSandbox
+from evolver.sandbox.docker.engine import GPUS, Engine
+from evolver.sandbox.docker.images import ensure_image
 
 HOOK = "#!/bin/sh\nexit 0\n"
 SHOW = (
@@ -69,7 +69,7 @@ def gpus(gpu_engine: str, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch
 
 async def jobs(folder: Path, count: int, each: int) -> list[tuple[str, float, float]]:
     """Run so many at once; the devices, start and end of each."""
-    sandbox = Docker(4, ahead=0)
+    sandbox = DockerSandbox(4, ahead=0)
     sandbox._images["cuda"] = asyncio.get_running_loop().create_task(asyncio.sleep(0, "gpu"))
 
     async def one(number: int) -> tuple[str, float, float]:

@@ -10,12 +10,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from evolver.errors import SandboxError
-from evolver.sandbox.containers.container import Container, exactly
-from evolver.sandbox.containers.engine import NoSuchContainer, State
-from evolver.sandbox.gauge import out_of_memory
-from evolver.sandbox.job import Ending, Job, Outcome
-from evolver.sandbox.outputs import Refused, Report, receive, text_of
-from evolver.sandbox.supervised import Supervised
+from evolver.sandbox.base import Ending, Job, Outcome
+from evolver.sandbox.docker.container import Container, exactly
+from evolver.sandbox.docker.engine import ContainerState, NoSuchContainer
+from evolver.sandbox.handle import SupervisedHandle
+from evolver.sandbox.outputs import OutputRefused, Report, receive, text_of
+from evolver.sandbox.resource_monitor import out_of_memory
 
 GRACE = 10.0
 """Seconds after its time limit that a job's own clock may take to end it before the engine does."""
@@ -39,7 +39,7 @@ class Ended:
     """Seconds that threads were ready and had no CPU."""
 
 
-class Contained(Supervised):
+class ContainerHandle(SupervisedHandle):
     """A job that was given to a container; the `Handle` of the Docker backend."""
 
     def __init__(self, job: Job, container: Container) -> None:
@@ -55,7 +55,7 @@ class Contained(Supervised):
     def _kill(self) -> None:
         engine = self._container.engine
         # The connection breaks once it is dead, which is what ends the supervision.
-        kill = engine.call(engine.kill, self._container.meeting.name)
+        kill = engine.call(engine.kill, self._container.rendezvous.name)
         self._killing = asyncio.get_running_loop().create_task(kill)
 
     async def _supervise(self) -> Outcome:
@@ -97,7 +97,7 @@ class Contained(Supervised):
                 break
             elif kind == b"E":
                 link.setblocking(True)
-                with link.makefile("rb") as stream, suppress(Refused):
+                with link.makefile("rb") as stream, suppress(OutputRefused):
                     raise SandboxError(f"the program could not be confined: {text_of(stream)}")
         return ended, report
 
@@ -115,14 +115,14 @@ class Contained(Supervised):
         try:
             with link.makefile("rb") as stream:
                 return receive(stream, self._arrivals, self._job.limits)
-        except (Refused, TimeoutError, ConnectionError):
+        except (OutputRefused, TimeoutError, ConnectionError):
             return None
         except OSError as error:
             raise SandboxError(f"the output cannot be stored in {self._job.output}: {error.strerror}") from error
 
-    async def _state(self) -> State | None:
+    async def _state(self) -> ContainerState | None:
         """What the engine knows of a container whose process 1 fell silent."""
-        engine, name = self._container.engine, self._container.meeting.name
+        engine, name = self._container.engine, self._container.rendezvous.name
         for _ in range(50):
             try:
                 state = await engine.call(engine.state, name)
@@ -133,7 +133,7 @@ class Contained(Supervised):
             await asyncio.sleep(0.1)
         return None
 
-    def _conclude(self, ended: Ended | None, report: Report | None, state: State | None) -> Outcome:
+    def _conclude(self, ended: Ended | None, report: Report | None, state: ContainerState | None) -> Outcome:
         """Put the outcome together, and the output in its place if the job earned that. Raises SandboxError."""
         limits = self._job.limits
         ending, reason = self._cause or (Ending.EXITED, "")

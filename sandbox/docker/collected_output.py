@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
-from evolver.sandbox.gauge import out_of_memory
-from evolver.sandbox.job import Ending, Job, Outcome
+from evolver.sandbox.base import Ending, Job, Outcome
+from evolver.sandbox.resource_monitor import out_of_memory
 
 
-class Collected:
+class CollectedOutput:
     """The `Handle` of such a job."""
 
     def __init__(self, job: Job) -> None:

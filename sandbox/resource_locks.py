@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
-from evolver.sandbox.owner import closed_folder
+from evolver.sandbox.orphans import closed_folder
 
 
-class Claim:
+class ResourceLock:
     """Parts that are held until `release`, or until this process has ended."""
 
     def __init__(self, held: ExitStack, names: tuple[str, ...]) -> None:
@@ -25,7 +25,7 @@ class Claim:
         self._held.close()
 
 
-def take(kind: str, names: Iterable[str], count: int) -> Claim | None:
+def take(kind: str, names: Iterable[str], count: int) -> ResourceLock | None:
     """The first `count` of these that nobody holds, held from now on; None where there are not so many.
 
     Raises SandboxError where the folder of locks is someone else's.
@@ -45,6 +45,6 @@ def take(kind: str, names: Iterable[str], count: int) -> Claim | None:
         if len(chosen) == count:
             break
     if len(chosen) == count:
-        return Claim(held, tuple(chosen))
+        return ResourceLock(held, tuple(chosen))
     held.close()
     return None

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from evolver.errors import SandboxError
-from evolver.sandbox.containers.container import Container, start_container
-from evolver.sandbox.containers.engine import Engine
-from evolver.sandbox.containers.shape import Shape
+from evolver.sandbox.docker.container import Container, start_container
+from evolver.sandbox.docker.container_spec import ContainerSpec
+from evolver.sandbox.docker.engine import Engine
 
 SHAPES = 4
 """Kinds of jobs that containers are kept ready for: the phases of a task, its judge, and one more."""
@@ -32,12 +32,12 @@ class Pool:
 
     def __init__(self, engine: Engine, hidden: tuple[Path, ...], each: int) -> None:
         self._engine, self._hidden, self._each = engine, hidden, each
-        self._shelves: OrderedDict[Shape, Shelf] = OrderedDict()
+        self._shelves: OrderedDict[ContainerSpec, Shelf] = OrderedDict()
         self._leaving: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Condition()
         self._closed = False
 
-    async def take(self, shape: Shape) -> Container:
+    async def take(self, shape: ContainerSpec) -> Container:
         """A container of this shape, soon replaced on its shelf. Raises SandboxError."""
         shelf = self._shelf(shape)
         while True:
@@ -72,7 +72,7 @@ class Pool:
         while self._leaving:
             await asyncio.gather(*self._leaving)
 
-    def _shelf(self, shape: Shape) -> Shelf:
+    def _shelf(self, shape: ContainerSpec) -> Shelf:
         shelf = self._shelves.setdefault(shape, Shelf())
         self._shelves.move_to_end(shape)
         idle = [old for old, kept in self._shelves.items() if not kept.coming][: len(self._shelves) - SHAPES]
@@ -85,14 +85,14 @@ class Pool:
         while shelf.ready:
             self.discard(shelf.ready.pop())
 
-    def _order(self, shape: Shape, shelf: Shelf, count: int) -> None:
+    def _order(self, shape: ContainerSpec, shelf: Shelf, count: int) -> None:
         """Start containers until so many are ready or on their way."""
         while not self._closed and len(shelf.ready) + len(shelf.coming) < count:
             task = asyncio.get_running_loop().create_task(self._add(shape, shelf))
             shelf.coming.add(task)
             task.add_done_callback(shelf.coming.discard)
 
-    async def _add(self, shape: Shape, shelf: Shelf) -> None:
+    async def _add(self, shape: ContainerSpec, shelf: Shelf) -> None:
         try:
             shelf.ready.append(await start_container(self._engine, shape, self._hidden))
         except SandboxError as error:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from evolver.contracts import Record
 from evolver.errors import SandboxError
-from evolver.sandbox.containers.images import BASE, LABEL, PIP, REPOSITORY, VARIANT, tag_from
+from evolver.sandbox.docker.images import BASE, LABEL, PIP, REPOSITORY, VARIANT, tag_from
 
 if TYPE_CHECKING:
     from docker import DockerClient

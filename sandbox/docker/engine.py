@@ -34,7 +34,7 @@ class NoSuchContainer(Exception):
 
 
 @dataclass(frozen=True)
-class State:
+class ContainerState:
     """What the engine says of a container."""
 
     status: str
@@ -115,7 +115,7 @@ class Engine:
             raise SandboxError(f"a container does not start: {said}") from error
         return self.state(container).pid
 
-    def state(self, container: str) -> State:
+    def state(self, container: str) -> ContainerState:
         """What has become of a container. Raises NoSuchContainer."""
         from docker.errors import NotFound
 
@@ -123,8 +123,8 @@ class Engine:
             found = self._client.api.inspect_container(container)
         except NotFound:
             raise NoSuchContainer(container) from None
-        state = found["State"]
-        return State(
+        state = found["ContainerState"]
+        return ContainerState(
             status=state["Status"],
             pid=int(state["Pid"]),
             exit_code=int(state["ExitCode"]),

@@ -16,18 +16,18 @@ from pathlib import Path
 import psutil
 
 from evolver.errors import SandboxError
-from evolver.sandbox.gauge import Gauge, ProcessTree
-from evolver.sandbox.job import Job, Limits, Mount, Protection
-from evolver.sandbox.local import LocalSandbox, command_words, fixed_environment, launcher_options
-from evolver.sandbox.owner import is_orphan, mark
-from evolver.sandbox.running import Launch
+from evolver.sandbox.base import Job, Limits, Mount, Protection
+from evolver.sandbox.orphans import is_orphan, mark
+from evolver.sandbox.process_backend import ProcessSandbox, command_words, fixed_environment, launcher_options
+from evolver.sandbox.process_handle import ProcessLaunch
+from evolver.sandbox.resource_monitor import ProcessTree, ResourceMonitor
 
 _KILL_SECONDS = 2.0
 LAUNCHER = Path(__file__).with_name("launcher.py")
 ROOT = "EVOLVER_ROOT"
 
 
-class Unprotected(LocalSandbox):
+class SubprocessSandbox(ProcessSandbox):
     """The backend `none`.
 
     Inputs are copied below a fresh folder that EVOLVER_ROOT names: /program is $EVOLVER_ROOT/program, /out is
@@ -60,7 +60,7 @@ class Unprotected(LocalSandbox):
         }
         return [Protection(what=what, how=how, enforced=what in guarded) for what, how in {**guarded, **open_}.items()]
 
-    async def _prepare(self, job: Job, stream: int, gpus: tuple[str, ...]) -> Launch:
+    async def _prepare(self, job: Job, stream: int, gpus: tuple[str, ...]) -> ProcessLaunch:
         root = Path(tempfile.mkdtemp(prefix=mark()))
         try:
             await asyncio.to_thread(_lay_out, root, job.inputs)
@@ -80,7 +80,7 @@ class Unprotected(LocalSandbox):
         environment = {**fixed_environment(job.limits, path, scratch), "TMPDIR": scratch, **job.environment}
         if gpus:
             environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
-        return Launch(
+        return ProcessLaunch(
             argv=[sys.executable, "-I", "-S", str(LAUNCHER), *options, "--", *command_words(words)],
             environment={**environment, ROOT: str(root)},
             descriptors=[],
@@ -111,7 +111,7 @@ def _lay_out(root: Path, inputs: Sequence[Mount]) -> None:
             shutil.copyfile(mount.source, target)
 
 
-def _gauge(limits: Limits, pid: int) -> Gauge:
+def _gauge(limits: Limits, pid: int) -> ResourceMonitor:
     return ProcessTree(pid, limits, skip=0, count=True)
 
 

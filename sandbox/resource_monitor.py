@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-from evolver.sandbox.job import Ending, Limits
+from evolver.sandbox.base import Ending, Limits
 
 INTERVAL = 0.05
 """Seconds between two looks."""
 
 
-class Gauge(Protocol):
+class ResourceMonitor(Protocol):
     """Measures a running job. All methods return at once."""
 
     def overrun(self) -> tuple[Ending, str] | None:

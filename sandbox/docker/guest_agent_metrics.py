@@ -8,21 +8,21 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from evolver.sandbox.waiting import Waiting
+    from evolver.sandbox.cpu_contention import CpuContention
 else:
-    from waiting import Waiting
+    from waiting import CpuContention
 
 FIRST_LOOK, LOOK_EVERY = 0.05, 0.25
 """Seconds until the threads are looked at for the first time, and between two looks."""
 
 
-class Figures:
+class GuestMetrics:
     """What the kernel counted for this container since the job began."""
 
     def __init__(self) -> None:
         self._began, self._cpu, self._kills = time.monotonic(), self._cpu_now(), self._kills_now()
         self._memory = _number("memory/memory.usage_in_bytes", "memory.current")
-        self._waiting, self._due = Waiting(), FIRST_LOOK
+        self._waiting, self._due = CpuContention(), FIRST_LOOK
 
     def look(self) -> float:
         """Look how long threads have waited, if it is time to; the seconds until it is the next time."""

@@ -7,25 +7,25 @@ from pathlib import Path
 from typing import Any
 
 from evolver.errors import SandboxError
-from evolver.sandbox import filesystem
-from evolver.sandbox.job import Job, Limits, Mount
+from evolver.sandbox import mounts
+from evolver.sandbox.base import Job, Limits, Mount
 
 OVERHEAD = 24 << 20
 """Bytes for process 1, so that the program gets what it was promised."""
 INODES = 32768
 USER = 65534
 GUEST = "/run/evolver"
-"""Where a container finds the resident and its socket."""
+"""Where a container finds the guest agent and its socket."""
 OWN_MOST = 8 << 20
 """Bytes that are copied into a waiting container; a job with more gets one made for it."""
-_OWN = ("resident.py", "resident_link.py", "resident_figures.py")
+_OWN = ("guest_agent.py", "guest_agent_link.py", "guest_agent_metrics.py")
 _MODULES = {name: Path(__file__).with_name(name) for name in _OWN} | {
     name: Path(__file__).parents[1] / name for name in ("launcher.py", "waiting.py")
 }
 
 
 @dataclass(frozen=True)
-class Shape:
+class ContainerSpec:
     """Everything that is decided when a container is created."""
 
     image: str
@@ -53,8 +53,8 @@ class Shape:
         binds += [f"{folder / 'own' / str(number)}:{target}:ro" for number, target in enumerate(self.own)]
         memory_only = f"rw,nosuid,nodev,nr_inodes={INODES}"
         tmpfs = {
-            filesystem.HOME: f"{memory_only},exec,mode=1777,size={limits.scratch}",
-            filesystem.OUT: f"{memory_only},noexec,mode=0755,uid={USER},gid={USER},size={limits.output}",
+            mounts.HOME: f"{memory_only},exec,mode=1777,size={limits.scratch}",
+            mounts.OUT: f"{memory_only},noexec,mode=0755,uid={USER},gid={USER},size={limits.output}",
         }
         for mount in self.shown:
             for path in hidden:
@@ -86,16 +86,16 @@ class Shape:
         }
 
 
-def shape_of(job: Job, image: str) -> Shape:
+def shape_of(job: Job, image: str) -> ContainerSpec:
     """The shape that a job fits into, its own folders left open. Raises SandboxError for a mount that cannot be."""
-    for target in filesystem.reserved(job.inputs):
+    for target in mounts.reserved(job.inputs):
         raise SandboxError(f"an input cannot be mounted at {target}: the sandbox needs that place itself")
     for mount in job.inputs:
         if not mount.source.exists():
             raise SandboxError(f"the input {mount.source} does not exist")
         if ":" in f"{mount.source}{mount.target}":
             raise SandboxError(f"the input {mount.source} cannot be shown to a container: its path has a colon")
-    return Shape(
+    return ContainerSpec(
         image=image,
         limits=job.limits,
         ranks=job.ranks,

@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from evolver.errors import SandboxError
-from evolver.sandbox.job import Ending, Job, Outcome
-from evolver.sandbox.log import LogTail
+from evolver.sandbox.base import Ending, Job, Outcome
+from evolver.sandbox.log_tail import LogTail
 
 
-class Supervised(ABC):
+class SupervisedHandle(ABC):
     """Base of the handles; `task` gives the outcome, and `_supervise` finds it."""
 
     task: asyncio.Task[Outcome]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from evolver.errors import SandboxError
-from evolver.sandbox.job import Mount
+from evolver.sandbox.base import Mount
 
 LOOKED_AT = 1000
 """Entries of a folder that are judged; the modes in a larger one are taken to be alike."""

@@ -1,17 +1,17 @@
 """Process 1 of a container: waits for its one job, runs it, and keeps what it left until someone has taken it.
 
-Run as `python -I -S resident.py SOCKET`. Being process 1 it cannot be killed, stopped or traced by the program, so its
+Run as `python -I -S guest_agent.py SOCKET`. Being process 1 it cannot be killed, stopped or traced by the program; its
 clock and its word hold even while nobody is outside. It connects to the socket of whoever started the container and,
 should that one die, to the same path again until another listens there. Numbers are big-endian:
 
-    resident    H <u8 1 if a job was given> <u64 bytes of log so far>     on every connection
+    agent       H <u8 1 if a job was given> <u64 bytes of log so far>     on every connection
     host        J <u32 length> <json>     the job, if there is none yet
                 A <u64 offset>            go on from that byte of the log
-    resident    S                         the program runs
+    agent       S                         the program runs
                 E <u16 length> <text>     it could not be started in safety; nothing follows
                 L <u32 length> <bytes>    what it printed, as it comes
                 C <u8 cause> <u64 seconds> <u64 processor seconds> <u64 memory> <u32 kills> <i64 waited seconds>
-                                          its end, see Figures; seconds are microseconds, -1 if unknown
+                                          its end, see GuestMetrics; seconds are microseconds, -1 if unknown
                 D, F, R, .                as launcher.py sends them, when it ended by itself
     host        B                         taken; the container may go
 
@@ -35,12 +35,12 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 if TYPE_CHECKING:
     from evolver.sandbox import launcher
-    from evolver.sandbox.containers.resident_figures import Figures
-    from evolver.sandbox.containers.resident_link import PIECE, RETRY, Gone, Link, Log
+    from evolver.sandbox.docker.guest_agent_link import PIECE, RETRY, Gone, Link, Log
+    from evolver.sandbox.docker.guest_agent_metrics import GuestMetrics
 else:
     import launcher
-    from resident_figures import Figures
-    from resident_link import PIECE, RETRY, Gone, Link, Log
+    from guest_agent_link import PIECE, RETRY, Gone, Link, Log
+    from guest_agent_metrics import GuestMetrics
 
 EXITED, TIMED_OUT, REFUSED = 0, 1, 2
 PATIENCE = 24 * 3600.0
@@ -51,7 +51,7 @@ ANSWER = 60.0
 SET_DUMPABLE, SET_SECCOMP, FILTER = 4, 22, 2
 
 
-class Stay:
+class GuestAgent:
     """One job, from the moment it is given until it is taken."""
 
     def __init__(self, link: Link, job: dict[str, object]) -> None:
@@ -78,7 +78,7 @@ class Stay:
                 os.dup2(saved, descriptor)
             os.close(saved)
             os.close(writer)
-        figures = Figures()
+        figures = GuestMetrics()
         self._link.offer(b"S")
         status, refused = self._follow(child, reader, figures)
         cause = REFUSED if refused else EXITED if status is not None else TIMED_OUT
@@ -102,7 +102,7 @@ class Stay:
         if libc.prctl(SET_SECCOMP, FILTER, ctypes.create_string_buffer(program, len(program)), 0, 0) != 0:
             raise OSError(ctypes.get_errno(), "the system call filter was refused")
 
-    def _follow(self, child: int, reader: int, figures: Figures) -> tuple[int | None, str]:
+    def _follow(self, child: int, reader: int, figures: GuestMetrics) -> tuple[int | None, str]:
         """The wait status once the child has ended, None if its time ran out; why it was ended, if it was refused."""
         wall = float(str(self._job["wall"]))
         pidfd = os.pidfd_open(child)
@@ -228,7 +228,7 @@ def main(path: str) -> None:
         return
     # Beside it there is only what the image says, such as where its programs are.
     os.environ.update(job["environment"])
-    Stay(link, job).run()
+    GuestAgent(link, job).run()
 
 
 if __name__ == "__main__":

@@ -7,15 +7,15 @@ import fcntl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from evolver.sandbox.containers.engine import GPUS, Engine
-from evolver.sandbox.containers.meeting import meetings
 from evolver.sandbox.devices import devices
+from evolver.sandbox.docker.engine import GPUS, Engine
+from evolver.sandbox.docker.rendezvous import rendezvous_folders
 
 
 @asynccontextmanager
 async def choosing() -> AsyncIterator[None]:
     """While this is open nobody else of this user chooses devices, in this process or another."""
-    with (meetings() / "devices.lock").open("w") as lock:
+    with (rendezvous_folders() / "devices.lock").open("w") as lock:
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

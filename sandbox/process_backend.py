@@ -11,22 +11,22 @@ from collections.abc import Mapping, Sequence
 
 from evolver.errors import SandboxError
 from evolver.sandbox import devices, processors
-from evolver.sandbox.job import PYTHON, THREADS, Ending, Handle, Job, Limits, Outcome, Protection
-from evolver.sandbox.running import Launch, Running
+from evolver.sandbox.base import PYTHON, THREADS, Ending, Handle, Job, Limits, Outcome, Protection
+from evolver.sandbox.process_handle import ProcessHandle, ProcessLaunch
 from evolver.sandbox.slots import Slots
 
 
-class LocalSandbox(ABC):
+class ProcessSandbox(ABC):
     """Slots and bookkeeping of a backend whose jobs are child processes of this one."""
 
     name: str
 
     def __init__(self, slots: int) -> None:
         self._slots = Slots(slots)
-        self._running: set[Running] = set()
+        self._running: set[ProcessHandle] = set()
 
     @abstractmethod
-    async def _prepare(self, job: Job, stream: int, gpus: tuple[str, ...]) -> Launch:
+    async def _prepare(self, job: Job, stream: int, gpus: tuple[str, ...]) -> ProcessLaunch:
         """What to start for a job; `stream` is the descriptor for the launcher's words, `gpus` are the devices that
         are the job's alone. Raises SandboxError.
         """
@@ -58,7 +58,7 @@ class LocalSandbox(ABC):
             raise
         return running
 
-    async def _launched(self, job: Job) -> Running:
+    async def _launched(self, job: Job) -> ProcessHandle:
         if job.output.exists():
             raise SandboxError(f"the output folder {job.output} exists already")
         devices.check(job.gpus)
@@ -88,7 +88,7 @@ class LocalSandbox(ABC):
         running.task.add_done_callback(release)
         return running
 
-    async def _begun(self, job: Job, gpus: tuple[str, ...]) -> Running:
+    async def _begun(self, job: Job, gpus: tuple[str, ...]) -> ProcessHandle:
         stream = os.pipe2(os.O_CLOEXEC)
         try:
             launch = await self._prepare(job, stream[1], gpus)
@@ -96,7 +96,7 @@ class LocalSandbox(ABC):
             os.close(stream[0])
             os.close(stream[1])
             raise
-        running = Running(job, launch, stream)
+        running = ProcessHandle(job, launch, stream)
         self._running.add(running)
         return running
 
@@ -128,11 +128,11 @@ class LocalSandbox(ABC):
         """End everything that still runs."""
         await asyncio.gather(*(self._stopped(running) for running in list(self._running)))
 
-    async def _stopped(self, running: Running) -> None:
+    async def _stopped(self, running: ProcessHandle) -> None:
         running.end(Ending.CANCELLED, "stopped")
         await asyncio.wait([running.task])
 
-    def _forget(self, running: Running) -> None:
+    def _forget(self, running: ProcessHandle) -> None:
         self._running.discard(running)
         self._slots.release()
 
@@ -179,7 +179,7 @@ def launcher_options(job: Job, stream: int, *, out: str, folder: str, contained:
     ]
 
 
-def _own(handle: Handle) -> Running:
-    if not isinstance(handle, Running):
+def _own(handle: Handle) -> ProcessHandle:
+    if not isinstance(handle, ProcessHandle):
         raise SandboxError("this handle belongs to another sandbox")
     return handle

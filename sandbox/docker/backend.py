@@ -11,25 +11,25 @@ from pathlib import Path
 
 from evolver.errors import SandboxError
 from evolver.sandbox import processors
-from evolver.sandbox.claims import Claim
-from evolver.sandbox.containers import devices
-from evolver.sandbox.containers.collected import Collected
-from evolver.sandbox.containers.contained import Contained
-from evolver.sandbox.containers.container import Container, rejoin, start_container
-from evolver.sandbox.containers.engine import GPUS, NO_GPU_RUNTIME, Engine, NoSuchContainer
-from evolver.sandbox.containers.images import ensure_image, variant_for
-from evolver.sandbox.containers.meeting import Meeting, left_behind
-from evolver.sandbox.containers.pool import Pool
-from evolver.sandbox.containers.shape import OWN_MOST, Shape, shape_of
+from evolver.sandbox.base import Ending, Handle, Job, Outcome, Protection
 from evolver.sandbox.devices import check
-from evolver.sandbox.job import Ending, Handle, Job, Outcome, Protection
+from evolver.sandbox.docker import device_requests
+from evolver.sandbox.docker.collected_output import CollectedOutput
+from evolver.sandbox.docker.container import Container, rejoin, start_container
+from evolver.sandbox.docker.container_handle import ContainerHandle
+from evolver.sandbox.docker.container_spec import OWN_MOST, ContainerSpec, shape_of
+from evolver.sandbox.docker.engine import GPUS, NO_GPU_RUNTIME, Engine, NoSuchContainer
+from evolver.sandbox.docker.images import ensure_image, variant_for
+from evolver.sandbox.docker.pool import Pool
+from evolver.sandbox.docker.rendezvous import Rendezvous, left_behind
+from evolver.sandbox.resource_locks import ResourceLock
 from evolver.sandbox.slots import Slots
 
 DEVICE_INTERVAL = 1.0
 """Seconds between two looks for a free GPU."""
 
 
-class Docker:
+class DockerSandbox:
     """The sandbox for machines with a container engine."""
 
     name = "docker"
@@ -41,7 +41,7 @@ class Docker:
         self._slots = Slots(slots)
         self._pool = Pool(self._engine, self._hidden, slots if ahead is None else ahead)
         self._images: dict[str, asyncio.Task[str]] = {}
-        self._running: set[Contained | Collected] = set()
+        self._running: set[ContainerHandle | CollectedOutput] = set()
         self._making: set[asyncio.Task[Container]] = set()
         self._closing = False
         self._clear_away()
@@ -95,13 +95,13 @@ class Docker:
         self._hold(running, cpus)
         return await self._watched(running)
 
-    def _claim(self, job: Job) -> Claim | None:
+    def _claim(self, job: Job) -> ResourceLock | None:
         """CPUs for one job alone; None where it must share, or where the engine's CPUs are not this machine's."""
         if self._engine.processors != os.cpu_count():
             return None
         return processors.claim(job.limits.cpus, self._slots.size)
 
-    def _hold(self, running: Contained, cpus: Claim | None) -> None:
+    def _hold(self, running: ContainerHandle, cpus: ResourceLock | None) -> None:
         if cpus is not None:
             running.task.add_done_callback(lambda _: cpus.release())
 
@@ -128,18 +128,18 @@ class Docker:
         about the program, which can be started again.
         """
         wanted = (job.id, job.output)
-        for meeting in left_behind(lambda known: known is not None and (known.id, known.output) == wanted):
+        for rendezvous in left_behind(lambda known: known is not None and (known.id, known.output) == wanted):
             await self._slots.acquire()
             try:
-                container = await rejoin(self._engine, meeting)
+                container = await rejoin(self._engine, rendezvous)
                 if container is None:
-                    return await self._collected(job, meeting)
+                    return await self._collected(job, rendezvous)
                 await container.go_on()
             except BaseException:
                 self._slots.release()
-                meeting.leave()
+                rendezvous.leave()
                 raise
-            pinned = meeting.job.processors if meeting.job is not None else ()
+            pinned = rendezvous.job.processors if rendezvous.job is not None else ()
             running = self._follow(job.model_copy(update={"processors": pinned}), container)
             self._hold(running, processors.claim_again(pinned))
             return await self._watched(running)
@@ -148,9 +148,9 @@ class Docker:
     async def reap(self, labels: Mapping[str, str]) -> int:
         """End what earlier processes left of jobs with these labels; how many there were."""
         found = left_behind(lambda job: job is not None and labels.items() <= job.labels.items())
-        for meeting in found:
-            await self._engine.call(self._engine.remove, meeting.name)
-            meeting.clear()
+        for rendezvous in found:
+            await self._engine.call(self._engine.remove, rendezvous.name)
+            rendezvous.clear()
         return len(found)
 
     async def close(self) -> None:
@@ -173,7 +173,7 @@ class Docker:
             self._images[variant] = asyncio.get_running_loop().create_task(work)
         return await asyncio.shield(self._images[variant])
 
-    async def _given(self, job: Job, shape: Shape) -> Contained:
+    async def _given(self, job: Job, shape: ContainerSpec) -> ContainerHandle:
         """The job in a container: one that waits if its own folders are small, else one made for it."""
         own = [mount for mount in job.inputs if mount.own]
         small = not job.gpus and all(m.source.is_dir() for m in own) and sum(_size(m.source) for m in own) <= OWN_MOST
@@ -190,7 +190,7 @@ class Docker:
                 making.add_done_callback(self._unwanted)
                 raise
         try:
-            await self._engine.call(container.furnish, job, self._hidden) if small else container.meeting.note(job)
+            await self._engine.call(container.furnish, job, self._hidden) if small else container.rendezvous.note(job)
             await container.give(job)
         except OSError as error:
             self._pool.discard(container)
@@ -204,27 +204,27 @@ class Docker:
         if not making.cancelled() and making.exception() is None:
             self._pool.discard(making.result())
 
-    async def _made(self, job: Job, shape: Shape) -> Container:
+    async def _made(self, job: Job, shape: ContainerSpec) -> Container:
         """A container for this job alone, with its labels and devices."""
         labels = {f"evolver.{name}": value for name, value in job.labels.items()}
         if not job.gpus:
             return await start_container(self._engine, shape, self._hidden, labels=labels)
         while not self._closing:
-            async with devices.choosing():
-                chosen = (await self._engine.call(devices.free, self._engine))[: job.gpus]
+            async with device_requests.choosing():
+                chosen = (await self._engine.call(device_requests.free, self._engine))[: job.gpus]
                 if len(chosen) == job.gpus:
                     labels[GPUS] = ",".join(chosen)
                     return await start_container(self._engine, shape, self._hidden, labels=labels, devices=chosen)
             await asyncio.sleep(DEVICE_INTERVAL)
         raise SandboxError(f"the sandbox was closed while {job.id} waited for a GPU")
 
-    def _follow(self, job: Job, container: Container) -> Contained:
-        running = Contained(job, container)
+    def _follow(self, job: Job, container: Container) -> ContainerHandle:
+        running = ContainerHandle(job, container)
         self._running.add(running)
         running.task.add_done_callback(lambda _: self._forget(running))
         return running
 
-    async def _watched(self, running: Contained) -> Handle:
+    async def _watched(self, running: ContainerHandle) -> Handle:
         try:
             await running.begun()
         except asyncio.CancelledError:
@@ -232,41 +232,41 @@ class Docker:
             raise
         return running
 
-    async def _collected(self, job: Job, meeting: Meeting) -> Handle | None:
+    async def _collected(self, job: Job, rendezvous: Rendezvous) -> Handle | None:
         """The handle of a job whose memory ran out while nobody was there; None if it ended for any other reason."""
         with suppress(NoSuchContainer):
-            ended = await self._engine.call(self._engine.state, meeting.name)
-            await self._engine.call(self._engine.remove, meeting.name)
+            ended = await self._engine.call(self._engine.state, rendezvous.name)
+            await self._engine.call(self._engine.remove, rendezvous.name)
             if ended.out_of_memory:
-                meeting.clear()
-                collected = Collected(job)
+                rendezvous.clear()
+                collected = CollectedOutput(job)
                 self._running.add(collected)
                 collected.task.add_done_callback(lambda _: self._forget(collected))
                 return collected
-        meeting.clear()
+        rendezvous.clear()
         self._slots.release()
         return None
 
-    async def _stopped(self, running: Contained | Collected) -> None:
+    async def _stopped(self, running: ContainerHandle | CollectedOutput) -> None:
         running.end(Ending.CANCELLED, "stopped")
         await asyncio.wait([running.task])
 
-    def _forget(self, running: Contained | Collected) -> None:
+    def _forget(self, running: ContainerHandle | CollectedOutput) -> None:
         self._running.discard(running)
         self._slots.release()
-        if isinstance(running, Contained):
+        if isinstance(running, ContainerHandle):
             self._pool.discard(running.container)
 
-    def _own(self, handle: Handle) -> Contained | Collected:
-        if not isinstance(handle, Contained | Collected):
+    def _own(self, handle: Handle) -> ContainerHandle | CollectedOutput:
+        if not isinstance(handle, ContainerHandle | CollectedOutput):
             raise SandboxError("this handle belongs to another sandbox")
         return handle
 
     def _clear_away(self) -> None:
         """Remove what dead processes left and nobody can ask for: places without a job, or whose results go nowhere."""
-        for meeting in left_behind(lambda job: job is None or not job.output.parent.exists()):
-            self._engine.remove(meeting.name)
-            meeting.clear()
+        for rendezvous in left_behind(lambda job: job is None or not job.output.parent.exists()):
+            self._engine.remove(rendezvous.name)
+            rendezvous.clear()
 
 
 def _size(folder: Path) -> int:

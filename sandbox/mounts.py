@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path, PurePosixPath
 
-from evolver.sandbox.interpreter import Bind, interpreter
-from evolver.sandbox.job import Limits, Mount
+from evolver.sandbox.base import Limits, Mount
+from evolver.sandbox.python_mounts import Bind, interpreter
 
 OUT, HOME, LAUNCHER = "/out", "/tmp", "/run/launcher.pyc"  # noqa: S108
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store")

@@ -1,6 +1,6 @@
 """One running job: follows it from start to outcome on this machine, whatever confines it.
 
-A backend prepares a `Launch`: a command that runs launcher.py. Everything else is the same for all of them: the clock,
+A backend prepares a `ProcessLaunch`: a command that runs launcher.py. The rest is the same for all of them: the clock,
 the log, the memory watch, the delivery of the output, and the certainty that nothing survives.
 """
 
@@ -19,11 +19,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from evolver.errors import SandboxError
-from evolver.sandbox.gauge import INTERVAL, Gauge
-from evolver.sandbox.job import Ending, Job, Outcome
-from evolver.sandbox.outputs import Refused, Report, receive, text_of
-from evolver.sandbox.supervised import Supervised
-from evolver.sandbox.waiting import Waiting, below
+from evolver.sandbox.base import Ending, Job, Outcome
+from evolver.sandbox.cpu_contention import CpuContention, below
+from evolver.sandbox.handle import SupervisedHandle
+from evolver.sandbox.outputs import OutputRefused, Report, receive, text_of
+from evolver.sandbox.resource_monitor import INTERVAL, ResourceMonitor
 
 START_SECONDS = 60.0
 """For laying out the sandbox, which takes milliseconds on a machine that is not overloaded."""
@@ -38,14 +38,14 @@ _PIPE_SIZE = 1 << 20
 
 
 @dataclass
-class Launch:
+class ProcessLaunch:
     """How a backend starts one job."""
 
     argv: list[str]
     environment: dict[str, str]
     descriptors: list[int]
     """Passed to the command under the same numbers and closed here once it runs."""
-    gauge: Callable[[int], Gauge]
+    gauge: Callable[[int], ResourceMonitor]
     """Makes the gauge when the process id is known."""
     kill: Callable[[int], None]
     """Ends the process and everything below it; is called again and again until the process has ended."""
@@ -53,10 +53,10 @@ class Launch:
     """Clears away what was made for the job; False asks for another attempt soon."""
 
 
-class Running(Supervised):
+class ProcessHandle(SupervisedHandle):
     """A job that was started; the `Handle` of every backend on this machine."""
 
-    def __init__(self, job: Job, launch: Launch, stream: tuple[int, int]) -> None:
+    def __init__(self, job: Job, launch: ProcessLaunch, stream: tuple[int, int]) -> None:
         """Start it. `stream` is a pipe for the launcher's words. Raises SandboxError; both ends are ours to close."""
         super().__init__(job)
         self._launch = launch
@@ -87,7 +87,7 @@ class Running(Supervised):
             fcntl.fcntl(self._stream, fcntl.F_SETPIPE_SZ, _PIPE_SIZE)
         self._pidfd: int | None = os.pidfd_open(self._process.pid)
         self._gauge = launch.gauge(self._process.pid)
-        self._waiting = Waiting()
+        self._waiting = CpuContention()
         self._log_ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._begin()
 
@@ -135,7 +135,7 @@ class Running(Supervised):
         try:
             with os.fdopen(descriptor, "rb") as stream:
                 return receive(stream, self._arrivals, self._job.limits)
-        except Refused:
+        except OutputRefused:
             return None
         except OSError as error:
             raise SandboxError(f"the output cannot be stored in {self._job.output}: {error.strerror}") from error
@@ -143,7 +143,7 @@ class Running(Supervised):
     async def _explain(self, opening: bytes) -> None:
         """Raise SandboxError with the reason why there is no program."""
         if opening == b"E":
-            with os.fdopen(self._stream, "rb", closefd=False) as stream, suppress(Refused):
+            with os.fdopen(self._stream, "rb", closefd=False) as stream, suppress(OutputRefused):
                 raise SandboxError(f"the program could not be confined: {text_of(stream)}")
         if self._cause is not None:
             raise SandboxError(self._cause[1])

@@ -20,14 +20,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from evolver.sandbox.job import Job
-from evolver.sandbox.owner import closed_folder
+from evolver.sandbox.base import Job
+from evolver.sandbox.orphans import closed_folder
 
 LONGEST_ADDRESS = 100
 _PEER = struct.Struct("3i")
 
 
-def meetings() -> Path:
+def rendezvous_folders() -> Path:
     """The folder of all meeting places of this user, closed to others. Raises SandboxError if it is someone else's."""
     for place in (Path(tempfile.gettempdir()), Path("/tmp")):  # noqa: S108
         base = place / f"evolver-{os.getuid()}"
@@ -36,7 +36,7 @@ def meetings() -> Path:
     return closed_folder(base)
 
 
-class Meeting:
+class Rendezvous:
     """One meeting place, looked after by this process."""
 
     def __init__(self, folder: Path, lock: int) -> None:
@@ -44,9 +44,9 @@ class Meeting:
         self._lock: int | None = lock
 
     @classmethod
-    def arrange(cls, name: str, own: int) -> Meeting:
+    def arrange(cls, name: str, own: int) -> Rendezvous:
         """A new one, with so many folders for the job's own inputs."""
-        folder = meetings() / name
+        folder = rendezvous_folders() / name
         folder.mkdir(mode=0o755)
         lock = os.open(folder / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -56,7 +56,7 @@ class Meeting:
         return cls(folder, lock)
 
     @classmethod
-    def take_over(cls, folder: Path) -> Meeting | None:
+    def take_over(cls, folder: Path) -> Rendezvous | None:
         """One that an earlier process left behind; None while that process lives."""
         try:
             lock = os.open(folder / "lock", os.O_RDWR | os.O_CLOEXEC)
@@ -120,14 +120,14 @@ class Meeting:
         self.leave()
 
 
-def left_behind(wanted: Callable[[Job | None], bool]) -> list[Meeting]:
+def left_behind(wanted: Callable[[Job | None], bool]) -> list[Rendezvous]:
     """Places whose process is dead and whose job (None: there is none) is wanted; they are this process's now."""
     found = []
     with suppress(OSError):
-        for folder in sorted(meetings().iterdir()):
+        for folder in sorted(rendezvous_folders().iterdir()):
             # Looked at first, so that nobody else finds it locked who has more right to it.
-            if wanted(_job_in(folder)) and (meeting := Meeting.take_over(folder)) is not None:
-                found.append(meeting)
+            if wanted(_job_in(folder)) and (rendezvous := Rendezvous.take_over(folder)) is not None:
+                found.append(rendezvous)
     return found
 
 

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable, Iterator
 
 
-class Waiting:
+class CpuContention:
     """Adds up, over all threads that were seen, the time that each was ready to run and had no CPU.
 
     Threads that come and go between two looks are missed, and so is what waited after the last look.

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evolver.errors import SandboxError
-from evolver.sandbox.containers.engine import LIMITS, NO_GPU_RUNTIME, connect
-from evolver.sandbox.containers.images import VARIANTS, exists, tag_of
+from evolver.sandbox.base import Protection
 from evolver.sandbox.devices import devices
-from evolver.sandbox.job import Protection
+from evolver.sandbox.docker.engine import LIMITS, NO_GPU_RUNTIME, connect
+from evolver.sandbox.docker.images import VARIANTS, exists, tag_of
 
 if TYPE_CHECKING:
     from docker import DockerClient
