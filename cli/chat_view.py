@@ -8,7 +8,7 @@ from pathlib import Path
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from rich.console import Console
 
-from evolver.cli.happenings import happening
+from evolver.cli.event_lines import happening
 from evolver.cli.progress import conclusion_line
 from evolver.contracts import VerdictKind
 from evolver.graph.campaign_lock import is_running

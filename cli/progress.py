@@ -16,10 +16,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from evolver.cli.happenings import happening
-from evolver.cli.spending import SpendingLine
-from evolver.cli.words import duration, score_with_interval
+from evolver.cli.event_lines import happening
+from evolver.cli.spending_line import SpendingLine
 from evolver.contracts import Campaign, Experiment, VerdictKind
+from evolver.formatting import duration, score_with_interval
 from evolver.graph.sessions import open_archive
 from evolver.memory import Archive
 

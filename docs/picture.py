@@ -14,8 +14,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from evolver.cli.outcome import print_outcome
 from evolver.cli.progress import conclusion_line
+from evolver.cli.summary_view import print_outcome
 from evolver.graph.sessions import open_archive
 from evolver.graph.summary import summarise
 from evolver.settings import Settings

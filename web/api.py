@@ -15,14 +15,14 @@ from starlette.routing import Route
 
 from evolver.contracts import CAMPAIGN_NAME, SandboxKind
 from evolver.errors import EvolverError, UnknownName, UsageError
-from evolver.web.guard import HEADERS
-from evolver.web.resources import Resources, resources_of
+from evolver.web.security import HEADERS
+from evolver.web.server_state import Resources, resources_of
 
 MOST = 64 * 1024
 """Bytes of a request."""
 
 
-class Start(BaseModel):
+class StartRequest(BaseModel):
     """What the form says."""
 
     model_config = ConfigDict(extra="forbid")
@@ -38,7 +38,7 @@ class Start(BaseModel):
     cost: Annotated[float, Field(gt=0)] | None = None
 
 
-class Message(BaseModel):
+class ChatMessage(BaseModel):
     """Something that a person says to a campaign, or a button of the page for them."""
 
     model_config = ConfigDict(extra="forbid")
@@ -125,7 +125,7 @@ def start(resources: Resources, request: Request) -> Any:
     from evolver.graph.remote_policy import refuse_remote
     from evolver.graph.sessions import register
 
-    form = Start.model_validate_json(request.state.body)
+    form = StartRequest.model_validate_json(request.state.body)
     if any(campaign.name == form.campaign for campaign in resources.archive.campaigns()):
         raise UsageError(f"campaign {form.campaign} exists; choose another name")
     context = Context(
@@ -150,7 +150,7 @@ def message(resources: Resources, request: Request) -> Any:
     """Hand a message to the campaign; what it orders is in the archive when this answers."""
     from evolver.graph.message_handler import send
 
-    said = Message.model_validate_json(request.state.body)
+    said = ChatMessage.model_validate_json(request.state.body)
     name = request.path_params["name"]
     return {"replies": send(resources.home, name, said.text.strip(), said.who.strip() or "page")}
 

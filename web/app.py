@@ -9,9 +9,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from evolver.web import api, pages
-from evolver.web.access import Access
-from evolver.web.guard import HEADERS, Guard
-from evolver.web.resources import Resources, resources_of
+from evolver.web.access_rules import Access
+from evolver.web.security import HEADERS, Guard
+from evolver.web.server_state import Resources, resources_of
 
 
 def create_app(access: Access) -> Starlette:

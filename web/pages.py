@@ -10,9 +10,9 @@ from starlette.routing import Route
 from evolver.contracts import SandboxKind, Standing
 from evolver.errors import UnknownName
 from evolver.settings import Settings
-from evolver.web.guard import HEADERS
-from evolver.web.rendering import packed, render, static
-from evolver.web.resources import Resources, resources_of
+from evolver.web.security import HEADERS
+from evolver.web.server_state import Resources, resources_of
+from evolver.web.templating import packed, render, static
 
 TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
 MOST_EXPERIMENTS = 1_000_000_000

@@ -12,9 +12,9 @@ from markupsafe import Markup
 
 from evolver.contracts import now
 from evolver.graph.sessions import open_archive
-from evolver.web.curve import curve, lineage
-from evolver.web.rendering import render, static
-from evolver.web.views import Campaigns, experiment_line
+from evolver.web.campaign_views import Campaigns, experiment_line
+from evolver.web.charts import curve, lineage
+from evolver.web.templating import render, static
 
 MOST_SHOWN = 60
 """Champions whose programs, trials and calls are in the file; the newest of more."""

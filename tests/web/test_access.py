@@ -9,9 +9,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from evolver.errors import UsageError
-from evolver.web.access import STUDIO, Access, check_access, is_loopback
+from evolver.web.access_rules import STUDIO, Access, check_access, is_loopback
 from evolver.web.app import create_app
-from evolver.web.serving import CHECKPOINTER, ENVIRONMENT, GRAPHS, http_config
+from evolver.web.server import CHECKPOINTER, ENVIRONMENT, GRAPHS, http_config
 
 TOKEN = "correct-horse-battery-staple"
 

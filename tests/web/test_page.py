@@ -13,8 +13,8 @@ import pytest
 from evolver.contracts import Program
 from evolver.graph.campaign_lock import is_running
 from evolver.graph.sessions import open_archive
-from evolver.web.curve import lineage
-from evolver.web.diffs import diff_between
+from evolver.web.charts import lineage
+from evolver.web.diff_view import diff_between
 from tests.browser import until
 from tests.serving import Server
 from tests.web.made import HOSTILE

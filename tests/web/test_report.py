@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from evolver.graph.sessions import open_archive
-from evolver.web.rendering import between, duration, number, signed
+from evolver.web.templating import between, duration, number, signed
 from tests import improver
 from tests.browser import PHONE, Browser, script, until
 from tests.endpoint import Endpoint, Seen, Step

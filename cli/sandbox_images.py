@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.table import Table
 
-from evolver.cli.words import duration
 from evolver.errors import UsageError
+from evolver.formatting import duration
 from evolver.sandbox.docker.engine import connect
 from evolver.sandbox.docker.image_list import Image, list_images, prune_images
 from evolver.sandbox.docker.images import VARIANTS, Variant, ensure_image

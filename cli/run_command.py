@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from evolver.cli.choices import sandbox_choice, say_to_stderr, team_choice
-from evolver.cli.sharing import warn_of_sharing, workers_for
+from evolver.cli.cpu_check import warn_of_sharing, workers_for
 from evolver.contracts import CAMPAIGN_NAME, TrialStatus
 from evolver.errors import UsageError, WorkFailed
 from evolver.settings import Settings
@@ -88,7 +88,7 @@ def start(options: RunOptions, *, dry_run: bool) -> None:
                     "or choose another --campaign"
                 )
     if dry_run:
-        from evolver.cli.estimate import print_estimate
+        from evolver.cli.dry_run import print_estimate
 
         print_estimate(context, options.json_only)
         return
@@ -192,7 +192,7 @@ def _report(summary: Summary, context: Context, options: RunOptions) -> None:
     if options.json_only:
         print(summary.model_dump_json())
     else:
-        from evolver.cli.outcome import print_outcome
+        from evolver.cli.summary_view import print_outcome
 
         print_outcome(summary, context.home)
 
@@ -266,7 +266,7 @@ async def _asking(context: Context, progress: Progress) -> AsyncIterator[None]:
     if not progress.is_conversation:
         yield
         return
-    from evolver.cli.approval import Approvals
+    from evolver.cli.approval_prompt import Approvals
 
     approvals = Approvals(context.home, context.campaign, progress.aside)
     watcher = asyncio.ensure_future(approvals.watch())

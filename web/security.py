@@ -11,7 +11,7 @@ from starlette.requests import Request, cookie_parser
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from evolver.web.access import Access, is_loopback
+from evolver.web.access_rules import Access, is_loopback
 
 COOKIE = "evolver_session"
 READING = ("GET", "HEAD")

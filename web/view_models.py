@@ -20,10 +20,10 @@ from evolver.contracts import (
 from evolver.evaluation.ablation import Ablation
 from evolver.evaluation.verification import Verification
 from evolver.graph.summary import Summary
-from evolver.web.diffs import FileDiff
+from evolver.web.diff_view import FileDiff
 
 
-class State(StrEnum):
+class PageState(StrEnum):
     """Where a campaign stands, and whether a process works on it."""
 
     STARTING = "starting"
@@ -39,7 +39,7 @@ class CampaignLine(Record):
 
     name: str
     task: str
-    state: State
+    state: PageState
     metric: str
     direction: str
     best: float | None
@@ -80,7 +80,7 @@ class Learned(Record):
     numbers: tuple[int, ...]
 
 
-class Said(Record):
+class SaidLine(Record):
     """A directive with what it changed."""
 
     directive: Directive
@@ -115,12 +115,12 @@ class CampaignView(Record):
 
     campaign: Campaign
     summary: Summary
-    state: State
+    state: PageState
     champions: tuple[ExperimentLine, ...]
     table: Table
     lessons: tuple[Learned, ...]
     more_lessons: int
-    directives: tuple[Said, ...]
+    directives: tuple[SaidLine, ...]
     waiting: tuple[Pending, ...]
     running: tuple[ExperimentLine, ...]
     trouble: str

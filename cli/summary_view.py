@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from evolver.cli.words import cost, difference_with_interval, duration, score_with_interval
 from evolver.contracts import CONTENDED, SHORTEST_WAIT, CampaignStatus, TrialStatus
+from evolver.formatting import cost, difference_with_interval, duration, score_with_interval
 from evolver.graph.summary import Cost, Share, Summary
 
 

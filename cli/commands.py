@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
+from evolver.cli.commands_data import memory_app, notes_app, sandbox_app
+from evolver.cli.commands_steering import register
+from evolver.cli.commands_task import task_app
 from evolver.cli.options import Json, SandboxChoice
-from evolver.cli.steered import register
-from evolver.cli.task_app import task_app
-from evolver.cli.upkeep import memory_app, notes_app, sandbox_app
 from evolver.errors import EvolverError, UsageError
 
 app = typer.Typer(
@@ -106,7 +106,7 @@ def run(
     json: Json = False,
 ) -> None:
     """Start a campaign: improve a task's program, round after round, within a budget."""
-    from evolver.cli.run import RunOptions, start
+    from evolver.cli.run_command import RunOptions, start
 
     start(
         RunOptions(
@@ -152,7 +152,7 @@ def resume(
     json: Json = False,
 ) -> None:
     """Go on with a campaign that was stopped or killed, or raise its budget."""
-    from evolver.cli.run import RunOptions, go_on
+    from evolver.cli.run_command import RunOptions, go_on
 
     go_on(
         RunOptions(
@@ -191,7 +191,7 @@ def replay(
     json: Json = False,
 ) -> None:
     """Run a campaign again from its recorded answers, without key or network, and say whether the same comes out."""
-    from evolver.cli.replay import run_again
+    from evolver.cli.replay_command import run_again
 
     raise typer.Exit(run_again(campaign, name, fresh, workers, sandbox, json))
 
@@ -199,7 +199,7 @@ def replay(
 @app.command("list")
 def list_campaigns(json: Json = False) -> None:
     """List the campaigns of this folder."""
-    from evolver.cli.views import show_campaigns
+    from evolver.cli.archive_views import show_campaigns
 
     show_campaigns(json)
 
@@ -212,7 +212,7 @@ def show(
     json: Json = False,
 ) -> None:
     """Show a campaign, or one of its experiments with its diff, trials, verdict and lesson."""
-    from evolver.cli.views import show_campaign, show_experiment
+    from evolver.cli.archive_views import show_campaign, show_experiment
 
     if experiment is None:
         show_campaign(campaign, last, json)
@@ -227,7 +227,7 @@ def export(
     json: Json = False,
 ) -> None:
     """Write the best program, what it left, and every experiment, trial and lesson as plain files."""
-    from evolver.cli.export import export_campaign
+    from evolver.cli.export_files import export_campaign
 
     export_campaign(campaign, output, json)
 
@@ -239,7 +239,7 @@ def lessons(
     json: Json = False,
 ) -> None:
     """What a campaign learned, with effect, evidence and confidence."""
-    from evolver.cli.views import show_lessons
+    from evolver.cli.archive_views import show_lessons
 
     show_lessons(campaign, query, json)
 
@@ -253,7 +253,7 @@ def report(
     json: Json = False,
 ) -> None:
     """Write a campaign's curve, lineage, champions, lessons and experiments as one HTML file."""
-    from evolver.cli.report import write_report
+    from evolver.cli.report_command import write_report
 
     write_report(campaign, output, json)
 
@@ -277,7 +277,7 @@ def serve(
     verbose: Annotated[bool, typer.Option("--verbose", help="Show the server's log.")] = False,
 ) -> None:
     """Serve the page, and the LangGraph API for Studio, chat pages and programs."""
-    from evolver.cli.serve import start_server
+    from evolver.cli.serve_command import start_server
 
     start_server(
         host,

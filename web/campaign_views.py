@@ -17,16 +17,16 @@ from evolver.graph.summary import summarise
 from evolver.memory import Archive
 from evolver.steering.approval import waiting
 from evolver.steering.directive_effect import MEASURED, effect_of
-from evolver.web.diffs import FileDiff, diff_between
-from evolver.web.records import (
+from evolver.web.diff_view import FileDiff, diff_between
+from evolver.web.view_models import (
     CampaignLine,
     CampaignView,
     ExperimentLine,
     ExperimentView,
     Learned,
+    PageState,
     Pending,
-    Said,
-    State,
+    SaidLine,
     Table,
 )
 
@@ -52,13 +52,13 @@ class Campaigns:
         self._home = home
         self._read: OrderedDict[str, tuple[int, list[Experiment]]] = OrderedDict()
 
-    def state(self, campaign: Campaign) -> State:
+    def state(self, campaign: Campaign) -> PageState:
         """Where it stands now."""
         if campaign.status is not CampaignStatus.RUNNING:
-            return State(campaign.status.value)
+            return PageState(campaign.status.value)
         if is_running(self._home, campaign.name):
-            return State.RUNNING
-        return State.STARTING if begins(self._home, campaign.name) else State.INTERRUPTED
+            return PageState.RUNNING
+        return PageState.STARTING if begins(self._home, campaign.name) else PageState.INTERRUPTED
 
     def experiments(self, name: str) -> list[Experiment]:
         """All experiments by number, read once for every state of the event log. Raises UnknownName."""
@@ -136,12 +136,12 @@ class Campaigns:
             running=tuple(
                 experiment_line(e, numbers, crowned) for e in experiments if e.standing is Standing.OPEN and e.number
             ),
-            trouble=self._log_tail(name) if state in (State.INTERRUPTED, State.FAILED) else "",
+            trouble=self._log_tail(name) if state in (PageState.INTERRUPTED, PageState.FAILED) else "",
         )
 
-    def _said(self, directive: Directive, experiments: Sequence[Experiment], numbers: dict[str, int]) -> Said:
+    def _said(self, directive: Directive, experiments: Sequence[Experiment], numbers: dict[str, int]) -> SaidLine:
         measured = directive.uses and directive.kind in MEASURED
-        return Said(
+        return SaidLine(
             directive=directive,
             numbers=tuple(sorted(numbers[key] for key in directive.experiments if key in numbers)),
             effect=str(effect_of(self._archive, directive, experiments)) if measured else "",

@@ -18,8 +18,8 @@ def start_server(
     verbose: bool,
 ) -> None:
     """Serve until Ctrl-C. Raises UsageError for a wrong option, WorkFailed where the server does not come up."""
-    from evolver.web.access import STUDIO, Access
-    from evolver.web.serving import serve
+    from evolver.web.access_rules import STUDIO, Access
+    from evolver.web.server import serve
 
     for origin in allow_origins:
         if not origin.startswith(("http://", "https://")) or origin.count("/") != 2:

@@ -17,7 +17,7 @@ notes_app = typer.Typer(no_args_is_help=True, help="Give Evolver notes and paper
 @memory_app.command("rebuild")
 def memory_rebuild(json: Json = False) -> None:
     """Make the search index of notes, lessons and ideas anew from the archive."""
-    from evolver.cli.memory import rebuild
+    from evolver.cli.memory_commands import rebuild
 
     rebuild(json)
 
@@ -37,7 +37,7 @@ def sandbox_build(
     json: Json = False,
 ) -> None:
     """Build an image for the Docker sandbox, unless it is there; campaigns do it by themselves when they start."""
-    from evolver.cli.sandbox import build
+    from evolver.cli.sandbox_images import build
 
     build(variant, base, pip_args, rebuild, json)
 
@@ -45,7 +45,7 @@ def sandbox_build(
 @sandbox_app.command("list")
 def sandbox_list(json: Json = False) -> None:
     """List the images that Evolver made, with size, age and whether they are current."""
-    from evolver.cli.sandbox import show_images
+    from evolver.cli.sandbox_images import show_images
 
     show_images(json)
 
@@ -53,7 +53,7 @@ def sandbox_list(json: Json = False) -> None:
 @sandbox_app.command("prune")
 def sandbox_prune(json: Json = False) -> None:
     """Remove images that an earlier recipe made."""
-    from evolver.cli.sandbox import prune
+    from evolver.cli.sandbox_images import prune
 
     prune(json)
 
@@ -65,6 +65,6 @@ def notes_add(
     json: Json = False,
 ) -> None:
     """Read notes or papers into memory, for every later campaign."""
-    from evolver.cli.memory import add_notes
+    from evolver.cli.memory_commands import add_notes
 
     add_notes(paths, task, json)

@@ -14,7 +14,7 @@ from typing import Any
 
 from evolver.errors import UsageError, WorkFailed
 from evolver.settings import Settings
-from evolver.web.access import STUDIO, Access, check_access, is_wildcard
+from evolver.web.access_rules import STUDIO, Access, check_access, is_wildcard
 
 JOBS = 10
 """Runs at a time: a message must not wait behind a campaign."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from evolver.cli.words import cost
 from evolver.contracts import Campaign, Spent
+from evolver.formatting import cost
 from evolver.settings import Settings
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from evolver.cli.words import duration
 from evolver.contracts import Event, TrialStatus
+from evolver.formatting import duration
 from evolver.settings import Settings
 
 LONGEST = 300

@@ -12,8 +12,8 @@ from starlette.requests import Request
 from evolver.graph.sessions import open_archive
 from evolver.memory import Archive
 from evolver.settings import Settings
-from evolver.web.curve import Lineage, curve, lineage
-from evolver.web.views import Campaigns
+from evolver.web.campaign_views import Campaigns
+from evolver.web.charts import Lineage, curve, lineage
 
 
 class Resources:

@@ -35,7 +35,7 @@ def chat(
 
 def verify(campaign: Campaign, experiment: Number, json: Json = False) -> None:
     """Run an experiment on fresh replicates, beside the baseline and the champion."""
-    from evolver.cli.rerun import rerun
+    from evolver.cli.rerun_command import rerun
 
     rerun(campaign, "verify", experiment, "", json)
 
@@ -49,7 +49,7 @@ def ablate(
     json: Json = False,
 ) -> None:
     """Take back each change of an experiment's program, one at a time, and say what each is worth."""
-    from evolver.cli.rerun import rerun
+    from evolver.cli.rerun_command import rerun
 
     rerun(campaign, "ablate", experiment, _reference(against), json)
 

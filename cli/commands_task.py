@@ -18,7 +18,7 @@ DropConflicts = Annotated[bool, typer.Option("--drop-conflicts", help="Leave out
 @task_app.command("list")
 def task_list(json: Json = False) -> None:
     """List the built-in tasks."""
-    from evolver.cli.tasks import list_tasks
+    from evolver.cli.task_commands import list_tasks
 
     list_tasks(json)
 
@@ -31,7 +31,7 @@ def task_check(
     json: Json = False,
 ) -> None:
     """Run a task's baseline up the stages, then programs that break or cheat, and say what is wrong."""
-    from evolver.cli.tasks import check_task
+    from evolver.cli.task_commands import check_task
 
     raise typer.Exit(check_task(task, sandbox, stage, json))
 
@@ -42,7 +42,7 @@ def task_new(
     json: Json = False,
 ) -> None:
     """Write a small working task to start from."""
-    from evolver.cli.tasks import make_task
+    from evolver.cli.task_commands import make_task
 
     make_task(name, json)
 
@@ -54,7 +54,7 @@ def task_import(
     json: Json = False,
 ) -> None:
     """Write the task that another system's folder is run as, to go on from; `evolver run` needs no such step."""
-    from evolver.cli.tasks import import_task
+    from evolver.cli.task_commands import import_task
 
     import_task(source, folder, json)
 

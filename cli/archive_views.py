@@ -10,10 +10,10 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from evolver.cli.steering import directives_json, directives_table
-from evolver.cli.words import cost, difference_with_interval, duration, score_with_interval
+from evolver.cli.directive_table import directives_json, directives_table
 from evolver.contracts import Call, Experiment, Lesson, Program, Trial
 from evolver.diffs import unified
+from evolver.formatting import cost, difference_with_interval, duration, score_with_interval
 from evolver.graph.sessions import open_archive
 from evolver.graph.summary import cost_of
 from evolver.settings import Settings
@@ -64,7 +64,7 @@ def show_campaigns(as_json: bool) -> None:
 
 def show_campaign(name: str, last: int, as_json: bool) -> None:
     """One campaign: outcome, the steps of its champions, and its most recent experiments."""
-    from evolver.cli.outcome import print_outcome
+    from evolver.cli.summary_view import print_outcome
     from evolver.graph.summary import summarise
 
     home = Settings().home

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evolver.cli.choices import sandbox_choice, say_to_stderr
-from evolver.cli.words import duration
 from evolver.contracts import SandboxKind
 from evolver.errors import UsageError
+from evolver.formatting import duration
 from evolver.tasks import Task, builtin_tasks, load_task
 
 if TYPE_CHECKING:

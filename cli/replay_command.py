@@ -23,7 +23,7 @@ LONGEST = 100
 def run_again(recorded: str, name: str, fresh: bool, workers: int | None, sandbox: str | None, as_json: bool) -> int:
     """Replay a campaign, or one in a recording, and print what differs; 0 if nothing does, else 1."""
     from evolver.cli.progress import Progress
-    from evolver.cli.run import check_name, prepare_sandbox
+    from evolver.cli.run_command import check_name, prepare_sandbox
     from evolver.graph.context import Context
     from evolver.graph.export_import import unpack_recording
     from evolver.graph.playback import register_replay

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evolver.cli.choices import say_to_stderr
-from evolver.cli.words import cost, duration
 from evolver.contracts import Trial
 from evolver.errors import WorkFailed
+from evolver.formatting import cost, duration
 from evolver.graph.context import Context
 from evolver.graph.team_factory import TeamSpec, team_spec_for
 
