@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from evolver.contracts.calls import Call, CallStatus, Message, Spending, Spent
-from evolver.contracts.campaigns import (
+from evolver.contracts.call import Call, CallStatus, Message, Spending, Spent
+from evolver.contracts.campaign import (
     CAMPAIGN_NAME,
     Budget,
     Campaign,
@@ -13,8 +13,8 @@ from evolver.contracts.campaigns import (
     TeamKind,
     TunerKind,
 )
-from evolver.contracts.directives import Directive, DirectiveKind, DirectiveStatus
-from evolver.contracts.experiments import (
+from evolver.contracts.directive import Directive, DirectiveKind, DirectiveStatus
+from evolver.contracts.experiment import (
     CONTENDED,
     SHORTEST_WAIT,
     Direction,
@@ -29,7 +29,7 @@ from evolver.contracts.experiments import (
     Verdict,
     VerdictKind,
 )
-from evolver.contracts.knowledge import Lesson, LessonStatus, Note
+from evolver.contracts.lesson import Lesson, LessonStatus, Note
 from evolver.contracts.record import Interval, Record, now
 
 __all__ = [

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
-from evolver.contracts.experiments import Metric
+from evolver.contracts.experiment import Metric
 from evolver.contracts.record import Record, now
 
 SandboxKind = Literal["auto", "docker", "bubblewrap", "none"]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from evolver.contracts.experiments import Operator
+from evolver.contracts.experiment import Operator
 from evolver.contracts.record import Interval, Record
 
 
