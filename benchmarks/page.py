@@ -20,9 +20,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.browser import PHONE, Browser, open_browser, script, until
-from tests.serving import Server, serving
-from tests.web.made import make_campaign
+from tests.support.browser import PHONE, Browser, open_browser, script, until
+from tests.support.made_campaigns import make_campaign
+from tests.support.serving import Server, serving
 
 LOADED = """
 const [page] = performance.getEntriesByType("navigation");

@@ -12,8 +12,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from evolver.settings import Settings
-from tests.browser import open_browser, script, until
-from tests.serving import serving
+from tests.support.browser import open_browser, script, until
+from tests.support.serving import serving
 
 WIDTH, HEIGHT = 1280, 900
 

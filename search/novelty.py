@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SAME_IDEA = 0.7
 """Cosine similarity from which two ideas are nearly the same.
 
-Measured with the sentence model on 31 texts about 15 ideas (tests/agents/language/test_novelty.py): 13 of 17 pairs of
+Measured with the sentence model on 31 texts about 15 ideas (tests/agents/llm/test_novelty.py): 13 of 17 pairs of
 paraphrases lie above it and 1 of 448 pairs of different ideas, whose texts differ in a single word.
 """
 NEAREST = 4

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.adversarial import table
+from tests.support import attack_table
 
 ROOT = Path(__file__).resolve().parent.parent
 EVOLVER = Path(sys.executable).parent / "evolver"
@@ -73,7 +73,7 @@ def cli(home: Path, tmp_path: Path) -> Cli:
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Print what became of each hostile program, if any was run."""
     reports = [r for kind in ("passed", "failed") for r in terminalreporter.stats.get(kind, ()) if r.when == "call"]
-    if lines := table.rows(reports):
+    if lines := attack_table.rows(reports):
         terminalreporter.section("hostile programs")
         for line in lines:
             terminalreporter.line(line)

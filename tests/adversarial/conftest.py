@@ -17,7 +17,7 @@ from evolver.sandbox import Ending
 from evolver.sandbox.mounts import SYSTEM
 from evolver.sandbox.probe import find_binary, is_privileged
 from evolver.sandbox.python_mounts import interpreter
-from tests.engine import ensure_engine
+from tests.support.engine import ensure_engine
 
 SERVER = Path(__file__).with_name("attempt.py")
 ROOT = Path(__file__).resolve().parents[2]

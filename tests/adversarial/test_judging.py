@@ -14,7 +14,7 @@ from evolver.contracts import Program, Trial, TrialStatus
 from evolver.evaluation.trial import run_trial
 from evolver.sandbox import Kind, open_sandbox
 from evolver.tasks import Task, load_task
-from tests.engine import ensure_engine
+from tests.support.engine import ensure_engine
 
 HONEST = (1.0 - 3.7) ** 2 + (1.0 - 2.2) ** 2
 

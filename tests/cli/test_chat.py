@@ -16,7 +16,7 @@ import pytest
 from evolver.contracts import CampaignStatus
 from evolver.graph.campaign_lock import is_running
 from evolver.graph.sessions import open_archive
-from tests.terminal import Terminal
+from tests.support.terminal import Terminal
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 EVOLVER = Path(sys.executable).parent / "evolver"

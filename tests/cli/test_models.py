@@ -12,8 +12,8 @@ import pytest
 from evolver.contracts import CampaignStatus, Standing, Verdict, VerdictKind
 from evolver.graph.sessions import open_archive
 from evolver.memory import Conclusion
-from tests import improver
-from tests.endpoint import Endpoint, failed
+from tests.support import improver
+from tests.support.endpoint import Endpoint, failed
 
 Cli = Any
 

@@ -13,8 +13,8 @@ import pytest
 from evolver.errors import UsageError
 from evolver.graph.export_import import unpack_recording
 from evolver.graph.sessions import open_archive
-from tests import improver
-from tests.endpoint import Endpoint
+from tests.support import improver
+from tests.support.endpoint import Endpoint
 
 Cli = Any
 SHIPPED = Path(__file__).resolve().parents[2] / "examples" / "local-model.jsonl.xz"

@@ -16,8 +16,8 @@ from evolver.errors import UsageError
 from evolver.graph import Context, arun
 from evolver.graph.sessions import open_archive
 from evolver.llm import RetryPolicy
-from tests import improver
-from tests.endpoint import Endpoint, Seen, Step, dropped, failed, malformed, rate_limited, refused, truncated
+from tests.support import improver
+from tests.support.endpoint import Endpoint, Seen, Step, dropped, failed, malformed, rate_limited, refused, truncated
 
 TOO_LONG = "This model's maximum context length is 1000 tokens, your messages have 9000."
 NO_TOOLS = "'response_format' of type json_schema is not supported by this model; it has no tools"

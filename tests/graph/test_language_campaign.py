@@ -21,8 +21,8 @@ from evolver.graph.failure_guard import MOST
 from evolver.graph.sessions import open_archive
 from evolver.llm import ProviderDown, RetryPolicy
 from evolver.memory import Archive
-from tests import improver
-from tests.endpoint import Endpoint, Seen, Step, failed
+from tests.support import improver
+from tests.support.endpoint import Endpoint, Seen, Step, failed
 
 KEY = "sk-test-0123456789abcdef0123"
 Start = Callable[..., Context]

@@ -15,7 +15,7 @@ from evolver.sandbox.bubblewrap import BubblewrapSandbox
 from evolver.sandbox.docker.backend import DockerSandbox
 from evolver.sandbox.probe import is_privileged
 from evolver.sandbox.subprocess_backend import SubprocessSandbox
-from tests.engine import ensure_engine
+from tests.support.engine import ensure_engine
 
 CONFINED = ["root", "user"] if is_privileged() else ["user"]
 SLOTS = 2

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from langgraph_sdk.client import LangGraphClient
 
-from tests.server.process import ROOT, Server
+from tests.support.server_process import ROOT, Server
 
 
 @pytest.fixture(scope="module")

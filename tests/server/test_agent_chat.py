@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from evolver.graph.sessions import open_archive
-from tests.server.process import Server
+from tests.support.server_process import Server
 
 pytestmark = pytest.mark.slow
 ORIGIN = "http://localhost:3000"

@@ -20,7 +20,7 @@ from evolver.graph.campaign_lock import is_running
 from evolver.graph.sessions import open_archive
 from evolver.memory import Archive
 from evolver.steering.approval import waiting
-from tests.server.process import BIN, ROOT, Server
+from tests.support.server_process import BIN, ROOT, Server
 
 LAYOUT = """# Initial layout
 

@@ -15,7 +15,7 @@ from langgraph_sdk.client import LangGraphClient
 from langgraph_sdk.errors import ConflictError
 
 from evolver.graph.sessions import open_archive
-from tests.server.process import Server
+from tests.support.server_process import Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio]
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from evolver.graph.sessions import open_archive
-from tests.server.process import Server
+from tests.support.server_process import Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio]
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.browser import Browser, open_browser
-from tests.serving import Server, serving
-from tests.web.made import make_campaign, make_waiting
+from tests.support.browser import Browser, open_browser
+from tests.support.made_campaigns import make_campaign, make_waiting
+from tests.support.serving import Server, serving
 
 
 @pytest.fixture(scope="session")

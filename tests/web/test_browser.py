@@ -15,8 +15,8 @@ from selenium.webdriver.remote.webelement import WebElement
 from evolver.contracts import CampaignStatus
 from evolver.graph.campaign_lock import is_running
 from evolver.graph.sessions import open_archive
-from tests.browser import PHONE, Browser, one, script, until, words
-from tests.serving import EVOLVER, Server
+from tests.support.browser import PHONE, Browser, one, script, until, words
+from tests.support.serving import EVOLVER, Server
 
 
 def _points(browser: Browser) -> int:

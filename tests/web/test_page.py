@@ -15,9 +15,9 @@ from evolver.graph.campaign_lock import is_running
 from evolver.graph.sessions import open_archive
 from evolver.web.charts import lineage
 from evolver.web.diff_view import diff_between
-from tests.browser import until
-from tests.serving import Server
-from tests.web.made import HOSTILE
+from tests.support.browser import until
+from tests.support.made_campaigns import HOSTILE
+from tests.support.serving import Server
 
 
 def test_the_list_says_where_each_campaign_stands(served: Server) -> None:

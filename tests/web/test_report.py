@@ -12,10 +12,10 @@ import pytest
 
 from evolver.graph.sessions import open_archive
 from evolver.web.templating import between, duration, number, signed
-from tests import improver
-from tests.browser import PHONE, Browser, script, until
-from tests.endpoint import Endpoint, Seen, Step
-from tests.web.made import make_campaign
+from tests.support import improver
+from tests.support.browser import PHONE, Browser, script, until
+from tests.support.endpoint import Endpoint, Seen, Step
+from tests.support.made_campaigns import make_campaign
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 KEY = "sk-evolver-0123456789abcdefghijklmnop"

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from evolver.graph.sessions import open_archive
-from tests.serving import Server, free_port, serving
+from tests.support.serving import Server, free_port, serving
 
 TOKEN = "correct-horse-battery-staple"
 FOREIGN = "https://attacker.example"

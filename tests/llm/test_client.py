@@ -21,7 +21,8 @@ from evolver.llm import (
 )
 from evolver.llm.output_parser import AnswerError
 from evolver.memory import Archive
-from tests.endpoint import (
+from tests.llm.conftest import IDEA, PROMPT, QUICK, Idea, MakeCaller
+from tests.support.endpoint import (
     Endpoint,
     Step,
     dropped,
@@ -33,7 +34,6 @@ from tests.endpoint import (
     refused,
     truncated,
 )
-from tests.models.conftest import IDEA, PROMPT, QUICK, Idea, MakeCaller
 
 PRICES = Prices.model_validate({"own": {"openai:m": {"input": 1.0, "output": 10.0}}})
 MakeCampaign = Callable[..., Campaign]

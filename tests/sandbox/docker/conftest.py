@@ -14,7 +14,7 @@ import pytest
 from evolver.sandbox import PYTHON, Job, Limits
 from evolver.sandbox.docker.backend import DockerSandbox
 from evolver.sandbox.docker.engine import FOLDER, Engine
-from tests.engine import ensure_engine
+from tests.support.engine import ensure_engine
 
 Starter = Callable[[str, Limits], tuple[subprocess.Popen[str], Job]]
 STARTER = """

@@ -13,8 +13,8 @@ from evolver.agents.llm.research_context import ResearchContext
 from evolver.agents.llm.token_budget import TokenBudget
 from evolver.contracts import CallStatus, Directive, DirectiveKind, Operator, Standing, VerdictKind
 from evolver.search.novelty import Ideas
-from tests.agents.language.conftest import NAME, OBSERVATION, Lab, Script, edit, idea, point, whole
-from tests.endpoint import Endpoint, good, malformed, refused
+from tests.agents.llm.conftest import NAME, OBSERVATION, Lab, Script, edit, idea, point, whole
+from tests.support.endpoint import Endpoint, good, malformed, refused
 
 Open = Callable[..., Any]
 

@@ -8,7 +8,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
-SCRIPT = Path(__file__).parents[1] / ".ci" / "engine"
+SCRIPT = Path(__file__).parents[2] / ".ci" / "engine"
 
 
 @cache

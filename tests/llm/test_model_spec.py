@@ -19,7 +19,7 @@ from evolver.llm.model_spec import in_order
 from evolver.llm.pricing import load_prices
 from evolver.llm.provider_errors import FailureKind, classify, retry_after
 from evolver.memory import Archive
-from tests.models.conftest import Idea
+from tests.llm.conftest import Idea
 
 
 @pytest.mark.parametrize(

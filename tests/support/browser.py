@@ -19,7 +19,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
-SCRIPT = Path(__file__).parents[1] / ".ci" / "browser"
+SCRIPT = Path(__file__).parents[2] / ".ci" / "browser"
 FLAGS = (
     "--headless=new",
     "--no-sandbox",

@@ -32,8 +32,8 @@ from evolver.llm import (
 )
 from evolver.memory import Archive
 from evolver.settings import Settings
-from tests.endpoint import Endpoint, Seen, Step, dropped, failed, good, malformed, rate_limited, refused
-from tests.models.conftest import IDEA, PROMPT, QUICK, Idea, MakeCaller
+from tests.llm.conftest import IDEA, PROMPT, QUICK, Idea, MakeCaller
+from tests.support.endpoint import Endpoint, Seen, Step, dropped, failed, good, malformed, rate_limited, refused
 
 MakeCampaign = Callable[..., Campaign]
 PRICES = Prices.model_validate({"own": {"openai:m": {"input": 100.0, "output": 1000.0}}})

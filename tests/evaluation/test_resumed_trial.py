@@ -15,7 +15,7 @@ from evolver.evaluation.trial import run_trial
 from evolver.sandbox.docker.backend import DockerSandbox
 from evolver.sandbox.docker.engine import Engine
 from evolver.tasks import load_task
-from tests.engine import ensure_engine
+from tests.support.engine import ensure_engine
 
 TASK = Path(__file__).with_name("tasks") / "slow-training"
 TRAINER = """

@@ -16,7 +16,7 @@ from evolver.graph.chat_graph import ChatContext
 from evolver.graph.markdown import as_markdown
 from evolver.graph.message_handler import send
 from evolver.graph.sessions import open_archive, register
-from tests.endpoint import Endpoint, Seen, Step, good
+from tests.support.endpoint import Endpoint, Seen, Step, good
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from pydantic import RootModel
 
 from evolver.contracts import Record
 from evolver.llm import AnswerError, read
-from tests.models.conftest import IDEA, Idea
+from tests.llm.conftest import IDEA, Idea
 
 
 class Deep(Record):

@@ -17,8 +17,8 @@ from evolver.contracts import Experiment, Operator, VerdictKind
 from evolver.graph import Context, arun
 from evolver.graph.sessions import open_archive
 from evolver.memory import Archive
-from tests import improver
-from tests.endpoint import Endpoint, Seen, Step
+from tests.support import improver
+from tests.support.endpoint import Endpoint, Seen, Step
 
 GOOD, DEAR = "model:good", "model:dear"
 

@@ -20,7 +20,7 @@ from evolver.memory import Archive, Memory, read_notes
 from evolver.sandbox import open_sandbox
 from evolver.settings import Settings
 from evolver.tasks import load_task
-from tests.endpoint import Endpoint, Seen, Step, good
+from tests.support.endpoint import Endpoint, Seen, Step, good
 
 QUICK = RetryPolicy(request=5.0, attempts=2, pause=0.02, longest_pause=0.1, outage=1.0, probe=0.05, longest_probe=0.2)
 NAME = "c"

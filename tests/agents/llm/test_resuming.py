@@ -11,8 +11,8 @@ import pytest
 
 from evolver.agents.llm import llm_team
 from evolver.contracts import CallStatus, VerdictKind
-from tests.agents.language.conftest import NAME, OBSERVATION, Lab, Script, _caller, edit, idea, point, whole
-from tests.endpoint import Endpoint, Step, good
+from tests.agents.llm.conftest import NAME, OBSERVATION, Lab, Script, _caller, edit, idea, point, whole
+from tests.support.endpoint import Endpoint, Step, good
 
 Open = Callable[..., Any]
 

@@ -14,7 +14,7 @@ import yaml
 from evolver.contracts import Note, Program
 from evolver.search import Operators, TechniqueLibrary
 
-TASKS = Path(__file__).resolve().parents[3] / "tasks"
+TASKS = Path(__file__).resolve().parents[2] / "tasks"
 TRIALS = {
     "circle-packing": "packing = program.construct_packing(); assert len(packing[0]) == len(packing[1]) == 26",
     "function-fitting": """

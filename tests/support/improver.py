@@ -6,7 +6,7 @@ import json
 import random
 import re
 
-from tests.endpoint import Seen, Step, good
+from tests.support.endpoint import Seen, Step, good
 
 OBSERVATION = {
     "claim": "Moving the point towards the target brings the distance down.",

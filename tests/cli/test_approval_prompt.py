@@ -9,7 +9,7 @@ import pytest
 
 from evolver.contracts import CampaignStatus
 from evolver.graph.sessions import open_archive
-from tests.terminal import Terminal
+from tests.support.terminal import Terminal
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ import pytest
 from evolver.contracts import Operator, Program, Proposal
 from evolver.memory.embeddings import MiniLm
 from evolver.search.novelty import SAME_IDEA, Ideas, Programs, behaviour
-from tests.agents.language.conftest import NAME
+from tests.agents.llm.conftest import NAME
 
 IDEAS = (
     (

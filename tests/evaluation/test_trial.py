@@ -18,7 +18,7 @@ from evolver.sandbox import Sandbox, open_sandbox
 from evolver.sandbox.bubblewrap import BubblewrapSandbox
 from evolver.sandbox.probe import is_privileged
 from evolver.tasks import Task, load_task
-from tests.engine import ensure_engine
+from tests.support.engine import ensure_engine
 
 TASKS = Path(__file__).with_name("tasks")
 Try = Callable[..., Any]

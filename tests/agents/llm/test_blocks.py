@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from evolver.contracts import VerdictKind
-from tests.agents.language.conftest import Lab, Script, edit, idea
-from tests.endpoint import Endpoint
+from tests.agents.llm.conftest import Lab, Script, edit, idea
+from tests.support.endpoint import Endpoint
 
 Open = Callable[..., Any]
 

@@ -12,7 +12,7 @@ from evolver.contracts import Budget, Campaign, Message, Metric, Record
 from evolver.llm import ModelClient, Prices, RetryPolicy, parse_models
 from evolver.memory import Archive
 from evolver.settings import Settings
-from tests.endpoint import Endpoint
+from tests.support.endpoint import Endpoint
 
 PROMPT = (
     Message(role="system", text="You improve programs."),
