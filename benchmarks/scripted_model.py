@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def load_endpoint() -> ModuleType:
     """The test suite's server, which is no part of the package."""
-    spec = importlib.util.spec_from_file_location("scripted_endpoint", ROOT / "tests" / "endpoint.py")
+    spec = importlib.util.spec_from_file_location("scripted_endpoint", ROOT / "tests" / "support" / "endpoint.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 __all__ = ["Context", "Summary", "arun", "astream", "build_chat", "build_graph", "run", "send", "stream", "summarise"]
 
 _HOMES = {
-    "build_chat": "chat",
-    "build_graph": "campaign",
+    "build_chat": "chat_graph",
+    "build_graph": "campaign_graph",
     "Context": "context",
-    "arun": "session",
+    "arun": "runner",
     "astream": "streaming",
-    "run": "session",
-    "send": "steering",
+    "run": "runner",
+    "send": "message_handler",
     "stream": "streaming",
     "Summary": "summary",
     "summarise": "summary",

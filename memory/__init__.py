@@ -1,8 +1,7 @@
-"""What a campaign remembers: the archive (SQL, the truth), the search index (Chroma, rebuilt from it), notes, parents.
+"""What a campaign remembers: the archive (SQL, the truth), the search index (Chroma, rebuilt from it), notes.
 
 `Archive.open(url)` keeps campaigns, experiments, programs, trials, lessons, directives and the event log;
-`Memory.open(path)` finds notes, lessons and ideas by meaning; `read_notes` turns files into notes;
-`evolver.search.parent_selection` chooses parents.
+`Memory.open(path)` finds notes, lessons and ideas by meaning; `read_notes` turns files into notes.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
     from evolver.memory.embeddings import Embedder, Hashing, MiniLm, default_embedder
     from evolver.memory.index import Hit, Memory, MemoryInUse
     from evolver.memory.notes import read_notes
-    from evolver.search.parent_selection import ParentSelection
 
 __all__ = [
     "Archive",
@@ -27,7 +25,6 @@ __all__ = [
     "Memory",
     "MemoryInUse",
     "MiniLm",
-    "ParentSelection",
     "default_embedder",
     "read_notes",
 ]
@@ -45,7 +42,6 @@ _HOMES = {
     "Memory": "index",
     "MemoryInUse": "index",
     "read_notes": "notes",
-    "ParentSelection": "selection",
 }
 
 

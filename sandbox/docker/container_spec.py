@@ -20,7 +20,7 @@ OWN_MOST = 8 << 20
 """Bytes that are copied into a waiting container; a job with more gets one made for it."""
 _OWN = ("guest_agent.py", "guest_agent_link.py", "guest_agent_metrics.py")
 _MODULES = {name: Path(__file__).with_name(name) for name in _OWN} | {
-    name: Path(__file__).parents[1] / name for name in ("launcher.py", "waiting.py")
+    name: Path(__file__).parents[1] / name for name in ("launcher.py", "cpu_contention.py")
 }
 
 

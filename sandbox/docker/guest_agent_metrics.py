@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from evolver.sandbox.cpu_contention import CpuContention
 else:
-    from waiting import CpuContention
+    from cpu_contention import CpuContention
 
 FIRST_LOOK, LOOK_EVERY = 0.05, 0.25
 """Seconds until the threads are looked at for the first time, and between two looks."""
