@@ -12,13 +12,13 @@ from evolver.contracts import Directive
 from evolver.errors import WorkFailed
 from evolver.graph.campaign_lock import is_running
 from evolver.graph.sessions import open_archive
-from evolver.graph.standalone_rerun import Kind, run_again
+from evolver.graph.standalone_rerun import RerunKind, run_again
 from evolver.settings import Settings
 
-RESULT: dict[Kind, str] = {"verify": "verified", "ablate": "ablated"}
+RESULT: dict[RerunKind, str] = {"verify": "verified", "ablate": "ablated"}
 
 
-def rerun(campaign: str, kind: Kind, number: int, against: str, as_json: bool) -> None:
+def rerun(campaign: str, kind: RerunKind, number: int, against: str, as_json: bool) -> None:
     """Run it here, or in the process that runs the campaign. Raises UsageError, UnknownName, WorkFailed."""
     home = Settings().home
     with open_archive(home) as archive:
@@ -34,7 +34,7 @@ def rerun(campaign: str, kind: Kind, number: int, against: str, as_json: bool) -
         print(directive.outcome)
 
 
-def _result(home: Path, directive: Directive, kind: Kind, number: int) -> dict[str, object]:
+def _result(home: Path, directive: Directive, kind: RerunKind, number: int) -> dict[str, object]:
     with open_archive(home) as archive:
         experiment = archive.experiment_by_number(directive.campaign, number)
         events = [e for e in archive.events(directive.campaign, kind=RESULT[kind], newest=100) if e.experiment]

@@ -17,10 +17,10 @@ from evolver.graph.sessions import Sessions, open_archive
 from evolver.tasks import load_task
 
 LOOK_EVERY = 0.2
-Kind = Literal["verify", "ablate"]
+RerunKind = Literal["verify", "ablate"]
 
 
-async def run_again(home: Path, campaign: str, kind: Kind, number: int, who: str, against: str = "") -> Directive:
+async def run_again(home: Path, campaign: str, kind: RerunKind, number: int, who: str, against: str = "") -> Directive:
     """Have an experiment verified or ablated, and wait for it; the directive with what came out.
 
     Raises UnknownName, UsageError where it cannot be run again, WorkFailed where that goes wrong.
@@ -32,7 +32,7 @@ async def run_again(home: Path, campaign: str, kind: Kind, number: int, who: str
         return await _here(home, campaign, directive)
 
 
-def order(home: Path, campaign: str, kind: Kind, number: int, who: str, against: str = "") -> Directive:
+def order(home: Path, campaign: str, kind: RerunKind, number: int, who: str, against: str = "") -> Directive:
     """The directive to do so: one that is there already and waits, as a chat leaves it, or a new one."""
     arguments: dict[str, JsonValue] = {"experiment": number, **({"against": against} if against else {})}
     with open_archive(home) as archive:

@@ -74,7 +74,7 @@ async def test_a_campaign_survives_every_behaviour(
     monkeypatch.setenv("EVOLVER_ANSWER_TOKENS", "1000")
     monkeypatch.setenv("EVOLVER_REQUEST_SECONDS", "0.8")
     quick = functools.partial(RetryPolicy, attempts=3, pause=0.02)
-    monkeypatch.setattr("evolver.llm.client.Patience", quick)
+    monkeypatch.setattr("evolver.llm.client.RetryPolicy", quick)
     script = Misbehaving()
     with Endpoint(script) as endpoint:
         context = Context(

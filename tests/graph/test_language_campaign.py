@@ -36,7 +36,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EVOLVER_ANSWER_TOKENS", "1000")
     monkeypatch.setenv("EVOLVER_OUTAGE_SECONDS", "0.5")
     quick = functools.partial(RetryPolicy, attempts=2, pause=0.02, probe=0.05, longest_probe=0.2)
-    monkeypatch.setattr("evolver.llm.client.Patience", quick)
+    monkeypatch.setattr("evolver.llm.client.RetryPolicy", quick)
 
 
 @pytest.fixture

@@ -130,7 +130,7 @@ async def test_a_recorded_answer_is_not_paid_again_and_a_new_prompt_is(
 
 CAMPAIGN = """
 import asyncio, sys
-from evolver.llm import Caller, parse_models
+from evolver.llm import ModelClient, parse_models
 from evolver.contracts import Message
 from evolver.memory import Archive
 from evolver.settings import Settings
@@ -142,7 +142,7 @@ async def lane(caller, number):
         print(number, seq, flush=True)
 async def main():
     with Archive.open(f"sqlite:///{home}/archive.sqlite") as archive:
-        caller = Caller(archive, "c", parse_models(["openai:m"], url), settings=Settings(home=home))
+        caller = ModelClient(archive, "c", parse_models(["openai:m"], url), settings=Settings(home=home))
         await asyncio.gather(*(lane(caller, number) for number in range(3)))
 asyncio.run(main())
 """

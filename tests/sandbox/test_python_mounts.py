@@ -22,7 +22,7 @@ LIBRARIES = [sysconfig.get_path("purelib"), str(Path(evolver.__path__[0]).parent
 PROBE = """
 import asyncio, json, sys
 from pathlib import Path
-from evolver.sandbox.bubblewrap import Bubblewrap
+from evolver.sandbox.bubblewrap import BubblewrapSandbox
 from evolver.sandbox.base import Job, PYTHON
 SEEN = '''
 import json, os, random, sqlite3, sys
@@ -32,7 +32,7 @@ print(json.dumps([sys.executable, sys.prefix, sys.base_prefix,
                          if name == "secret")]))
 '''
 async def main():
-    box = Bubblewrap(1)
+    box = BubblewrapSandbox(1)
     job = Job(id="m", command=(PYTHON, "-c", SEEN, sys.argv[1]), output=Path(sys.argv[2]))
     outcome = await box.wait(await box.start(job))
     assert outcome.exit_code == 0, outcome

@@ -41,7 +41,7 @@ def task_folder(quadratic: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def opened(home: Path, task_folder: Path) -> AsyncIterator[Callable[..., Any]]:
-    """opened(workers=2, experiments=20) -> Workspace with a measured baseline; a second call continues the campaign."""
+    """opened(workers=2, experiments=20) -> CampaignResources with a measured baseline; a second call continues the campaign."""
     sessions: list[CampaignResources] = []
 
     async def open_(workers: int = 2, experiments: int = 20, seed: int = 0) -> CampaignResources:
