@@ -123,7 +123,7 @@ class Engine:
             found = self._client.api.inspect_container(container)
         except NotFound:
             raise NoSuchContainer(container) from None
-        state = found["ContainerState"]
+        state = found["State"]
         return ContainerState(
             status=state["Status"],
             pid=int(state["Pid"]),
