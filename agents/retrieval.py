@@ -38,11 +38,11 @@ def recall(resources: CampaignResources, query: str, rng: random.Random) -> Retr
     notes = tuple(hit.id for hit in resources.memory.search_notes(query, task, NOTES))
     within = None if campaign.recall else campaign.name
     hits = resources.memory.search_lessons(query, task, LESSONS, within)
-    found = resources.archive.lessons_by_id([hit.id for hit in hits])
+    found = resources.archive.lessons.get_many([hit.id for hit in hits])
     withheld = bool(found) and rng.random() < HOLD_OUT
     return Retrieval(
         notes=notes,
         lessons=() if withheld else tuple(found),
         withheld=withheld,
-        directives=tuple(resources.archive.directives_in_force(campaign.name)),
+        directives=tuple(resources.archive.directives.in_force(campaign.name)),
     )

@@ -67,36 +67,36 @@ class Clock:
 
 def _choose(archive: Archive, rng: random.Random) -> Proposal:
     """What a researcher reads before it proposes."""
-    pool = archive.pool("growth")
-    archive.credits("growth")
-    archive.failures("growth", limit=5)
-    archive.counts("growth")
+    pool = archive.experiments.pool("growth")
+    archive.search.credits("growth")
+    archive.experiments.failures("growth", limit=5)
+    archive.campaigns.counts("growth")
     parents = (rng.choice(pool).id,) if pool else ()
     if pool:
-        archive.covered("growth", pool[0].skeleton or "")
+        archive.search.covered("growth", pool[0].skeleton or "")
     return Proposal(hypothesis="a smaller step", plan="halve the step", operator=Operator.TUNE, parents=parents)
 
 
 def one_experiment(archive: Archive, seq: int, rng: random.Random, clock: Clock) -> None:
     """Take an experiment from its lease to its conclusion."""
     clock.start()
-    leased = archive.lease("growth", 0, seq)
+    leased = archive.leases.acquire("growth", 0, seq)
     assert leased is not None
     clock.lap("lease")
     proposal = _choose(archive, rng)
     clock.lap("choose")
     skeleton = f"s{seq % SKELETONS}"
-    archive.record_proposal(leased.id, proposal, [(skeleton, f"t{seq % TECHNIQUES}")])
+    archive.experiments.add_proposal(leased.id, proposal, [(skeleton, f"t{seq % TECHNIQUES}")])
     clock.lap("proposal")
     program = Program(files={"program.py": f"STEP = {seq}\n" + "x = 1\n" * 100})
-    archive.record_program(leased.id, program, skeleton)
-    archive.experiments_with_program("growth", program.id)
-    archive.finished_trial(program.id, "v1", "full", 0)
+    archive.experiments.add_program(leased.id, program, skeleton)
+    archive.experiments.with_program("growth", program.id)
+    archive.trials.finished(program.id, "v1", "full", 0)
     clock.lap("program")
     score = None if rng.random() < 0.3 else rng.gauss(0.0, 1.0)
     status = TrialStatus.FAILED if score is None else TrialStatus.OK
     metrics = {} if score is None else {"m": score}
-    archive.record_trial(
+    archive.trials.add(
         Trial(experiment=leased.id, program=program.id, stage="full", seed=0, status=status, metrics=metrics), "v1"
     )
     clock.lap("trial")
@@ -104,7 +104,7 @@ def one_experiment(archive: Archive, seq: int, rng: random.Random, clock: Clock)
         id=f"l{seq % 500}", task="t", campaign="growth", claim="smaller steps help", component="step",
         operator=Operator.TUNE, effect=0.1, evidence=(leased.id,), confidence=0.5, status=LessonStatus.TENTATIVE,
     )  # fmt: skip
-    archive.conclude(
+    archive.experiments.conclude(
         Conclusion(
             experiment=leased.id,
             verdict=Verdict(kind=VerdictKind.UNUSABLE if score is None else VerdictKind.INDECISIVE),
@@ -121,7 +121,7 @@ def one_experiment(archive: Archive, seq: int, rng: random.Random, clock: Clock)
 def run(archive: Archive, experiments: int) -> None:
     """Fill the archive and print a line at each mark."""
     metric = Metric(name="m", direction="maximize")
-    archive.create_campaign(
+    archive.campaigns.add(
         Campaign(
             name="growth", task="t", task_version="v1", metric=metric, stage="full", seed=0, workers=1,
             budget=Budget(experiments=experiments), sandbox="none",

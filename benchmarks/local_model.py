@@ -130,7 +130,7 @@ def questions(home: Path) -> tuple[Counter[str], dict[str, Counter[str]], list[f
 
     total, roles = Counter[str](), defaultdict[str, Counter[str]](Counter)
     with open_archive(home) as archive:
-        calls = archive.calls(NAME)
+        calls = archive.calls.list(NAME)
     for call in calls:
         if call.status is CallStatus.OK:
             fate = "first try" if call.repairs == 0 else "after repair"

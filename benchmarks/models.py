@@ -104,7 +104,7 @@ def throughput(experiments: int, workers: int, latency: float, trial: float) -> 
         home = Path(folder) / "home"
         asyncio.run(run(context_for(sleeping_task(Path(folder), trial), home, url, experiments, workers), furnish))
         with open_archive(home) as archive:
-            calls = archive.calls(NAME)
+            calls = archive.calls.list(NAME)
     lanes = 2 * workers
     begin, end = moments[lanes - 1], moments[-lanes]
     done = len(moments) - 2 * lanes + 1
@@ -147,7 +147,7 @@ def overhead(experiments: int, latency: float) -> None:
         context = context_for(sleeping_task(Path(folder), 0.001), home, url, experiments, 1)
         asyncio.run(run(context, furnish))
         with open_archive(home) as archive:
-            of_experiment = {e.number: archive.calls(NAME, e.id) for e in archive.experiments(NAME)[1:]}
+            of_experiment = {e.number: archive.calls.list(NAME, e.id) for e in archive.experiments.list(NAME)[1:]}
     beside, in_calls, waiting = [], [], 0.0
     for number, cost in enumerate(watches[0].costs[1:], start=2):  # the first one opens libraries and connections
         calls = of_experiment[number]
@@ -187,7 +187,7 @@ def pack(seed: int, experiments: int, script: str) -> tuple[float, int]:
             with serving(script, 0.05) as url:
                 summary = evolver(home, *words, "--team", "hybrid", "--model", "openai:scripted", "--base-url", url)
         with open_archive(Path(home)) as archive:
-            asked = len({call.experiment for call in archive.calls(str(summary["campaign"]))})
+            asked = len({call.experiment for call in archive.calls.list(str(summary["campaign"]))})
     return float(summary["best"]["mean"]), asked
 
 

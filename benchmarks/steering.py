@@ -72,7 +72,7 @@ def delay(home: Path, say: Callable[[str], object], text: str) -> float:
             deadline = time.perf_counter() + 30
             while time.perf_counter() < deadline:
                 watching.set()
-                newest = archive.events(CAMPAIGN, kind="directive", newest=1)
+                newest = archive.events.list(CAMPAIGN, kind="directive", newest=1)
                 if newest and newest[0].data["text"] == text:
                     seen.append(time.perf_counter())
                     return
@@ -90,20 +90,24 @@ def delay(home: Path, say: Callable[[str], object], text: str) -> float:
 def finished(home: Path) -> int:
     """Experiments that are done."""
     with open_archive(home) as archive:
-        return archive.counts(CAMPAIGN).finished if any(c.name == CAMPAIGN for c in archive.campaigns()) else 0
+        return (
+            archive.campaigns.counts(CAMPAIGN).finished
+            if any(c.name == CAMPAIGN for c in archive.campaigns.list())
+            else 0
+        )
 
 
 def heeded(home: Path) -> list[int]:
     """For each directive about what to try, and each lane: the how-manieth experiment leased after it was under it."""
     places = []
     with open_archive(home) as archive:
-        leased = [e for e in archive.events(CAMPAIGN) if e.kind == "leased" and e.experiment]
-        said = {e.data["directive"]: e.id for e in archive.events(CAMPAIGN) if e.kind == "directive"}
-        experiments = {e.id: e for e in archive.experiments(CAMPAIGN, after=0)}
-        for directive in archive.directives(CAMPAIGN):
+        leased = [e for e in archive.events.list(CAMPAIGN) if e.kind == "leased" and e.experiment]
+        said = {e.data["directive"]: e.id for e in archive.events.list(CAMPAIGN) if e.kind == "directive"}
+        experiments = {e.id: e for e in archive.experiments.list(CAMPAIGN, after=0)}
+        for directive in archive.directives.list(CAMPAIGN):
             if directive.kind not in ("focus", "avoid"):
                 continue
-            under = {e.id for e in archive.directive_uses(directive.id)}
+            under = {e.id for e in archive.directives.uses(directive.id)}
             for lane in {e.lane for e in experiments.values()}:
                 later = [
                     event.experiment in under

@@ -124,9 +124,11 @@ async def search(bench: Bench, seed: int, experiments: int, tuner: str) -> None:
 def spent(bench: Bench) -> tuple[int, float]:
     """Trials and CPU seconds of the campaign's search. Raises SystemExit before there is one."""
     with open_archive(bench.home) as archive:
-        if bench.campaign not in {campaign.name for campaign in archive.campaigns()}:
+        if bench.campaign not in {campaign.name for campaign in archive.campaigns.list()}:
             raise SystemExit("run the arm `search` first: it sets the budget")
-        trials = [t for e in archive.experiments(bench.campaign) for t in archive.trials(e.id) if t.seed < FRESH]
+        trials = [
+            t for e in archive.experiments.list(bench.campaign) for t in archive.trials.list(e.id) if t.seed < FRESH
+        ]
     return len(trials), sum(trial.cpu_seconds for trial in trials)
 
 
@@ -171,12 +173,12 @@ def winners(bench: Bench) -> list[Winner]:
     """The campaign's champion, and the tuners' best at its trials and at its CPU seconds."""
     trials, seconds = spent(bench)
     with open_archive(bench.home) as archive:
-        champion = archive.champion(bench.campaign)
+        champion = archive.experiments.champion(bench.campaign)
         assert champion is not None
         assert champion.program is not None
         assert champion.score is not None
-        found = [Winner(arm="search", program=archive.program(champion.program), trials=trials, cpu_seconds=seconds,
-                        score=champion.score)]  # fmt: skip
+        program = archive.programs.get(champion.program)
+        found = [Winner(arm="search", program=program, trials=trials, cpu_seconds=seconds, score=champion.score)]
     for arm in ("tpe", "random"):
         points = bench.points(arm)
         for count in sorted({min(trials, len(points)), _within(points, seconds)} - {0}):

@@ -70,7 +70,7 @@ class Approvals:
             while (answer := self._line(archive, one)) is not None:
                 decision = self._decision(archive, one, answer.strip())
                 if decision is not None:
-                    archive.add_directive(directive_for(experiment, decision))
+                    archive.directives.add(directive_for(experiment, decision))
                     return
                 if not answer.strip():
                     console.print(f"Later: evolver chat {self._campaign}, then `approve {experiment.number}`")
@@ -99,7 +99,7 @@ class Approvals:
                 return ApprovalDecision(decision="reject", reason=reason, who=who)
             print("Say why, as in: r it is too dear")
         elif word.lower() in ("e", "edit") and one.experiment.program:
-            files = _edited(archive.program(one.experiment.program))
+            files = _edited(archive.programs.get(one.experiment.program))
             return ApprovalDecision(decision="edit", files=files, who=who)
         return None
 

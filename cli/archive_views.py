@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -30,7 +31,7 @@ def show_campaigns(as_json: bool) -> None:
     """All campaigns of the data folder."""
     home = Settings().home
     with open_archive(home) as archive:
-        campaigns = archive.campaigns()
+        campaigns = archive.campaigns.list()
         costs = {c.name: cost_of(archive, c.name) for c in campaigns}
         if as_json:
             rows = [{**c.model_dump(mode="json"), "cost": costs[c.name].model_dump(mode="json")} for c in campaigns]
@@ -44,9 +45,9 @@ def show_campaigns(as_json: bool) -> None:
             right = column in ("experiments", "best", "time", "cost")
             table.add_column(column, justify="right" if right else "left", no_wrap=True)
         for campaign in campaigns:
-            champion = archive.champion(campaign.name)
+            champion = archive.experiments.champion(campaign.name)
             best = f"{champion.score:.6g}" if champion and champion.score is not None else ""
-            done = archive.counts(campaign.name).finished
+            done = archive.campaigns.counts(campaign.name).finished
             table.add_row(
                 campaign.name,
                 campaign.status,
@@ -71,8 +72,8 @@ def show_campaign(name: str, last: int, as_json: bool) -> None:
     with open_archive(home) as archive:
         summary = summarise(archive, name)
         line = _champions(archive, name)
-        newest = archive.counts(name).leased
-        recent = archive.experiments(name, after=max(-1, newest - last))
+        newest = archive.campaigns.counts(name).leased
+        recent = archive.experiments.list(name, after=max(-1, newest - last))
         if as_json:
             print(
                 json.dumps(
@@ -98,10 +99,14 @@ def show_campaign(name: str, last: int, as_json: bool) -> None:
 
 def _champions(archive: Archive, name: str) -> list[Experiment]:
     """Every experiment that was champion, in order."""
-    return [archive.experiment(event.experiment) for event in archive.events(name, kind="champion") if event.experiment]
+    return [
+        archive.experiments.get(event.experiment)
+        for event in archive.events.list(name, kind="champion")
+        if event.experiment
+    ]
 
 
-def _experiments_table(archive: Archive, experiments: list[Experiment]) -> Table:
+def _experiments_table(archive: Archive, experiments: Sequence[Experiment]) -> Table:
     table = Table(box=None, header_style="dim", expand=True)
     table.add_column("no.", justify="right", no_wrap=True)
     table.add_column("score", justify="right", no_wrap=True)
@@ -128,11 +133,11 @@ def _experiments_table(archive: Archive, experiments: list[Experiment]) -> Table
 def show_experiment(name: str, number: int, as_json: bool) -> None:
     """One experiment: proposal, diff against its parent, trials, verdict, lessons."""
     with open_archive(Settings().home) as archive:
-        experiment = archive.experiment_by_number(name, number)
-        trials = archive.trials(experiment.id)
-        lessons = [lesson for lesson in archive.lessons(campaign=name) if experiment.id in lesson.evidence]
-        calls = archive.calls(name, experiment.id)
-        program = archive.program(experiment.program) if experiment.program else None
+        experiment = archive.experiments.by_number(name, number)
+        trials = archive.trials.list(experiment.id)
+        lessons = [lesson for lesson in archive.lessons.list(campaign=name) if experiment.id in lesson.evidence]
+        calls = archive.calls.list(name, experiment.id)
+        program = archive.programs.get(experiment.program) if experiment.program else None
         diff, parents = _diff(archive, experiment, program), _parents(archive, experiment)
         if as_json:
             print(
@@ -214,23 +219,25 @@ def _call_line(call: Call) -> str:
 def _parents(archive: Archive, experiment: Experiment) -> str:
     """Numbers of the experiments that it was made from."""
     keys = experiment.proposal.parents if experiment.proposal else ()
-    return " ".join(str(archive.experiment(key).number) for key in keys)
+    return " ".join(str(archive.experiments.get(key).number) for key in keys)
 
 
 def _diff(archive: Archive, experiment: Experiment, program: Program | None) -> str:
     """Unified diff against the first parent; the whole program where there is none."""
     parents = experiment.proposal.parents if experiment.proposal else ()
-    key = archive.experiment(parents[0]).program if parents else None
-    return unified(archive.program(key) if key else None, program, "parent", "this")
+    key = archive.experiments.get(parents[0]).program if parents else None
+    return unified(archive.programs.get(key) if key else None, program, "parent", "this")
 
 
 def show_lessons(name: str, query: str | None, as_json: bool) -> None:
     """A campaign's lessons, strongest effect first, or nearest to a question first."""
     home = Settings().home
     with open_archive(home) as archive:
-        archive.campaign(name)
-        lessons = archive.lessons(campaign=name)
-        numbers = {evidence: archive.experiment(evidence).number for lesson in lessons for evidence in lesson.evidence}
+        archive.campaigns.get(name)
+        lessons = archive.lessons.list(campaign=name)
+        numbers = {
+            evidence: archive.experiments.get(evidence).number for lesson in lessons for evidence in lesson.evidence
+        }
     ranked = _nearest(lessons, query) if query else sorted(lessons, key=lambda lesson: -abs(lesson.effect))
     if as_json:
         print(json.dumps({"lessons": [lesson.model_dump(mode="json") for lesson in ranked]}))
@@ -256,7 +263,7 @@ def show_lessons(name: str, query: str | None, as_json: bool) -> None:
     console.print(table)
 
 
-def _nearest(lessons: list[Lesson], query: str) -> list[Lesson]:
+def _nearest(lessons: Sequence[Lesson], query: str) -> Sequence[Lesson]:
     """Ranked by the cosine of embeddings; done here, so that it works while another process owns the index."""
     from evolver.memory import default_embedder
 

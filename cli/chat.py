@@ -30,7 +30,7 @@ def chat(campaign: str | None, who: str | None, as_json: bool) -> None:
     talk = Talk(home, campaign or newest_campaign(home), who or _user())
     if talk.campaign:
         with open_archive(home) as archive:
-            archive.campaign(talk.campaign)
+            archive.campaigns.get(talk.campaign)
     if sys.stdin.isatty() and sys.stdout.isatty() and not as_json:
         _converse(talk)
     else:
@@ -60,8 +60,8 @@ class Talk:
         if not self.campaign:
             return [NO_CAMPAIGN]
         with open_archive(self.home) as archive:
-            campaign = archive.campaign(self.campaign)
-            said = [d for d in archive.directives(self.campaign) if d.kind != "ask"][-RECENT:]
+            campaign = archive.campaigns.get(self.campaign)
+            said = [d for d in archive.directives.list(self.campaign) if d.kind != "ask"][-RECENT:]
         lines = [f"Campaign {campaign.name}: {campaign.metric.direction} {campaign.metric.name} of {campaign.task}."]
         lines += [f"  {d.number}. {d.who}: {printable(d.text).splitlines()[0][:100]} ({d.status})" for d in said]
         if not is_running(self.home, self.campaign):

@@ -61,14 +61,14 @@ class View:
 
     def _look(self, archive: Archive, name: str) -> None:
         if self._seen[0] != name:
-            newest = archive.events(name, newest=1)
+            newest = archive.events.list(name, newest=1)
             self._seen = (name, newest[0].id if newest else 0)
         # Made anew each time: standard output is exchanged while the prompt is shown.
         console = Console(highlight=False, soft_wrap=True)
-        for event in archive.events(name, after=self._seen[1]):
+        for event in archive.events.list(name, after=self._seen[1]):
             self._seen = (name, event.id)
             if event.kind == "concluded" and event.experiment:
-                experiment = archive.experiment(event.experiment)
+                experiment = archive.experiments.get(event.experiment)
                 if experiment.verdict is not None and experiment.verdict.kind is VerdictKind.IMPROVED:
                     console.print(conclusion_line(experiment, WIDTH))
             elif event.kind != "directive" and (line := happening(event)) is not None:
@@ -77,15 +77,15 @@ class View:
 
 
 def _state(archive: Archive, name: str, *, running: bool) -> list[str]:
-    campaign, counts = archive.campaign(name), archive.counts(name)
-    champion = archive.champion(name)
+    campaign, counts = archive.campaigns.get(name), archive.campaigns.counts(name)
+    champion = archive.experiments.champion(name)
     best = ""
     if champion is not None and champion.score is not None:
         best = f"  best {champion.score:.6g} (experiment {champion.number})"
     status = str(campaign.status) if running or campaign.status != "running" else "not running, say `go on`"
     lines = [f"── {name}: {status}  {counts.finished}/{campaign.budget.experiments}{best}"]
     waits = {one.experiment.id for one in waiting(archive, name)}
-    for experiment in archive.unfinished(name)[:SHOWN]:
+    for experiment in archive.leases.unfinished(name)[:SHOWN]:
         plan = " ".join((experiment.proposal.plan if experiment.proposal else "thinking").split())
         note = "waits for approval: " if experiment.id in waits else ""
         lines.append(f"   {experiment.number}  {note}{plan}"[:WIDTH])

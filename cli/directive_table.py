@@ -18,7 +18,7 @@ LONGEST = 200
 
 def directives_of(archive: Archive, name: str) -> list[Directive]:
     """All that was ordered; questions are left out."""
-    return [directive for directive in archive.directives(name) if directive.kind != "ask"]
+    return [directive for directive in archive.directives.list(name) if directive.kind != "ask"]
 
 
 def directives_json(archive: Archive, name: str) -> list[dict[str, Any]]:

@@ -22,29 +22,29 @@ def export_campaign(name: str, output: Path, as_json: bool) -> None:
         summary = summarise(archive, name)
         if output.exists():
             raise UsageError(f"--output {output}: exists already; name a folder that does not")
-        experiments = archive.experiments(name)
+        experiments = archive.experiments.list(name)
         try:
             output.mkdir(parents=True)
         except OSError as error:
             raise UsageError(f"--output {output}: cannot be made: {error.strerror}") from None
         (output / "summary.json").write_text(summary.model_dump_json(indent=2) + "\n")
-        champion = archive.champion(name)
+        champion = archive.experiments.champion(name)
         if champion is not None and champion.program is not None:
-            _write_program(archive.program(champion.program), output / "best" / "program")
+            _write_program(archive.programs.get(champion.program), output / "best" / "program")
             left = home / "best" / name
             if left.is_dir():
                 shutil.copytree(left, output / "best" / "outputs")
         _write_lines(output / "experiments.jsonl", experiments)
-        _write_lines(output / "trials.jsonl", [trial for e in experiments for trial in archive.trials(e.id)])
-        _write_lines(output / "lessons.jsonl", archive.lessons(campaign=name))
-        if directives := archive.directives(name):
+        _write_lines(output / "trials.jsonl", [trial for e in experiments for trial in archive.trials.list(e.id)])
+        _write_lines(output / "lessons.jsonl", archive.lessons.list(campaign=name))
+        if directives := archive.directives.list(name):
             _write_lines(output / "directives.jsonl", directives)
-        if calls := archive.calls(name):
+        if calls := archive.calls.list(name):
             _write_lines(output / "calls.jsonl", calls)
-            if not archive.campaign(name).replays:
+            if not archive.campaigns.get(name).replays:
                 write_recording(archive, name, output / RECORDING)
         for key in sorted({e.program for e in experiments if e.program}):
-            _write_program(archive.program(key), output / "programs" / key)
+            _write_program(archive.programs.get(key), output / "programs" / key)
     if as_json:
         print(json.dumps({"campaign": name, "output": str(output.absolute()), "experiments": len(experiments)}))
     else:

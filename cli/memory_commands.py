@@ -26,7 +26,7 @@ def add_notes(paths: list[Path], task: str, as_json: bool) -> None:
     """Read files into the archive; each campaign's start puts them into the index."""
     notes = read_notes(paths, task)
     with open_archive(Settings().home) as archive:
-        archive.save_notes(notes)
+        archive.notes.save(notes)
     sources = sorted({note.source for note in notes})
     if as_json:
         print(json.dumps({"notes": len(notes), "sources": sources}))

@@ -73,7 +73,7 @@ class Progress:
     async def watching(self) -> AsyncIterator[None]:
         """Keep the view up to date until the block ends."""
         with open_archive(self._home) as archive:
-            newest = archive.events(self._campaign.name, newest=1)
+            newest = archive.events.list(self._campaign.name, newest=1)
             self._seen_event = newest[0].id if newest else 0
             campaign = self._campaign
             self.say(
@@ -118,10 +118,10 @@ class Progress:
     def _look(self, archive: Archive) -> tuple[list[Text], RenderableType]:
         """New lines for the scroll, and the panel."""
         lines = []
-        for event in archive.events(self._campaign.name, after=self._seen_event):
+        for event in archive.events.list(self._campaign.name, after=self._seen_event):
             self._seen_event = event.id
             if event.kind == "concluded" and event.experiment:
-                lines.extend(self._conclusion(archive.experiment(event.experiment)))
+                lines.extend(self._conclusion(archive.experiments.get(event.experiment)))
             asked_here = event.kind == "approval_wanted" and self.is_conversation
             if not asked_here and (line := happening(event)) is not None:
                 lines.append(line)
@@ -138,7 +138,7 @@ class Progress:
         return [conclusion_line(experiment, self._console.width if self._console.is_terminal else LINE)]
 
     def _panel(self, archive: Archive) -> RenderableType:
-        campaign, counts = archive.campaign(self._campaign.name), archive.counts(self._campaign.name)
+        campaign, counts = archive.campaigns.get(self._campaign.name), archive.campaigns.counts(self._campaign.name)
         if self._before is None:
             self._before = counts.finished
         elapsed, total = time.monotonic() - self._began, campaign.budget.experiments
@@ -157,9 +157,9 @@ class Progress:
             ", ".join(f"{count} {status}" for status, count in sorted(counts.trials.items())) or "none yet",
         )
         if campaign.team != "offline":
-            said = self._spending.words(archive.spent(campaign.name), campaign)
+            said = self._spending.words(archive.calls.spent(campaign.name), campaign)
             facts.add_row(Text("models", style="dim"), Text(said))
-        running = archive.unfinished(campaign.name)
+        running = archive.leases.unfinished(campaign.name)
         for row, experiment in enumerate(running[:RUNNING_SHOWN]):
             plan = experiment.proposal.plan if experiment.proposal else "thinking"
             facts.add_row(
@@ -179,7 +179,7 @@ class Progress:
 
     @staticmethod
     def _best(archive: Archive, campaign: Campaign) -> Text:
-        champion = archive.champion(campaign.name)
+        champion = archive.experiments.champion(campaign.name)
         if champion is None or champion.score is None:
             return Text("measuring the baseline", style="dim")
         text = Text(score_with_interval(champion.score, champion.interval), style="bold green")

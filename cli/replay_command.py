@@ -37,10 +37,10 @@ def run_again(recorded: str, name: str, fresh: bool, workers: int | None, sandbo
         os.environ.pop("EVOLVER_ARCHIVE", None)  # a recording has an archive of its own
         home, recorded = unpack_recording(Path(recorded), home)
         with open_archive(home) as archive:
-            name = name or archive.free_name(f"{recorded}-replay")
+            name = name or archive.campaigns.free_name(f"{recorded}-replay")
         print(f"Unpacked to {home}; look at it with EVOLVER_HOME={home} evolver show {recorded}", file=sys.stderr)
     with open_archive(home) as archive:
-        source = archive.campaign(recorded)
+        source = archive.campaigns.get(recorded)
     context = Context(
         task=source.task,
         campaign=name,

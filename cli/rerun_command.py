@@ -22,7 +22,7 @@ def rerun(campaign: str, kind: RerunKind, number: int, against: str, as_json: bo
     """Run it here, or in the process that runs the campaign. Raises UsageError, UnknownName, WorkFailed."""
     home = Settings().home
     with open_archive(home) as archive:
-        archive.campaign(campaign)
+        archive.campaigns.get(campaign)
     if is_running(home, campaign):
         print(f"Campaign {campaign} is running; its process does this between two experiments.", file=sys.stderr)
     directive = asyncio.run(run_again(home, campaign, kind, number, getpass.getuser(), against))
@@ -36,7 +36,7 @@ def rerun(campaign: str, kind: RerunKind, number: int, against: str, as_json: bo
 
 def _result(home: Path, directive: Directive, kind: RerunKind, number: int) -> dict[str, object]:
     with open_archive(home) as archive:
-        experiment = archive.experiment_by_number(directive.campaign, number)
-        events = [e for e in archive.events(directive.campaign, kind=RESULT[kind], newest=100) if e.experiment]
+        experiment = archive.experiments.by_number(directive.campaign, number)
+        events = [e for e in archive.events.list(directive.campaign, kind=RESULT[kind], newest=100) if e.experiment]
     data = next(event.data for event in reversed(events) if event.experiment == experiment.id)
     return {"campaign": directive.campaign, "experiment": number, **data}

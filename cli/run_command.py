@@ -82,7 +82,7 @@ def start(options: RunOptions, *, dry_run: bool) -> None:
     warn_of_sharing(context)
     if options.campaign:
         with open_archive(context.home) as archive:
-            if any(known.name == options.campaign for known in archive.campaigns()):
+            if any(known.name == options.campaign for known in archive.campaigns.list()):
                 raise UsageError(
                     f"campaign {options.campaign} exists; go on with it by `evolver resume {options.campaign}`, "
                     "or choose another --campaign"
@@ -101,8 +101,8 @@ def go_on(options: RunOptions) -> None:
     from evolver.graph.sessions import open_archive
 
     with open_archive(Settings().home) as archive:
-        campaign = archive.campaign(options.campaign)
-        begun = archive.counts(campaign.name).leased
+        campaign = archive.campaigns.get(options.campaign)
+        begun = archive.campaigns.counts(campaign.name).leased
     if options.experiments is not None and options.experiments < begun:
         raise UsageError(f"--experiments {options.experiments}: {begun} were begun already; name at least as many")
     given = {

@@ -30,8 +30,8 @@ def main(name: str, output: str) -> None:
     with open_archive(home) as archive:
         summary = summarise(archive, name)
         console.print(Text(f"$ evolver run {summary.task} --experiments {summary.experiments} --compare", style="bold"))
-        for event in archive.events(name, kind="champion"):
-            console.print(conclusion_line(archive.experiment(str(event.experiment)), WIDTH))
+        for event in archive.events.list(name, kind="champion"):
+            console.print(conclusion_line(archive.experiments.get(str(event.experiment)), WIDTH))
         print_outcome(summary, home, console)
     drawn = console.export_svg(title="evolver")
     Path(output).write_text(re.sub(r"@font-face \{.*?\}", "", drawn, flags=re.DOTALL))  # no font is fetched

@@ -94,7 +94,7 @@ async def ablate(
         parts=tuple(sorted(parts, key=lambda part: -(float("inf") if part.gain is None else part.gain))),
         skipped=max(0, len(changes) - MOST),
     )
-    archive.add_event(campaign.name, DONE, experiment.id, **result.model_dump(mode="json", exclude={"experiment"}))
+    archive.events.add(campaign.name, DONE, experiment.id, **result.model_dump(mode="json", exclude={"experiment"}))
     return result
 
 
@@ -103,10 +103,10 @@ def _reference(resources: CampaignResources, experiment: Experiment, reference: 
     if experiment.number == 0:
         raise UsageError("the baseline has no changes to take back; name another experiment")
     if reference == "parent" and proposal is not None and proposal.parents:
-        parent = archive.experiment(proposal.parents[0])
+        parent = archive.experiments.get(proposal.parents[0])
         if parent.program is not None:
             return parent
-    return archive.experiment_by_number(experiment.campaign, 0)
+    return archive.experiments.by_number(experiment.campaign, 0)
 
 
 async def _part(
@@ -133,7 +133,7 @@ async def _trial(
     resources: CampaignResources, experiment: Experiment, place: int, program: Program, seed: int
 ) -> Trial:
     """One trial; from the archive where some experiment has had this very program."""
-    known = resources.archive.finished_trial(program.id, resources.task.version, resources.stage, seed)
+    known = resources.archive.trials.finished(program.id, resources.task.version, resources.stage, seed)
     if known is not None:
         return known
     name = f"{experiment.id}-without-{place}"

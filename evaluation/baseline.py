@@ -23,18 +23,18 @@ async def establish_baseline(resources: CampaignResources, runner: Runner) -> No
     Raises WorkFailed if the baseline gets no score: then there is nothing to improve on.
     """
     archive, campaign, task = resources.archive, resources.campaign, resources.task
-    experiment = archive.lease(campaign.name, LANE, 0)
+    experiment = archive.leases.acquire(campaign.name, LANE, 0)
     assert experiment is not None
     if experiment.verdict is not None:
         return
     program = task.baseline()
-    archive.record_proposal(
+    archive.experiments.add_proposal(
         experiment.id,
         Proposal(
             hypothesis="The task's own program, to be improved on.", plan="run the baseline", operator=Operator.BASELINE
         ),
     )
-    archive.record_program(experiment.id, program, skeleton(program))
+    archive.experiments.add_program(experiment.id, program, skeleton(program))
     for stage in task.stages_to(campaign.stage):
         replicates = min(stage.replicates, NOISE_REPLICATES) if stage.name == campaign.stage else 1
         trials = await asyncio.gather(*(runner.trial(experiment.id, stage.name, seed) for seed in range(replicates)))
@@ -47,8 +47,8 @@ async def establish_baseline(resources: CampaignResources, runner: Runner) -> No
                 )
     scores = resources.scores(experiment)
     noise = measure_noise(list(scores.values()))
-    archive.update_campaign(campaign.name, noise=noise.deviation, noise_replicates=noise.replicates)
-    archive.conclude(
+    archive.campaigns.update(campaign.name, noise=noise.deviation, noise_replicates=noise.replicates)
+    archive.experiments.conclude(
         Conclusion(
             experiment=experiment.id,
             champion=True,

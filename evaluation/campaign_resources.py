@@ -49,7 +49,7 @@ class CampaignResources:
     @property
     def campaign(self) -> Campaign:
         """The campaign as the archive has it now."""
-        return self.archive.campaign(self.name)
+        return self.archive.campaigns.get(self.name)
 
     @cached_property
     def stage(self) -> str:
@@ -79,7 +79,7 @@ class CampaignResources:
         """Program-search operators over this campaign's notes."""
         from evolver.search import EvolveBlocks, Operators, TechniqueLibrary, Tuner
 
-        library, program = TechniqueLibrary.from_notes(self.archive.notes(self.task.name)), self.task.spec.program
+        library, program = TechniqueLibrary.from_notes(self.archive.notes.list(self.task.name)), self.task.spec.program
         baseline, kind = self.task.baseline(), self.campaign.tuner
         blocks = EvolveBlocks(baseline) if program.blocks else None
         tuner = None if kind == "evolution" else Tuner(kind, self.task.metric.direction)
@@ -97,11 +97,11 @@ class CampaignResources:
     @cached_property
     def _program(self) -> Callable[[str], Program]:
         """Programs by id; those used lately are kept at hand, since programs never change."""
-        return lru_cache(PROGRAMS)(self.archive.program)
+        return lru_cache(PROGRAMS)(self.archive.programs.get)
 
     def scores(self, experiment: Experiment | str) -> dict[int, float]:
         """Deciding metric by seed, over the experiment's finished trials at the deciding stage."""
-        return self.scores_in(self.archive.trials(experiment if isinstance(experiment, str) else experiment.id))
+        return self.scores_in(self.archive.trials.list(experiment if isinstance(experiment, str) else experiment.id))
 
     def scores_in(self, trials: Iterable[Trial]) -> dict[int, float]:
         """Deciding metric by seed, over the finished ones of an experiment's trials at the deciding stage."""
@@ -114,7 +114,7 @@ class CampaignResources:
     def race_seeds(self, reference: Experiment | str) -> list[int]:
         """Seeds that candidates can share with a reference: the deciding stage's, without those that it failed."""
         key = reference if isinstance(reference, str) else reference.id
-        failed = {t.seed for t in self.archive.trials(key) if t.stage == self.stage and not t.metrics}
+        failed = {t.seed for t in self.archive.trials.list(key) if t.stage == self.stage and not t.metrics}
         return [seed for seed in range(min(self.task.stage(self.stage).replicates, SIZES[-1])) if seed not in failed]
 
     async def close(self) -> None:

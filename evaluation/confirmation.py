@@ -38,7 +38,7 @@ async def retest_champion(resources: CampaignResources, runner: Runner) -> Retes
     What the champion left in its first fresh run is kept under `best/` in the campaign's folder.
     """
     archive, campaign = resources.archive, resources.campaign
-    champion, baseline = campaign.champion, archive.experiment_by_number(campaign.name, 0).id
+    champion, baseline = campaign.champion, archive.experiments.by_number(campaign.name, 0).id
     if champion is None:
         return None
     count = fresh_replicates(resources, champion)
@@ -54,9 +54,9 @@ async def retest_champion(resources: CampaignResources, runner: Runner) -> Retes
     )
     result = read_retest(resources)
     if result is None:
-        archive.add_event(campaign.name, "retest_failed", champion, reason=_why(resources, champion))
+        archive.events.add(campaign.name, "retest_failed", champion, reason=_why(resources, champion))
         return None
-    archive.add_event(
+    archive.events.add(
         campaign.name,
         "retested",
         champion,
@@ -78,7 +78,7 @@ def read_retest(resources: CampaignResources) -> Retest | None:
         return None
     ours, base = (
         resources.scores_in(_fresh_trials(resources, experiment))
-        for experiment in (campaign.champion, resources.archive.experiment_by_number(campaign.name, 0).id)
+        for experiment in (campaign.champion, resources.archive.experiments.by_number(campaign.name, 0).id)
     )
     shared = ours.keys() & base.keys()
     if not shared:
@@ -103,7 +103,7 @@ def fresh_replicates(resources: CampaignResources, *experiments: str) -> int:
 
 
 def _fresh_trials(resources: CampaignResources, experiment: str) -> list[Trial]:
-    trials = resources.archive.trials(experiment)
+    trials = resources.archive.trials.list(experiment)
     return [trial for trial in trials if trial.stage == resources.stage and FRESH <= trial.seed < VERIFIED]
 
 
@@ -119,7 +119,7 @@ def failures_in_words(trials: Iterable[Trial]) -> str:
 
 def _sealed(resources: CampaignResources, champion: str) -> dict[str, tuple[float, float]]:
     archive = resources.archive
-    baseline = archive.experiment_by_number(resources.name, 0).id
+    baseline = archive.experiments.by_number(resources.name, 0).id
     kept = [[trial.sealed for trial in _fresh_trials(resources, e)] for e in (champion, baseline)]
     pairs = {}
     for name in resources.task.spec.sealed:

@@ -25,16 +25,16 @@ async def rerun(resources: CampaignResources, runner: Runner, directive: Directi
         against = "parent" if directive.arguments.get("against") == "parent" else "baseline"
         result = await ablate(resources, runner, experiment, "parent" if against == "parent" else "baseline")
         words = "\n".join(ablated_lines(result))
-    resources.archive.mark_directives([directive.id], experiment.id)
-    resources.archive.close_directive(directive.id, "done", words)
+    resources.archive.directives.mark_used([directive.id], experiment.id)
+    resources.archive.directives.close(directive.id, "done", words)
     return result
 
 
 def _experiment(resources: CampaignResources, directive: Directive) -> Experiment:
     number = directive.arguments.get("experiment")
     if isinstance(number, int):
-        return resources.archive.experiment_by_number(resources.name, number)
-    champion = resources.archive.champion(resources.name)
+        return resources.archive.experiments.by_number(resources.name, number)
+    champion = resources.archive.experiments.champion(resources.name)
     if champion is None:
         raise UsageError(f"campaign {resources.name} has no champion yet; name an experiment")
     return champion

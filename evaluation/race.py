@@ -23,7 +23,7 @@ class Runner:
     async def run(self, experiment_id: str) -> None:
         """Run every trial that the verdict needs and that no earlier run of this program has finished."""
         resources = self._resources
-        experiment, campaign = resources.archive.experiment(experiment_id), resources.campaign
+        experiment, campaign = resources.archive.experiments.get(experiment_id), resources.campaign
         if experiment.program is None or experiment.verdict is not None:
             return
         for stage in resources.task.stages_to(campaign.stage)[:-1]:
@@ -68,15 +68,15 @@ class Runner:
         lock = self._locks.setdefault(key, asyncio.Lock())
         async with lock:
             resources, archive = self._resources, self._resources.archive
-            own = next((t for t in archive.trials(experiment_id) if (t.stage, t.seed) == (stage, seed)), None)
+            own = next((t for t in archive.trials.list(experiment_id) if (t.stage, t.seed) == (stage, seed)), None)
             if own is not None and own.status is not TrialStatus.TAMPERED:
                 return own
-            experiment = archive.experiment(experiment_id)
+            experiment = archive.experiments.get(experiment_id)
             again = fresh or own is not None or not resources.reuses_trials
             known = None if again else self._elsewhere(experiment, stage, seed)
             if known is not None:
                 return known
-            archive.add_event(resources.name, "trial_started", experiment_id, stage=stage, seed=seed)
+            archive.events.add(resources.name, "trial_started", experiment_id, stage=stage, seed=seed)
             trial = await run_trial(
                 resources.sandbox,
                 resources.task,
@@ -90,7 +90,7 @@ class Runner:
             )
             if trial.status is TrialStatus.CANCELLED:
                 raise WorkFailed(f"trial {stage}/{seed} of {experiment_id} was stopped from outside")
-            archive.record_trial(trial, resources.task.version)
+            archive.trials.add(trial, resources.task.version)
             if trial.status is TrialStatus.TAMPERED:
                 raise WorkFailed(
                     f"task {resources.task.name} in {resources.task.root} was {trial.reason}; scores would not be "
@@ -102,12 +102,12 @@ class Runner:
     def _elsewhere(self, experiment: Experiment, stage: str, seed: int) -> Trial | None:
         """The trial of the same program in another experiment, which becomes this experiment's own."""
         archive, version = self._resources.archive, self._resources.task.version
-        known = archive.finished_trial(experiment.program, version, stage, seed) if experiment.program else None
+        known = archive.trials.finished(experiment.program, version, stage, seed) if experiment.program else None
         if known is None:
             return None
         spared = known.cpu_seconds + known.reused_cpu_seconds
         known = known.model_copy(
             update={"experiment": experiment.id, "seconds": 0.0, "cpu_seconds": 0.0, "reused_cpu_seconds": spared}
         )
-        archive.record_trial(known, version)
+        archive.trials.add(known, version)
         return known

@@ -59,10 +59,10 @@ async def verify(resources: CampaignResources, runner: Runner, experiment: Exper
     if experiment.program is None:
         raise UsageError(f"experiment {experiment.number} has no program; there is nothing to run")
     archive, campaign = resources.archive, resources.campaign
-    done = len(archive.events(campaign.name, kind=DONE, newest=APART))
+    done = len(archive.events.list(campaign.name, kind=DONE, newest=APART))
     beside = {
-        "baseline": archive.experiment_by_number(campaign.name, 0),
-        "champion": archive.experiment(campaign.champion) if campaign.champion else None,
+        "baseline": archive.experiments.by_number(campaign.name, 0),
+        "champion": archive.experiments.get(campaign.champion) if campaign.champion else None,
     }
     ran = dict.fromkeys((experiment.id, *(other.id for other in beside.values() if other)))
     seeds = [VERIFIED + APART * done + place for place in range(fresh_replicates(resources, *ran))]
@@ -70,7 +70,7 @@ async def verify(resources: CampaignResources, runner: Runner, experiment: Exper
     scores = {key: {s: v for s, v in resources.scores(key).items() if s in seeds} for key in ran}
     mine = scores[experiment.id]
     if not mine:
-        why = failures_in_words(t for t in archive.trials(experiment.id) if t.seed in seeds)
+        why = failures_in_words(t for t in archive.trials.list(experiment.id) if t.seed in seeds)
         raise WorkFailed(f"experiment {experiment.number} got no score on fresh replicates ({why})")
     differences = {
         name: MetricDifference.of(other.number, compare(mine, scores[other.id], campaign.metric, resources.noise))
@@ -87,5 +87,5 @@ async def verify(resources: CampaignResources, runner: Runner, experiment: Exper
         fit=experiment.score,
         **differences,
     )
-    archive.add_event(campaign.name, DONE, experiment.id, **result.model_dump(mode="json", exclude={"experiment"}))
+    archive.events.add(campaign.name, DONE, experiment.id, **result.model_dump(mode="json", exclude={"experiment"}))
     return result

@@ -28,7 +28,7 @@ async def main() -> None:
         elif isinstance(item, Summary):
             print(*send(context.home, campaign, "why is the best the best?", "ann"), sep="\n")
     with open_archive(context.home) as archive:
-        directive = archive.directives(campaign)[0]
+        directive = archive.directives.list(campaign)[0]
         print(f"“{directive.text}” was given to {directive.uses} experiments: {', '.join(directive.experiments)}")
 
 

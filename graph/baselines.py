@@ -23,8 +23,8 @@ ENOUGH, TRIES, MOST = 0.9, 3, 4.0
 async def run_comparisons(context: Context, say: Callable[[str], None]) -> Summary:
     """Run every arm of the campaign's task once at equal CPU time and record it; the arms share the worker slots."""
     with open_archive(context.home) as archive:
-        campaign = archive.campaign(context.campaign)
-        task, counts = load_task(campaign.task), archive.counts(campaign.name)
+        campaign = archive.campaigns.get(context.campaign)
+        task, counts = load_task(campaign.task), archive.campaigns.counts(campaign.name)
         budget = max(SHORTEST, counts.cpu_seconds + counts.reused_cpu_seconds)
         arms = task.comparisons()
         if not arms:
@@ -44,7 +44,7 @@ async def run_comparisons(context: Context, say: Callable[[str], None]) -> Summa
         finally:
             await sandbox.close()
         for arm in results:
-            archive.add_event(campaign.name, "compared", **arm.model_dump(mode="json"))
+            archive.events.add(campaign.name, "compared", **arm.model_dump(mode="json"))
         return summarise(archive, campaign.name)
 
 

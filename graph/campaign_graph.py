@@ -58,7 +58,7 @@ def build_graph(
         resources = session.resources
         folders: list[Path | str] = [*([resources.task.notes] if resources.task.notes else []), *campaign.notes]
         notes = [note for folder in folders for note in read_notes([folder], resources.task.name)]
-        resources.archive.save_notes(notes)
+        resources.archive.notes.save(notes)
         resources.memory.add_notes(notes)
         await establish_baseline(resources, session.team.runner)
         return {"campaign": campaign.name}
@@ -66,10 +66,10 @@ def build_graph(
     async def fan_out(state: CampaignState, runtime: Runtime[Context]) -> list[Send]:
         """One lane per place, each where it was; lanes with unfinished work are always among them."""
         resources = (await offices.get(runtime.context, state["campaign"])).resources
-        positions = resources.archive.lane_positions(state["campaign"])
-        unfinished = [experiment.lane for experiment in resources.archive.unfinished(state["campaign"])]
+        positions = resources.archive.leases.positions(state["campaign"])
+        unfinished = [experiment.lane for experiment in resources.archive.leases.unfinished(state["campaign"])]
         count = max([lanes_for(resources.campaign.workers), *(lane + 1 for lane in unfinished)])
-        resources.archive.add_event(state["campaign"], "lanes", count=count)
+        resources.archive.events.add(state["campaign"], "lanes", count=count)
         return [
             Send("lane", LaneState(campaign=state["campaign"], lane=lane, seq=positions.get(lane, 0), concluded={}))
             for lane in range(count)
@@ -80,15 +80,15 @@ def build_graph(
         session = await offices.get(runtime.context, state["campaign"])
         resources = session.resources
         await apply_directives(session, runtime)  # a person who has paused it may have more to say
-        champion = resources.archive.champion(resources.name)
+        champion = resources.archive.experiments.champion(resources.name)
         if session.trouble is not None:
-            resources.archive.update_campaign(resources.name, status=CampaignStatus.PAUSED)
+            resources.archive.campaigns.update(resources.name, status=CampaignStatus.PAUSED)
             await offices.close(runtime.context, state["campaign"])
             raise session.trouble
         if resources.campaign.status is CampaignStatus.RUNNING:
             await retest_champion(resources, session.team.runner)
             await resources.sandbox.reap(resources.labels)
-            resources.archive.update_campaign(resources.name, status=CampaignStatus.FINISHED)
+            resources.archive.campaigns.update(resources.name, status=CampaignStatus.FINISHED)
         await offices.close(runtime.context, state["campaign"])
         return {"champion": champion.id if champion else "", "score": champion.score if champion else None}
 
@@ -116,7 +116,7 @@ def _lane(offices: Sessions) -> CompiledStateGraph[LaneState, Context, LaneState
         session.keep_clock()
         experiment = None
         if session.may_propose(state["lane"], state["seq"]):
-            experiment = session.resources.archive.lease(state["campaign"], state["lane"], state["seq"])
+            experiment = session.resources.archive.leases.acquire(state["campaign"], state["lane"], state["seq"])
         if experiment is None or (
             experiment.proposal is None and not await session.attempt(session.team.researcher.propose, experiment.id)
         ):

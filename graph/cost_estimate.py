@@ -156,7 +156,7 @@ def _open(context: Context, home: Path) -> CampaignResources:
         budget=Budget(experiments=context.experiments or task.spec.budget.experiments),
         sandbox=context.sandbox,
     )
-    archive.create_campaign(campaign)
+    archive.campaigns.add(campaign)
     return CampaignResources(
         name=campaign.name,
         home=home,
@@ -170,18 +170,18 @@ def _open(context: Context, home: Path) -> CampaignResources:
 async def _listen(resources: CampaignResources, context: Context, baseline: Trial) -> dict[str, int]:
     archive, name, task = resources.archive, resources.name, resources.task
     notes = read_notes([*([task.notes] if task.notes else []), *context.notes], task.name)
-    archive.save_notes(notes)
+    archive.notes.save(notes)
     resources.memory.add_notes(notes)
     parent = _record_baseline(archive, name, task.baseline(), baseline, task.metric.name)
     listener = _Listener(archive, name)
     team = llm_team(resources, listener)
     for seq, role in enumerate(("researcher", "coder")):
-        experiment = archive.lease(name, 0, seq)
+        experiment = archive.leases.acquire(name, 0, seq)
         assert experiment is not None
         if role == "coder":
             words = "x" * 500
             proposal = Proposal(hypothesis=words, plan=words, operator=Operator.EDIT, parents=(parent,), author="x")
-            archive.record_proposal(experiment.id, proposal)
+            archive.experiments.add_proposal(experiment.id, proposal)
         with suppress(BudgetSpent):
             await (team.researcher.propose(experiment.id) if role == "researcher" else team.coder.code(experiment.id))
     return listener.sizes
@@ -189,15 +189,15 @@ async def _listen(resources: CampaignResources, context: Context, baseline: Tria
 
 def _record_baseline(archive: Archive, campaign: str, program: Program, trial: Trial, metric: str) -> str:
     """The baseline as a campaign would have it after its one trial; its id."""
-    experiment = archive.lease(campaign, -1, 0)
+    experiment = archive.leases.acquire(campaign, -1, 0)
     assert experiment is not None
-    archive.record_proposal(
+    archive.experiments.add_proposal(
         experiment.id, Proposal(hypothesis="the task's own program", plan="run it", operator=Operator.BASELINE)
     )
-    archive.record_program(experiment.id, program, skeleton(program))
+    archive.experiments.add_program(experiment.id, program, skeleton(program))
     score = trial.metrics[metric]
-    archive.update_campaign(campaign, noise=0.0, noise_replicates=1)
-    archive.conclude(
+    archive.campaigns.update(campaign, noise=0.0, noise_replicates=1)
+    archive.experiments.conclude(
         Conclusion(
             experiment=experiment.id,
             verdict=Verdict(kind=VerdictKind.IMPROVED, reason="the baseline"),

@@ -54,7 +54,7 @@ def _is_paused(session: CampaignSession, runtime: Runtime[Context]) -> bool:
 async def _take_in(session: CampaignSession) -> None:
     resources, lanes = session.resources, session.lanes
     resources.sandbox.resize(resources.campaign.workers)
-    for directive in resources.archive.directives_in_force(resources.name):
+    for directive in resources.archive.directives.in_force(resources.name):
         if directive.id in lanes.heard:
             continue
         if directive.kind in ("stop", "note", "verify", "ablate"):
@@ -71,17 +71,17 @@ def _stop(session: CampaignSession, directive: Directive) -> None:
     """Propose nothing more; an order to an earlier process, which did not live to hear it, is void."""
     archive, name = session.resources.archive, session.resources.name
     if directive.when < session.lanes.began:
-        archive.close_directive(directive.id, "withdrawn", "the campaign was begun again")
-    elif not session.ended and archive.close_directive(directive.id, "done", "no more proposals"):
+        archive.directives.close(directive.id, "withdrawn", "the campaign was begun again")
+    elif not session.ended and archive.directives.close(directive.id, "done", "no more proposals"):
         session.ended = STOPPED.format(directive.who)
-        archive.add_event(name, "ended", reason=session.ended)
+        archive.events.add(name, "ended", reason=session.ended)
 
 
 def _learn(session: CampaignSession, directive: Directive) -> None:
     """Put a person's note where researchers find it."""
     resources, ids = session.resources, directive.arguments.get("notes")
     if isinstance(ids, list):
-        known = {note.id: note for note in resources.archive.notes(resources.task.name)}
+        known = {note.id: note for note in resources.archive.notes.list(resources.task.name)}
         resources.memory.add_notes([known[str(key)] for key in ids if str(key) in known])
         resources.renew_notes()
 
@@ -93,7 +93,7 @@ async def _run_again(session: CampaignSession, directive: Directive) -> None:
     try:
         await rerun(session.resources, session.team.runner, directive)
     except EvolverError as error:
-        session.resources.archive.close_directive(directive.id, "done", f"failed: {error}")
+        session.resources.archive.directives.close(directive.id, "done", f"failed: {error}")
 
 
 async def may_run(session: CampaignSession, lane: int, experiment_id: str, runtime: Runtime[Context]) -> bool:
@@ -103,7 +103,7 @@ async def may_run(session: CampaignSession, lane: int, experiment_id: str, runti
     if limit is None:
         return True
     archive, estimate = resources.archive, approval.estimate_of(resources.task, resources.stage)
-    experiment = archive.experiment(experiment_id)
+    experiment = archive.experiments.get(experiment_id)
     if experiment.program is None or experiment.verdict is not None or estimate.cost <= limit:
         return True
     if approval.was_approved(archive, experiment):
@@ -139,7 +139,7 @@ async def _answer(
                 problem = str(error)
                 continue
             if decision is not None:
-                archive.add_directive(approval.directive_for(experiment, decision))
+                archive.directives.add(approval.directive_for(experiment, decision))
             continue
         await asyncio.sleep(LOOK_EVERY)
         alone = 0.0 if session.lanes.others_work() else alone + LOOK_EVERY

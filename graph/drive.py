@@ -74,5 +74,5 @@ class Drive:
 
     def _newest_directive(self) -> str:
         with open_archive(self.context.home) as archive:
-            newest = archive.events(self.campaign, kind="directive", newest=1)
+            newest = archive.events.list(self.campaign, kind="directive", newest=1)
             return str(newest[0].id) if newest else ""

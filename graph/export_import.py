@@ -28,9 +28,9 @@ _LINE = TypeAdapter(dict[str, JsonValue])
 
 def write_recording(archive: Archive, campaign: str, path: Path) -> None:
     """Write everything that is known of a campaign into one file. Raises UnknownName."""
-    task = _task_name(archive.campaign(campaign).task)
+    task = _task_name(archive.campaigns.get(campaign).task)
     with lzma.open(path, "wt", encoding="utf-8") as file:
-        for line in archive.campaign_lines(campaign, task):
+        for line in archive.backup.export_lines(campaign, task):
             file.write(json.dumps(line) + "\n")
 
 
@@ -63,7 +63,7 @@ def unpack_recording(path: Path, home: Path) -> tuple[Path, str]:
                 unpacked = Path(scratch) / "home"
                 unpacked.mkdir()
                 with Archive.open(f"sqlite:///{(unpacked / 'archive.sqlite').absolute()}") as archive:
-                    archive.add_lines(_lines(path))
+                    archive.backup.import_lines(_lines(path))
                     _read_whole(archive, name)
                 unpacked.rename(folder)
     except (OSError, EOFError, lzma.LZMAError, ValueError, UsageError) as error:
@@ -73,15 +73,20 @@ def unpack_recording(path: Path, home: Path) -> tuple[Path, str]:
 
 def _read_whole(archive: Archive, name: str) -> None:
     """Find out now whether all records are what they should be. Raises ValueError and UnknownName."""
-    archive.campaign(name)
-    for experiment in archive.experiments(name):
-        archive.trials(experiment.id)
-        if experiment.program and archive.program(experiment.program).id != experiment.program:
+    archive.campaigns.get(name)
+    for experiment in archive.experiments.list(name):
+        archive.trials.list(experiment.id)
+        if experiment.program and archive.programs.get(experiment.program).id != experiment.program:
             raise ValueError(f"the program of experiment {experiment.number} is not the one that it names")
-    for read in (archive.lessons, archive.notes, partial(archive.calls, name), partial(archive.directives, name)):
+    for read in (
+        archive.lessons.list,
+        archive.notes.list,
+        partial(archive.calls.list, name),
+        partial(archive.directives.list, name),
+    ):
         read()
     last = 0
-    while events := archive.events(name, last):
+    while events := archive.events.list(name, last):
         last = events[-1].id
 
 
@@ -100,13 +105,13 @@ def open_replay_memory(home: Path, archive: Archive, campaign: Campaign) -> Memo
     """An index of the replay's own: what the recorded campaign has learned must not be known beforehand."""
     from evolver.memory import Memory
 
-    recorded = archive.campaign(campaign.replays)
+    recorded = archive.campaigns.get(campaign.replays)
     memory = Memory.open(replay_memory(home, campaign.name), replace=True)
-    memory.add_notes(archive.notes())
-    for other in archive.campaigns():
+    memory.add_notes(archive.notes.list())
+    for other in archive.campaigns.list():
         if other.name == campaign.name or (other.created < recorded.created and not other.replays):
-            memory.add_lessons(archive.lessons(campaign=other.name))
-    memory.add_ideas(archive.experiments(campaign.name))
+            memory.add_lessons(archive.lessons.list(campaign=other.name))
+    memory.add_ideas(archive.experiments.list(campaign.name))
     return memory
 
 
@@ -115,6 +120,6 @@ def recorded_places(archive: Archive, campaign: Campaign) -> frozenset[str]:
     own = f"{campaign.replays}-"
     return frozenset(
         f"{campaign.name}-{experiment.id.removeprefix(own)}"
-        for experiment in archive.experiments(campaign.replays)
+        for experiment in archive.experiments.list(campaign.replays)
         if experiment.verdict is not None
     )

@@ -21,8 +21,10 @@ class FailureGuard:
 
     def after(self, archive: Archive, experiment_id: str) -> ModelError | None:
         """What to stop the campaign with after this experiment, if its loss is one too many."""
-        experiment = archive.experiment(experiment_id)
-        lost = [] if experiment.program else [c for c in archive.calls(experiment.campaign, experiment.id) if c.lost]
+        experiment = archive.experiments.get(experiment_id)
+        lost = (
+            [] if experiment.program else [c for c in archive.calls.list(experiment.campaign, experiment.id) if c.lost]
+        )
         self._row = self._row + 1 if lost else 0
         if self._row < MOST:
             return None

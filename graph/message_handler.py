@@ -84,7 +84,7 @@ def understand(home: Path, campaign: str, text: str) -> Understanding:
     if not campaign:
         return Understanding(reading)
     with open_archive(home) as archive:
-        record = archive.campaign(campaign)
+        record = archive.campaigns.get(campaign)
         found = _ask(archive, record, home, lambda model: _read_with(model, archive, record, text))
     if found is None:
         return Understanding(reading)
@@ -115,7 +115,7 @@ def act(home: Path, campaign: str, understanding: Understanding, text: str, who:
 
 def _carried_out(home: Path, campaign: str, reading: Instruction | Inquiry, text: str, who: str, key: str) -> list[str]:
     with open_archive(home) as archive:
-        archive.campaign(campaign)
+        archive.campaigns.get(campaign)
         running = is_running(home, campaign)
         try:
             if isinstance(reading, Inquiry):
@@ -129,7 +129,7 @@ def _carried_out(home: Path, campaign: str, reading: Instruction | Inquiry, text
 
 
 def _known_number(archive: Archive, campaign: str, directive: str) -> int:
-    return next((known.number for known in archive.directives(campaign) if known.id == directive), 0)
+    return next((known.number for known in archive.directives.list(campaign) if known.id == directive), 0)
 
 
 def begin(home: Path, start: StartCampaign, text: str, who: str, *, key: str = "") -> Said:
@@ -148,7 +148,7 @@ def begin(home: Path, start: StartCampaign, text: str, who: str, *, key: str = "
         )
         name = register(context).name
         with open_archive(home) as archive:
-            archive.add_event(name, BEGUN, who=who or SOMEBODY, text=text, message=key)
+            archive.events.add(name, BEGUN, who=who or SOMEBODY, text=text, message=key)
         launch(home, name, ["resume", name])
     except (EvolverError, ValidationError) as error:
         reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
@@ -158,14 +158,14 @@ def begin(home: Path, start: StartCampaign, text: str, who: str, *, key: str = "
 
 def _begun_by(archive: Archive, key: str) -> str:
     """The campaign that a message has started before; empty: none."""
-    for campaign in reversed(archive.campaigns()[-RECENT:]):
-        if any(event.data.get("message") == key for event in archive.events(campaign.name, kind=BEGUN, newest=1)):
+    for campaign in reversed(archive.campaigns.list()[-RECENT:]):
+        if any(event.data.get("message") == key for event in archive.events.list(campaign.name, kind=BEGUN, newest=1)):
             return campaign.name
     return ""
 
 
 def _joined(home: Path, archive: Archive, name: str) -> list[str]:
-    archive.campaign(name)
+    archive.campaigns.get(name)
     progress = Inquiry(about="progress")
     return [f"We talk about {name} now.", *Answers(archive, name, is_running(home, name)).answer(progress)]
 
@@ -173,7 +173,7 @@ def _joined(home: Path, archive: Archive, name: str) -> list[str]:
 def newest_campaign(home: Path) -> str:
     """The campaign that is meant where none is named: the newest that runs, else the newest. Empty: there is none."""
     with open_archive(home) as archive:
-        names = [campaign.name for campaign in archive.campaigns()]
+        names = [campaign.name for campaign in archive.campaigns.list()]
     return next((name for name in reversed(names) if is_running(home, name)), names[-1] if names else "")
 
 
@@ -198,13 +198,13 @@ def _more(archive: Archive, campaign: str, instruction: Instruction) -> list[str
     from evolver.tasks import load_task
 
     topic = str(instruction.arguments["topic"])
-    champion = archive.champion(campaign)
-    notes = archive.notes(load_task(archive.campaign(campaign).task).name)
+    champion = archive.experiments.champion(campaign)
+    notes = archive.notes.list(load_task(archive.campaigns.get(campaign).task).name)
     sources = {note.id: note.source for note in notes}
     techniques = TechniqueLibrary.from_notes(notes).techniques.items()
     subjects = [technique(key, known.title, sources.get(known.note, "")) for key, known in techniques]
     if champion is not None and champion.program:
-        subjects += functions_of([archive.program(champion.program)])
+        subjects += functions_of([archive.programs.get(champion.program)])
     names = related(topic, subjects, NEAR if instruction.kind == "focus" else SURE)
     if names:
         return [f"That is, as far as I know: {', '.join(f'{name}()' for name in dict.fromkeys(names))}."]
@@ -223,7 +223,7 @@ def _answer(
 ) -> list[str]:
     require_numbers(inquiry)
     facts = Answers(archive, campaign, running).answer(inquiry)
-    record = archive.campaign(campaign)
+    record = archive.campaigns.get(campaign)
     asked = Directive(
         id=uuid.uuid4().hex[:16],
         campaign=campaign,
@@ -233,7 +233,7 @@ def _answer(
         arguments={"about": inquiry.about, "numbers": list(inquiry.numbers), "topic": inquiry.topic},
         status="done",
     )
-    archive.add_directive(asked)
+    archive.directives.add(asked)
     if inquiry.about in ("help", "directives", "changed", "waiting", "progress", "cost"):
         return facts
 
@@ -250,14 +250,14 @@ async def _read_with(model: Conversation, archive: Archive, campaign: Campaign, 
     from evolver.steering.approval import waiting
     from evolver.steering.llm_parser import read_with
 
-    counts = archive.counts(campaign.name)
+    counts = archive.campaigns.counts(campaign.name)
     return await read_with(
         model,
         f"read {uuid.uuid4().hex[:16]}",
         text,
         task=f"{campaign.task}: {campaign.metric.direction} {campaign.metric.name}",
         progress=f"{counts.finished} of {campaign.budget.experiments} experiments done, {campaign.status}",
-        directives=[f"{d.kind}: {d.text}" for d in archive.directives_in_force(campaign.name)],
+        directives=[f"{d.kind}: {d.text}" for d in archive.directives.in_force(campaign.name)],
         waiting=", ".join(str(one.experiment.number) for one in waiting(archive, campaign.name)),
     )
 

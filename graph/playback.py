@@ -57,8 +57,8 @@ def register_replay(context: Context, recorded: str, *, fresh: bool) -> Campaign
     from evolver.tasks import load_task
 
     with open_archive(context.home) as archive:
-        source = archive.campaign(recorded)
-        finished = archive.counts(recorded).finished
+        source = archive.campaigns.get(recorded)
+        finished = archive.campaigns.counts(recorded).finished
         if source.replays:
             raise UsageError(f"campaign {recorded} is itself a replay; replay {source.replays}")
         if not finished:
@@ -91,7 +91,7 @@ def register_replay(context: Context, recorded: str, *, fresh: bool) -> Campaign
                 "approve_above": None,
             }
         )
-        archive.create_campaign(campaign)
+        archive.campaigns.add(campaign)
         return campaign
 
 
@@ -105,9 +105,9 @@ async def replay(context: Context, *, control: RunControl | None = None) -> Agre
 
 def agreement(archive: Archive, name: str) -> Agreement:
     """What differs between a replay and the campaign that it repeats: proposals, programs, verdicts."""
-    recorded = archive.campaign(name).replays
-    done = [e for e in archive.experiments(recorded) if e.verdict is not None]
-    twins = {e.id.removeprefix(f"{name}-"): e for e in archive.experiments(name)}
+    recorded = archive.campaigns.get(name).replays
+    done = [e for e in archive.experiments.list(recorded) if e.verdict is not None]
+    twins = {e.id.removeprefix(f"{name}-"): e for e in archive.experiments.list(name)}
     differences: list[ReplayDifference] = []
     for experiment in done:
         twin = twins.get(experiment.id.removeprefix(f"{recorded}-"))

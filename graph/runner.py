@@ -55,14 +55,14 @@ async def _drive(context: Context, campaign: Campaign, control: RunControl) -> S
         status = CampaignStatus.FAILED
         with open_archive(context.home) as archive:
             reason = (str(error) or type(error).__name__).splitlines()[0]
-            archive.add_event(campaign.name, "failed", reason=reason)
+            archive.events.add(campaign.name, "failed", reason=reason)
         raise
     finally:
         with suppress(asyncio.CancelledError):
             await sessions.close_all()
         with open_archive(context.home) as archive:
             if status is not CampaignStatus.FINISHED:
-                archive.update_campaign(campaign.name, status=status)
+                archive.campaigns.update(campaign.name, status=status)
     with open_archive(context.home) as archive:
         return summarise(archive, campaign.name)
 
@@ -88,14 +88,14 @@ async def _until_spent(drive: Drive, campaign: Campaign) -> None:
 def _as_it_stands(context: Context, name: str) -> Context:
     """The context without what would set the campaign back."""
     with open_archive(context.home) as archive:
-        campaign = archive.campaign(name)
+        campaign = archive.campaigns.get(name)
     kept = {"experiments": None, "seconds": None, "cost": None, "tokens": None, "approve_above": None}
     return context.model_copy(update={**kept, "workers": campaign.workers, "sandbox": campaign.sandbox})
 
 
 def _budget(context: Context, name: str) -> Budget:
     with open_archive(context.home) as archive:
-        return archive.campaign(name).budget
+        return archive.campaigns.get(name).budget
 
 
 def _lanes_changed(pending: int, campaign: Campaign) -> bool:
@@ -105,19 +105,21 @@ def _lanes_changed(pending: int, campaign: Campaign) -> bool:
 
 def _newest_event(context: Context, name: str) -> int:
     with open_archive(context.home) as archive:
-        return max((event.id for event in archive.events(name, newest=1)), default=0)
+        return max((event.id for event in archive.events.list(name, newest=1)), default=0)
 
 
 def _reopen(context: Context, name: str, since: int) -> bool:
     """After pending lanes ended: whether budget is left; the campaign is then running again."""
     with open_archive(context.home) as archive:
-        if archive.events(name, since, kind="ended"):
+        if archive.events.list(name, since, kind="ended"):
             return False
-        campaign = archive.campaign(name)
+        campaign = archive.campaigns.get(name)
         if campaign.status is CampaignStatus.PAUSED:
             return False
         limit = campaign.budget.seconds
-        if archive.counts(name).finished >= campaign.budget.experiments or (limit and campaign.seconds >= limit):
+        if archive.campaigns.counts(name).finished >= campaign.budget.experiments or (
+            limit and campaign.seconds >= limit
+        ):
             return False
-        archive.update_campaign(name, status=CampaignStatus.RUNNING)
+        archive.campaigns.update(name, status=CampaignStatus.RUNNING)
         return True

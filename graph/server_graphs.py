@@ -66,7 +66,7 @@ class ServerSessions(Sessions):
                 await self._take(*key)
             session = await super().get(context, campaign)
             if opens:
-                newest = session.resources.archive.events(campaign, newest=1)
+                newest = session.resources.archive.events.list(campaign, newest=1)
                 self._told[key] = newest[0].id if newest else 0
         self._tell(key, session)
         return session
@@ -98,12 +98,12 @@ class ServerSessions(Sessions):
         if failed is not None:
             for home, campaign in left:
                 with open_archive(home) as archive:
-                    archive.update_campaign(campaign, status=failed)
+                    archive.campaigns.update(campaign, status=failed)
         self._locks.close()
 
     def _tell(self, key: tuple[Path, str], session: CampaignSession) -> None:
         """Write the archive's new events to the stream mode `custom`."""
-        for event in session.resources.archive.events(key[1], after=self._told[key]):
+        for event in session.resources.archive.events.list(key[1], after=self._told[key]):
             self._told[key] = event.id
             with suppress(RuntimeError):  # no stream where a node is called by itself
                 get_stream_writer()(event.model_dump(mode="json"))

@@ -58,7 +58,7 @@ class CampaignSession:
         """Write the used time to the archive, not more often than needed."""
         if now or time.monotonic() - self.saved > SAVE_CLOCK_EVERY:
             self.saved = time.monotonic()
-            self.resources.archive.update_campaign(self.resources.name, seconds=self.seconds())
+            self.resources.archive.campaigns.update(self.resources.name, seconds=self.seconds())
 
     def out_of_time(self) -> bool:
         """Whether the time budget is spent."""
@@ -95,7 +95,7 @@ class CampaignSession:
     def _end(self, reason: str) -> None:
         if not self.ended:
             self.ended = reason
-            self.resources.archive.add_event(self.resources.name, "ended", reason=reason)
+            self.resources.archive.events.add(self.resources.name, "ended", reason=reason)
 
     def check_failures(self, experiment: str) -> None:
         """Stop a campaign of models alone when they have given no usable answer for long."""
@@ -171,7 +171,7 @@ def register(context: Context) -> Campaign:
     from evolver.tasks import load_task
 
     with open_archive(context.home) as archive:
-        names = {campaign.name for campaign in archive.campaigns()}
+        names = {campaign.name for campaign in archive.campaigns.list()}
         if context.campaign in names:
             return _continue(archive, context)
         task = load_task(context.task)
@@ -186,7 +186,7 @@ def register(context: Context) -> Campaign:
         check_team(team_spec, budget, context)
         check_tuner(context.tuner)
         campaign = Campaign(
-            name=context.campaign or archive.free_name(task.name),
+            name=context.campaign or archive.campaigns.free_name(task.name),
             task=_reference(context.task),
             task_version=task.version,
             metric=task.metric,
@@ -202,7 +202,7 @@ def register(context: Context) -> Campaign:
             approve_above=context.approve_above,
             **dict(team_spec),
         )
-        archive.create_campaign(campaign)
+        archive.campaigns.add(campaign)
         return campaign
 
 
@@ -215,7 +215,7 @@ def _reference(task: str) -> str:
 def _continue(archive: Archive, context: Context) -> Campaign:
     from evolver.tasks import load_task
 
-    campaign, given = archive.campaign(context.campaign), context.model_fields_set
+    campaign, given = archive.campaigns.get(context.campaign), context.model_fields_set
     task = load_task(campaign.task)
     if task.version != campaign.task_version:
         raise UsageError(
@@ -224,7 +224,9 @@ def _continue(archive: Archive, context: Context) -> Campaign:
         )
     budget = Budget(
         # Fewer than were begun would be a budget that is passed already.
-        experiments=max(context.experiments or campaign.budget.experiments, archive.counts(campaign.name).leased),
+        experiments=max(
+            context.experiments or campaign.budget.experiments, archive.campaigns.counts(campaign.name).leased
+        ),
         seconds=context.seconds or campaign.budget.seconds,
         usd=context.cost or campaign.budget.usd,
         tokens=context.tokens or campaign.budget.tokens,
@@ -232,7 +234,7 @@ def _continue(archive: Archive, context: Context) -> Campaign:
     team_spec = team_spec_for(context, campaign)
     if not campaign.replays:
         check_team(team_spec, budget, context)
-    return archive.update_campaign(
+    return archive.campaigns.update(
         campaign.name,
         budget=budget,
         workers=context.workers if "workers" in given else campaign.workers,
@@ -249,7 +251,7 @@ def _open_session(context: Context, name: str) -> CampaignSession:
     from evolver.tasks import load_task
 
     archive = open_archive(context.home)
-    campaign = archive.campaign(name)
+    campaign = archive.campaigns.get(name)
     task = load_task(campaign.task)
     home = context.home.absolute()
     memory = (
@@ -286,7 +288,7 @@ def _take_in(home: Path, archive: Archive, memory: Memory) -> None:
     """Give the shared index what campaigns learned that had indexes of their own, and remove those."""
     from evolver.memory import Memory, MemoryInUse
 
-    campaigns = {campaign.name: campaign for campaign in archive.campaigns()}
+    campaigns = {campaign.name: campaign for campaign in archive.campaigns.list()}
     for folder in sorted(home.glob("memory-*")):
         campaign = campaigns.get(folder.name.removeprefix("memory-"))
         if campaign is None or campaign.replays:
@@ -295,7 +297,7 @@ def _take_in(home: Path, archive: Archive, memory: Memory) -> None:
             own = Memory.open(folder)
         except MemoryInUse:
             continue
-        memory.add_lessons(archive.lessons(campaign=campaign.name))
-        memory.add_ideas(archive.experiments(campaign.name))
+        memory.add_lessons(archive.lessons.list(campaign=campaign.name))
+        memory.add_ideas(archive.experiments.list(campaign.name))
         own.close()
         shutil.rmtree(folder)

@@ -36,16 +36,16 @@ def order(home: Path, campaign: str, kind: RerunKind, number: int, who: str, aga
     """The directive to do so: one that is there already and waits, as a chat leaves it, or a new one."""
     arguments: dict[str, JsonValue] = {"experiment": number, **({"against": against} if against else {})}
     with open_archive(home) as archive:
-        experiment = archive.experiment_by_number(campaign, number)
+        experiment = archive.experiments.by_number(campaign, number)
         if experiment.program is None or experiment.verdict is None:
             raise UsageError(f"experiment {number} of {campaign} is not finished, so it cannot be run again")
-        for known in archive.directives_in_force(campaign):
+        for known in archive.directives.in_force(campaign):
             if known.kind == kind and known.arguments == arguments:
                 return known
         key = uuid.uuid4().hex[:16]
         text = f"{kind} {number}"
         new = Directive(id=key, campaign=campaign, kind=kind, text=text, who=who, arguments=arguments)
-        archive.add_directive(new)
+        archive.directives.add(new)
         return new
 
 
@@ -67,7 +67,7 @@ async def _here(home: Path, campaign: str, directive: Directive) -> Directive:
     from evolver.evaluation.directed_rerun import rerun
 
     with open_archive(home) as archive:
-        record = archive.campaign(campaign)
+        record = archive.campaigns.get(campaign)
     if load_task(record.task).version != record.task_version:
         raise UsageError(
             f"task {record.task} has changed since campaign {campaign} began; scores would not be comparable. "
@@ -80,7 +80,7 @@ async def _here(home: Path, campaign: str, directive: Directive) -> Directive:
         await rerun(session.resources, session.team.runner, directive)
     except (UsageError, WorkFailed) as error:
         with open_archive(home) as archive:
-            archive.close_directive(directive.id, "done", f"failed: {error}")
+            archive.directives.close(directive.id, "done", f"failed: {error}")
         raise
     finally:
         if began is not None:
@@ -91,4 +91,4 @@ async def _here(home: Path, campaign: str, directive: Directive) -> Directive:
 
 def _known(home: Path, directive: Directive) -> Directive:
     with open_archive(home) as archive:
-        return next(d for d in archive.directives(directive.campaign) if d.id == directive.id)
+        return next(d for d in archive.directives.list(directive.campaign) if d.id == directive.id)

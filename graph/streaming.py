@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from langgraph.runtime import RunControl
@@ -65,13 +65,13 @@ class _News:
 
     def __init__(self, context: Context) -> None:
         with open_archive(context.home) as archive:
-            newest = archive.events(context.campaign, newest=1)
+            newest = archive.events.list(context.campaign, newest=1)
         self._seen = newest[0].id if newest else 0
         self.context = context.model_copy(update={"campaign": register(context).name})
         """With the campaign's name."""
 
-    def read(self) -> list[Event]:
+    def read(self) -> Sequence[Event]:
         with open_archive(self.context.home) as archive:
-            events = archive.events(self.context.campaign, after=self._seen)
+            events = archive.events.list(self.context.campaign, after=self._seen)
         self._seen = events[-1].id if events else self._seen
         return events

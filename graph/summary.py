@@ -130,9 +130,9 @@ class Summary(Record):
 
 def summarise(archive: Archive, name: str) -> Summary:
     """Read a campaign's outcome from the archive. Raises UnknownName."""
-    campaign, counts = archive.campaign(name), archive.counts(name)
-    champion = archive.champion(name)
-    baseline = next(iter(archive.experiments(name, limit=1)), None)
+    campaign, counts = archive.campaigns.get(name), archive.campaigns.counts(name)
+    champion = archive.experiments.champion(name)
+    baseline = next(iter(archive.experiments.list(name, limit=1)), None)
     return Summary(
         campaign=name,
         task=campaign.task,
@@ -146,9 +146,9 @@ def summarise(archive: Archive, name: str) -> Summary:
         experiments=counts.finished,
         experiments_by_standing=counts.standings,
         trials=counts.trials,
-        lessons=len(archive.lessons(campaign=name)),
+        lessons=len(archive.lessons.list(campaign=name)),
         lesson_worth=_worth(archive, name),
-        comparisons=tuple(Arm.model_validate(event.data) for event in archive.events(name, kind="compared")),
+        comparisons=tuple(Arm.model_validate(event.data) for event in archive.events.list(name, kind="compared")),
         seconds=campaign.seconds,
         cpu_seconds=counts.cpu_seconds,
         contended=counts.contended,
@@ -162,8 +162,8 @@ def summarise(archive: Archive, name: str) -> Summary:
 
 def cost_of(archive: Archive, name: str) -> Cost:
     """What a campaign has paid for models. Raises UnknownName."""
-    archive.campaign(name)
-    paid = archive.spending(name)
+    archive.campaigns.get(name)
+    paid = archive.calls.spending(name)
     total = _share(paid)
     return Cost(
         usd=total.usd,
@@ -193,16 +193,16 @@ def _ended(archive: Archive, campaign: Campaign, finished: int) -> str:
     kind = kinds.get(campaign.status, "")
     if not kind or (kind == "ended" and finished >= campaign.budget.experiments):
         return ""
-    reasons = archive.events(campaign.name, kind=kind, newest=1)
+    reasons = archive.events.list(campaign.name, kind=kind, newest=1)
     return str(reasons[0].data["reason"]) if reasons else ""
 
 
 def _best(archive: Archive, experiment: Experiment | None) -> Best | None:
     if experiment is None or experiment.score is None or experiment.interval is None:
         return None
-    stage = archive.campaign(experiment.campaign).stage
+    stage = archive.campaigns.get(experiment.campaign).stage
     seeds = tuple(
-        sorted(t.seed for t in archive.trials(experiment.id) if t.metrics and t.stage == stage and t.seed < FRESH)
+        sorted(t.seed for t in archive.trials.list(experiment.id) if t.metrics and t.stage == stage and t.seed < FRESH)
     )
     return Best(
         id=experiment.id, number=experiment.number, mean=experiment.score, interval=experiment.interval, seeds=seeds
@@ -210,7 +210,9 @@ def _best(archive: Archive, experiment: Experiment | None) -> Best | None:
 
 
 def _fresh(archive: Archive, name: str, champion: Experiment | None) -> FreshResult | None:
-    tests = [event for event in archive.events(name, kind="retested") if champion and event.experiment == champion.id]
+    tests = [
+        event for event in archive.events.list(name, kind="retested") if champion and event.experiment == champion.id
+    ]
     if not tests:
         return None
     data = tests[-1].data
@@ -221,7 +223,7 @@ def _retest_failed(archive: Archive, name: str, champion: Experiment | None) -> 
     last = [
         event
         for kind in ("retested", "retest_failed")
-        for event in archive.events(name, kind=kind)
+        for event in archive.events.list(name, kind=kind)
         if champion and event.experiment == champion.id
     ]
     newest = max(last, key=lambda event: event.id, default=None)
@@ -229,7 +231,7 @@ def _retest_failed(archive: Archive, name: str, champion: Experiment | None) -> 
 
 
 def _worth(archive: Archive, name: str) -> Worth:
-    credits = archive.credits(name)
+    credits = archive.search.credits(name)
     pulls = {arm: credits[f"lessons:{arm}"].pulls if f"lessons:{arm}" in credits else 0 for arm in ("told", "withheld")}
 
     def reward(arm: str) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from evolver.contracts import Call, CallStatus
@@ -23,7 +23,7 @@ def call_id(campaign: str, experiment: str, role: str, purpose: str, ordinal: in
 class RecordedCalls:
     """The calls of one experiment, role and purpose; each is handed out once."""
 
-    def __init__(self, calls: list[Call]) -> None:
+    def __init__(self, calls: Sequence[Call]) -> None:
         self._left = sorted(calls, key=lambda call: call.ordinal)
         self._next = max((call.ordinal for call in calls), default=-1) + 1
 
@@ -78,6 +78,6 @@ class CallLog:
         if key not in self._open:
             async with self._lock:
                 if key not in self._open:
-                    found = await asyncio.to_thread(self._archive.calls, self._campaign, *key)
+                    found = await asyncio.to_thread(self._archive.calls.list, self._campaign, *key)
                     self._open[key] = RecordedCalls(found)
         return self._open[key]

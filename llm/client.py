@@ -48,11 +48,11 @@ class ModelClient(Conversation):
         """Raises UsageError where dollars are capped and a model's price is unknown, or a price file is wrong."""
         settings = settings or Settings()
         super().__init__(archive, campaign, answer_tokens=settings.answer_tokens, redactor=redactor or Redactor())
-        record = archive.campaign(campaign)
+        record = archive.campaigns.get(campaign)
         self._seed = record.seed
         self._choices = tuple(choices)
         self._recordings = CallLog(archive, campaign)
-        self._ledger = BudgetLedger(record.budget, archive.spent(campaign))
+        self._ledger = BudgetLedger(record.budget, archive.calls.spent(campaign))
         self._exchange = Router(
             ledger=self._ledger,
             prices=prices or load_prices(prices_file(settings.home, settings)),
@@ -161,7 +161,7 @@ class ModelClient(Conversation):
 
     async def _keep(self, call: Call) -> None:
         """Write a call although the campaign may be stopping: it is paid."""
-        writing = asyncio.ensure_future(asyncio.to_thread(self._archive.record_call, call))
+        writing = asyncio.ensure_future(asyncio.to_thread(self._archive.calls.add, call))
         try:
             await asyncio.shield(writing)
         except asyncio.CancelledError:

@@ -178,7 +178,7 @@ class Conversation(ABC):
             asking = self._follow_up(asking, call, problem)
 
     async def _mark(self, call: Call, status: CallStatus, **marks: Any) -> None:
-        await asyncio.to_thread(self._archive.mark_call, call.id, status=status, **marks)
+        await asyncio.to_thread(self._archive.calls.mark, call.id, status=status, **marks)
 
     async def _lose(self, asking: Exchange, reason: str) -> None:
         await self._tell(
@@ -189,7 +189,7 @@ class Conversation(ABC):
         """Write an event, secrets removed."""
         clean = {name: self._redactor(value) if isinstance(value, str) else value for name, value in details.items()}
         logger.info("%s %s %s", kind, experiment, clean)
-        await asyncio.to_thread(self._archive.add_event, self._campaign, kind, experiment or None, **clean)
+        await asyncio.to_thread(self._archive.events.add, self._campaign, kind, experiment or None, **clean)
 
     def _follow_up(self, asking: Exchange, call: Call, problem: str) -> Exchange:
         """The same question with the answer and what is wrong with it; one that was cut off may grow longer."""

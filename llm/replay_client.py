@@ -25,7 +25,7 @@ class ReplayClient(Conversation):
     def __init__(self, archive: Archive, campaign: str, *, source: Archive, recorded: str) -> None:
         """Answers for `campaign` in `archive`, from the campaign `recorded` in `source`. Raises UnknownName."""
         super().__init__(archive, campaign, answer_tokens=Settings().answer_tokens, redactor=Redactor())
-        self._recorded = source.campaign(recorded).name
+        self._recorded = source.campaigns.get(recorded).name
         self._recordings = CallLog(source, recorded)
         self.differing = 0
         """How many questions were not word for word the recorded ones."""
@@ -43,7 +43,7 @@ class ReplayClient(Conversation):
             )
         self.differing += call.prompt != asking.prompt
         call = self._as_own(call, asking)
-        await asyncio.to_thread(self._archive.record_call, call)
+        await asyncio.to_thread(self._archive.calls.add, call)
         if call.status is not CallStatus.ERROR:
             return call
         kind, _, text = call.error.partition(": ")

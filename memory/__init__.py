@@ -9,10 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from evolver.memory.archive import Archive, Conclusion, Counts, Credit
+    from evolver.memory.archive import Archive
+    from evolver.memory.campaigns import Counts
     from evolver.memory.embeddings import Embedder, Hashing, MiniLm, default_embedder
+    from evolver.memory.experiments import Conclusion
     from evolver.memory.index import Hit, Memory, MemoryInUse
-    from evolver.memory.notes import read_notes
+    from evolver.memory.note_files import read_notes
+    from evolver.memory.search_history import Credit
 
 __all__ = [
     "Archive",
@@ -31,9 +34,9 @@ __all__ = [
 
 _HOMES = {
     "Archive": "archive",
-    "Conclusion": "archive",
-    "Counts": "archive",
-    "Credit": "archive",
+    "Conclusion": "experiments",
+    "Counts": "campaigns",
+    "Credit": "search_history",
     "Embedder": "embeddings",
     "Hashing": "embeddings",
     "MiniLm": "embeddings",
@@ -41,7 +44,7 @@ _HOMES = {
     "Hit": "index",
     "Memory": "index",
     "MemoryInUse": "index",
-    "read_notes": "notes",
+    "read_notes": "note_files",
 }
 
 

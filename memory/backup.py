@@ -1,4 +1,4 @@
-"""The part of the archive that takes whole campaigns out, as plain values, and in."""
+"""Takes whole campaigns out of the archive, as plain values, and in."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from evolver.contracts import Campaign, Lesson
 from evolver.errors import UsageError
-from evolver.memory.database import HEAD, Stored
+from evolver.memory.database import HEAD, Repository
 from evolver.memory.mappers import campaign_record, campaign_row
 from evolver.memory.schema import (
     Base,
@@ -41,10 +41,10 @@ _NUMBERED = (TrialRow, EventRow)
 """Their ids are given by the database they are in."""
 
 
-class Backup(Stored):
+class Backup(Repository):
     """Campaigns that leave an open database and enter another."""
 
-    def campaign_lines(self, name: str, task: str) -> Iterator[Line]:
+    def export_lines(self, name: str, task: str) -> Iterator[Line]:
         """Everything about a campaign on `task`, and of earlier campaigns the lessons that it may have been told.
 
         Raises UnknownName.
@@ -60,8 +60,8 @@ class Backup(Stored):
                         values["data"] = {**row.data, "notes": []}
                     yield {"table": table.__tablename__, "row": values}
 
-    def add_lines(self, lines: Iterable[Line]) -> None:
-        """Put in what `campaign_lines` gave, whole or not at all. Raises UsageError that tells the line."""
+    def import_lines(self, lines: Iterable[Line]) -> None:
+        """Put in what `export_lines` gave, whole or not at all. Raises UsageError that tells the line."""
         tables = {table.name: table for table in Base.metadata.sorted_tables}
         number = 0
         with self._database.write() as connection:

@@ -1,14 +1,15 @@
-"""The part of the archive that is about calls of models: what was asked, answered and paid."""
+"""Calls of models in the archive: what was asked, answered and paid."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from evolver.contracts import Call, CallStatus, Spending, Spent
 from evolver.errors import UnknownName
-from evolver.memory.database import Stored
+from evolver.memory.database import Repository
 from evolver.memory.mappers import add_to_tallies, campaign_row, upsert
 from evolver.memory.schema import CallRow, TallyRow
 
@@ -36,10 +37,10 @@ _SPENDING = (
 )
 
 
-class Calls(Stored):
-    """Calls of models in an open database."""
+class CallRepository(Repository):
+    """Calls of models, and their sums by campaign."""
 
-    def record_call(self, call: Call) -> None:
+    def add(self, call: Call) -> None:
         """Keep a call and add its cost to the campaign's sums; one of the same id is replaced, its cost stays paid."""
         with self._database.write() as connection:
             campaign_row(connection, call.campaign)
@@ -48,18 +49,16 @@ class Calls(Stored):
             old = connection.execute(_CALL, {"id": call.id}).one_or_none()
             upsert(connection, CallRow, _columns(call if old is None else _with_costs_of(_record(old), call)))
 
-    def mark_call(
-        self, call_id: str, *, status: CallStatus, error: str = "", repairs: int = 0, lost: bool = False
-    ) -> None:
+    def mark(self, call_id: str, *, status: CallStatus, error: str = "", repairs: int = 0, lost: bool = False) -> None:
         """Write what became of an answer. Raises UnknownName."""
         with self._database.write() as connection:
             data = {**_find(connection, call_id).data, "error": error}
             marks = {"status": status, "repairs": repairs, "lost": lost, "data": data}
             connection.execute(_MARK, {"key": call_id, **marks})
 
-    def calls(
+    def list(
         self, campaign: str, experiment: str | None = None, role: str | None = None, purpose: str | None = None
-    ) -> list[Call]:
+    ) -> Sequence[Call]:
         """A campaign's calls, or those of an experiment, a role and a purpose, by ordinal."""
         query = select(CallRow).where(CallRow.campaign == campaign)
         for column, wanted in ((CallRow.experiment, experiment), (CallRow.role, role), (CallRow.purpose, purpose)):
@@ -69,7 +68,7 @@ class Calls(Stored):
         with self._database.read() as connection:
             return [_record(row) for row in connection.execute(query.order_by(*order))]
 
-    def call(self, call_id: str) -> Call:
+    def get(self, call_id: str) -> Call:
         """A call by id. Raises UnknownName."""
         with self._database.read() as connection:
             return _record(_find(connection, call_id))
@@ -80,7 +79,7 @@ class Calls(Stored):
             sums = {row.name: row.value for row in connection.execute(_SPENT, {"campaign": campaign})}
         return Spent(tokens=round(sums.get("tokens", 0.0)), usd=sums.get("usd", 0.0))
 
-    def spending(self, campaign: str) -> list[Spending]:
+    def spending(self, campaign: str) -> Sequence[Spending]:
         """What every model was paid in every role."""
         with self._database.read() as connection:
             return [

@@ -1,23 +1,42 @@
-"""The part of the archive that is about campaigns as a whole."""
+"""Campaigns in the archive, and how far each is."""
 
 from __future__ import annotations
 
-import difflib
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, insert, select
 
-from evolver.contracts import Campaign
-from evolver.errors import UnknownName, UsageError
-from evolver.memory.database import Stored
+from evolver.contracts import Campaign, Record
+from evolver.errors import UsageError
+from evolver.memory.database import Repository
 from evolver.memory.mappers import add_event, campaign_record, campaign_row, change_campaign, find_campaign
-from evolver.memory.schema import CampaignRow
+from evolver.memory.schema import CampaignRow, TallyRow
+
+_TALLIES = select(TallyRow).where(TallyRow.campaign == bindparam("campaign"))
 
 
-class Campaigns(Stored):
-    """Campaigns in an open database."""
+class Counts(Record):
+    """How far a campaign is."""
 
-    def create_campaign(self, campaign: Campaign) -> None:
+    leased: int
+    finished: int
+    """Experiments with a verdict, without the baseline."""
+    standings: dict[str, int]
+    trials: dict[str, int]
+    seconds: float
+    """Wall-clock seconds of all trials added up."""
+    cpu_seconds: float
+    reused_cpu_seconds: float
+    """What the trials that stand in from other campaigns took there."""
+    contended: int
+    """Trials that waited for CPUs."""
+
+
+class CampaignRepository(Repository):
+    """Campaigns as a whole."""
+
+    def add(self, campaign: Campaign) -> None:
         """Add a campaign. Raises UsageError if its name is taken."""
         with self._database.write() as connection:
             if find_campaign(connection, campaign.name) is not None:
@@ -26,18 +45,12 @@ class Campaigns(Stored):
             connection.execute(insert(CampaignRow), {"name": campaign.name, "created": campaign.created, "data": data})
             add_event(connection, campaign.name, "created", None, task=campaign.task)
 
-    def campaign(self, name: str) -> Campaign:
+    def get(self, name: str) -> Campaign:
         """A campaign by name. Raises UnknownName that suggests near names."""
         with self._database.read() as connection:
-            row = find_campaign(connection, name)
-            if row is not None:
-                return campaign_record(row)
-            names = connection.scalars(select(CampaignRow.name)).all()
-        near = difflib.get_close_matches(name, names, n=3)
-        hint = f"; did you mean {' or '.join(near)}?" if near else "; see `evolver list`"
-        raise UnknownName(f"there is no campaign {name!r} here{hint}")
+            return campaign_record(campaign_row(connection, name))
 
-    def campaigns(self) -> list[Campaign]:
+    def list(self) -> Sequence[Campaign]:
         """All campaigns, oldest first."""
         with self._database.read() as connection:
             return [
@@ -53,7 +66,7 @@ class Campaigns(Stored):
             number += 1
         return f"{task}-{number}"
 
-    def update_campaign(self, name: str, **changes: Any) -> Campaign:
+    def update(self, name: str, **changes: Any) -> Campaign:
         """Change fields of a campaign; the result is validated. Raises UnknownName."""
         with self._database.write() as connection:
             old = campaign_record(campaign_row(connection, name))
@@ -62,3 +75,25 @@ class Campaigns(Stored):
             if new.status is not old.status:
                 add_event(connection, name, "status", None, status=str(new.status))
             return new
+
+    def counts(self, campaign: str) -> Counts:
+        """How far a campaign is; costs the same however large the archive."""
+        with self._database.read() as connection:
+            owner = campaign_row(connection, campaign)
+            tallies = {row.name: row.value for row in connection.execute(_TALLIES, {"campaign": campaign})}
+        return Counts(
+            leased=owner.leased,
+            finished=owner.finished,
+            seconds=tallies.get("seconds", 0.0),
+            cpu_seconds=tallies.get("cpu_seconds", 0.0),
+            reused_cpu_seconds=tallies.get("reused_cpu_seconds", 0.0),
+            contended=int(tallies.get("contended", 0.0)),
+            standings=_counted(tallies, "standing:"),
+            trials=_counted(tallies, "trial:"),
+        )
+
+
+def _counted(tallies: dict[str, float], prefix: str) -> dict[str, int]:
+    return {
+        name.removeprefix(prefix): int(value) for name, value in tallies.items() if name.startswith(prefix) and value
+    }

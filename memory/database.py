@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from contextlib import AbstractContextManager
-from typing import Any, Self
+from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
@@ -20,26 +20,11 @@ _WRITERS = 0x45564F4C
 """Names the Postgres lock that makes writers take turns, as BEGIN IMMEDIATE does on SQLite."""
 
 
-class Stored:
-    """Base of what keeps its records in an open database."""
+class Repository:
+    """Base of what keeps records of one sort in an open database; each call is one short transaction."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-
-    @classmethod
-    def open(cls, url: str) -> Self:
-        """Open the database at `url`, making or migrating its tables. Raises UsageError."""
-        return cls(Database.open(url))
-
-    def close(self) -> None:
-        """Release the database."""
-        self._database.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 class Database:

@@ -1,4 +1,4 @@
-"""The part of the archive that is about steering: what people asked for, and what came of it."""
+"""Directives in the archive: what people asked for, and what came of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 from evolver.contracts import Campaign, Directive, DirectiveStatus, Experiment
 from evolver.errors import UnknownName
 from evolver.memory import mappers
-from evolver.memory.database import Stored
+from evolver.memory.database import Repository
 from evolver.memory.schema import DirectiveRow, DirectiveUseRow, ExperimentRow
 
 NEWEST = 50
@@ -45,10 +45,10 @@ _UNDER = (
 )
 
 
-class Directives(Stored):
-    """Directives in an open database."""
+class DirectiveRepository(Repository):
+    """Directives, and the experiments that they were given to."""
 
-    def add_directive(
+    def add(
         self, directive: Directive, change: Change | None = None, *, withdraw: Mapping[str, str] | None = None
     ) -> Campaign:
         """Keep a directive, with what it changes of the campaign and what it takes back, in one transaction.
@@ -81,7 +81,7 @@ class Directives(Stored):
                 mappers.add_event(connection, old.name, "status", None, status=str(new.status), who=directive.who)
             return new
 
-    def directives(self, campaign: str) -> list[Directive]:
+    def list(self, campaign: str) -> Sequence[Directive]:
         """A campaign's directives, oldest first, with how many experiments each was given to, and the newest of them.
 
         Costs as much as there are directives, however many experiments they were given to.
@@ -103,19 +103,19 @@ class Directives(Stored):
                 for number, row in enumerate(found, start=1)
             ]
 
-    def directives_in_force(self, campaign: str) -> list[Directive]:
+    def in_force(self, campaign: str) -> Sequence[Directive]:
         """The directives that lanes heed now, oldest first; read before each proposal, so without their uses."""
         with self._database.read() as connection:
             found = list(connection.execute(_ALL, {"campaign": campaign}))
             known = (_record(row, number) for number, row in enumerate(found, start=1))
             return [directive for directive in known if directive.status == "in force"]
 
-    def directive_uses(self, directive: str) -> list[Experiment]:
+    def uses(self, directive: str) -> Sequence[Experiment]:
         """All experiments that were proposed under a directive, by number."""
         with self._database.read() as connection:
             return [mappers.experiment_record(row) for row in connection.execute(_UNDER, {"directive": directive})]
 
-    def close_directive(self, directive: str, status: DirectiveStatus, outcome: str = "") -> bool:
+    def close(self, directive: str, status: DirectiveStatus, outcome: str = "") -> bool:
         """Say that a directive is not in force any more; False, and nothing changes, if it was not. Raises UnknownName.
 
         Of two who do so at once, one is told True.
@@ -123,7 +123,7 @@ class Directives(Stored):
         with self._database.write() as connection:
             return _close(connection, directive, status, outcome)
 
-    def mark_directives(self, directives: Sequence[str], experiment: str) -> None:
+    def mark_used(self, directives: Sequence[str], experiment: str) -> None:
         """Remember that directives were given to an experiment's proposal."""
         if directives:
             with self._database.write() as connection:

@@ -191,12 +191,12 @@ class Memory:
             for name in COLLECTIONS:
                 self._client.delete_collection(name)
             self._connect()
-        for note in archive.notes():
+        for note in archive.notes.list():
             self._give(_note_entry(note))
-        for campaign in archive.campaigns():
+        for campaign in archive.campaigns.list():
             if not campaign.replays:  # a replay's lessons are another's once more
-                self.add_lessons(archive.lessons(campaign=campaign.name))
-            self.add_ideas(archive.experiments(campaign.name))
+                self.add_lessons(archive.lessons.list(campaign=campaign.name))
+            self.add_ideas(archive.experiments.list(campaign.name))
         self.flush()
         return {name: self._collections[name].count() for name in COLLECTIONS}
 

@@ -6,6 +6,7 @@ where `select(ExperimentRow)` gives rows with the table's columns, at a third of
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -31,10 +32,12 @@ def find_campaign(connection: Connection, name: str) -> Row[Any] | None:
 
 
 def campaign_row(connection: Connection, name: str) -> Row[Any]:
-    """The row of a campaign. Raises UnknownName."""
+    """The row of a campaign. Raises UnknownName that suggests near names."""
     row = find_campaign(connection, name)
     if row is None:
-        raise UnknownName(f"there is no campaign {name!r} here; see `evolver list`")
+        near = difflib.get_close_matches(name, connection.scalars(select(CampaignRow.name)).all(), n=3)
+        hint = f"; did you mean {' or '.join(near)}?" if near else "; see `evolver list`"
+        raise UnknownName(f"there is no campaign {name!r} here{hint}")
     return row
 
 

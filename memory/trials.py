@@ -1,11 +1,13 @@
-"""The part of the archive that is about trials."""
+"""Trials in the archive."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from sqlalchemy import bindparam, delete, insert, select
 
 from evolver.contracts import Trial, TrialStatus
-from evolver.memory.database import Stored
+from evolver.memory.database import Repository
 from evolver.memory.mappers import add_event, add_to_tallies, experiment_row, trial_record
 from evolver.memory.schema import TrialRow
 
@@ -32,10 +34,10 @@ _FINISHED = (
 )
 
 
-class Trials(Stored):
-    """Trials in an open database."""
+class TrialRepository(Repository):
+    """Executions of programs, by experiment, stage and seed."""
 
-    def record_trial(self, trial: Trial, task_version: str) -> None:
+    def add(self, trial: Trial, task_version: str) -> None:
         """Keep a trial; the same experiment, stage and seed again replaces it and is not counted twice."""
         with self._database.write() as connection:
             campaign = experiment_row(connection, trial.experiment).campaign
@@ -65,12 +67,12 @@ class Trials(Stored):
                 status=str(trial.status),
             )
 
-    def trials(self, experiment_id: str) -> list[Trial]:
+    def list(self, experiment_id: str) -> Sequence[Trial]:
         """An experiment's trials in the order they were run."""
         with self._database.read() as connection:
             return [trial_record(row) for row in connection.execute(_OF_EXPERIMENT, {"experiment": experiment_id})]
 
-    def finished_trial(self, program_id: str, task_version: str, stage: str, seed: int) -> Trial | None:
+    def finished(self, program_id: str, task_version: str, stage: str, seed: int) -> Trial | None:
         """What any experiment found when it ran this program under the same task version, stage and seed."""
         asked = {"program": program_id, "task_version": task_version, "stage": stage, "seed": seed}
         with self._database.read() as connection:

@@ -44,7 +44,7 @@ class Ideas:
         for near in self.like(text, experiment, NEAREST):
             if near.similarity < least:
                 return None
-            proposal = self._resources.archive.experiment(near.experiment).proposal
+            proposal = self._resources.archive.experiments.get(near.experiment).proposal
             if proposal is not None and not _other_values(text, f"{proposal.hypothesis} {proposal.plan}"):
                 return near
         return None
@@ -66,7 +66,7 @@ class Ideas:
             return
         self._caught_up = True
         archive, name = self._resources.archive, self._resources.name
-        for experiment in archive.experiments(name, after=archive.counts(name).leased - RECENT):
+        for experiment in archive.experiments.list(name, after=archive.campaigns.counts(name).leased - RECENT):
             if experiment.proposal is not None and experiment.lane >= 0 and experiment.proposal.parents:
                 self.add(experiment, f"{experiment.proposal.hypothesis} {experiment.proposal.plan}")
 
@@ -102,8 +102,8 @@ class Programs:
     def _look(self) -> None:
         """Take in what was coded since, whoever did it."""
         archive, name = self._resources.archive, self._resources.name
-        fresh = archive.experiments(name, after=self._read)
-        waiting = [archive.experiment(key) for key in sorted(self._without)]
+        fresh = archive.experiments.list(name, after=self._read)
+        waiting = [archive.experiments.get(key) for key in sorted(self._without)]
         self._without.clear()
         for experiment in (*waiting, *fresh):
             self._read = max(self._read, experiment.number)

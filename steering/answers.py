@@ -64,10 +64,10 @@ class Answers:
         return ways[inquiry.about]()
 
     def _by_number(self, number: int) -> Experiment:
-        return self.archive.experiment_by_number(self.campaign, number)
+        return self.archive.experiments.by_number(self.campaign, number)
 
     def _best(self, inquiry: Inquiry) -> list[str]:
-        champion = self.archive.champion(self.campaign)
+        champion = self.archive.experiments.champion(self.campaign)
         if champion is None:
             return [self._why_failed() or "There is no best one yet: the baseline is being measured."]
         lines = []
@@ -79,12 +79,12 @@ class Answers:
             return [
                 *lines,
                 f"The baseline (experiment 0) is still the best: {self._score(champion)}. "
-                f"None of {self.archive.counts(self.campaign).finished} experiments beat it with evidence.",
+                f"None of {self.archive.campaigns.counts(self.campaign).finished} experiments beat it with evidence.",
             ]
         lines.append(f"Experiment {champion.number} is the best: {self._score(champion)}.")
         verdict, proposal = champion.verdict, champion.proposal
         if verdict is not None and verdict.delta is not None and verdict.reference:
-            before = self.archive.experiment(verdict.reference)
+            before = self.archive.experiments.get(verdict.reference)
             lines.append(
                 f"It beat experiment {before.number}, the champion before it, by "
                 f"{_gain(verdict.delta, verdict.interval)} on {_replicates(len(verdict.seeds))}."
@@ -94,7 +94,7 @@ class Answers:
         line = self._lineage(champion)
         if len(line) > 1:
             lines.append("It comes from: " + ", from ".join(_step(e) for e in line[1:]) + ".")
-        for event in self.archive.events(self.campaign, kind="retested", newest=1):
+        for event in self.archive.events.list(self.campaign, kind="retested", newest=1):
             if event.experiment == champion.id:
                 low, high = _pair(event.data["interval"])
                 lines.append(
@@ -107,7 +107,9 @@ class Answers:
         return lines
 
     def _reran(self, kind: str, experiment: Experiment) -> list[str]:
-        found = [e for e in self.archive.events(self.campaign, kind=kind, newest=50) if e.experiment == experiment.id]
+        found = [
+            e for e in self.archive.events.list(self.campaign, kind=kind, newest=50) if e.experiment == experiment.id
+        ]
         if not found or kind != "ablated":
             return []
         parts = found[-1].data.get("parts")
@@ -120,19 +122,19 @@ class Answers:
     def _lineage(self, experiment: Experiment) -> list[Experiment]:
         line = [experiment]
         while len(line) < LINEAGE and (proposal := line[-1].proposal) is not None and proposal.parents:
-            line.append(self.archive.experiment(proposal.parents[0]))
+            line.append(self.archive.experiments.get(proposal.parents[0]))
         return line
 
     def _why_failed(self) -> str:
         """Why the campaign as a whole failed; empty where it did not."""
-        if self.archive.campaign(self.campaign).status is not CampaignStatus.FAILED:
+        if self.archive.campaigns.get(self.campaign).status is not CampaignStatus.FAILED:
             return ""
-        ended = self.archive.events(self.campaign, kind="failed", newest=1)
+        ended = self.archive.events.list(self.campaign, kind="failed", newest=1)
         return f"The campaign failed: {ended[-1].data['reason'] if ended else 'see its log'}"
 
     def _failures(self) -> list[str]:
         failed = [e for e in self._all() if e.verdict is not None and e.verdict.kind is VerdictKind.UNUSABLE]
-        counts = self.archive.counts(self.campaign)
+        counts = self.archive.campaigns.counts(self.campaign)
         if not failed:
             none = f"Nothing failed: {counts.finished} experiments, none of them unusable."
             return [self._why_failed() or none]
@@ -156,11 +158,11 @@ class Answers:
             lines.append(f"Most often without gain: {worse[0][0]} ({worse[0][1]} experiments not improved).")
         return lines
 
-    def _all(self) -> list[Experiment]:
-        return self.archive.experiments(self.campaign, after=0)
+    def _all(self) -> Sequence[Experiment]:
+        return self.archive.experiments.list(self.campaign, after=0)
 
     def _learned(self, topic: str) -> list[str]:
-        lessons = self.archive.lessons(campaign=self.campaign)
+        lessons = self.archive.lessons.list(campaign=self.campaign)
         if not lessons:
             return ["No lesson yet: no experiment has shown a decisive difference."]
         if topic:
@@ -172,7 +174,7 @@ class Answers:
             known = [lesson for lesson in lessons if lesson.status is not LessonStatus.RETIRED]
             near, lines = sorted(known, key=lambda lesson: -abs(lesson.effect)), [f"{len(known)} lessons; the largest:"]
         for lesson in near[:LESSONS]:
-            numbers = [self.archive.experiment(key).number for key in lesson.evidence]
+            numbers = [self.archive.experiments.get(key).number for key in lesson.evidence]
             listed = ", ".join(map(str, numbers[-6:]))
             lines.append(
                 f"  {_gain(lesson.effect, lesson.interval)}, {lesson.status}, {lesson.confidence:.0%} sure: "
@@ -203,10 +205,10 @@ class Answers:
         return [lesson for score, lesson in sorted(scored, key=lambda pair: -pair[0]) if score >= NEAR]
 
     def _doing(self) -> list[str]:
-        campaign = self.archive.campaign(self.campaign)
+        campaign = self.archive.campaigns.get(self.campaign)
         if not self.running:
             return [f"Nothing: no process runs this campaign, which is {campaign.status}. Say `go on` to start one."]
-        open_ones = self.archive.unfinished(self.campaign)
+        open_ones = self.archive.leases.unfinished(self.campaign)
         waits = {one.experiment.id for one in approval.waiting(self.archive, self.campaign)}
         lines = [f"The campaign is {campaign.status}; {len(open_ones)} experiments are in work:"]
         for experiment in open_ones:
@@ -217,13 +219,13 @@ class Answers:
         return lines if open_ones else [f"The campaign is {campaign.status}; no experiment is in work right now."]
 
     def _progress(self) -> list[str]:
-        campaign, counts = self.archive.campaign(self.campaign), self.archive.counts(self.campaign)
+        campaign, counts = self.archive.campaigns.get(self.campaign), self.archive.campaigns.counts(self.campaign)
         state = "" if self.running or campaign.status != "running" else ", but no process runs it: say `go on`"
         lines = [
             f"{self.campaign}: {counts.finished} of {campaign.budget.experiments} experiments are done; the campaign "
             f"is {campaign.status}{state}."
         ]
-        champion = self.archive.champion(self.campaign)
+        champion = self.archive.experiments.champion(self.campaign)
         if champion is not None:
             lines.append(f"The best so far is experiment {champion.number}: {self._score(champion)}.")
         if campaign.budget.seconds is not None:
@@ -242,7 +244,7 @@ class Answers:
             return [*lines, f"They cannot be compared: {missing}"]
         from evolver.evaluation.statistics import Noise, compare
 
-        campaign = self.archive.campaign(self.campaign)
+        campaign = self.archive.campaigns.get(self.campaign)
         mine, theirs = self._scores(one), self._scores(other)
         if not mine.keys() & theirs.keys() or campaign.noise is None:
             apart = "They ran on different replicates, so their difference says little; `verify` runs both again."
@@ -260,8 +262,8 @@ class Answers:
         ]
 
     def _scores(self, experiment: Experiment) -> dict[int, float]:
-        campaign = self.archive.campaign(self.campaign)
-        trials: list[Trial] = self.archive.trials(experiment.id)
+        campaign = self.archive.campaigns.get(self.campaign)
+        trials: Sequence[Trial] = self.archive.trials.list(experiment.id)
         return {t.seed: t.metrics[campaign.metric.name] for t in trials if t.stage == campaign.stage and t.metrics}
 
     def _changed(self, number: int) -> list[str]:
@@ -269,7 +271,7 @@ class Answers:
         proposal = experiment.proposal
         if proposal is None:
             return [f"Experiment {number} has no proposal yet."]
-        parents = [self.archive.experiment(key).number for key in proposal.parents]
+        parents = [self.archive.experiments.get(key).number for key in proposal.parents]
         origin = f" (from {' and '.join(map(str, parents))})" if parents else ""
         diff = approval.difference(self.archive, experiment).splitlines()
         more = [f"... {len(diff) - DIFF} more lines: evolver show {self.campaign} {number}"] if len(diff) > DIFF else []
@@ -279,15 +281,15 @@ class Answers:
         experiment = self._by_number(number)
         lines = [f"Experiment {number}: {self._score(experiment)}. {_standing(experiment)}".strip()]
         if experiment.proposal is not None:
-            parents = [self.archive.experiment(key).number for key in experiment.proposal.parents]
+            parents = [self.archive.experiments.get(key).number for key in experiment.proposal.parents]
             lines.append(f"{experiment.proposal.hypothesis}" + (f" Made from {_listed(parents)}." if parents else ""))
-        for lesson in self.archive.lessons(campaign=self.campaign):
+        for lesson in self.archive.lessons.list(campaign=self.campaign):
             if experiment.id in lesson.evidence:
                 lines.append(f"Lesson: {lesson.claim} ({lesson.status}).")
         return lines
 
     def _directives(self) -> list[str]:
-        known = [d for d in self.archive.directives(self.campaign) if d.kind != "ask"]
+        known = [d for d in self.archive.directives.list(self.campaign) if d.kind != "ask"]
         if not known:
             return ["No directives yet; `help` shows what you can say."]
         lines = []
@@ -298,7 +300,7 @@ class Answers:
         return lines
 
     def _cost(self) -> list[str]:
-        paid, counts = self.archive.spending(self.campaign), self.archive.counts(self.campaign)
+        paid, counts = self.archive.calls.spending(self.campaign), self.archive.campaigns.counts(self.campaign)
         lines = [f"{counts.cpu_seconds:.0f} CPU seconds in {sum(counts.trials.values())} trials."]
         if not paid:
             return [*lines, "No model was asked."]
@@ -308,10 +310,10 @@ class Answers:
         return [*lines, f"{sum(s.calls for s in paid)} calls of models, {tokens:,} tokens, {usd}."]
 
     def _campaigns(self) -> list[str]:
-        known = self.archive.campaigns()[-CAMPAIGNS:]
+        known = self.archive.campaigns.list()[-CAMPAIGNS:]
         lines = []
         for one in reversed(known):
-            done = self.archive.counts(one.name).finished
+            done = self.archive.campaigns.counts(one.name).finished
             here = " (we talk about it)" if one.name == self.campaign else ""
             lines.append(f"  {one.name}: {one.status}, {done} of {one.budget.experiments} experiments{here}")
         return ["The newest first; say `switch to NAME` to talk about another one.", *lines]
@@ -328,7 +330,7 @@ class Answers:
         ]
 
     def _score(self, experiment: Experiment) -> str:
-        campaign = self.archive.campaign(self.campaign)
+        campaign = self.archive.campaigns.get(self.campaign)
         if experiment.score is None:
             return "no score"
         low, high = experiment.interval or (experiment.score, experiment.score)

@@ -97,7 +97,7 @@ def ask(archive: Archive, experiment: Experiment, estimate: TrialEstimate) -> No
     """Let everyone know, once, that an experiment waits."""
     if experiment.id not in _asked(archive, experiment.campaign):
         plan = experiment.proposal.plan if experiment.proposal else ""
-        archive.add_event(
+        archive.events.add(
             experiment.campaign,
             WANTED,
             experiment.id,
@@ -113,23 +113,23 @@ def waiting(archive: Archive, campaign: str) -> list[PendingApproval]:
     if not asked:
         return []
     said = {key for kind in ("approved", "rejected") for key in _about(archive, campaign, kind)}
-    said |= {f"{d.arguments.get('experiment')}" for d in archive.directives_in_force(campaign) if _decides(d)}
+    said |= {f"{d.arguments.get('experiment')}" for d in archive.directives.in_force(campaign) if _decides(d)}
     return [
         PendingApproval(experiment=experiment, estimate=asked[experiment.id])
-        for experiment in archive.unfinished(campaign)
+        for experiment in archive.leases.unfinished(campaign)
         if experiment.id in asked and not {experiment.id, str(experiment.number)} & said
     ]
 
 
 def _asked(archive: Archive, campaign: str) -> dict[str, TrialEstimate]:
-    events = archive.events(campaign, kind=WANTED, newest=ASKED)
+    events = archive.events.list(campaign, kind=WANTED, newest=ASKED)
     return {
         event.experiment: TrialEstimate.model_validate(event.data["estimate"]) for event in events if event.experiment
     }
 
 
 def _about(archive: Archive, campaign: str, kind: str) -> set[str]:
-    return {event.experiment for event in archive.events(campaign, kind=kind, newest=ASKED) if event.experiment}
+    return {event.experiment for event in archive.events.list(campaign, kind=kind, newest=ASKED) if event.experiment}
 
 
 def _decides(directive: Directive) -> bool:
@@ -158,7 +158,7 @@ def decision_on(archive: Archive, experiment: Experiment) -> Directive | None:
     """The last thing that anybody said about an experiment and that has not been heeded yet."""
     said = [
         directive
-        for directive in archive.directives_in_force(experiment.campaign)
+        for directive in archive.directives.in_force(experiment.campaign)
         if _decides(directive) and directive.arguments["experiment"] == experiment.number
     ]
     return said[-1] if said else None
@@ -182,12 +182,12 @@ def settle(resources: CampaignResources, experiment: Experiment, directive: Dire
         from evolver.search import skeleton
 
         program = Program(files={name: str(text) for name, text in files.items()})
-        archive.replace_program(experiment.id, program, skeleton(program), directive.who)
-    archive.mark_directives([directive.id], experiment.id)
+        archive.experiments.replace_program(experiment.id, program, skeleton(program), directive.who)
+    archive.directives.mark_used([directive.id], experiment.id)
     outcome = f"experiment {experiment.number} {'rejected' if rejected else 'runs'}"
-    archive.close_directive(directive.id, "done", outcome)
+    archive.directives.close(directive.id, "done", outcome)
     kind = "rejected" if rejected else "approved"
-    archive.add_event(experiment.campaign, kind, experiment.id, who=directive.who, reason=reason if rejected else "")
+    archive.events.add(experiment.campaign, kind, experiment.id, who=directive.who, reason=reason if rejected else "")
     return not rejected
 
 
@@ -207,7 +207,7 @@ def _reject(resources: CampaignResources, experiment: Experiment, who: str, reas
         confidence=0.0,  # nothing was measured
         status=LessonStatus.TENTATIVE,
     )
-    resources.archive.conclude(
+    resources.archive.experiments.conclude(
         Conclusion(
             experiment=experiment.id,
             verdict=Verdict(kind=VerdictKind.UNUSABLE, reason=said),
@@ -223,7 +223,7 @@ def give_up(archive: Archive, experiment: Experiment) -> None:
     from evolver.memory import Conclusion
 
     verdict = Verdict(kind=VerdictKind.UNUSABLE, reason="nobody approved it before the campaign was stopped")
-    archive.conclude(Conclusion(experiment=experiment.id, verdict=verdict, standing=Standing.UNUSABLE))
+    archive.experiments.conclude(Conclusion(experiment=experiment.id, verdict=verdict, standing=Standing.UNUSABLE))
 
 
 def payload(archive: Archive, experiment: Experiment, estimate: TrialEstimate) -> dict[str, JsonValue]:
@@ -244,8 +244,8 @@ def payload(archive: Archive, experiment: Experiment, estimate: TrialEstimate) -
 def difference(archive: Archive, experiment: Experiment, against: Experiment | None = None) -> str:
     """Unified diff of an experiment's program against its first parent's, or another's."""
     if against is None and experiment.proposal is not None and experiment.proposal.parents:
-        against = archive.experiment(experiment.proposal.parents[0])
-    old = archive.program(against.program) if against is not None and against.program else None
-    new = archive.program(experiment.program) if experiment.program else None
+        against = archive.experiments.get(experiment.proposal.parents[0])
+    old = archive.programs.get(against.program) if against is not None and against.program else None
+    new = archive.programs.get(experiment.program) if experiment.program else None
     before = f"experiment {against.number}" if against else "nothing"
     return unified(old, new, before, f"experiment {experiment.number}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -96,13 +96,13 @@ class Commands:
             outcome=outcome,
         )
         try:
-            return directive, self.archive.add_directive(directive, change, withdraw=withdraw)
+            return directive, self.archive.directives.add(directive, change, withdraw=withdraw)
         except ValidationError as error:
             raise UsageError(f"that cannot be: {error.errors()[0]['msg']}") from None
 
     @property
-    def _in_force(self) -> list[Directive]:
-        return self.archive.directives_in_force(self.campaign)
+    def _in_force(self) -> Sequence[Directive]:
+        return self.archive.directives.in_force(self.campaign)
 
     def _when(self) -> str:
         return "from the next proposal of each lane on" if self.running else "when the campaign goes on"
@@ -138,7 +138,7 @@ class Commands:
         from evolver.steering.note_text import notes_from
 
         notes = notes_from(str(instruction.arguments["note"]), self.who, self._task())
-        self.archive.save_notes(notes)
+        self.archive.notes.save(notes)
         directive, _ = self.keep(instruction, text, arguments={"notes": [note.id for note in notes]})
         code = " Its code is a technique now." if any("```" in note.text for note in notes) else ""
         return Carried([f"Noted; researchers find it {self._when()}.{code}"], [directive])
@@ -146,7 +146,7 @@ class Commands:
     def _task(self) -> str:
         from evolver.tasks import load_task
 
-        return load_task(self.archive.campaign(self.campaign).task).name
+        return load_task(self.archive.campaigns.get(self.campaign).task).name
 
     def _budget(self, instruction: Instruction, text: str) -> Carried:
         arguments = instruction.arguments
@@ -154,10 +154,10 @@ class Commands:
         def change(campaign: Campaign) -> dict[str, Any]:
             return {"budget": _changed(campaign.budget, arguments)}
 
-        before = self.archive.campaign(self.campaign)
+        before = self.archive.campaigns.get(self.campaign)
         directive, campaign = self.keep(instruction, text, status="done", change=change)
         replies = [f"The budget is {_budget_words(campaign.budget)}."]
-        done = self.archive.counts(self.campaign).leased
+        done = self.archive.campaigns.counts(self.campaign).leased
         if campaign.budget.experiments < done:
             replies.append(f"{done} experiments were begun already; those are finished, and no more are begun.")
         elif not self.running and campaign.budget != before.budget:
@@ -174,7 +174,7 @@ class Commands:
 
         directive, campaign = self.keep(instruction, text, status="done", change=change)
         replies = [f"{_many(campaign.workers, 'trial')} may run at the same time {self._when()}."]
-        lanes = self.archive.events(self.campaign, kind="lanes", newest=1)
+        lanes = self.archive.events.list(self.campaign, kind="lanes", newest=1)
         count = lanes[0].data.get("count") if lanes else None
         if self.running and isinstance(count, int) and count < campaign.workers:
             replies.append(
@@ -184,20 +184,20 @@ class Commands:
         return Carried(replies, [directive])
 
     def _pause(self, instruction: Instruction, text: str) -> Carried:
-        campaign = self.archive.campaign(self.campaign)
+        campaign = self.archive.campaigns.get(self.campaign)
         if campaign.status is not CampaignStatus.RUNNING:
             return Carried([f"The campaign is {campaign.status} already."])
         directive, _ = self.keep(instruction, text, status="done", change=lambda _: {"status": CampaignStatus.PAUSED})
         if not self.running:
             return Carried(["Paused; no process runs it. Say `go on` to start one."], [directive])
-        busy = len(self.archive.unfinished(self.campaign))
+        busy = len(self.archive.leases.unfinished(self.campaign))
         return Carried(
             [f"Paused: {_many(busy, 'experiment')} in work are finished, no more are begun. Say `go on` to go on."],
             [directive],
         )
 
     def _resume(self, instruction: Instruction, text: str) -> Carried:
-        campaign, counts = self.archive.campaign(self.campaign), self.archive.counts(self.campaign)
+        campaign, counts = self.archive.campaigns.get(self.campaign), self.archive.campaigns.counts(self.campaign)
         if self.running and campaign.status is CampaignStatus.RUNNING:
             return Carried([f"It is running: {counts.finished} of {campaign.budget.experiments} experiments are done."])
         done = campaign.status is CampaignStatus.FINISHED and not self.running
@@ -212,7 +212,7 @@ class Commands:
         return Carried([], [directive], wish="run")
 
     def _stop(self, instruction: Instruction, text: str) -> Carried:
-        campaign = self.archive.campaign(self.campaign)
+        campaign = self.archive.campaigns.get(self.campaign)
         if campaign.status is CampaignStatus.FINISHED and not self.running:
             return Carried(["The campaign is finished already."])
         if self.running:
@@ -220,7 +220,7 @@ class Commands:
             said = "No more proposals: what runs is finished first, then the champion is re-tested."
             return Carried([said], [directive])
         directive, _ = self.keep(instruction, text, status="done", change=lambda _: {"status": CampaignStatus.FINISHED})
-        self.archive.add_event(self.campaign, "ended", reason=f"stopped by {self.who}")
+        self.archive.events.add(self.campaign, "ended", reason=f"stopped by {self.who}")
         return Carried(
             ["Closed. No process ran it, so the champion was not re-tested; `verify the best` does that."], [directive]
         )
@@ -275,7 +275,7 @@ class Commands:
             )
             key = directive_id(self.key, place)
             directive = approval.directive_for(experiment, decision, text).model_copy(update={"id": key})
-            self.archive.add_directive(directive)
+            self.archive.directives.add(directive)
             kept.append(directive)
             done = "Rejected" if decision.decision == "reject" else "Approved"
             replies.append(f"{done}: experiment {experiment.number}" + (" with your program." if files else "."))
@@ -299,7 +299,7 @@ class Commands:
 
     def _edited(self, experiment: Experiment, text: str) -> dict[str, str]:
         assert experiment.program is not None
-        files = self.archive.program(experiment.program).files
+        files = self.archive.programs.get(experiment.program).files
         if len(files) != 1:
             raise UsageError(f"the program has several files ({', '.join(files)}): edit it in Studio or by a client")
         try:
@@ -328,8 +328,8 @@ class Commands:
     def _experiment(self, instruction: Instruction) -> Experiment:
         number = instruction.arguments.get("experiment")
         if isinstance(number, int):
-            return self.archive.experiment_by_number(self.campaign, number)
-        champion = self.archive.champion(self.campaign)
+            return self.archive.experiments.by_number(self.campaign, number)
+        champion = self.archive.experiments.champion(self.campaign)
         if champion is None:
             raise UnknownName("there is no champion yet; name an experiment")
         return champion

@@ -57,11 +57,13 @@ class Effect(Record):
 
 def effect_of(archive: Archive, directive: Directive, experiments: Sequence[Experiment] | None = None) -> Effect:
     """The measured effect of a directive; `experiments` are all of the campaign by number, where they were read."""
-    under = [e for e in archive.directive_uses(directive.id) if e.verdict is not None and e.lane >= 0]
+    under = [e for e in archive.directives.uses(directive.id) if e.verdict is not None and e.lane >= 0]
     before: list[Experiment] = []
     if under:
         first, known = under[0].number, {e.id for e in under}
-        earlier = archive.experiments(directive.campaign, limit=first) if experiments is None else experiments[:first]
+        earlier = (
+            archive.experiments.list(directive.campaign, limit=first) if experiments is None else experiments[:first]
+        )
         before = [
             e for e in earlier if e.verdict is not None and e.lane >= 0 and e.id not in known and e.number < first
         ]

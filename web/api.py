@@ -126,7 +126,7 @@ def start(resources: Resources, request: Request) -> Any:
     from evolver.graph.sessions import register
 
     form = StartRequest.model_validate_json(request.state.body)
-    if any(campaign.name == form.campaign for campaign in resources.archive.campaigns()):
+    if any(campaign.name == form.campaign for campaign in resources.archive.campaigns.list()):
         raise UsageError(f"campaign {form.campaign} exists; choose another name")
     context = Context(
         task=form.task.strip(),

@@ -50,7 +50,7 @@ class Campaigns:
     def __init__(self, archive: Archive, home: Path) -> None:
         self._archive = archive
         self._home = home
-        self._read: OrderedDict[str, tuple[int, list[Experiment]]] = OrderedDict()
+        self._read: OrderedDict[str, tuple[int, Sequence[Experiment]]] = OrderedDict()
 
     def state(self, campaign: Campaign) -> PageState:
         """Where it stands now."""
@@ -60,14 +60,14 @@ class Campaigns:
             return PageState.RUNNING
         return PageState.STARTING if begins(self._home, campaign.name) else PageState.INTERRUPTED
 
-    def experiments(self, name: str) -> list[Experiment]:
+    def experiments(self, name: str) -> Sequence[Experiment]:
         """All experiments by number, read once for every state of the event log. Raises UnknownName."""
-        self._archive.campaign(name)
-        newest = self._archive.events(name, newest=1)
+        self._archive.campaigns.get(name)
+        newest = self._archive.events.list(name, newest=1)
         seen = newest[0].id if newest else 0
         known = self._read.get(name)
         if known is None or known[0] != seen:
-            known = (seen, self._archive.experiments(name))
+            known = (seen, self._archive.experiments.list(name))
             self._read[name] = known
             while len(self._read) > KEPT:
                 self._read.popitem(last=False)
@@ -75,24 +75,24 @@ class Campaigns:
 
     def crowned(self, name: str) -> list[str]:
         """Ids of every experiment that was champion, in order."""
-        events = self._archive.events(name, kind="champion", limit=MOST_CHAMPIONS)
+        events = self._archive.events.list(name, kind="champion", limit=MOST_CHAMPIONS)
         return list(dict.fromkeys(event.experiment for event in events if event.experiment))
 
     def version(self, name: str) -> str:
         """Changes whenever the page would. Raises UnknownName."""
-        campaign = self._archive.campaign(name)
-        newest = self._archive.events(name, newest=1)
+        campaign = self._archive.campaigns.get(name)
+        newest = self._archive.events.list(name, newest=1)
         return f"{newest[0].id if newest else 0}-{self.state(campaign)}-{campaign.budget.experiments}"
 
     def lines(self) -> list[CampaignLine]:
         """All campaigns, the one with the newest event first."""
-        return sorted(map(self._line, self._archive.campaigns()), key=lambda line: line.updated, reverse=True)
+        return sorted(map(self._line, self._archive.campaigns.list()), key=lambda line: line.updated, reverse=True)
 
     def _line(self, campaign: Campaign) -> CampaignLine:
         archive, name = self._archive, campaign.name
-        counts, champion = archive.counts(name), archive.champion(name)
-        newest = archive.events(name, newest=1)
-        baseline = next(iter(archive.experiments(name, limit=1)), None)
+        counts, champion = archive.campaigns.counts(name), archive.experiments.champion(name)
+        newest = archive.events.list(name, newest=1)
+        baseline = next(iter(archive.experiments.list(name, limit=1)), None)
         return CampaignLine(
             name=name,
             task=Path(campaign.task).name,
@@ -113,12 +113,12 @@ class Campaigns:
     def campaign(self, name: str, *, standing: str = "", page: int = 1, all_lessons: bool = False) -> CampaignView:
         """One campaign with a page of its table. Raises UnknownName."""
         archive = self._archive
-        campaign, summary = archive.campaign(name), summarise(archive, name)
+        campaign, summary = archive.campaigns.get(name), summarise(archive, name)
         experiments = self.experiments(name)
         numbers = {e.id: e.number for e in experiments}
         crowned = self.crowned(name)
         by_id = {e.id: e for e in experiments}
-        lessons = sorted(archive.lessons(campaign=name), key=lambda lesson: -abs(lesson.effect))
+        lessons = sorted(archive.lessons.list(campaign=name), key=lambda lesson: -abs(lesson.effect))
         shown = lessons if all_lessons else lessons[:LESSONS_SHOWN]
         state = self.state(campaign)
         return CampaignView(
@@ -131,7 +131,7 @@ class Campaigns:
                 Learned(lesson=x, numbers=tuple(numbers[key] for key in x.evidence if key in numbers)) for x in shown
             ),
             more_lessons=len(lessons) - len(shown),
-            directives=tuple(self._said(x, experiments, numbers) for x in reversed(archive.directives(name))),
+            directives=tuple(self._said(x, experiments, numbers) for x in reversed(archive.directives.list(name))),
             waiting=tuple(self._pending(name, by_id, numbers)),
             running=tuple(
                 experiment_line(e, numbers, crowned) for e in experiments if e.standing is Standing.OPEN and e.number
@@ -161,8 +161,8 @@ class Campaigns:
     def _diff(self, old: Experiment | None, new: Experiment) -> tuple[FileDiff, ...]:
         if not new.program:
             return ()
-        before = self._archive.program(old.program) if old and old.program else None
-        return diff_between(before, self._archive.program(new.program))
+        before = self._archive.programs.get(old.program) if old and old.program else None
+        return diff_between(before, self._archive.programs.get(new.program))
 
     def _log_tail(self, name: str) -> str:
         log = log_of(self._home, name)
@@ -175,7 +175,7 @@ class Campaigns:
     def experiment(self, name: str, number: int) -> ExperimentView:
         """One experiment. Raises UnknownName."""
         archive = self._archive
-        campaign, experiment = archive.campaign(name), archive.experiment_by_number(name, number)
+        campaign, experiment = archive.campaigns.get(name), archive.experiments.by_number(name, number)
         experiments = self.experiments(name)
         numbers, by_id = {e.id: e.number for e in experiments}, {e.id: e for e in experiments}
         crowned = self.crowned(name)
@@ -190,19 +190,19 @@ class Campaigns:
             children=tuple(e.number for e in experiments if e.proposal and e.proposal.parents[:1] == (experiment.id,)),
             reference=numbers.get(verdict.reference) if verdict else None,
             diff=self._diff(parents[0] if parents else None, experiment),
-            trials=tuple(_with_log_tail(trial) for trial in archive.trials(experiment.id)),
-            lessons=tuple(x for x in archive.lessons(campaign=name) if experiment.id in x.evidence),
-            calls=tuple(archive.calls(name, experiment.id)),
-            directives=tuple(x for x in archive.directives(name) if x.id in in_force),
+            trials=tuple(_with_log_tail(trial) for trial in archive.trials.list(experiment.id)),
+            lessons=tuple(x for x in archive.lessons.list(campaign=name) if experiment.id in x.evidence),
+            calls=tuple(archive.calls.list(name, experiment.id)),
+            directives=tuple(x for x in archive.directives.list(name) if x.id in in_force),
             verifications=tuple(
                 Verification(experiment=number, **event.data)
-                for event in archive.events(name, kind=VERIFIED, newest=RERUNS)
+                for event in archive.events.list(name, kind=VERIFIED, newest=RERUNS)
                 if event.experiment == experiment.id
             ),
             ablation=next(
                 (
                     Ablation(experiment=number, **event.data)
-                    for event in reversed(archive.events(name, kind=ABLATED, newest=RERUNS))
+                    for event in reversed(archive.events.list(name, kind=ABLATED, newest=RERUNS))
                     if event.experiment == experiment.id
                 ),
                 None,

@@ -37,12 +37,12 @@ class Resources:
     def curve(self, name: str) -> dict[str, JsonValue]:
         """The data of a campaign's chart. Raises UnknownName."""
         views = self.campaigns
-        return curve(self.archive.campaign(name), views.experiments(name), views.crowned(name))
+        return curve(self.archive.campaigns.get(name), views.experiments(name), views.crowned(name))
 
     def lineage(self, name: str, *, everything: bool = False) -> Lineage:
         """A campaign's tree. Raises UnknownName."""
         views = self.campaigns
-        campaign = self.archive.campaign(name)
+        campaign = self.archive.campaigns.get(name)
         return lineage(campaign, views.experiments(name), views.crowned(name), everything=everything)
 
     @property

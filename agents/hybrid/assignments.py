@@ -50,7 +50,7 @@ class Assignments:
 
     def record(self, experiment: str, pulled: Assignment, indices: dict[str, float]) -> None:
         """Give an experiment to an arm."""
-        self._resources.archive.add_event(
+        self._resources.archive.events.add(
             self._resources.name,
             KIND,
             experiment,
@@ -68,14 +68,14 @@ class Assignments:
             self._running[str(event.experiment)] = pulled
             self.tuned[pulled.tunes] += 1
         for key, pulled in list(self._running.items()):
-            experiment = archive.experiment(key)
+            experiment = archive.experiments.get(key)
             if experiment.verdict is not None:
                 del self._running[key]
                 self._settle(experiment, pulled)
 
     def _settle(self, experiment: Experiment, pulled: Assignment) -> None:
         """An arm that had no usable answer is paid for its cost alone; the one that stood in for it has the reward."""
-        proposal, calls = experiment.proposal, self._resources.archive.calls(self._resources.name, experiment.id)
+        proposal, calls = experiment.proposal, self._resources.archive.calls.list(self._resources.name, experiment.id)
         author = f"{MODEL}{proposal.author}" if proposal is not None and proposal.author else OFFLINE
         prices = [call.usd for call in calls]
         usd = None if None in prices else sum(price or 0.0 for price in prices)
@@ -121,6 +121,6 @@ def _pulled(event: Event) -> Assignment:
 
 def _events(archive: Archive, campaign: str, after: int) -> list[Event]:
     found: list[Event] = []
-    while more := archive.events(campaign, found[-1].id if found else after, kind=KIND):
+    while more := archive.events.list(campaign, found[-1].id if found else after, kind=KIND):
         found += more
     return found

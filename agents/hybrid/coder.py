@@ -20,6 +20,6 @@ class HybridCoder:
 
     async def code(self, experiment_id: str) -> Program | None:
         """The program, or None. Raises as the coder of the proposal's author."""
-        experiment = await asyncio.to_thread(self._resources.archive.experiment, experiment_id)
+        experiment = await asyncio.to_thread(self._resources.archive.experiments.get, experiment_id)
         by_model = experiment.proposal is not None and experiment.proposal.author
         return await (self._language if by_model else self._offline).code(experiment_id)

@@ -62,7 +62,7 @@ class TuningResearcher(OfflineResearcher):
 
     def _turn(self, experiment: Experiment) -> int:
         if self._turns is None:
-            earlier = self._resources.archive.experiments(self._resources.name)
+            earlier = self._resources.archive.experiments.list(self._resources.name)
             self._turns = sum(_made_offline(e) and e.id != experiment.id for e in earlier)
         return self._turns + 1
 
@@ -75,7 +75,7 @@ class TuningResearcher(OfflineResearcher):
     def _sweep(self, inputs: ProposalInputs) -> Draw | None:
         key = self._programs.get(inputs.number)
         if key is not None:
-            draw = self._change(Operator.TUNE, self._resources.archive.experiment(key), [], inputs.rng)
+            draw = self._change(Operator.TUNE, self._resources.archive.experiments.get(key), [], inputs.rng)
             if draw is not None and inputs.misses[key] < GOOD:
                 return draw
             del self._programs[inputs.number]
@@ -122,7 +122,7 @@ class HybridResearcher:
 
         Raises BudgetSpent, ProviderDown, and UsageError where a key or a model's name is wrong.
         """
-        experiment = await asyncio.to_thread(self._resources.archive.experiment, experiment_id)
+        experiment = await asyncio.to_thread(self._resources.archive.experiments.get, experiment_id)
         if experiment.proposal is not None:
             return experiment.proposal
         async with self._choosing:
@@ -162,7 +162,7 @@ class HybridResearcher:
 
     def _worth_tuning(self) -> str:
         """The best program that a model wrote and whose constants are not tuned yet; empty if there is none."""
-        for experiment in self._resources.archive.pool(self._resources.name)[:GOOD]:
+        for experiment in self._resources.archive.experiments.pool(self._resources.name)[:GOOD]:
             by_model = experiment.proposal is not None and experiment.proposal.author
             tuned, fruitless = self._pulls.tuned[experiment.id], self._pulls.fruitless[experiment.id]
             if by_model and tuned < TUNED and fruitless < FRUITLESS:

@@ -81,13 +81,13 @@ class LlmCoder:
         Raises BudgetSpent, ProviderDown, SandboxError, and UsageError where a key or a model's name is wrong.
         """
         archive = self._resources.archive
-        experiment = await asyncio.to_thread(archive.experiment, experiment_id)
+        experiment = await asyncio.to_thread(archive.experiments.get, experiment_id)
         if experiment.program is not None:
             return self._resources.program(experiment)
         proposal = experiment.proposal
         if proposal is None or not proposal.parents:
             return None
-        parents = tuple([await asyncio.to_thread(archive.experiment, key) for key in proposal.parents])
+        parents = tuple([await asyncio.to_thread(archive.experiments.get, key) for key in proposal.parents])
         return await self._write(Work(experiment, proposal, parents, await self._checks.packages()))
 
     async def _write(self, work: Work) -> Program | None:
@@ -150,7 +150,7 @@ class LlmCoder:
 
     def _known(self, owner: str) -> RejectedProgram:
         archive = self._resources.archive
-        earlier = archive.experiment(owner)
+        earlier = archive.experiments.get(owner)
         result = result_words(self._prompter.numbers, earlier, self._resources.task.metric, {})
         problem = (
             f"This program does exactly what that of experiment {earlier.number} does already ({result}); comments and "
@@ -183,7 +183,7 @@ class LlmCoder:
         """Why a parent that is to be repaired failed; empty for others."""
         if parent.verdict is None or parent.standing is not Standing.UNUSABLE:
             return ""
-        failed = [trial for trial in self._resources.archive.trials(parent.id) if not trial.metrics]
+        failed = [trial for trial in self._resources.archive.trials.list(parent.id) if not trial.metrics]
         log = token_budget.cut(failed[-1].log_tail, LOG, "tail") if failed else ""
         return f"{parent.verdict.reason}\n{log}".strip()
 
@@ -208,9 +208,9 @@ class LlmCoder:
 
     def _record(self, work: Work, program: Program, finding: RejectedProgram) -> None:
         archive, trial = self._resources.archive, finding.checked.trial
-        archive.record_program(work.experiment.id, program, skeleton(program))
+        archive.experiments.add_program(work.experiment.id, program, skeleton(program))
         if trial is not None:
-            archive.record_trial(trial, self._resources.task.version)
+            archive.trials.add(trial, self._resources.task.version)
 
     async def _end(self, work: Work, program: Program, finding: RejectedProgram, more: str = "") -> Program | None:
         """No turn is left: a program that had a trial is kept with it, any other is not an experiment's program."""

@@ -48,16 +48,16 @@ class MeasuringCritic(OfflineCritic):
         """The lessons that an experiment gave; looked for among all where an earlier process may have concluded it."""
         if not concluded_before:
             return self._written.pop(experiment, ())
-        lessons = self._resources.archive.lessons(campaign=self._resources.name)
+        lessons = self._resources.archive.lessons.list(campaign=self._resources.name)
         return tuple(lesson for lesson in lessons if lesson.evidence[-1:] == (experiment,))
 
     def gain_of(self, experiment: Experiment) -> Comparison | None:
         """An experiment's difference from its parent, where both have scores."""
         return self._gain(experiment, self._resources.scores(experiment))
 
-    def _verdict(self, experiment: Experiment, trials: list[Trial], scores: dict[int, float]) -> Verdict:
+    def _verdict(self, experiment: Experiment, trials: Sequence[Trial], scores: dict[int, float]) -> Verdict:
         if experiment.program is None:
-            events = self._resources.archive.events(self._resources.name, kind=GAVE_UP, newest=IN_WORK)
+            events = self._resources.archive.events.list(self._resources.name, kind=GAVE_UP, newest=IN_WORK)
             reasons = [str(event.data["reason"]) for event in events if event.experiment == experiment.id]
             if reasons:
                 return Verdict(kind=VerdictKind.UNUSABLE, reason=reasons[-1])
@@ -98,9 +98,9 @@ class LlmCritic:
         Raises ProviderDown, and UsageError where a key or a model's name is wrong.
         """
         archive = self._resources.archive
-        known = await asyncio.to_thread(archive.experiment, experiment_id)
+        known = await asyncio.to_thread(archive.experiments.get, experiment_id)
         verdict = await self._offline.conclude(experiment_id)
-        experiment = await asyncio.to_thread(archive.experiment, experiment_id)
+        experiment = await asyncio.to_thread(archive.experiments.get, experiment_id)
         if experiment.proposal is None or not experiment.proposal.author or experiment.program is None:
             return verdict
         before = known.verdict is not None
@@ -145,11 +145,11 @@ class LlmCritic:
         """Give a lesson its words, unless a later experiment has changed it meanwhile."""
         resources = self._resources
         async with resources.concluding:
-            current = await asyncio.to_thread(resources.archive.lesson, lesson.id)
+            current = await asyncio.to_thread(resources.archive.lessons.get, lesson.id)
             if current.evidence[-1:] != (experiment.id,):
                 return
             worded = current.model_copy(update={"claim": _claim(said, current, resources.task.metric.name)})
-            await asyncio.to_thread(resources.archive.save_lesson, worded)
+            await asyncio.to_thread(resources.archive.lessons.save, worded)
             resources.memory.add_lessons([worded])
 
     def _prompt(
@@ -157,10 +157,10 @@ class LlmCritic:
     ) -> tuple[Message, ...]:
         resources, archive, proposal = self._resources, self._resources.archive, experiment.proposal
         assert proposal is not None
-        parent = archive.experiment(proposal.parents[0]) if proposal.parents else None
+        parent = archive.experiments.get(proposal.parents[0]) if proposal.parents else None
         before = resources.program(parent) if parent is not None and parent.program is not None else None
-        trials = archive.trials(experiment.id)
-        reference = archive.trials(verdict.reference) if verdict.reference else []
+        trials = archive.trials.list(experiment.id)
+        reference = archive.trials.list(verdict.reference) if verdict.reference else []
         number = self._prompter.numbers(verdict.reference) if verdict.reference else ""
         last = next((trial for trial in trials if not trial.metrics), trials[-1] if trials else None)
         unusable = verdict.kind is VerdictKind.UNUSABLE

@@ -114,14 +114,14 @@ class Prompter:
 
     def _asked_before(self, experiment: str, role: Role, purpose: str) -> tuple[Message, ...] | None:
         """The messages of this question if it was answered in an earlier process, or by a lane that was stopped."""
-        calls = self._resources.archive.calls(self._resources.name, experiment, role, purpose)
+        calls = self._resources.archive.calls.list(self._resources.name, experiment, role, purpose)
         answered = [call.messages for call in calls if call.status is not CallStatus.ERROR]
         # Follow-ups are longer: they repeat the question.
         return min(answered, key=len, default=None)
 
     async def tell(self, kind: str, experiment: str, **data: Any) -> None:
         """Write an event."""
-        await asyncio.to_thread(self._resources.archive.add_event, self._resources.name, kind, experiment, **data)
+        await asyncio.to_thread(self._resources.archive.events.add, self._resources.name, kind, experiment, **data)
 
     def told(self, kind: str, experiment: str) -> dict[str, Any] | None:
         """The newest event of a kind about an experiment in work."""
@@ -129,5 +129,5 @@ class Prompter:
 
     def told_lately(self, kind: str, newest: int) -> dict[str, dict[str, Any]]:
         """The newest events of a kind, by experiment."""
-        events = self._resources.archive.events(self._resources.name, kind=kind, newest=newest)
+        events = self._resources.archive.events.list(self._resources.name, kind=kind, newest=newest)
         return {event.experiment: dict(event.data) for event in events if event.experiment}

@@ -143,7 +143,7 @@ class Numbers:
     def __call__(self, experiment_id: str) -> str:
         """An experiment's number; with its campaign where that is another one."""
         if experiment_id not in self._known:
-            experiment = self._archive.experiment(experiment_id)
+            experiment = self._archive.experiments.get(experiment_id)
             elsewhere = "" if experiment.campaign == self._campaign else f" of campaign {experiment.campaign}"
             self._known[experiment_id] = f"{experiment.number}{elsewhere}"
         return self._known[experiment_id]

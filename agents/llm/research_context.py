@@ -71,7 +71,7 @@ class ResearchContext:
         resources = self._resources
         campaign, archive, metric = resources.campaign, resources.archive, resources.task.metric
         rng = random.Random(f"{campaign.seed}/{experiment.number}")
-        pool = archive.pool(campaign.name)
+        pool = archive.experiments.pool(campaign.name)
         parents = self._parents(experiment, pool, rng)
         last = parents[0].proposal.component if parents and parents[0].proposal else ""
         query = f"{resources.task.spec.summary} what improves {metric.name} {last}".strip()
@@ -81,7 +81,7 @@ class ResearchContext:
         failures, left_failures = _fitting(
             [
                 tried_view(self._prompter.numbers, e, metric, observed)
-                for e in archive.failures(campaign.name, FAILURES)
+                for e in archive.experiments.failures(campaign.name, FAILURES)
             ],
             token_budget.characters(FAILED),
         )
@@ -100,7 +100,7 @@ class ResearchContext:
             withheld=known.withheld,
         )
         self._shown[experiment.id] = shown
-        archive.add_event(campaign.name, TOLD, experiment.id, **shown.model_dump(mode="json"))
+        archive.events.add(campaign.name, TOLD, experiment.id, **shown.model_dump(mode="json"))
         cuts = [("ideas", left_ideas), ("failures", left_failures), ("lessons", left_lessons)]
         champion = next((e for e in parents if e.id == campaign.champion), None)
         return conversation(
@@ -167,7 +167,7 @@ class ResearchContext:
 
     def _known_notes(self, known: Retrieval) -> list[Note]:
         if any(key not in self._notes for key in known.notes):
-            self._notes = {note.id: note for note in self._resources.archive.notes(self._resources.task.name)}
+            self._notes = {note.id: note for note in self._resources.archive.notes.list(self._resources.task.name)}
         return [self._notes[key] for key in known.notes if key in self._notes]
 
     def _tried(
@@ -183,11 +183,11 @@ class ResearchContext:
         Also how many found no room.
         """
         archive, metric = self._resources.archive, self._resources.task.metric
-        found = {e.id: e for e in archive.experiments(experiment.campaign, after=experiment.number - RECENT - 1)}
+        found = {e.id: e for e in archive.experiments.list(experiment.campaign, after=experiment.number - RECENT - 1)}
         proposal = parents[0].proposal if parents else None
         if proposal is not None:
             for near in self._ideas.like(f"{proposal.hypothesis} {proposal.plan}", experiment, ALIKE):
-                found.setdefault(near.experiment, archive.experiment(near.experiment))
+                found.setdefault(near.experiment, archive.experiments.get(near.experiment))
         told = elsewhere | {experiment.number}
         rows = [e for e in found.values() if e.number not in told and e.lane >= 0 and e.proposal is not None]
         rows.sort(key=lambda e: e.number, reverse=True)

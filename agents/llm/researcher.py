@@ -54,7 +54,7 @@ class LlmResearcher:
 
         Raises BudgetSpent, ProviderDown, and UsageError where a key or a model's name is wrong.
         """
-        experiment = await asyncio.to_thread(self._resources.archive.experiment, experiment_id)
+        experiment = await asyncio.to_thread(self._resources.archive.experiments.get, experiment_id)
         if experiment.proposal is not None:
             return experiment.proposal
         try:
@@ -104,11 +104,11 @@ class LlmResearcher:
             return None
 
     def _has_failed(self, experiment: str) -> bool:
-        return self._resources.archive.experiment(experiment).standing is Standing.UNUSABLE
+        return self._resources.archive.experiments.get(experiment).standing is Standing.UNUSABLE
 
     def _told_again(self, asked: Prompted[Idea], near: NearestIdea) -> tuple[Message, ...]:
         archive = self._resources.archive
-        earlier = archive.experiment(near.experiment)
+        earlier = archive.experiments.get(near.experiment)
         said = Message(role="assistant", text=json.dumps(asked.answer.value.model_dump(), ensure_ascii=False))
         result = result_words(
             self._prompter.numbers, earlier, self._resources.task.metric, observations(self._prompter)
@@ -149,7 +149,7 @@ class LlmResearcher:
         resources, archive, idea = self._resources, self._resources.archive, asked.answer.value
         near = self._ideas.nearest(idea.text, experiment)
         if near is not None:
-            archive.add_event(
+            archive.events.add(
                 resources.name,
                 REPEATED,
                 experiment.id,
@@ -161,12 +161,12 @@ class LlmResearcher:
                 return None, near
         shown = self._research.shown(experiment.id)
         parents = [
-            archive.experiment_by_number(resources.name, number)
+            archive.experiments.by_number(resources.name, number)
             for number in dict.fromkeys((idea.parent, *idea.others))
         ]
         proposal = _proposal(Plan(idea, tuple(parents), asked.answer.model), shown)
-        recorded = archive.record_proposal(experiment.id, proposal)
-        archive.mark_directives(proposal.directives, experiment.id)
+        recorded = archive.experiments.add_proposal(experiment.id, proposal)
+        archive.directives.mark_used(proposal.directives, experiment.id)
         self._ideas.add(experiment, idea.text)
         self._research.forget(experiment.id)
         return recorded.proposal or proposal, near
@@ -188,7 +188,7 @@ class LlmResearcher:
         )
         await self._prompter.tell(GAVE_UP, experiment.id, role=ROLE, reason=inline(reason, 400))
         self._research.forget(experiment.id)
-        return (await asyncio.to_thread(archive.record_proposal, experiment.id, proposal)).proposal or proposal
+        return (await asyncio.to_thread(archive.experiments.add_proposal, experiment.id, proposal)).proposal or proposal
 
 
 def _proposal(plan: Plan, shown: Shown) -> Proposal:

@@ -21,7 +21,7 @@ class OfflineCoder:
     async def code(self, experiment_id: str) -> Program | None:
         """Apply the proposal's recipe to its parents."""
         resources = self._resources
-        experiment = resources.archive.experiment(experiment_id)
+        experiment = resources.archive.experiments.get(experiment_id)
         if experiment.program is not None:
             return resources.program(experiment)
         assert experiment.proposal is not None
@@ -29,7 +29,7 @@ class OfflineCoder:
         if program is not None:
             from evolver.search import skeleton
 
-            resources.archive.record_program(experiment_id, program, skeleton(program))
+            resources.archive.experiments.add_program(experiment_id, program, skeleton(program))
         return program
 
     def _apply(self, proposal: Proposal) -> Program | None:
@@ -37,7 +37,9 @@ class OfflineCoder:
             return self._resources.task.baseline()
         if not proposal.recipe:
             return None
-        return self.make(proposal.recipe, [self._resources.archive.experiment(parent) for parent in proposal.parents])
+        return self.make(
+            proposal.recipe, [self._resources.archive.experiments.get(parent) for parent in proposal.parents]
+        )
 
     def make(self, recipe: Recipe, parents: Sequence[Experiment]) -> Program | None:
         """What a recipe makes of the first parent, with parts from the others; None where it does not apply."""

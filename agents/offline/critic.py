@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 from evolver.contracts import (
     Experiment,
@@ -46,10 +47,10 @@ class OfflineCritic:
 
     def _conclude(self, experiment_id: str) -> Verdict:
         archive = self._resources.archive
-        experiment = archive.experiment(experiment_id)
+        experiment = archive.experiments.get(experiment_id)
         if experiment.verdict is not None:
             return experiment.verdict
-        trials = archive.trials(experiment_id)
+        trials = archive.trials.list(experiment_id)
         scores = self._resources.scores_in(trials)
         verdict = self._verdict(experiment, trials, scores)
         if verdict.kind is VerdictKind.UNUSABLE:
@@ -58,7 +59,7 @@ class OfflineCritic:
         gain = self._gain(experiment, scores)
         lessons = self._lessons(experiment, gain)
         champion = verdict.kind is VerdictKind.IMPROVED
-        archive.conclude(
+        archive.experiments.conclude(
             Conclusion(
                 experiment=experiment_id,
                 verdict=verdict,
@@ -73,7 +74,7 @@ class OfflineCritic:
         self._resources.memory.add_lessons(lessons)
         return verdict
 
-    def _verdict(self, experiment: Experiment, trials: list[Trial], scores: dict[int, float]) -> Verdict:
+    def _verdict(self, experiment: Experiment, trials: Sequence[Trial], scores: dict[int, float]) -> Verdict:
         resources, campaign = self._resources, self._resources.campaign
         if experiment.program is None:
             return Verdict(kind=VerdictKind.UNUSABLE, reason="no program was written")
@@ -153,14 +154,14 @@ class OfflineCritic:
     def _evidence(self, lesson: str) -> tuple[str, ...]:
         """The experiments behind a lesson so far."""
         try:
-            return self._resources.archive.lesson(lesson).evidence
+            return self._resources.archive.lessons.get(lesson).evidence
         except UnknownName:
             return ()
 
     def _delta(self, experiment_id: str) -> float | None:
         """An experiment's gain over its parent; it does not change once the trials are done."""
         if experiment_id not in self._deltas:
-            experiment = self._resources.archive.experiment(experiment_id)
+            experiment = self._resources.archive.experiments.get(experiment_id)
             gain = self._gain(experiment, self._resources.scores(experiment))
             self._deltas[experiment_id] = None if gain is None else gain.delta
         return self._deltas[experiment_id]
@@ -174,7 +175,7 @@ def _claim(proposal: Proposal, metric: str, effect: float, agree: int, total: in
     return f"{proposal.operator} of {proposal.component}: {found} on average ({agree} of {total} experiments agree)"
 
 
-def _first_failure(trials: list[Trial]) -> Trial | None:
+def _first_failure(trials: Sequence[Trial]) -> Trial | None:
     return next((t for t in trials if t.status not in (TrialStatus.OK, TrialStatus.CANCELLED)), None)
 
 

@@ -6,7 +6,7 @@ import asyncio
 import random
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from evolver.agents.offline.coder import OfflineCoder
@@ -77,11 +77,11 @@ class ProposalInputs:
 
     number: int
     rng: random.Random
-    pool: list[Experiment]
+    pool: Sequence[Experiment]
     parents: ParentSelection
     known: Retrieval
     credits: Mapping[str, Credit]
-    failures: list[Experiment]
+    failures: Sequence[Experiment]
     untried: list[Untried]
     guidance: SearchBias
     """What the directives in force say."""
@@ -111,7 +111,7 @@ class OfflineResearcher:
 
     async def propose(self, experiment_id: str) -> Proposal:
         """Draw recipes until one gives a new program that passes the cheap checks."""
-        experiment = self._resources.archive.experiment(experiment_id)
+        experiment = self._resources.archive.experiments.get(experiment_id)
         return await asyncio.to_thread(self._propose, experiment)
 
     def _propose(self, experiment: Experiment) -> Proposal:
@@ -135,8 +135,8 @@ class OfflineResearcher:
             lessons_withheld=inputs.known.withheld,
             directives=inputs.guidance.ids,
         )
-        self._resources.archive.record_proposal(experiment.id, nothing)
-        self._resources.archive.mark_directives(nothing.directives, experiment.id)
+        self._resources.archive.experiments.add_proposal(experiment.id, nothing)
+        self._resources.archive.directives.mark_used(nothing.directives, experiment.id)
         return nothing
 
     def _draws(self, inputs: ProposalInputs) -> Iterator[Draw]:
@@ -181,11 +181,13 @@ class OfflineResearcher:
         resources = self._resources
         campaign, archive = resources.campaign, resources.archive
         rng = random.Random(f"{campaign.seed}/{self._turn(experiment)}")
-        pool = archive.pool(campaign.name)
+        pool = archive.experiments.pool(campaign.name)
         last = pool[0].proposal.component if pool and pool[0].proposal else ""
         query = f"{resources.task.spec.summary} what improves {resources.task.metric.name} {last}".strip()
-        credits, known = archive.credits(campaign.name), recall(resources, query, rng)
-        guidance = SearchBias(known.directives, resources.operators.library, lambda: archive.notes(resources.task.name))
+        credits, known = archive.search.credits(campaign.name), recall(resources, query, rng)
+        guidance = SearchBias(
+            known.directives, resources.operators.library, lambda: archive.notes.list(resources.task.name)
+        )
         start = self._pinned(guidance) if guidance.starts_from_pin(rng) else None
         guidance.regard([resources.program(e) for e in ([start] if start else pool[:REGARDED])])
         return ProposalInputs(
@@ -195,7 +197,7 @@ class OfflineResearcher:
             parents=selection(campaign.parents),
             known=known,
             credits=credits,
-            failures=archive.failures(campaign.name, limit=FAILURES),
+            failures=archive.experiments.failures(campaign.name, limit=FAILURES),
             untried=self._untried([start] if start else pool, credits),
             guidance=guidance,
             start=start,
@@ -209,12 +211,12 @@ class OfflineResearcher:
     def _pinned(self, guidance: SearchBias) -> Experiment | None:
         """The pinned experiment, if it has a score."""
         try:
-            pinned = self._resources.archive.experiment_by_number(self._resources.name, guidance.pinned or 0)
+            pinned = self._resources.archive.experiments.by_number(self._resources.name, guidance.pinned or 0)
         except UnknownName:
             return None
         return pinned if pinned.program is not None and pinned.score is not None else None
 
-    def _untried(self, pool: list[Experiment], credits: Mapping[str, Credit]) -> list[Untried]:
+    def _untried(self, pool: Sequence[Experiment], credits: Mapping[str, Credit]) -> list[Untried]:
         """For the best programs of the best skeletons: techniques that were not tried there, at their best place."""
         resources = self._resources
         fruitless = {
@@ -223,7 +225,7 @@ class OfflineResearcher:
         best_of_skeleton = list({e.skeleton: e for e in reversed(pool) if e.skeleton}.values())[::-1]
         found = []
         for parent, chance in zip(best_of_skeleton, SWEEP, strict=False):
-            covered = resources.archive.covered(resources.name, str(parent.skeleton)) | fruitless
+            covered = resources.archive.search.covered(resources.name, str(parent.skeleton)) | fruitless
             program, recipes = resources.program(parent), dict[str, Recipe]()
             for recipe in resources.operators.techniques_for(program):
                 technique = str(recipe["technique"])
@@ -240,14 +242,14 @@ class OfflineResearcher:
     def _is_new(self, program: Program) -> bool:
         if program.id in self._claimed:
             return False
-        return not self._resources.archive.experiments_with_program(self._resources.name, program.id)
+        return not self._resources.archive.experiments.with_program(self._resources.name, program.id)
 
     def _record(self, experiment: Experiment, draw: Draw, proposal: Proposal) -> Proposal:
         resources = self._resources
         technique, skeleton = draw.recipe.get("technique"), draw.parent.skeleton
         covered = [(skeleton, str(technique))] if technique and skeleton else []
-        resources.archive.record_proposal(experiment.id, proposal, covered)
-        resources.archive.mark_directives(proposal.directives, experiment.id)
+        resources.archive.experiments.add_proposal(experiment.id, proposal, covered)
+        resources.archive.directives.mark_used(proposal.directives, experiment.id)
         resources.memory.add_idea(experiment.id, resources.name, f"{proposal.hypothesis} {proposal.plan}")
         return proposal
 
@@ -297,7 +299,7 @@ class OfflineResearcher:
         return inputs.parents.choose(fresh, inputs.rng, self._resources.task.metric, inputs.number)
 
     def _change(
-        self, operator: Operator, parent: Experiment, pool: list[Experiment], rng: random.Random
+        self, operator: Operator, parent: Experiment, pool: Sequence[Experiment], rng: random.Random
     ) -> Draw | None:
         others = [e for e in pool if e.id != parent.id and e.skeleton != parent.skeleton]
         ranked = sorted(range(len(others)), key=lambda rank: rng.random() ** (rank + 1), reverse=True)
@@ -323,16 +325,16 @@ class OfflineResearcher:
         resources = self._resources
         if not resources.samples:
             return []
-        newest = resources.archive.counts(resources.name).leased - HISTORY
+        newest = resources.archive.campaigns.counts(resources.name).leased - HISTORY
         return [
             ScoredProgram(resources.program(e), e.score, e.finished is not None)
-            for e in resources.archive.experiments(resources.name, after=max(newest, -1))
+            for e in resources.archive.experiments.list(resources.name, after=max(newest, -1))
             if e.program is not None
             and (e.score is not None or e.finished is None or (e.proposal and e.proposal.operator is Operator.TUNE))
         ]
 
     def _repair(self, failed: Experiment, rng: random.Random) -> Draw | None:
-        trials = self._resources.archive.trials(failed.id)
+        trials = self._resources.archive.trials.list(failed.id)
         if failed.program is None or not trials:
             return None
         recipe = self._resources.operators.draw(

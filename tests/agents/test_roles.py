@@ -21,14 +21,24 @@ async def _reopened(quadratic: Path, home: Path, experiments: int) -> tuple[Sess
 async def test_every_role_again_changes_nothing(quadratic: Path, home: Path) -> None:
     sessions, session = await _reopened(quadratic, home, 4)
     archive, name = session.resources.archive, session.resources.name
-    before = (archive.experiments(name), archive.events(name), archive.counts(name), archive.credits(name))
+    before = (
+        archive.experiments.list(name),
+        archive.events.list(name),
+        archive.campaigns.counts(name),
+        archive.search.credits(name),
+    )
     for experiment in before[0][1:]:
         program = await session.team.coder.code(experiment.id)
         assert program is not None
         assert program.id == experiment.program
         await session.team.runner.run(experiment.id)
         assert await session.team.critic.conclude(experiment.id) == experiment.verdict
-    assert (archive.experiments(name), archive.events(name), archive.counts(name), archive.credits(name)) == before
+    assert (
+        archive.experiments.list(name),
+        archive.events.list(name),
+        archive.campaigns.counts(name),
+        archive.search.credits(name),
+    ) == before
     await sessions.close_all()
 
 
@@ -38,7 +48,7 @@ async def test_a_program_that_the_archive_knows_is_never_proposed_again(quadrati
     summary = await arun(again)
     sessions = Sessions()
     session = await sessions.get(again, summary.campaign)
-    programs = [e.program for e in session.resources.archive.experiments(summary.campaign) if e.program]
+    programs = [e.program for e in session.resources.archive.experiments.list(summary.campaign) if e.program]
     await sessions.close_all()
     assert len(programs) > 15
     assert len(set(programs)) == len(programs)
@@ -50,8 +60,8 @@ async def test_programs_kept_at_hand_are_those_of_the_archive(
     monkeypatch.setattr("evolver.evaluation.campaign_resources.PROGRAMS", 2)
     sessions, session = await _reopened(quadratic, home, 5)
     resources = session.resources
-    experiments = [e for e in resources.archive.experiments(resources.name) if e.program]
+    experiments = [e for e in resources.archive.experiments.list(resources.name) if e.program]
     for _ in range(2):
         for experiment in experiments:
-            assert resources.program(experiment) == resources.archive.program(str(experiment.program))
+            assert resources.program(experiment) == resources.archive.programs.get(str(experiment.program))
     await sessions.close_all()

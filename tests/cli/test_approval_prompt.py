@@ -41,11 +41,11 @@ def test_a_person_approves_rejects_and_edits(quadratic: Path, home: Path, tmp_pa
     terminal.type("")
     terminal.until("Later: evolver chat c, then `approve 4`")
     with open_archive(home) as archive:
-        assert archive.experiment_by_number("c", 1).verdict is not None
-        second, third = archive.experiment_by_number("c", 2), archive.experiment_by_number("c", 3)
+        assert archive.experiments.by_number("c", 1).verdict is not None
+        second, third = archive.experiments.by_number("c", 2), archive.experiments.by_number("c", 3)
         assert second.verdict is not None and "it was tried before" in second.verdict.reason
-        assert third.program is not None and "X = 0.125" in archive.program(third.program).files["program.py"]
-        assert archive.campaign("c").status is CampaignStatus.RUNNING
+        assert third.program is not None and "X = 0.125" in archive.programs.get(third.program).files["program.py"]
+        assert archive.campaigns.get("c").status is CampaignStatus.RUNNING
     # What was left for later is answered elsewhere.
     chat = Terminal(["chat", "c"], tmp_path, environment)
     chat.until("4  waits for approval")
@@ -55,5 +55,5 @@ def test_a_person_approves_rejects_and_edits(quadratic: Path, home: Path, tmp_pa
     assert chat.ended() == 0
     assert terminal.ended() == 0
     with open_archive(home) as archive:
-        assert archive.campaign("c").status is CampaignStatus.FINISHED
-        assert archive.counts("c").finished == 4
+        assert archive.campaigns.get("c").status is CampaignStatus.FINISHED
+        assert archive.campaigns.counts("c").finished == 4

@@ -49,9 +49,9 @@ def stopped(home: Path) -> Iterator[None]:
     """No campaign outlives its test."""
     yield
     with open_archive(home) as archive:
-        names = [c.name for c in archive.campaigns()]
+        names = [c.name for c in archive.campaigns.list()]
         for name in names:
-            archive.update_campaign(name, status=CampaignStatus.RUNNING)
+            archive.campaigns.update(name, status=CampaignStatus.RUNNING)
     for name in names:
         if is_running(home, name):
             subprocess.run(
@@ -84,7 +84,7 @@ def test_lines_from_a_pipe_start_steer_and_end_a_campaign(
     assert "No more proposals" in said
     assert "nothing" in piped("hello\n", "nothing", check=2)
     with open_archive(home) as archive:
-        kept = [d for d in archive.directives("quadratic-1") if d.kind != "ask"]
+        kept = [d for d in archive.directives.list("quadratic-1") if d.kind != "ask"]
     assert [d.kind for d in kept] == ["focus", "pause", "note", "stop"]
     assert kept[0].who == "ann"
 

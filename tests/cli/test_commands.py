@@ -130,8 +130,13 @@ def test_trials_taken_from_another_campaign_count_in_a_comparison(cli: Cli, quad
     for name in ("first", "second"):
         cli("run", quadratic, "-n", "3", "-w", "1", "-c", name, "--no-recall")
     with open_archive(home) as archive:
-        first, second = archive.counts("first"), archive.counts("second")
-        own = {t.seed for e in archive.experiments("second") for t in archive.trials(e.id) if not t.reused_cpu_seconds}
+        first, second = archive.campaigns.counts("first"), archive.campaigns.counts("second")
+        own = {
+            t.seed
+            for e in archive.experiments.list("second")
+            for t in archive.trials.list(e.id)
+            if not t.reused_cpu_seconds
+        }
     assert min(own) >= 1000, "the search took all from the first campaign, the re-test nothing"
     assert second.reused_cpu_seconds > 0.0 and first.reused_cpu_seconds == 0.0
     spared = second.cpu_seconds + second.reused_cpu_seconds
@@ -146,11 +151,11 @@ def test_a_campaign_that_runs_out_of_time_says_so(cli: Cli, quadratic: Path) -> 
 def test_a_verification_takes_no_time_of_the_campaign(cli: Cli, quadratic: Path, home: Path) -> None:
     cli("run", quadratic, "-n", "2", "-c", "c")
     with open_archive(home) as archive:
-        before = archive.campaign("c").seconds
+        before = archive.campaigns.get("c").seconds
     for _ in range(2):
         cli("verify", "c", "1")
     with open_archive(home) as archive:
-        assert archive.campaign("c").seconds == pytest.approx(before, abs=0.5)
+        assert archive.campaigns.get("c").seconds == pytest.approx(before, abs=0.5)
 
 
 def test_what_was_learned_beside_another_process_reaches_the_shared_memory(

@@ -25,8 +25,8 @@ def sleeper() -> Path:
 
 def contended(archive: Archive, experiment: str, cpu: float, waited: float) -> None:
     """Have an experiment's first trial wait so long."""
-    trial = archive.trials(experiment)[0]
-    archive.record_trial(trial.model_copy(update={"cpu_seconds": cpu, "waited_seconds": waited}), "1")
+    trial = archive.trials.list(experiment)[0]
+    archive.trials.add(trial.model_copy(update={"cpu_seconds": cpu, "waited_seconds": waited}), "1")
 
 
 def test_trials_that_share_cpus_are_told_before_and_after(cli: Cli, sleeper: Path, home: Path) -> None:
@@ -34,10 +34,10 @@ def test_trials_that_share_cpus_are_told_before_and_after(cli: Cli, sleeper: Pat
     assert f"{CPUS + 1} trials at a time that need a CPU each share {CPUS}" in crowded.stderr
     assert f"-w {CPUS} gives each its own" in crowded.stderr
     with open_archive(home) as archive:
-        experiment = archive.experiment_by_number("sleeper-1", 1).id
-        before = archive.counts("sleeper-1").contended
+        experiment = archive.experiments.by_number("sleeper-1", 1).id
+        before = archive.campaigns.counts("sleeper-1").contended
         contended(archive, experiment, cpu=3.0, waited=1.0)
-        assert archive.counts("sleeper-1").contended == before + 1
+        assert archive.campaigns.counts("sleeper-1").contended == before + 1
     assert "shared CPUs, 25% of its time waiting" in cli("show", "sleeper-1", "1").stdout
     assert "it waited too long for CPUs" in cli("show", "sleeper-1", "1").stdout
     told = json.loads(cli("show", "sleeper-1", "1", "--json").stdout)["trials"]
@@ -51,7 +51,7 @@ def test_the_default_gives_each_trial_its_own(cli: Cli, sleeper: Path, home: Pat
     ran = cli("run", sleeper, "-n", "1", "--json")
     assert "share" not in ran.stderr
     with open_archive(home) as archive:
-        assert archive.campaign("sleeper-1").workers == CPUS
+        assert archive.campaigns.get("sleeper-1").workers == CPUS
 
 
 @pytest.mark.parametrize(

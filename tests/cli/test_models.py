@@ -52,7 +52,7 @@ def test_mistakes_are_told_before_anything_runs(
     result = cli("run", quadratic, *words, check=2)
     assert said in result.stderr and "Traceback" not in result.stderr
     with open_archive(home) as archive:
-        assert archive.campaigns() == []
+        assert archive.campaigns.list() == []
 
 
 def test_cost_is_on_every_surface(cli: Cli, endpoint: Endpoint, quadratic: Path, home: Path, tmp_path: Path) -> None:
@@ -134,11 +134,11 @@ def test_a_replay_without_the_model_gives_the_same_campaign(cli: Cli, quadratic:
     said = cli("replay", "first").stdout
     assert "first-replay agrees with first: the same proposals, programs and verdicts in 9 experiments" in said
     with open_archive(home) as archive:
-        pairs = zip(archive.experiments("first"), archive.experiments("first-replay"), strict=True)
+        pairs = zip(archive.experiments.list("first"), archive.experiments.list("first-replay"), strict=True)
         assert all((a.program, a.score) == (b.program, b.score) for a, b in pairs)
-        calls = (archive.calls("first"), archive.calls("first-replay"))
+        calls = (archive.calls.list("first"), archive.calls.list("first-replay"))
         assert [c.reply for c in calls[0]] == [c.reply for c in calls[1]]
-        assert len({e.number for e in archive.experiments("first-replay")}) == 9
+        assert len({e.number for e in archive.experiments.list("first-replay")}) == 9
     assert "exists already" in cli("replay", "first", check=2).stderr
     assert "is no name for a campaign" in cli("replay", _renamed(home, "first", "a" * 60), check=2).stderr
     assert cli("list").stdout
@@ -152,9 +152,9 @@ def test_a_replay_says_what_differs(cli: Cli, quadratic: Path, home: Path) -> No
         words = ("--model", "openai:m", "--base-url", endpoint.url, "--team", "llm")
         cli("run", quadratic, "-n", "3", "-w", "1", "-c", "first", *words)
     with open_archive(home) as archive:
-        found = archive.calls("first", "first-0-1", "coder")[0]
+        found = archive.calls.list("first", "first-0-1", "coder")[0]
         forged = found.model_copy(update={"reply": found.reply.replace("X = ", "X = 1", 1)})
-        archive.record_call(forged)
+        archive.calls.add(forged)
     result = cli("replay", "first", check=1)
     assert "first-replay differs from first" in result.stdout and "experiment 2, program:" in result.stdout
     assert "nothing to replay" in cli("replay", _empty(home), check=2).stderr
@@ -164,15 +164,15 @@ def _renamed(home: Path, campaign: str, name: str) -> str:
     """A campaign of another name that has one experiment with a verdict."""
     with open_archive(home) as archive:
         changes = {"name": name, "status": CampaignStatus.RUNNING}
-        archive.create_campaign(archive.campaign(campaign).model_copy(update=changes))
-        place = archive.lease(name, 0, 0)
+        archive.campaigns.add(archive.campaigns.get(campaign).model_copy(update=changes))
+        place = archive.leases.acquire(name, 0, 0)
         assert place is not None
         verdict = Verdict(kind=VerdictKind.UNUSABLE, reason="no program was written")
-        archive.conclude(Conclusion(experiment=place.id, verdict=verdict, standing=Standing.UNUSABLE))
+        archive.experiments.conclude(Conclusion(experiment=place.id, verdict=verdict, standing=Standing.UNUSABLE))
     return name
 
 
 def _empty(home: Path) -> str:
     with open_archive(home) as archive:
-        archive.create_campaign(archive.campaign("first").model_copy(update={"name": "empty"}))
+        archive.campaigns.add(archive.campaigns.get("first").model_copy(update={"name": "empty"}))
     return "empty"

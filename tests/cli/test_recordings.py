@@ -47,9 +47,9 @@ def test_a_recording_is_replayed_elsewhere(cli: Cli, recording: Path, home: Path
     (folder,) = (home / "recordings").iterdir()
     assert f"EVOLVER_HOME={folder} evolver show first" in said.stderr
     with open_archive(folder) as archive:
-        calls = archive.calls("first"), archive.calls("first-replay-1")
+        calls = archive.calls.list("first"), archive.calls.list("first-replay-1")
         assert calls[0] and [c.reply for c in calls[0]] == [c.reply for c in calls[1]]
-        assert {lesson.campaign for lesson in archive.lessons()} == {"earlier", "first", "first-replay-1"}
+        assert {lesson.campaign for lesson in archive.lessons.list()} == {"earlier", "first", "first-replay-1"}
     again = json.loads(cli("replay", recording, "--json").stdout)
     assert (again["replay"], again["differences"]) == ("first-replay-2", [])
     assert [path.name for path in home.iterdir()] == ["recordings"], "the user's own archive is left alone"
@@ -133,7 +133,7 @@ def test_a_recording_does_not_choose_the_sandbox(cli: Cli, tmp_path: Path, home:
     cli("replay", recording)
     (folder,) = (home / "recordings").iterdir()
     with open_archive(folder) as archive:
-        assert archive.campaign("local").sandbox == "none" != archive.campaign("local-replay-1").sandbox
+        assert archive.campaigns.get("local").sandbox == "none" != archive.campaigns.get("local-replay-1").sandbox
     assert "WARNING: --sandbox none" in cli("replay", recording, "--sandbox", "none").stderr
 
 

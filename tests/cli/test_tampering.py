@@ -52,7 +52,7 @@ def wait_for_experiments(home: Path, count: int) -> None:
     while time.monotonic() < deadline:
         if (home / "archive.sqlite").exists():
             with open_archive(home) as archive:
-                if archive.campaigns() and archive.counts("quadratic-1").finished >= count:
+                if archive.campaigns.list() and archive.campaigns.counts("quadratic-1").finished >= count:
                     return
         time.sleep(0.1)
     raise AssertionError("the campaign did not come so far")
@@ -84,13 +84,13 @@ def test_a_changed_label_stops_the_campaign(
     else:
         assert "tampered" in said
     with open_archive(home) as archive:
-        assert archive.campaign("quadratic-1").status is CampaignStatus.FAILED
-        for experiment in archive.experiments("quadratic-1", limit=100):
-            trials = archive.trials(experiment.id)
+        assert archive.campaigns.get("quadratic-1").status is CampaignStatus.FAILED
+        for experiment in archive.experiments.list("quadratic-1", limit=100):
+            trials = archive.trials.list(experiment.id)
             if any(trial.status is TrialStatus.TAMPERED for trial in trials):
                 assert experiment.verdict is None
                 assert experiment.score is None
-                assert archive.campaign("quadratic-1").champion != experiment.id
+                assert archive.campaigns.get("quadratic-1").champion != experiment.id
 
     if not as_json:
         return

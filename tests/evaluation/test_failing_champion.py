@@ -55,15 +55,15 @@ def add(session: CampaignSession) -> Add:
 
     async def go(x: float, stops: str = "()") -> Experiment:
         archive = session.resources.archive
-        place = archive.lease("c", 0, archive.counts("c").leased)
+        place = archive.leases.acquire("c", 0, archive.campaigns.counts("c").leased)
         assert place is not None
         proposal = Proposal(hypothesis="h", plan="p", operator=Operator.EDIT, parents=("c-baseline",), component="x")
-        archive.record_proposal(place.id, proposal)
+        archive.experiments.add_proposal(place.id, proposal)
         text = f"X = {x}\nSTOPS = {stops}\n\n\ndef point():\n    return [X, 2.2]\n"
-        archive.record_program(place.id, Program(files={"program.py": text}), f"s{x}")
+        archive.experiments.add_program(place.id, Program(files={"program.py": text}), f"s{x}")
         await asyncio.wait_for(session.team.runner.run(place.id), 60)
         await session.team.critic.conclude(place.id)
-        return archive.experiment(place.id)
+        return archive.experiments.get(place.id)
 
     return go
 
@@ -72,7 +72,7 @@ async def test_a_race_ends_where_the_champion_fails_later_replicates(session: Ca
     archive = session.resources.archive
     first = await add(3.0, "(3, 4)")  # so much better that three pairs are enough
     assert first.verdict is not None and first.verdict.kind is VerdictKind.IMPROVED
-    assert first.verdict.seeds == (0, 1, 2) and archive.campaign("c").champion == first.id
+    assert first.verdict.seeds == (0, 1, 2) and archive.campaigns.get("c").champion == first.id
     near = await add(3.02, "()")
     assert near.verdict is not None and near.verdict.reference == first.id
     assert set(near.verdict.seeds) == {0, 1, 2}, "all that the champion can share"

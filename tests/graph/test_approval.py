@@ -38,7 +38,7 @@ async def _until(holds: Callable[[], bool], within: float = 60.0) -> None:
 
 def _waiting(home: Path) -> list[int]:
     with open_archive(home) as archive:
-        known = any(c.name == "c" for c in archive.campaigns())
+        known = any(c.name == "c" for c in archive.campaigns.list())
         return [one.experiment.number for one in waiting(archive, "c")] if known else []
 
 
@@ -68,32 +68,32 @@ async def test_a_chat_approves_edits_and_rejects(task: Path, home: Path) -> None
     assert (await _say(home, "approve 1"))[0] == "Approved: experiment 1."
     await _until(lambda: _waiting(home) == [2])
     with open_archive(home) as archive:
-        assert archive.experiment_by_number("c", 1).verdict is not None
+        assert archive.experiments.by_number("c", 1).verdict is not None
     assert "why?" in (await _say(home, "reject 2"))[0]
     await _say(home, "reject 2 because it is too dear")
     await _until(lambda: _waiting(home) == [3])
     with open_archive(home) as archive:
-        rejected = archive.experiment_by_number("c", 2)
+        rejected = archive.experiments.by_number("c", 2)
         assert rejected.standing is Standing.UNUSABLE
         assert rejected.verdict is not None and rejected.verdict.kind is VerdictKind.UNUSABLE
         assert rejected.verdict.reason == "rejected by ann: it is too dear"
-        assert not archive.trials(rejected.id)
-        assert any("too dear" in lesson.claim for lesson in archive.lessons(campaign="c"))
+        assert not archive.trials.list(rejected.id)
+        assert any("too dear" in lesson.claim for lesson in archive.lessons.list(campaign="c"))
     assert "does not wait" in (await _say(home, "approve 2"))[0]
     program = (task / "baseline" / "program.py").read_text().replace("X = 1.0", "X = 0.125")
     assert "no Python" in (await _say(home, "approve 3 with\n```python\ndef (:\n```"))[0]
     assert "your program" in (await _say(home, f"approve 3 with\n```python\n{program}```"))[0]
     await _until(lambda: _waiting(home) == [4])
     with open_archive(home) as archive:
-        edited = archive.experiment_by_number("c", 3)
+        edited = archive.experiments.by_number("c", 3)
         assert edited.program is not None
-        assert "0.125" in archive.program(edited.program).files["program.py"]
-        assert archive.events("c", kind="edited")
+        assert "0.125" in archive.programs.get(edited.program).files["program.py"]
+        assert archive.events.list("c", kind="edited")
     await _say(home, "stop")
     summary = await run
     assert summary.status is CampaignStatus.FINISHED
     with open_archive(home) as archive:
-        known = [d for d in archive.directives("c") if d.kind in ("approve", "reject")]
+        known = [d for d in archive.directives.list("c") if d.kind in ("approve", "reject")]
         assert [(d.who, d.status, d.uses) for d in known] == [("ann", "done", 1)] * 3
 
 
@@ -147,13 +147,13 @@ async def test_a_client_answers_the_interrupt(task: Path, home: Path) -> None:
     assert "__interrupt__" not in final
     await offices.close_all()
     with open_archive(home) as archive:
-        verdict = archive.experiment_by_number("c", 2).verdict
+        verdict = archive.experiments.by_number("c", 2).verdict
         assert verdict is not None and verdict.reason == "rejected by bob: not now"
-        assert archive.campaign("c").status is CampaignStatus.FINISHED
+        assert archive.campaigns.get("c").status is CampaignStatus.FINISHED
 
 
 async def test_cheap_experiments_ask_nobody(task: Path, home: Path) -> None:
     summary = await arun(_context(task, home, approve_above=1e6, experiments=3))
     assert summary.experiments == 3
     with open_archive(home) as archive:
-        assert not archive.events("c", kind="approval_wanted")
+        assert not archive.events.list("c", kind="approval_wanted")

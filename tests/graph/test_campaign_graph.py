@@ -46,8 +46,8 @@ async def test_the_graph_alone_runs_a_campaign(quadratic: Path, home: Path) -> N
     result = await build_graph().ainvoke({}, context=Context(task=str(quadratic), experiments=6, workers=2, home=home))
     assert result["campaign"] == "quadratic-1"
     with open_archive(home) as archive:
-        assert archive.campaign("quadratic-1").status is CampaignStatus.FINISHED
-        assert archive.campaign("quadratic-1").champion == result["champion"]
+        assert archive.campaigns.get("quadratic-1").status is CampaignStatus.FINISHED
+        assert archive.campaigns.get("quadratic-1").champion == result["champion"]
 
 
 async def test_a_campaign_improves_remembers_and_keeps_its_budget(quadratic: Path, home: Path) -> None:
@@ -61,7 +61,7 @@ async def test_a_campaign_improves_remembers_and_keeps_its_budget(quadratic: Pat
     assert summary.fresh.mean == pytest.approx(summary.best.mean)
     assert summary.lessons > 0
     with open_archive(home) as archive:
-        experiments = archive.experiments(summary.campaign)
+        experiments = archive.experiments.list(summary.campaign)
         assert [e.number for e in experiments] == list(range(41))
         for experiment in experiments[1:]:
             assert experiment.proposal is not None
@@ -82,7 +82,7 @@ async def test_the_same_seed_with_one_worker_gives_the_same_campaign(quadratic: 
             series.append(
                 [
                     (e.program, e.score, e.proposal.plan if e.proposal else "")
-                    for e in archive.experiments(summary.campaign)
+                    for e in archive.experiments.list(summary.campaign)
                 ]
             )
     assert series[0] == series[1]
@@ -96,7 +96,7 @@ async def test_a_finished_campaign_goes_on_when_its_budget_is_raised(quadratic: 
     same = await arun(Context(campaign=first.campaign, workers=2, home=home))
     assert same.experiments == 9
     with open_archive(home) as archive:
-        assert [e.number for e in archive.experiments(first.campaign)] == list(range(10))
+        assert [e.number for e in archive.experiments.list(first.campaign)] == list(range(10))
 
 
 async def test_a_time_budget_ends_the_campaign(quadratic: Path, home: Path) -> None:
@@ -110,9 +110,9 @@ async def test_lessons_of_earlier_campaigns_are_told_unless_recall_is_off(quadra
     for recall in (True, False):
         later = await arun(Context(task=str(quadratic), experiments=3, workers=1, seed=9, recall=recall, home=home))
         with open_archive(home) as archive:
-            told = archive.experiments(later.campaign)[1].proposal
+            told = archive.experiments.list(later.campaign)[1].proposal
             assert told is not None
-            known = {lesson.id for lesson in archive.lessons(campaign=first.campaign)}
+            known = {lesson.id for lesson in archive.lessons.list(campaign=first.campaign)}
             assert bool(known & set(told.lessons) or told.lessons_withheld) is recall
 
 
@@ -133,8 +133,8 @@ async def test_a_failing_program_is_missing_data_and_the_campaign_goes_on(
     assert summary.experiments == 25
     assert summary.trials.get(TrialStatus.FAILED, 0) > 0
     with open_archive(home) as archive:
-        for experiment in archive.experiments(summary.campaign):
-            if any(t.status is TrialStatus.FAILED for t in archive.trials(experiment.id)):
+        for experiment in archive.experiments.list(summary.campaign):
+            if any(t.status is TrialStatus.FAILED for t in archive.trials.list(experiment.id)):
                 assert experiment.score is None
                 assert experiment.verdict is not None
                 assert experiment.verdict.kind is VerdictKind.UNUSABLE
@@ -165,12 +165,12 @@ async def test_a_changed_task_is_refused_on_resumption(tmp_path: Path, home: Pat
 async def test_noise_needs_several_replicates(home: Path) -> None:
     summary = await arun(Context(task="function-fitting", experiments=6, workers=2, home=home))
     with open_archive(home) as archive:
-        campaign = archive.campaign(summary.campaign)
+        campaign = archive.campaigns.get(summary.campaign)
         assert campaign.noise is not None
         assert campaign.noise > 0
         assert summary.baseline is not None
         assert len(summary.baseline.seeds) >= 5
-        for experiment in archive.experiments(summary.campaign)[1:]:
+        for experiment in archive.experiments.list(summary.campaign)[1:]:
             if experiment.verdict is not None and experiment.verdict.kind is VerdictKind.IMPROVED:
                 assert len(experiment.verdict.seeds) >= 3
                 assert experiment.verdict.interval is not None

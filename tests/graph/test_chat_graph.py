@@ -27,7 +27,7 @@ def _no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _directives(home: Path) -> list[Directive]:
     with open_archive(home) as archive:
-        return [d for d in archive.directives("c") if d.kind != "ask"]
+        return [d for d in archive.directives.list("c") if d.kind != "ask"]
 
 
 def _campaign(home: Path, quadratic: Path, endpoint: Endpoint) -> None:

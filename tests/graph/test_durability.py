@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from evolver.contracts import CampaignStatus
+from evolver.contracts import CampaignStatus, Event
 from evolver.graph.sessions import open_archive
 
 EVOLVER = Path(sys.executable).parent / "evolver"
@@ -53,21 +53,22 @@ def test_ten_kills_lose_nothing_and_double_nothing(quadratic: Path, home: Path, 
         with open_archive(home) as archive:
             now = {
                 (t.experiment, t.stage, t.seed): t.model_dump_json()
-                for e in archive.experiments("c")
-                for t in archive.trials(e.id)
+                for e in archive.experiments.list("c")
+                for t in archive.trials.list(e.id)
             }
         for key, trial in finished_before.items():
             assert now.get(key) == trial, f"trial {key} was lost or changed"
         finished_before = now
     assert _start(words, home, tmp_path).wait(timeout=120) == 0
     with open_archive(home) as archive:
-        campaign = archive.campaign("c")
+        campaign = archive.campaigns.get("c")
         assert campaign.status is CampaignStatus.FINISHED
-        experiments = archive.experiments("c")
+        experiments = archive.experiments.list("c")
         assert [e.number for e in experiments] == list(range(EXPERIMENTS + 1))
         assert all(e.verdict is not None for e in experiments)
-        events, after = [], 0
-        while batch := archive.events("c", after=after):
+        events: list[Event] = []
+        after = 0
+        while batch := archive.events.list("c", after=after):
             events += batch
             after = batch[-1].id
         concluded = Counter(event.experiment for event in events if event.kind == "concluded")
@@ -86,7 +87,10 @@ def _wait_for_progress(home: Path, had: int, process: subprocess.Popen[bytes]) -
     while time.monotonic() < deadline and process.poll() is None:
         if (home / "archive.sqlite").exists():
             with open_archive(home) as archive:
-                if any(c.name == "c" for c in archive.campaigns()) and sum(archive.counts("c").trials.values()) > had:
+                if (
+                    any(c.name == "c" for c in archive.campaigns.list())
+                    and sum(archive.campaigns.counts("c").trials.values()) > had
+                ):
                     return
         time.sleep(0.05)
 

@@ -89,8 +89,8 @@ async def test_a_campaign_survives_every_behaviour(
         with pytest.raises(UsageError, match="has no such model; check its name"):
             await arun(context)
         with open_archive(home) as archive:
-            (campaign,) = archive.campaigns()
-            assert campaign.status is CampaignStatus.PAUSED and archive.counts(campaign.name).finished == 11
+            (campaign,) = archive.campaigns.list()
+            assert campaign.status is CampaignStatus.PAUSED and archive.campaigns.counts(campaign.name).finished == 11
         asked = len(endpoint.requests)
         summary = await arun(context.model_copy(update={"campaign": campaign.name}))
         assert len(endpoint.requests) <= asked + 3, "what was paid is not asked again"
@@ -98,9 +98,9 @@ async def test_a_campaign_survives_every_behaviour(
     assert all(script.asked[number] >= 1 for number in TROUBLE), "all trouble was met"
 
     with open_archive(home) as archive:
-        experiments = {e.number: e for e in archive.experiments(campaign.name)}
-        events = archive.events(campaign.name)
-        calls = {n: archive.calls(campaign.name, e.id, TROUBLE[n][1]) for n, e in experiments.items() if n}
+        experiments = {e.number: e for e in archive.experiments.list(campaign.name)}
+        events = archive.events.list(campaign.name)
+        calls = {n: archive.calls.list(campaign.name, e.id, TROUBLE[n][1]) for n, e in experiments.items() if n}
     told = {n: [e for e in events if e.experiment == experiments[n].id] for n in TROUBLE}
 
     def one(number: int) -> Call:

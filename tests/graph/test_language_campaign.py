@@ -63,7 +63,7 @@ async def test_models_alone_improve_a_program_and_their_cost_is_told(start: Star
     assert summary.status is CampaignStatus.FINISHED and summary.experiments == 8
     assert summary.best is not None and summary.baseline is not None and summary.best.mean < 1.0 < summary.baseline.mean
     assert summary.fresh is not None
-    experiments = archive.experiments(summary.campaign)[1:]
+    experiments = archive.experiments.list(summary.campaign)[1:]
     assert {e.proposal.author for e in experiments if e.proposal} == {"openai:m"}
     cost = summary.cost
     assert cost.usd is None and cost.unknown, "nobody knows what a server of one's own costs"
@@ -83,7 +83,7 @@ async def test_a_token_cap_ends_the_proposals_and_can_be_raised(start: Start, ar
         again = await arun(start(endpoint, campaign=summary.campaign, workers=2, experiments=None, tokens=60_000))
     assert again.experiments > summary.experiments and again.cost.tokens <= 60_000
     assert len(endpoint.requests) > paid
-    asked = [(c.experiment, c.role, c.purpose, c.ordinal) for c in archive.calls(summary.campaign)]
+    asked = [(c.experiment, c.role, c.purpose, c.ordinal) for c in archive.calls.list(summary.campaign)]
     assert len(asked) == len(set(asked)) == len(endpoint.requests), "nothing was asked and paid twice"
 
 
@@ -98,11 +98,11 @@ async def test_an_outage_stops_the_campaign_and_resuming_goes_on(start: Start, a
     with Endpoint(script) as endpoint:
         with pytest.raises(ProviderDown, match=r"overloaded.*resume"):
             await arun(start(endpoint))
-        name = archive.campaigns()[0].name
-        assert archive.campaign(name).status is CampaignStatus.PAUSED
-        done = archive.counts(name).finished
+        name = archive.campaigns.list()[0].name
+        assert archive.campaigns.get(name).status is CampaignStatus.PAUSED
+        done = archive.campaigns.counts(name).finished
         assert 0 < done < 6
-        kinds = [event.kind for event in archive.events(name)]
+        kinds = [event.kind for event in archive.events.list(name)]
         assert "provider_down" in kinds and "retested" not in kinds
     with Endpoint(improver.answer) as endpoint:
         summary = await arun(start(endpoint, campaign=name))
@@ -117,7 +117,9 @@ async def test_who_stops_a_campaign_need_not_wait_for_the_end_of_an_outage(
     control = RunControl()
     with Endpoint([failed(503, "overloaded")]) as endpoint:
         work = asyncio.ensure_future(arun(start(endpoint, workers=2), control=control))
-        while not archive.campaigns() or not archive.events(archive.campaigns()[0].name, kind="provider_down"):
+        while not archive.campaigns.list() or not archive.events.list(
+            archive.campaigns.list()[0].name, kind="provider_down"
+        ):
             await asyncio.sleep(0.05)
         control.request_drain("interrupted")
         stopped = await asyncio.wait_for(work, 20)
@@ -134,8 +136,8 @@ async def test_a_wrong_key_stops_at_once_and_a_right_one_goes_on(
         monkeypatch.setenv("OPENAI_API_KEY", "sk-wrong-0123456789abcdef")
         with pytest.raises(UsageError, match=r"does not accept the key; check OPENAI_API_KEY"):
             await arun(start(endpoint, workers=2))
-        name = archive.campaigns()[0].name
-        assert archive.campaign(name).status is CampaignStatus.PAUSED
+        name = archive.campaigns.list()[0].name
+        assert archive.campaigns.get(name).status is CampaignStatus.PAUSED
         monkeypatch.setenv("OPENAI_API_KEY", KEY)
         summary = await arun(start(endpoint, campaign=name, workers=2))
     assert summary.status is CampaignStatus.FINISHED and summary.experiments == 6
@@ -148,7 +150,7 @@ async def test_answers_that_cannot_be_used_cost_an_experiment_each(start: Start,
     with Endpoint(script) as endpoint:
         summary = await arun(start(endpoint))
     assert summary.status is CampaignStatus.FINISHED and summary.experiments == 6
-    lost = archive.experiment_by_number(summary.campaign, 2).verdict
+    lost = archive.experiments.by_number(summary.campaign, 2).verdict
     assert lost is not None and lost.kind is VerdictKind.UNUSABLE and "openai:m: no usable answer" in lost.reason
     assert summary.cost.by_role["researcher"].lost == 1
 
@@ -157,9 +159,9 @@ async def test_a_useless_model_stops_its_campaign_but_not_the_hybrid_teams(start
     with Endpoint(improver.useless) as endpoint:
         with pytest.raises(ModelError, match=rf"openai:m gave no usable answer in {MOST} experiments in a row"):
             await arun(start(endpoint, experiments=30))
-        name = archive.campaigns()[0].name
-        assert archive.counts(name).finished == MOST
-        assert archive.campaign(name).status is CampaignStatus.PAUSED
+        name = archive.campaigns.list()[0].name
+        assert archive.campaigns.counts(name).finished == MOST
+        assert archive.campaigns.get(name).status is CampaignStatus.PAUSED
         summary = await arun(start(endpoint, team="hybrid", experiments=16))
     assert summary.status is CampaignStatus.FINISHED and summary.experiments == 16
     assert summary.experiments_by_standing.get("unusable", 0) == 0, "the offline operators stand in"

@@ -36,8 +36,8 @@ def test_a_campaign_with_a_real_model_completes(
     with local_model.served(tmp_path) as url:
         local_model.campaign(url, home, EXPERIMENTS, "llm", 80)
     with open_archive(home) as archive:
-        experiments = archive.experiments(local_model.NAME)
-        calls = archive.calls(local_model.NAME)
+        experiments = archive.experiments.list(local_model.NAME)
+        calls = archive.calls.list(local_model.NAME)
     assert len(experiments) == EXPERIMENTS + 1 and all(e.verdict is not None for e in experiments)
     assert calls and all(call.tokens_in > 100 and call.tokens_out > 0 for call in calls)
     assert all(call.reply or call.status is CallStatus.ERROR for call in calls)

@@ -35,9 +35,9 @@ async def test_a_sealed_metric_waits_for_the_report(sealed: Path, home: Path) ->
     ours, base = summary.fresh.sealed["first_coordinate"]
     assert ours != base
     with open_archive(home) as archive:
-        champion = archive.champion(summary.campaign)
+        champion = archive.experiments.champion(summary.campaign)
         assert champion is not None
-        trials = archive.trials(champion.id)
+        trials = archive.trials.list(champion.id)
     assert all("first_coordinate" in trial.sealed and "first_coordinate" not in trial.metrics for trial in trials)
     assert not any("first_coordinate" in line for line in score_lines(trials, [], "0"))
     assert "first_coordinate, which the search never saw" in report(home, summary.campaign)

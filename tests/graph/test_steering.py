@@ -40,7 +40,7 @@ async def _until(holds: Callable[[], bool], within: float = 60.0) -> None:
 
 def _done(home: Path, name: str) -> int:
     with open_archive(home) as archive:
-        return archive.counts(name).finished if any(c.name == name for c in archive.campaigns()) else -1
+        return archive.campaigns.counts(name).finished if any(c.name == name for c in archive.campaigns.list()) else -1
 
 
 async def _say(home: Path, text: str, who: str = "ann") -> list[str]:
@@ -49,18 +49,18 @@ async def _say(home: Path, text: str, who: str = "ann") -> list[str]:
 
 def _directive(home: Path, kind: str) -> Directive:
     with open_archive(home) as archive:
-        return next(d for d in archive.directives("c") if d.kind == kind)
+        return next(d for d in archive.directives.list("c") if d.kind == kind)
 
 
 async def test_a_directive_shows_in_the_next_proposal_of_each_lane(slow: Path, home: Path) -> None:
     run = asyncio.ensure_future(arun(Context(task=str(slow), campaign="c", experiments=40, workers=2, home=home)))
     await _until(lambda: _done(home, "c") >= 6)
     with open_archive(home) as archive:
-        begun = {e.lane: e.number for e in archive.experiments("c") if e.proposal is not None and e.lane >= 0}
+        begun = {e.lane: e.number for e in archive.experiments.list("c") if e.proposal is not None and e.lane >= 0}
     replies = await _say(home, "avoid east")
     assert "avoid" not in replies[0] or replies
     with open_archive(home) as archive:
-        said = archive.counts("c").leased
+        said = archive.campaigns.counts("c").leased
     await _until(lambda: _done(home, "c") >= said + 8)
     await _say(home, "stop now")
     summary = await run
@@ -69,14 +69,14 @@ async def test_a_directive_shows_in_the_next_proposal_of_each_lane(slow: Path, h
     assert "ann" in summary.ended
     directive = _directive(home, "avoid")
     with open_archive(home) as archive:
-        later = [e for e in archive.experiments("c") if e.number > said and e.proposal is not None]
+        later = [e for e in archive.experiments.list("c") if e.number > said and e.proposal is not None]
         assert {e.lane for e in later} == set(begun), "every lane went on"
         for experiment in later:
             assert experiment.proposal is not None
             assert directive.id in experiment.proposal.directives, "the very next proposal of each lane heeds it"
             text = f"{experiment.proposal.plan} {experiment.proposal.component}"
             assert "east()" not in text, text
-        assert {e.id for e in later} == {e.id for e in archive.directive_uses(directive.id)}
+        assert {e.id for e in later} == {e.id for e in archive.directives.uses(directive.id)}
         assert directive.uses == len(later)
 
 
@@ -86,11 +86,11 @@ async def test_a_focus_gets_most_of_the_proposals(slow: Path, home: Path) -> Non
     replies = await _say(home, "focus on rotate")
     assert "rotate()" in replies[1]
     with open_archive(home) as archive:
-        said = archive.counts("c").leased
+        said = archive.campaigns.counts("c").leased
     await run
     with open_archive(home) as archive:
-        later = [e.proposal for e in archive.experiments("c") if e.number > said and e.proposal is not None]
-        before = [e.proposal for e in archive.experiments("c") if 0 < e.number <= said and e.proposal is not None]
+        later = [e.proposal for e in archive.experiments.list("c") if e.number > said and e.proposal is not None]
+        before = [e.proposal for e in archive.experiments.list("c") if 0 < e.number <= said and e.proposal is not None]
     about = [p for p in later if "rotate" in f"{p.plan} {p.component}"]
     share, base = len(about) / len(later), sum("rotate" in p.plan for p in before) / len(before)
     assert share > 0.5 and share > base, (share, base)
@@ -101,10 +101,10 @@ async def test_a_pin_gives_most_proposals_their_parent(slow: Path, home: Path) -
     await _until(lambda: _done(home, "c") >= 4)
     assert "experiment 0" in (await _say(home, "pin experiment 0"))[0]
     with open_archive(home) as archive:
-        said = archive.counts("c").leased
+        said = archive.campaigns.counts("c").leased
     await run
     with open_archive(home) as archive:
-        later = [e.proposal for e in archive.experiments("c") if e.number > said and e.proposal is not None]
+        later = [e.proposal for e in archive.experiments.list("c") if e.number > said and e.proposal is not None]
     pinned = [p for p in later if p.parents and p.parents[0] == "c-baseline"]
     assert len(pinned) > 0.6 * len(later)
 
@@ -116,14 +116,17 @@ async def test_a_pause_stops_the_clock_and_the_same_process_goes_on(slow: Path, 
     await _until(lambda: _done(home, "c") >= 2)
     assert "Paused" in (await _say(home, "pause"))[0]
     with open_archive(home) as archive:
-        assert archive.campaign("c").status is CampaignStatus.PAUSED
+        assert archive.campaigns.get("c").status is CampaignStatus.PAUSED
     await asyncio.sleep(1.5)
     with open_archive(home) as archive:
-        leased, trials = archive.counts("c").leased, sum(archive.counts("c").trials.values())
+        leased, trials = archive.campaigns.counts("c").leased, sum(archive.campaigns.counts("c").trials.values())
     await asyncio.sleep(1.5)
     with open_archive(home) as archive:
-        assert (archive.counts("c").leased, sum(archive.counts("c").trials.values())) == (leased, trials)
-        assert not archive.unfinished("c"), "what ran was finished"
+        assert (archive.campaigns.counts("c").leased, sum(archive.campaigns.counts("c").trials.values())) == (
+            leased,
+            trials,
+        )
+        assert not archive.leases.unfinished("c"), "what ran was finished"
     assert is_running(home, "c")
     assert not run.done()
     assert await _say(home, "go on") == ["It goes on."]
@@ -141,8 +144,8 @@ async def test_the_budget_and_the_workers_change_while_it_runs(slow: Path, home:
     summary = await run
     assert summary.experiments == 15
     with open_archive(home) as archive:
-        assert archive.campaign("c").workers == 3
-        assert sorted(d.who for d in archive.directives("c") if d.kind == "budget") == ["ann", "bob"]
+        assert archive.campaigns.get("c").workers == 3
+        assert sorted(d.who for d in archive.directives.list("c") if d.kind == "budget") == ["ann", "bob"]
 
 
 async def test_a_note_with_code_becomes_a_technique(slow: Path, home: Path) -> None:
@@ -153,8 +156,8 @@ async def test_a_note_with_code_becomes_a_technique(slow: Path, home: Path) -> N
     await _say(home, "focus on halve")
     await run
     with open_archive(home) as archive:
-        assert any(n.source == "said by ann" for n in archive.notes("quadratic"))
-        plans = [e.proposal.plan for e in archive.experiments("c") if e.proposal]
+        assert any(n.source == "said by ann" for n in archive.notes.list("quadratic"))
+        plans = [e.proposal.plan for e in archive.experiments.list("c") if e.proposal]
     assert any("halve(" in plan for plan in plans)
 
 
@@ -162,7 +165,7 @@ async def test_verify_and_ablate_run_between_experiments(slow: Path, home: Path)
     run = asyncio.ensure_future(arun(Context(task=str(slow), campaign="c", experiments=24, workers=2, home=home)))
     await _until(lambda: _done(home, "c") >= 12)
     with open_archive(home) as archive:
-        champion = archive.champion("c")
+        champion = archive.experiments.champion("c")
     assert champion is not None
     await _say(home, f"verify {champion.number}")
     await _say(home, f"what does {champion.number or 1} owe its gain to?")
@@ -171,7 +174,7 @@ async def test_verify_and_ablate_run_between_experiments(slow: Path, home: Path)
     assert verified.status == "done"
     assert "1 fresh run" in verified.outcome, verified.outcome
     with open_archive(home) as archive:
-        assert archive.events("c", kind="verified")
+        assert archive.events.list("c", kind="verified")
     ablated = _directive(home, "ablate")
     assert ablated.status == "done"
     assert "Without one change at a time" in ablated.outcome or "failed" in ablated.outcome, ablated.outcome
@@ -182,8 +185,8 @@ async def test_later_wins_and_both_stay_listed(slow: Path, home: Path) -> None:
     await asyncio.gather(*(_say(home, "focus on the rotation", who) for who in ("ann", "bob")))
     await _say(home, "avoid rotation", "cy")
     with open_archive(home) as archive:
-        known = archive.directives("c")
-        assert [d.kind for d in archive.directives_in_force("c")] == ["avoid"]
+        known = archive.directives.list("c")
+        assert [d.kind for d in archive.directives.in_force("c")] == ["avoid"]
     assert [d.kind for d in known] == ["focus", "focus", "avoid"]
     assert {d.status for d in known[:2]} == {"withdrawn"}
     assert [d.number for d in known] == [1, 2, 3]
@@ -222,4 +225,4 @@ def test_a_message_reaches_a_campaign_of_another_process_and_go_on_starts_one(
         assert time.monotonic() < deadline
         time.sleep(0.1)
     with open_archive(home) as archive:
-        assert archive.campaign("c").status is CampaignStatus.FINISHED
+        assert archive.campaigns.get("c").status is CampaignStatus.FINISHED

@@ -21,7 +21,7 @@ def test_every_event_is_given_once_and_the_summary_last(quadratic: Path, home: P
     assert isinstance(last, Summary) and len(events) == len(items) - 1
     assert last.status is CampaignStatus.FINISHED and last.experiments == 4
     with open_archive(home) as archive:
-        assert events == archive.events("c"), "the whole log, from the campaign's first event on"
+        assert events == archive.events.list("c"), "the whole log, from the campaign's first event on"
     again = list(stream(Context(task=str(quadratic), campaign="c", experiments=5, workers=2, home=home)))
     assert sum(item.kind == "concluded" for item in again if isinstance(item, Event)) == 1, "only what is new"
 
@@ -34,8 +34,8 @@ def test_leaving_the_loop_pauses_the_campaign(quadratic: Path, home: Path) -> No
     items.close()
     assert not is_running(home, "c")
     with open_archive(home) as archive:
-        assert archive.campaign("c").status is CampaignStatus.PAUSED
-        done = archive.counts("c").finished
+        assert archive.campaigns.get("c").status is CampaignStatus.PAUSED
+        done = archive.campaigns.counts("c").finished
     assert 0 < done < 500
     (*_, last) = stream(Context(task=str(quadratic), campaign="c", experiments=done + 1, workers=2, home=home))
     assert isinstance(last, Summary) and last.experiments >= done + 1
@@ -62,7 +62,7 @@ async def test_more_experiments_that_are_asked_for_at_the_end_are_run(quadratic:
     run = asyncio.ensure_future(arun(context))
     while not run.done():
         with open_archive(home) as archive:
-            over = bool(archive.campaigns()) and archive.counts("c").finished == 2
+            over = bool(archive.campaigns.list()) and archive.campaigns.counts("c").finished == 2
         if over and not raised:
             raised = "budget is 5" in (await asyncio.to_thread(send, home, "c", "budget 5", "ann"))[0]
         await asyncio.sleep(0.005)

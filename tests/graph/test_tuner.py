@@ -28,7 +28,7 @@ async def programs(task: Path, home: Path, *budgets: int, seed: int = 1, tuner: 
             )
         )
     with open_archive(home) as archive:
-        return [experiment.program for experiment in archive.experiments("c")]
+        return [experiment.program for experiment in archive.experiments.list("c")]
 
 
 @pytest.mark.slow
@@ -39,8 +39,8 @@ async def test_a_sampled_campaign_is_repeated_and_resumed_exactly(quadratic: Pat
     other = await programs(quadratic, tmp_path / "other", 24, tuner="evolution")
     assert whole != other
     with open_archive(tmp_path / "whole") as archive:
-        assert archive.campaign("c").tuner == "optuna:tpe"
-        tuned = [e for e in archive.experiments("c") if e.proposal and e.proposal.operator is Operator.TUNE]
+        assert archive.campaigns.get("c").tuner == "optuna:tpe"
+        tuned = [e for e in archive.experiments.list("c") if e.proposal and e.proposal.operator is Operator.TUNE]
         both = [e for e in tuned if e.proposal and {"X", "Y"} <= set(e.proposal.component.split(", "))]
     assert len(tuned) >= 8
     assert len(both) >= 4

@@ -62,7 +62,7 @@ def campaign(archive: Archive) -> Callable[..., Campaign]:
             sandbox="auto",
             budget=Budget(experiments=10, **budget),
         )
-        archive.create_campaign(made)
+        archive.campaigns.add(made)
         return made
 
     return make

@@ -62,7 +62,7 @@ async def test_eight_callers_at_once_never_pass_the_cap(
         asked = caller(endpoint, prices=PRICES, answer_tokens=120)
         answers = await asyncio.gather(*(_until_spent(asked, lane) for lane in range(8)))
         assert endpoint.at_once > 1
-    spent, calls = archive.spent("c"), archive.calls("c")
+    spent, calls = archive.calls.spent("c"), archive.calls.list("c")
     assert spent.tokens == sum(call.tokens_in + call.tokens_out for call in calls)
     assert spent.usd == pytest.approx(sum(call.usd or 0.0 for call in calls))
     if cap == "tokens":
@@ -83,7 +83,7 @@ async def test_a_resumed_campaign_knows_what_was_spent(
         with pytest.raises(BudgetSpent, match="500 of 1000 used"):
             await resumed.say("coder", "edit", "c-0-1", (*PROMPT, Message(role="user", text="x" * 1000)))
         assert len(endpoint.requests) == 1
-    assert archive.spent("c").tokens == 500
+    assert archive.calls.spent("c").tokens == 500
 
 
 async def test_a_dollar_cap_needs_a_price(archive: Archive, campaign: MakeCampaign, caller: MakeCaller) -> None:
@@ -103,7 +103,7 @@ async def test_usage_that_is_not_reported_is_estimated(
     with Endpoint([good("x" * 400, reports_usage=False)]) as endpoint:
         answer = await caller(endpoint).say("coder", "edit", "c-0-0", PROMPT)
     assert answer.tokens_in > 10 and answer.tokens_out > 100
-    assert archive.calls("c")[0].estimated
+    assert archive.calls.list("c")[0].estimated
 
 
 async def test_a_recorded_answer_is_not_paid_again_and_a_new_prompt_is(
@@ -125,7 +125,7 @@ async def test_a_recorded_answer_is_not_paid_again_and_a_new_prompt_is(
         assert len(endpoint.requests) == 4
     assert before == after and twice == after_twice
     assert twice.value != before.value and new.value.plan == "3"
-    assert [call.ordinal for call in archive.calls("c")] == [0, 1, 2, 3]
+    assert [call.ordinal for call in archive.calls.list("c")] == [0, 1, 2, 3]
 
 
 CAMPAIGN = """
@@ -159,12 +159,12 @@ def test_a_killed_campaign_pays_no_finished_answer_twice(archive: Archive, campa
         process.send_signal(signal.SIGKILL)
         process.wait()
         endpoint.settle()
-        kept = len(archive.calls("c"))
+        kept = len(archive.calls.list("c"))
         paid = len(endpoint.requests)
         assert 9 <= kept <= paid < 30
         subprocess.run([*command, endpoint.url], check=True, capture_output=True, timeout=60)
         assert len(endpoint.requests) == paid + 30 - kept
-    calls = archive.calls("c")
+    calls = archive.calls.list("c")
     assert len(calls) == 30 and len({call.experiment for call in calls}) == 30
     assert all(call.reply == f"answer to {call.messages[-1].text}" for call in calls)
 
@@ -181,13 +181,13 @@ async def test_a_cancelled_question_counts_as_paid(
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        (call,) = archive.calls("c")
+        (call,) = archive.calls.list("c")
         assert call.status is CallStatus.ERROR and call.tokens_out == 100 and call.estimated
-        before = archive.spent("c").tokens
+        before = archive.calls.spent("c").tokens
         await caller(endpoint).say("coder", "edit", "c-0-0", PROMPT)
-    (call,) = archive.calls("c")
+    (call,) = archive.calls.list("c")
     assert call.status is CallStatus.OK and call.ordinal == 0 and call.attempts == 2
-    assert archive.spent("c").tokens == before + 31 == call.tokens_in + call.tokens_out
+    assert archive.calls.spent("c").tokens == before + 31 == call.tokens_in + call.tokens_out
 
 
 async def test_attempts_before_the_budget_ends_count_as_paid(
@@ -199,9 +199,9 @@ async def test_attempts_before_the_budget_ends_count_as_paid(
         asked = caller(endpoint, retry_policy=retry_policy, answer_tokens=300)
         with pytest.raises(BudgetSpent, match=r"3\d\d of 400 used"):
             await asked.say("coder", "edit", "c-0-0", PROMPT)
-    (call,) = archive.calls("c")
+    (call,) = archive.calls.list("c")
     assert call.status is CallStatus.ERROR and call.estimated and call.attempts == 1
-    assert archive.spent("c").tokens == call.tokens_in + call.tokens_out >= 300
+    assert archive.calls.spent("c").tokens == call.tokens_in + call.tokens_out >= 300
 
 
 async def test_retry_after_is_obeyed(archive: Archive, campaign: MakeCampaign, caller: MakeCaller) -> None:
@@ -243,9 +243,9 @@ async def test_an_outage_stops_all_lanes_and_one_of_them_looks_whether_it_is_ove
         answers = await asyncio.wait_for(asyncio.gather(*lanes), 5)
     assert [answer.value for answer in answers] == ["yes"] * 6
     assert during <= 6 * 2 + 12  # two tries a lane, then one prober
-    kinds = [event.kind for event in archive.events("c")]
+    kinds = [event.kind for event in archive.events.list("c")]
     assert kinds.count("provider_down") == 1 and kinds.count("provider_up") == 1
-    assert archive.spent("c").tokens == sum(answer.tokens_in + answer.tokens_out for answer in answers)
+    assert archive.calls.spent("c").tokens == sum(answer.tokens_in + answer.tokens_out for answer in answers)
 
 
 async def test_an_outage_that_lasts_too_long_ends_the_campaign_with_what_to_do(
@@ -290,7 +290,7 @@ async def test_another_model_takes_over_while_a_provider_is_down(
         answers = [await asked.say("coder", "edit", f"c-0-{seq}", PROMPT) for seq in range(4)]
     assert {answer.model for answer in answers} == {"openai:second"}
     assert len(down.requests) < 4 + QUICK.attempts
-    assert [event.kind for event in archive.events("c", kind="provider_down")] == ["provider_down"]
+    assert [event.kind for event in archive.events.list("c", kind="provider_down")] == ["provider_down"]
 
 
 PLANTED = {

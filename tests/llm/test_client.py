@@ -40,11 +40,11 @@ MakeCampaign = Callable[..., Campaign]
 
 
 def _statuses(archive: Archive) -> list[str]:
-    return [str(call.status) for call in archive.calls("c")]
+    return [str(call.status) for call in archive.calls.list("c")]
 
 
 def _events(archive: Archive, kind: str) -> list[dict[str, Any]]:
-    return [event.data for event in archive.events("c", kind=kind)]
+    return [event.data for event in archive.events.list("c", kind=kind)]
 
 
 async def test_an_answer_comes_back_as_a_record_and_is_archived_with_its_cost(
@@ -56,10 +56,10 @@ async def test_an_answer_comes_back_as_a_record_and_is_archived_with_its_cost(
     assert answer.value == Idea(**IDEA)
     assert (answer.tokens_in, answer.tokens_out, answer.repaired) == (100, 20, 0)
     assert answer.usd == pytest.approx(100e-6 + 200e-6)
-    (call,) = archive.calls("c")
+    (call,) = archive.calls.list("c")
     assert (call.id,) == answer.calls
     assert call.status is CallStatus.OK and call.messages == PROMPT and call.reply and call.seconds > 0
-    assert archive.spent("c").tokens == 120 and archive.spent("c").usd == pytest.approx(300e-6)
+    assert archive.calls.spent("c").tokens == 120 and archive.calls.spent("c").usd == pytest.approx(300e-6)
     sent = endpoint.requests[0].body
     assert sent["response_format"]["json_schema"]["strict"] is True
     assert sent["max_completion_tokens"] == 500 and "temperature" not in sent
@@ -72,7 +72,7 @@ async def test_an_unknown_price_is_unknown_and_not_nothing(
     with Endpoint([good(IDEA)]) as endpoint:
         answer = await caller(endpoint).ask("coder", "edit", "c-0-0", PROMPT, Idea)
     assert answer.usd is None
-    (line,) = archive.spending("c")
+    (line,) = archive.calls.spending("c")
     assert line.usd is None and line.calls == 1 and line.tokens_in > 0
 
 
@@ -94,7 +94,7 @@ async def test_what_is_wrong_goes_back_to_the_model_until_it_is_right(
     assert endpoint.requests[1].body["messages"][-2]["role"] == "assistant"
     assert "`plan`: Field required" in endpoint.requests[2].last
     assert _statuses(archive) == ["malformed", "malformed", "ok"]
-    (line,) = archive.spending("c")
+    (line,) = archive.calls.spending("c")
     assert (line.repaired, line.lost) == (1, 0)
 
 
@@ -123,7 +123,7 @@ async def test_repairs_are_bounded_and_the_loss_is_recorded(
         with pytest.raises(NoUsableAnswer, match=r"3 tries.*before it is complete"):
             await caller(endpoint).ask("researcher", "propose", "c-0-0", PROMPT, Idea)
         assert len(endpoint.requests) == 3
-    (line,) = archive.spending("c")
+    (line,) = archive.calls.spending("c")
     assert (line.calls, line.repaired, line.lost) == (3, 0, 1)
     assert _events(archive, "answer_lost")[0]["purpose"] == "propose"
 
@@ -138,7 +138,7 @@ async def test_a_truncated_answer_is_asked_for_again_with_more_room(
     assert [seen.body["max_completion_tokens"] for seen in endpoint.requests] == [100, 200]
     assert "cut off" in endpoint.requests[1].last
     assert _statuses(archive) == ["truncated", "ok"]
-    assert archive.calls("c")[0].tokens_out > 0
+    assert archive.calls.list("c")[0].tokens_out > 0
 
 
 async def test_free_text_that_was_cut_off_is_never_taken_for_whole(
@@ -155,7 +155,7 @@ async def test_a_refusal_is_recorded_and_answered(archive: Archive, campaign: Ma
     with Endpoint([refused("I will not."), good(IDEA)]) as endpoint:
         answer = await caller(endpoint).ask("researcher", "propose", "c-0-0", PROMPT, Idea)
     assert answer.repaired == 1
-    first = archive.calls("c")[0]
+    first = archive.calls.list("c")[0]
     assert first.status is CallStatus.REFUSED and first.reply == "I will not."
 
 
@@ -193,9 +193,9 @@ async def test_passing_trouble_is_tried_again(
     with Endpoint([trouble, good(IDEA)]) as endpoint:
         answer = await caller(endpoint).ask("researcher", "propose", "c-0-0", PROMPT, Idea)
     assert answer.value.plan and len(endpoint.requests) == 2
-    (call,) = archive.calls("c")
+    (call,) = archive.calls.list("c")
     assert call.attempts == 2
-    (event,) = archive.events("c", kind="call_failed")
+    (event,) = archive.events.list("c", kind="call_failed")
     assert event.experiment == "c-0-0" and event.data["model"] == "openai:m"
 
 
@@ -207,7 +207,7 @@ async def test_a_slow_answer_is_given_up_and_counted_as_paid(
     with Endpoint([good(IDEA, delay=1.0), good(IDEA, usage=(30, 10))]) as endpoint:
         answer = await caller(endpoint, retry_policy=retry_policy).ask("researcher", "propose", "c-0-0", PROMPT, Idea)
     assert answer.tokens_out == 510  # the lost answer may have had 500
-    assert archive.calls("c")[0].estimated
+    assert archive.calls.list("c")[0].estimated
 
 
 async def test_an_answer_that_no_library_can_read_is_no_outage(
@@ -357,7 +357,7 @@ async def test_nobody_at_the_address(archive: Archive, campaign: MakeCampaign, c
         await caller("http://127.0.0.1:9/v1", retry_policy=retry_policy).ask(
             "researcher", "propose", "c-0-0", PROMPT, Idea
         )
-    assert archive.spent("c").tokens == 0
+    assert archive.calls.spent("c").tokens == 0
 
 
 async def test_a_replay_gives_the_same_answers_without_a_server(
@@ -382,10 +382,10 @@ async def test_a_replay_gives_the_same_answers_without_a_server(
         await replay.say("critic", "lesson", "again-0-0", PROMPT)
     assert str(lost_again.value) == str(lost.value)
     assert replay.differing == 0
-    assert [(c.role, c.status, c.reply) for c in archive.calls("again")] == [
-        (c.role, c.status, c.reply) for c in archive.calls("c")
+    assert [(c.role, c.status, c.reply) for c in archive.calls.list("again")] == [
+        (c.role, c.status, c.reply) for c in archive.calls.list("c")
     ]
-    assert archive.spending("again") == archive.spending("c")
+    assert archive.calls.spending("again") == archive.calls.spending("c")
     with pytest.raises(ModelError, match="no further answer for the coder"):
         await replay.say("coder", "edit", "again-0-0", PROMPT)
 

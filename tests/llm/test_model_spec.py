@@ -216,4 +216,6 @@ def test_an_archive_without_the_table_gets_it(tmp_path: Path) -> None:
         connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
     engine.dispose()
     with Archive.open(url) as archive:
-        assert archive.calls("c") == [] and archive.spent("c").tokens == 0 and archive.spending("c") == []
+        assert (
+            archive.calls.list("c") == [] and archive.calls.spent("c").tokens == 0 and archive.calls.spending("c") == []
+        )

@@ -108,13 +108,13 @@ def finish() -> Finish:
         parents: tuple[str, ...] = (),
         **conclusion: Any,
     ) -> Experiment:
-        experiment = archive.lease(campaign, lane, seq)
+        experiment = archive.leases.acquire(campaign, lane, seq)
         assert experiment is not None
         program = Program(files={"program.py": f"VALUE = {experiment.id!r}\n"})
         proposal = Proposal(hypothesis="h", plan=f"plan {experiment.id}", operator=Operator.TUNE, parents=parents)
-        archive.record_proposal(experiment.id, proposal)
-        archive.record_program(experiment.id, program, skeleton or f"skeleton {experiment.id}")
-        archive.record_trial(
+        archive.experiments.add_proposal(experiment.id, proposal)
+        archive.experiments.add_program(experiment.id, program, skeleton or f"skeleton {experiment.id}")
+        archive.trials.add(
             Trial(
                 experiment=experiment.id,
                 program=program.id,
@@ -128,12 +128,12 @@ def finish() -> Finish:
             "v1",
         )
         kind = VerdictKind.UNUSABLE if score is None else VerdictKind.INDECISIVE
-        done = archive.conclude(
+        done = archive.experiments.conclude(
             Conclusion(
                 experiment=experiment.id, verdict=Verdict(kind=kind), standing=standing, score=score, **conclusion
             )
         )
         assert done
-        return archive.experiment(experiment.id)
+        return archive.experiments.get(experiment.id)
 
     return run

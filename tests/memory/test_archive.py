@@ -40,60 +40,60 @@ def test_a_campaign_comes_back_as_it_was_put_in(archive: Archive, make_campaign:
     campaign = make_campaign(
         notes=("/notes",), noise=0.25, noise_replicates=5, budget=Budget(experiments=7, seconds=60.0)
     )
-    archive.create_campaign(campaign)
-    assert archive.campaign("c") == campaign
-    assert archive.campaigns() == [campaign]
+    archive.campaigns.add(campaign)
+    assert archive.campaigns.get("c") == campaign
+    assert archive.campaigns.list() == [campaign]
 
 
 def test_a_taken_name_is_refused_and_the_campaign_is_kept(
     archive: Archive, make_campaign: Callable[..., Campaign]
 ) -> None:
-    archive.create_campaign(make_campaign(seed=1))
+    archive.campaigns.add(make_campaign(seed=1))
     with pytest.raises(UsageError, match="exists"):
-        archive.create_campaign(make_campaign(seed=2))
-    assert archive.campaign("c").seed == 1
+        archive.campaigns.add(make_campaign(seed=2))
+    assert archive.campaigns.get("c").seed == 1
 
 
 def test_an_unknown_campaign_is_answered_with_near_names(
     archive: Archive, make_campaign: Callable[..., Campaign]
 ) -> None:
-    archive.create_campaign(make_campaign("circle-packing-1"))
+    archive.campaigns.add(make_campaign("circle-packing-1"))
     with pytest.raises(UnknownName, match="circle-packing-1"):
-        archive.campaign("circle-pakcing-1")
+        archive.campaigns.get("circle-pakcing-1")
     with pytest.raises(UnknownName, match="evolver list"):
-        archive.campaign("zebra")
-    for ask in (archive.counts, archive.pool, lambda name: archive.lease(name, 0, 0)):
+        archive.campaigns.get("zebra")
+    for ask in (archive.campaigns.counts, archive.experiments.pool, lambda name: archive.leases.acquire(name, 0, 0)):
         with pytest.raises(UnknownName, match="zebra"):
             ask("zebra")
 
 
 def test_free_names_count_up_and_skip_what_is_taken(archive: Archive, make_campaign: Callable[..., Campaign]) -> None:
-    assert archive.free_name("circle-packing") == "circle-packing-1"
-    archive.create_campaign(make_campaign("circle-packing-1"))
-    archive.create_campaign(make_campaign("circle-packing-3"))
-    assert archive.free_name("circle-packing") == "circle-packing-2"
+    assert archive.campaigns.free_name("circle-packing") == "circle-packing-1"
+    archive.campaigns.add(make_campaign("circle-packing-1"))
+    archive.campaigns.add(make_campaign("circle-packing-3"))
+    assert archive.campaigns.free_name("circle-packing") == "circle-packing-2"
 
 
 def test_updates_are_validated_and_a_new_status_is_an_event(
     archive: Archive, make_campaign: Callable[..., Campaign]
 ) -> None:
-    archive.create_campaign(make_campaign())
-    changed = archive.update_campaign("c", status=CampaignStatus.PAUSED, seconds=12.5)
+    archive.campaigns.add(make_campaign())
+    changed = archive.campaigns.update("c", status=CampaignStatus.PAUSED, seconds=12.5)
     assert (changed.status, changed.seconds) == (CampaignStatus.PAUSED, 12.5)
-    assert archive.campaign("c") == changed
-    archive.update_campaign("c", seconds=13.0)
-    assert len(archive.events("c", kind="status")) == 1
+    assert archive.campaigns.get("c") == changed
+    archive.campaigns.update("c", seconds=13.0)
+    assert len(archive.events.list("c", kind="status")) == 1
     with pytest.raises(ValueError, match="speed"):
-        archive.update_campaign("c", speed=3)
+        archive.campaigns.update("c", speed=3)
     with pytest.raises(UnknownName):
-        archive.update_campaign("other", seconds=1.0)
+        archive.campaigns.update("other", seconds=1.0)
 
 
 def test_leases_are_numbered_in_order_and_the_baseline_is_free(
     archive: Archive, make_campaign: Callable[..., Campaign]
 ) -> None:
-    archive.create_campaign(make_campaign(experiments=3))
-    leased = [archive.lease("c", lane, seq) for lane, seq in ((-1, 0), (0, 0), (1, 0), (0, 1), (1, 1))]
+    archive.campaigns.add(make_campaign(experiments=3))
+    leased = [archive.leases.acquire("c", lane, seq) for lane, seq in ((-1, 0), (0, 0), (1, 0), (0, 1), (1, 1))]
     assert [(e.id, e.number) if e else None for e in leased] == [
         ("c-baseline", 0),
         ("c-0-0", 1),
@@ -101,35 +101,35 @@ def test_leases_are_numbered_in_order_and_the_baseline_is_free(
         ("c-0-1", 3),
         None,
     ]
-    assert archive.counts("c").leased == 3
+    assert archive.campaigns.counts("c").leased == 3
 
 
 def test_leasing_again_returns_the_same_experiment_even_when_nothing_is_left(
     archive: Archive, make_campaign: Callable[..., Campaign]
 ) -> None:
-    archive.create_campaign(make_campaign(experiments=1))
-    first = archive.lease("c", 0, 0)
-    assert archive.lease("c", 0, 0) == first
-    archive.update_campaign("c", status=CampaignStatus.PAUSED)
-    assert archive.lease("c", 0, 0) == first
-    assert archive.counts("c").leased == 1
-    assert len(archive.events("c", kind="leased")) == 1
+    archive.campaigns.add(make_campaign(experiments=1))
+    first = archive.leases.acquire("c", 0, 0)
+    assert archive.leases.acquire("c", 0, 0) == first
+    archive.campaigns.update("c", status=CampaignStatus.PAUSED)
+    assert archive.leases.acquire("c", 0, 0) == first
+    assert archive.campaigns.counts("c").leased == 1
+    assert len(archive.events.list("c", kind="leased")) == 1
 
 
 def test_a_campaign_that_does_not_run_leases_nothing(archive: Archive, make_campaign: Callable[..., Campaign]) -> None:
-    archive.create_campaign(make_campaign())
-    archive.update_campaign("c", status=CampaignStatus.PAUSED)
-    assert archive.lease("c", 0, 0) is None
-    archive.update_campaign("c", status=CampaignStatus.RUNNING)
-    assert archive.lease("c", 0, 0) is not None
+    archive.campaigns.add(make_campaign())
+    archive.campaigns.update("c", status=CampaignStatus.PAUSED)
+    assert archive.leases.acquire("c", 0, 0) is None
+    archive.campaigns.update("c", status=CampaignStatus.RUNNING)
+    assert archive.leases.acquire("c", 0, 0) is not None
 
 
 def test_a_raised_budget_leases_on(archive: Archive, make_campaign: Callable[..., Campaign]) -> None:
-    archive.create_campaign(make_campaign(experiments=1))
-    assert archive.lease("c", 0, 0) is not None
-    assert archive.lease("c", 0, 1) is None
-    archive.update_campaign("c", budget=Budget(experiments=2))
-    second = archive.lease("c", 0, 1)
+    archive.campaigns.add(make_campaign(experiments=1))
+    assert archive.leases.acquire("c", 0, 0) is not None
+    assert archive.leases.acquire("c", 0, 1) is None
+    archive.campaigns.update("c", budget=Budget(experiments=2))
+    second = archive.leases.acquire("c", 0, 1)
     assert second is not None
     assert second.number == 2
 
@@ -137,9 +137,9 @@ def test_a_raised_budget_leases_on(archive: Archive, make_campaign: Callable[...
 def test_campaigns_whose_names_look_alike_do_not_share_experiments(
     archive: Archive, make_campaign: Callable[..., Campaign]
 ) -> None:
-    archive.create_campaign(make_campaign("c"))
-    archive.create_campaign(make_campaign("c-1"))
-    first, second = archive.lease("c", 1, 0), archive.lease("c-1", 0, 0)
+    archive.campaigns.add(make_campaign("c"))
+    archive.campaigns.add(make_campaign("c-1"))
+    first, second = archive.leases.acquire("c", 1, 0), archive.leases.acquire("c-1", 0, 0)
     assert first is not None
     assert second is not None
     assert (first.campaign, second.campaign) == ("c", "c-1")
@@ -150,14 +150,14 @@ def test_threads_get_distinct_numbers_and_keep_the_budget(
     archive: Archive, make_campaign: Callable[..., Campaign]
 ) -> None:
     budget, threads = 60, 4
-    archive.create_campaign(make_campaign(experiments=budget))
+    archive.campaigns.add(make_campaign(experiments=budget))
     got: list[int] = []
     start = threading.Barrier(threads)
 
     def lease(lane: int) -> None:
         start.wait()
         for seq in range(budget):
-            experiment = archive.lease("c", lane, seq)
+            experiment = archive.leases.acquire("c", lane, seq)
             if experiment is None:
                 return
             got.append(experiment.number)
@@ -168,17 +168,17 @@ def test_threads_get_distinct_numbers_and_keep_the_budget(
     for worker in workers:
         worker.join()
     assert sorted(got) == list(range(1, budget + 1))
-    assert [e.number for e in archive.experiments("c")] == list(range(1, budget + 1))
+    assert [e.number for e in archive.experiments.list("c")] == list(range(1, budget + 1))
 
 
 def test_threads_that_race_for_one_place_share_one_experiment(
     archive: Archive, make_campaign: Callable[..., Campaign]
 ) -> None:
-    archive.create_campaign(make_campaign())
+    archive.campaigns.add(make_campaign())
     ids: list[str] = []
 
     def lease() -> None:
-        experiment = archive.lease("c", 0, 0)
+        experiment = archive.leases.acquire("c", 0, 0)
         assert experiment is not None
         ids.append(experiment.id)
 
@@ -188,160 +188,162 @@ def test_threads_that_race_for_one_place_share_one_experiment(
     for worker in workers:
         worker.join()
     assert ids == ["c-0-0"] * 6
-    assert archive.counts("c").leased == 1
+    assert archive.campaigns.counts("c").leased == 1
 
 
 def test_lanes_go_on_where_they_were(
     archive: Archive, make_campaign: Callable[..., Campaign], finish: Callable[..., Experiment]
 ) -> None:
-    archive.create_campaign(make_campaign())
-    archive.lease("c", -1, 0)
+    archive.campaigns.add(make_campaign())
+    archive.leases.acquire("c", -1, 0)
     finish(archive, 0, lane=0)
     finish(archive, 1, lane=0)
     finish(archive, 0, lane=2)
-    archive.lease("c", 2, 1)
-    positions = archive.lane_positions("c")
+    archive.leases.acquire("c", 2, 1)
+    positions = archive.leases.positions("c")
     assert positions[0] == 2
     assert positions[2] == 1
     assert 1 not in positions
-    assert "c-2-1" in [e.id for e in archive.unfinished("c")]
-    assert not {"c-0-0", "c-0-1", "c-2-0"} & {e.id for e in archive.unfinished("c")}
+    assert "c-2-1" in [e.id for e in archive.leases.unfinished("c")]
+    assert not {"c-0-0", "c-0-1", "c-2-0"} & {e.id for e in archive.leases.unfinished("c")}
 
 
 def test_experiments_are_found_by_id_number_and_page(archive: Archive, make_campaign: Callable[..., Campaign]) -> None:
-    archive.create_campaign(make_campaign())
-    archive.lease("c", -1, 0)
+    archive.campaigns.add(make_campaign())
+    archive.leases.acquire("c", -1, 0)
     for seq in range(5):
-        archive.lease("c", 0, seq)
-    assert archive.experiment_by_number("c", 3).id == archive.experiment("c-0-2").id == "c-0-2"
-    assert [e.number for e in archive.experiments("c")] == [0, 1, 2, 3, 4, 5]
-    assert [e.number for e in archive.experiments("c", after=1, limit=2)] == [2, 3]
+        archive.leases.acquire("c", 0, seq)
+    assert archive.experiments.by_number("c", 3).id == archive.experiments.get("c-0-2").id == "c-0-2"
+    assert [e.number for e in archive.experiments.list("c")] == [0, 1, 2, 3, 4, 5]
+    assert [e.number for e in archive.experiments.list("c", after=1, limit=2)] == [2, 3]
     with pytest.raises(UnknownName, match="99"):
-        archive.experiment_by_number("c", 99)
+        archive.experiments.by_number("c", 99)
     with pytest.raises(UnknownName, match="c-9-9"):
-        archive.experiment("c-9-9")
+        archive.experiments.get("c-9-9")
 
 
 def test_the_first_proposal_stays_and_visits_its_first_parent_once(
     archive: Archive, make_campaign: Callable[..., Campaign], finish: Callable[..., Experiment]
 ) -> None:
-    archive.create_campaign(make_campaign())
+    archive.campaigns.add(make_campaign())
     finish(archive, 0)
     finish(archive, 1)
-    archive.lease("c", 0, 2)
+    archive.leases.acquire("c", 0, 2)
     proposal = TUNE.model_copy(update={"parents": ("c-0-0", "c-0-1")})
     for attempt in (proposal, TUNE.model_copy(update={"parents": ("c-0-1",)})):
-        recorded = archive.record_proposal("c-0-2", attempt, [("s", "anneal"), ("s", "anneal"), ("s", "restart")])
+        recorded = archive.experiments.add_proposal(
+            "c-0-2", attempt, [("s", "anneal"), ("s", "anneal"), ("s", "restart")]
+        )
         assert recorded.proposal == proposal
-    assert archive.experiment("c-0-2").proposal == proposal
-    assert [archive.experiment(key).visits for key in ("c-0-0", "c-0-1")] == [1, 0]
-    assert archive.covered("c", "s") == {"anneal", "restart"}
-    assert archive.covered("c", "other") == set()
-    assert len([e for e in archive.events("c", kind="proposed") if e.experiment == "c-0-2"]) == 1
+    assert archive.experiments.get("c-0-2").proposal == proposal
+    assert [archive.experiments.get(key).visits for key in ("c-0-0", "c-0-1")] == [1, 0]
+    assert archive.search.covered("c", "s") == {"anneal", "restart"}
+    assert archive.search.covered("c", "other") == set()
+    assert len([e for e in archive.events.list("c", kind="proposed") if e.experiment == "c-0-2"]) == 1
 
 
 def test_programs_are_kept_once_by_content_and_the_first_one_stays(
     archive: Archive, make_campaign: Callable[..., Campaign]
 ) -> None:
-    archive.create_campaign(make_campaign())
-    archive.lease("c", 0, 0)
-    archive.lease("c", 0, 1)
+    archive.campaigns.add(make_campaign())
+    archive.leases.acquire("c", 0, 0)
+    archive.leases.acquire("c", 0, 1)
     program = Program(files={"a.py": "X = 1\n", "lib/b.py": "Y = 'é'\n"})
-    recorded = archive.record_program("c-0-0", program, "skeleton")
+    recorded = archive.experiments.add_program("c-0-0", program, "skeleton")
     assert (recorded.program, recorded.skeleton) == (program.id, "skeleton")
-    assert archive.record_program("c-0-0", Program(files={"a.py": "X = 2\n"}), "other").program == program.id
-    archive.record_program("c-0-1", program, "skeleton")
-    assert archive.program(program.id) == program
-    assert [e.id for e in archive.experiments_with_program("c", program.id)] == ["c-0-0", "c-0-1"]
-    assert archive.experiments_with_program("other", program.id) == []
+    assert archive.experiments.add_program("c-0-0", Program(files={"a.py": "X = 2\n"}), "other").program == program.id
+    archive.experiments.add_program("c-0-1", program, "skeleton")
+    assert archive.programs.get(program.id) == program
+    assert [e.id for e in archive.experiments.with_program("c", program.id)] == ["c-0-0", "c-0-1"]
+    assert archive.experiments.with_program("other", program.id) == []
     with pytest.raises(UnknownName, match="feed"):
-        archive.program("feed")
+        archive.programs.get("feed")
 
 
 def test_a_trial_again_replaces_itself_and_is_counted_once(
     archive: Archive, make_campaign: Callable[..., Campaign]
 ) -> None:
-    archive.create_campaign(make_campaign())
-    archive.lease("c", 0, 0)
-    archive.record_trial(_trial("c-0-0", status=TrialStatus.TIMEOUT, seconds=30.0, cpu_seconds=20.0), "v1")
-    archive.record_trial(_trial("c-0-0", seed=1, seconds=4.0, cpu_seconds=3.0), "v1")
+    archive.campaigns.add(make_campaign())
+    archive.leases.acquire("c", 0, 0)
+    archive.trials.add(_trial("c-0-0", status=TrialStatus.TIMEOUT, seconds=30.0, cpu_seconds=20.0), "v1")
+    archive.trials.add(_trial("c-0-0", seed=1, seconds=4.0, cpu_seconds=3.0), "v1")
     again = _trial("c-0-0", seconds=2.0, cpu_seconds=1.0)
     for _ in range(2):
-        archive.record_trial(again, "v1")
-    assert {t.seed: t for t in archive.trials("c-0-0")}[0] == again
-    counts = archive.counts("c")
+        archive.trials.add(again, "v1")
+    assert {t.seed: t for t in archive.trials.list("c-0-0")}[0] == again
+    counts = archive.campaigns.counts("c")
     assert counts.trials == {"ok": 2}
     assert counts.seconds == pytest.approx(6.0)
     assert counts.cpu_seconds == pytest.approx(4.0)
 
 
 def test_a_log_with_odd_characters_is_kept(archive: Archive, make_campaign: Callable[..., Campaign]) -> None:
-    archive.create_campaign(make_campaign())
-    archive.lease("c", 0, 0)
+    archive.campaigns.add(make_campaign())
+    archive.leases.acquire("c", 0, 0)
     trial = _trial("c-0-0", status=TrialStatus.FAILED, log_tail="nul \x00, bell \x07, ünï, 🎲", reason="bad \x00 byte")
-    archive.record_trial(trial, "v1")
-    assert archive.trials("c-0-0")[0].log_tail.startswith("nul ")
+    archive.trials.add(trial, "v1")
+    assert archive.trials.list("c-0-0")[0].log_tail.startswith("nul ")
 
 
 @pytest.mark.parametrize("status", list(TrialStatus))
 def test_only_what_says_something_of_the_program_is_remembered(
     archive: Archive, make_campaign: Callable[..., Campaign], status: TrialStatus
 ) -> None:
-    archive.create_campaign(make_campaign())
-    archive.lease("c", 0, 0)
+    archive.campaigns.add(make_campaign())
+    archive.leases.acquire("c", 0, 0)
     trial = _trial("c-0-0", status=status)
-    archive.record_trial(trial, "v1")
-    known = archive.finished_trial("p", "v1", "full", 0)
+    archive.trials.add(trial, "v1")
+    known = archive.trials.finished("p", "v1", "full", 0)
     assert known == (None if status in (TrialStatus.CANCELLED, TrialStatus.TAMPERED) else trial)
     for other in (("q", "v1", "full", 0), ("p", "v2", "full", 0), ("p", "v1", "smoke", 0), ("p", "v1", "full", 1)):
-        assert archive.finished_trial(*other) is None
+        assert archive.trials.finished(*other) is None
 
 
 def test_a_tampered_trial_does_not_hide_a_clean_one(archive: Archive, make_campaign: Callable[..., Campaign]) -> None:
-    archive.create_campaign(make_campaign())
-    archive.lease("c", 0, 0)
-    archive.lease("c", 0, 1)
-    archive.record_trial(_trial("c-0-0", status=TrialStatus.TAMPERED), "v1")
-    archive.record_trial(_trial("c-0-1"), "v1")
-    known = archive.finished_trial("p", "v1", "full", 0)
+    archive.campaigns.add(make_campaign())
+    archive.leases.acquire("c", 0, 0)
+    archive.leases.acquire("c", 0, 1)
+    archive.trials.add(_trial("c-0-0", status=TrialStatus.TAMPERED), "v1")
+    archive.trials.add(_trial("c-0-1"), "v1")
+    known = archive.trials.finished("p", "v1", "full", 0)
     assert known is not None
     assert known.experiment == "c-0-1"
 
 
 def test_a_trial_of_an_unknown_experiment_is_refused(archive: Archive, make_campaign: Callable[..., Campaign]) -> None:
-    archive.create_campaign(make_campaign())
+    archive.campaigns.add(make_campaign())
     with pytest.raises(UnknownName, match="nobody"):
-        archive.record_trial(_trial("nobody"), "v1")
+        archive.trials.add(_trial("nobody"), "v1")
 
 
 def test_recent_failures_come_newest_first_and_only_with_a_program(
     archive: Archive, make_campaign: Callable[..., Campaign], finish: Callable[..., Experiment]
 ) -> None:
-    archive.create_campaign(make_campaign())
+    archive.campaigns.add(make_campaign())
     for seq in range(6):
         finish(
             archive, seq, score=None if seq % 2 else 1.0, standing=Standing.UNUSABLE if seq % 2 else Standing.PROMISING
         )
-    assert [e.number for e in archive.failures("c", limit=2)] == [6, 4]
+    assert [e.number for e in archive.experiments.failures("c", limit=2)] == [6, 4]
 
 
 def test_the_log_is_in_order_and_can_be_asked_by_kind_and_by_age(
     archive: Archive, make_campaign: Callable[..., Campaign], finish: Callable[..., Experiment]
 ) -> None:
-    archive.create_campaign(make_campaign())
-    archive.create_campaign(make_campaign("d"))
+    archive.campaigns.add(make_campaign())
+    archive.campaigns.add(make_campaign("d"))
     finish(archive, 0, champion=True)
-    archive.add_event("d", "compared", score=2.0)
-    archive.add_event("c", "retested", "c-0-0", mean=1.5, interval=[1.0, 2.0])
-    events = archive.events("c")
+    archive.events.add("d", "compared", score=2.0)
+    archive.events.add("c", "retested", "c-0-0", mean=1.5, interval=[1.0, 2.0])
+    events = archive.events.list("c")
     assert [e.id for e in events] == sorted({e.id for e in events})
     kinds = Counter(e.kind for e in events)
     assert all(kinds[kind] == 1 for kind in ("leased", "proposed", "trial", "concluded", "champion", "retested")), kinds
     assert "compared" not in kinds
-    last = archive.events("c", newest=1)
+    last = archive.events.list("c", newest=1)
     assert [e.kind for e in last] == ["retested"]
     assert last[0].data == {"mean": 1.5, "interval": [1.0, 2.0]}
     assert last[0].experiment == "c-0-0"
-    assert archive.events("c", after=events[1].id, limit=2) == events[2:4]
-    assert archive.events("c", after=last[0].id) == []
-    assert [e.experiment for e in archive.events("c", kind="champion")] == ["c-0-0"]
+    assert archive.events.list("c", after=events[1].id, limit=2) == events[2:4]
+    assert archive.events.list("c", after=last[0].id) == []
+    assert [e.experiment for e in archive.events.list("c", kind="champion")] == ["c-0-0"]

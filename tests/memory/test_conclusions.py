@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -35,61 +35,73 @@ def _conclusion(experiment: str, **fields: Any) -> Conclusion:
 def test_everything_that_follows_is_recorded(
     archive: Archive, make_campaign: Callable[..., Campaign], make_lesson: Callable[..., Lesson]
 ) -> None:
-    archive.create_campaign(make_campaign())
-    archive.lease("c", 0, 0)
+    archive.campaigns.add(make_campaign())
+    archive.leases.acquire("c", 0, 0)
     lesson = make_lesson()
-    assert archive.conclude(
+    assert archive.experiments.conclude(
         _conclusion("c-0-0", lessons=(lesson,), credits={"operator:tune": 1.0, "technique:anneal": 0.3}, champion=True)
     )
-    experiment = archive.experiment("c-0-0")
+    experiment = archive.experiments.get("c-0-0")
     assert experiment.verdict == IMPROVED
     assert (experiment.standing, experiment.score, experiment.interval) == (Standing.CONFIRMED, 2.0, (1.5, 2.5))
     assert experiment.finished is not None
     assert experiment.finished >= experiment.created
-    assert archive.champion("c") == experiment
-    assert archive.campaign("c").champion == "c-0-0"
-    assert archive.lesson("l1") == lesson
-    assert archive.credits("c") == {
+    assert archive.experiments.champion("c") == experiment
+    assert archive.campaigns.get("c").champion == "c-0-0"
+    assert archive.lessons.get("l1") == lesson
+    assert archive.search.credits("c") == {
         "operator:tune": Credit(pulls=1, total=1.0),
         "technique:anneal": Credit(pulls=1, total=0.3),
     }
-    assert archive.pool("c") == [experiment]
-    assert [e.data["claim"] for e in archive.events("c", kind="lesson")] == [lesson.claim]
+    assert archive.experiments.pool("c") == [experiment]
+    assert [e.data["claim"] for e in archive.events.list("c", kind="lesson")] == [lesson.claim]
 
 
 def test_concluding_again_changes_nothing(
     archive: Archive, make_campaign: Callable[..., Campaign], make_lesson: Callable[..., Lesson]
 ) -> None:
-    archive.create_campaign(make_campaign())
-    archive.lease("c", 0, 0)
-    archive.conclude(_conclusion("c-0-0", credits={"a": 1.0}))
-    before = (archive.experiment("c-0-0"), archive.counts("c"), archive.credits("c"), archive.events("c"))
+    archive.campaigns.add(make_campaign())
+    archive.leases.acquire("c", 0, 0)
+    archive.experiments.conclude(_conclusion("c-0-0", credits={"a": 1.0}))
+    before = (
+        archive.experiments.get("c-0-0"),
+        archive.campaigns.counts("c"),
+        archive.search.credits("c"),
+        archive.events.list("c"),
+    )
     again = _conclusion("c-0-0", score=9.0, credits={"a": 1.0}, champion=True, lessons=(make_lesson(),))
-    assert archive.conclude(again) is False
-    assert (archive.experiment("c-0-0"), archive.counts("c"), archive.credits("c"), archive.events("c")) == before
-    assert archive.champion("c") is None
-    assert archive.lessons() == []
+    assert archive.experiments.conclude(again) is False
+    assert (
+        archive.experiments.get("c-0-0"),
+        archive.campaigns.counts("c"),
+        archive.search.credits("c"),
+        archive.events.list("c"),
+    ) == before
+    assert archive.experiments.champion("c") is None
+    assert archive.lessons.list() == []
 
 
 def test_a_conclusion_that_fails_half_way_leaves_no_trace(
     archive: Archive, make_campaign: Callable[..., Campaign], make_lesson: Callable[..., Lesson]
 ) -> None:
-    archive.create_campaign(make_campaign())
-    archive.lease("c", 0, 0)
+    archive.campaigns.add(make_campaign())
+    archive.leases.acquire("c", 0, 0)
     homeless = make_lesson(campaign="no such campaign")
     with pytest.raises(IntegrityError):
-        archive.conclude(_conclusion("c-0-0", lessons=(make_lesson("l0"), homeless), credits={"a": 1.0}, champion=True))
-    assert archive.experiment("c-0-0").verdict is None
-    assert archive.champion("c") is None
-    assert archive.credits("c") == {}
-    assert archive.lessons() == []
-    assert archive.counts("c").finished == 0
-    assert archive.conclude(_conclusion("c-0-0"))
+        archive.experiments.conclude(
+            _conclusion("c-0-0", lessons=(make_lesson("l0"), homeless), credits={"a": 1.0}, champion=True)
+        )
+    assert archive.experiments.get("c-0-0").verdict is None
+    assert archive.experiments.champion("c") is None
+    assert archive.search.credits("c") == {}
+    assert archive.lessons.list() == []
+    assert archive.campaigns.counts("c").finished == 0
+    assert archive.experiments.conclude(_conclusion("c-0-0"))
 
 
 def test_an_unknown_experiment_cannot_be_concluded(archive: Archive) -> None:
     with pytest.raises(UnknownName, match="c-7-7"):
-        archive.conclude(_conclusion("c-7-7"))
+        archive.experiments.conclude(_conclusion("c-7-7"))
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
@@ -99,11 +111,11 @@ def test_a_score_that_is_no_number_is_refused(value: float) -> None:
 
 
 def test_an_infinite_interval_comes_back_as_it_was(archive: Archive, make_campaign: Callable[..., Campaign]) -> None:
-    archive.create_campaign(make_campaign())
-    archive.lease("c", 0, 0)
+    archive.campaigns.add(make_campaign())
+    archive.leases.acquire("c", 0, 0)
     verdict = Verdict(kind=VerdictKind.INDECISIVE, delta=0.1, interval=(-math.inf, math.inf))
-    archive.conclude(_conclusion("c-0-0", verdict=verdict, interval=(-math.inf, math.inf)))
-    experiment = archive.experiment("c-0-0")
+    archive.experiments.conclude(_conclusion("c-0-0", verdict=verdict, interval=(-math.inf, math.inf)))
+    experiment = archive.experiments.get("c-0-0")
     assert experiment.verdict == verdict
     assert experiment.interval == (-math.inf, math.inf)
 
@@ -111,10 +123,10 @@ def test_an_infinite_interval_comes_back_as_it_was(archive: Archive, make_campai
 def test_credits_add_up_over_conclusions(
     archive: Archive, make_campaign: Callable[..., Campaign], finish: Callable[..., Experiment]
 ) -> None:
-    archive.create_campaign(make_campaign())
+    archive.campaigns.add(make_campaign())
     for seq, reward in enumerate((1.0, 0.0, 0.3)):
         finish(archive, seq, credits={"a": reward})
-    credit = archive.credits("c")["a"]
+    credit = archive.search.credits("c")["a"]
     assert credit.pulls == 3
     assert credit.total == pytest.approx(1.3)
 
@@ -122,12 +134,12 @@ def test_credits_add_up_over_conclusions(
 def test_counts_are_what_counting_gives(
     archive: Archive, make_campaign: Callable[..., Campaign], finish: Callable[..., Experiment]
 ) -> None:
-    archive.create_campaign(make_campaign())
+    archive.campaigns.add(make_campaign())
     finish(archive, 0, lane=-1, standing=Standing.CONFIRMED, champion=True)
     finish(archive, 0)
     finish(archive, 1, score=None, standing=Standing.UNUSABLE)
-    archive.lease("c", 0, 2)
-    counts = archive.counts("c")
+    archive.leases.acquire("c", 0, 2)
+    counts = archive.campaigns.counts("c")
     assert (counts.leased, counts.finished) == (3, 2), "the baseline is no part of the budget"
     assert counts.standings == {"promising": 1, "unusable": 1}
     assert counts.trials == {"ok": 2, "failed": 1}
@@ -135,7 +147,7 @@ def test_counts_are_what_counting_gives(
     assert counts.cpu_seconds == pytest.approx(4.5)
 
 
-def _expected_pool(experiments: list[Experiment], sign: float) -> list[str]:
+def _expected_pool(experiments: Sequence[Experiment], sign: float) -> list[str]:
     """The definition: best first, at most two of a skeleton, at most forty."""
     chosen: list[Experiment] = []
     usable = [e for e in experiments if e.standing in (Standing.PROMISING, Standing.CONFIRMED) and e.score is not None]
@@ -153,7 +165,7 @@ def test_the_pool_keeps_to_its_definition(
     direction: str,
     sign: float,
 ) -> None:
-    archive.create_campaign(make_campaign(direction=direction))
+    archive.campaigns.add(make_campaign(direction=direction))
     rng = random.Random(1)
     for seq in range(150):
         failed = rng.random() < 0.2
@@ -161,18 +173,18 @@ def test_the_pool_keeps_to_its_definition(
         standing = Standing.UNUSABLE if failed else rng.choice([Standing.PROMISING, Standing.CONFIRMED])
         finish(archive, seq, score=score, standing=standing, skeleton=f"s{rng.randrange(45)}")
         if seq in (5, 60, 149):
-            assert [e.id for e in archive.pool("c")] == _expected_pool(archive.experiments("c"), sign)
-    assert len(archive.pool("c")) == 40
+            assert [e.id for e in archive.experiments.pool("c")] == _expected_pool(archive.experiments.list("c"), sign)
+    assert len(archive.experiments.pool("c")) == 40
 
 
 def test_pools_of_campaigns_are_separate(
     archive: Archive, make_campaign: Callable[..., Campaign], finish: Callable[..., Experiment]
 ) -> None:
-    archive.create_campaign(make_campaign("c"))
-    archive.create_campaign(make_campaign("d"))
+    archive.campaigns.add(make_campaign("c"))
+    archive.campaigns.add(make_campaign("d"))
     mine = finish(archive, 0, campaign="c", skeleton="s")
     finish(archive, 0, campaign="d", skeleton="s", score=5.0)
-    assert [e.id for e in archive.pool("c")] == [mine.id]
+    assert [e.id for e in archive.experiments.pool("c")] == [mine.id]
 
 
 def test_a_lesson_again_replaces_itself(
@@ -181,8 +193,8 @@ def test_a_lesson_again_replaces_itself(
     make_lesson: Callable[..., Lesson],
     finish: Callable[..., Experiment],
 ) -> None:
-    archive.create_campaign(make_campaign())
+    archive.campaigns.add(make_campaign())
     finish(archive, 0, lessons=(make_lesson(),))
     renewed = make_lesson(status=LessonStatus.SUPPORTED, evidence=("c-0-0", "c-0-1"), effect=0.7)
     finish(archive, 1, lessons=(renewed,))
-    assert archive.lessons(campaign="c") == [renewed]
+    assert archive.lessons.list(campaign="c") == [renewed]

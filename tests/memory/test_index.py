@@ -187,7 +187,7 @@ def test_another_embedder_is_refused_with_the_way_out(tmp_path: Path, archive: A
     first.close()
     with pytest.raises(UsageError, match="evolver memory rebuild"):
         Memory.open(path)
-    archive.save_notes(NOTES)
+    archive.notes.save(NOTES)
     renewed = Memory.open(path, replace=True)
     assert renewed.rebuild(archive) == {"notes": 4, "lessons": 0, "ideas": 0}
     assert renewed.search_notes("get out of a local minimum", "packing", 1)[0].id == "n1"
@@ -210,7 +210,7 @@ def test_a_broken_store_is_refused_with_the_way_out(tmp_path: Path, archive: Arc
     assert said.returncode == 1
     assert "UsageError" in said.stderr
     assert "evolver memory rebuild" in said.stderr
-    archive.save_notes(NOTES)
+    archive.notes.save(NOTES)
     renewed = Memory.open(path, Hashing(), replace=True)
     assert renewed.rebuild(archive)["notes"] == 4
     assert renewed.search_notes("annealing", "packing", 1)[0].id == "n1"
@@ -224,8 +224,8 @@ def test_a_rebuilt_index_finds_the_same(
     make_lesson: Callable[..., Lesson],
     finish: Callable[..., Experiment],
 ) -> None:
-    archive.create_campaign(make_campaign())
-    archive.save_notes(NOTES)
+    archive.campaigns.add(make_campaign())
+    archive.notes.save(NOTES)
     memory = Memory.open(tmp_path / "memory")
     memory.add_notes(NOTES)
     for seq in range(12):
@@ -233,9 +233,9 @@ def test_a_rebuilt_index_finds_the_same(
         assert experiment.proposal is not None
         memory.add_idea(experiment.id, "c", f"{experiment.proposal.hypothesis} {experiment.proposal.plan}")
         lesson = make_lesson(f"l{seq}", claim=f"the {PARTS[seq]} of the schedule matters", component=PARTS[seq])
-        archive.save_lesson(lesson)
+        archive.lessons.save(lesson)
         memory.add_lessons([lesson])
-    archive.save_lesson(make_lesson("gone", status=LessonStatus.RETIRED))
+    archive.lessons.save(make_lesson("gone", status=LessonStatus.RETIRED))
     memory.flush()
 
     def found() -> list[tuple[str, float]]:

@@ -38,19 +38,19 @@ def test_a_new_file_gets_exactly_the_tables_of_the_code(url: str) -> None:
 def test_an_empty_file_is_a_new_archive(tmp_path: Path, url: str) -> None:
     (tmp_path / "archive.sqlite").touch()
     with Archive.open(url) as archive:
-        assert archive.campaigns() == []
+        assert archive.campaigns.list() == []
 
 
 def test_opening_again_keeps_schema_and_content_and_does_not_load_alembic(
     tmp_path: Path, url: str, make_campaign: Callable[..., Campaign]
 ) -> None:
     with Archive.open(url) as archive:
-        archive.create_campaign(make_campaign())
+        archive.campaigns.add(make_campaign())
     before = _schema(tmp_path / "archive.sqlite")
     code = (
         "import sys; from evolver.memory import Archive\n"
         "with Archive.open(sys.argv[1]) as archive:\n"
-        "    print([c.name for c in archive.campaigns()], 'alembic' in sys.modules)"
+        "    print([c.name for c in archive.campaigns.list()], 'alembic' in sys.modules)"
     )
     result = subprocess.run([sys.executable, "-c", code, url], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "['c'] False"

@@ -76,7 +76,7 @@ class Page:
 
 def test_a_conversation_from_an_agent_chat_page(server: Server, quadratic: Path) -> None:
     with open_archive(server.home) as archive:
-        assert not archive.campaigns()
+        assert not archive.campaigns.list()
     page = Page(server.url, "chat")
     assert page.http.get("/info").status_code == 200
     assert page.may("POST", "/threads/search")
@@ -104,7 +104,7 @@ def test_a_conversation_from_an_agent_chat_page(server: Server, quadratic: Path)
     state = page.http.get(f"/threads/{thread}/state").json()
     assert state["values"]["campaign"] == "quadratic-1"
     with open_archive(server.home) as archive:
-        assert [d.text for d in archive.directives("quadratic-1") if d.kind == "focus"] == ["focus on east"]
+        assert [d.text for d in archive.directives.list("quadratic-1") if d.kind == "focus"] == ["focus on east"]
 
 
 def test_a_campaign_run_that_waits_for_approval_can_be_answered_by_the_page(server: Server, quadratic: Path) -> None:

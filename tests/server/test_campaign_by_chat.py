@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -90,8 +90,8 @@ def _until(holds: Callable[[], bool], within: float = 60) -> None:
         time.sleep(0.1)
 
 
-def _changed(archive: Archive, directive: Directive) -> list[Experiment]:
-    changed = archive.directive_uses(directive.id)
+def _changed(archive: Archive, directive: Directive) -> Sequence[Experiment]:
+    changed = archive.directives.uses(directive.id)
     assert directive.uses == len(changed) > 0, directive
     assert {e.id for e in changed} >= set(directive.experiments)
     return changed
@@ -105,11 +105,11 @@ def test_a_campaign_by_chat_alone(server: Server, task: Path, tmp_path: Path) ->
 
     def finished() -> int:
         with open_archive(home) as archive:
-            return archive.counts("compass-1").finished
+            return archive.campaigns.counts("compass-1").finished
 
     def leased() -> int:
         with open_archive(home) as archive:
-            return archive.counts("compass-1").leased
+            return archive.campaigns.counts("compass-1").leased
 
     # Start.
     assert "no campaign here yet" in ann.say("hello")
@@ -128,7 +128,7 @@ def test_a_campaign_by_chat_alone(server: Server, task: Path, tmp_path: Path) ->
     _until(lambda: finished() >= at_avoid + 7)
     why = bob.say("why is the best the best?")
     with open_archive(home) as archive:
-        champion = archive.champion("compass-1")
+        champion = archive.experiments.champion("compass-1")
     assert champion is not None
     assert f"xperiment {champion.number}" in why or champion.number == 0, why
 
@@ -161,7 +161,7 @@ def test_a_campaign_by_chat_alone(server: Server, task: Path, tmp_path: Path) ->
     server.kill()
     assert is_running(home, "compass-1"), "the campaign has a process of its own"
     with open_archive(home) as archive:
-        process = archive.campaign("compass-1")
+        process = archive.campaigns.get("compass-1")
     server.start()
     again = get_sync_client(url=server.url, api_key=None)
     assert "compass-1" in ann.say("how far?", again)
@@ -189,22 +189,22 @@ def test_a_campaign_by_chat_alone(server: Server, task: Path, tmp_path: Path) ->
 
     # What the archive shows.
     with open_archive(home) as archive:
-        assert archive.campaign("compass-1").status is CampaignStatus.FINISHED
-        by = {d.kind: d for d in archive.directives("compass-1")}
+        assert archive.campaigns.get("compass-1").status is CampaignStatus.FINISHED
+        by = {d.kind: d for d in archive.directives.list("compass-1")}
         focus, avoid = _changed(archive, by["focus"]), _changed(archive, by["avoid"])
-        assert all(d.who in ("ann", "bob") and d.text for d in archive.directives("compass-1"))
+        assert all(d.who in ("ann", "bob") and d.text for d in archive.directives.list("compass-1"))
         assert min(e.number for e in focus) > done_before
-        later = [e for e in archive.experiments("compass-1") if e.number > at_avoid and e.proposal]
+        later = [e for e in archive.experiments.list("compass-1") if e.number > at_avoid and e.proposal]
         assert {e.id for e in later} == {e.id for e in avoid}, "from the next proposal on, in every lane"
         plans = [e.proposal.plan for e in later if e.proposal]
         brought_in = ("insert anneal(", "by anneal(", "take anneal(", "take `x, y = anneal(")
         assert not any(words in plan for plan in plans for words in brought_in)
         assert sum("initial_layout" in plan for plan in plans) >= 3
-        rejected = archive.experiment_by_number("compass-1", second)
+        rejected = archive.experiments.by_number("compass-1", second)
         assert rejected.verdict is not None and "looks like the last one" in rejected.verdict.reason
-        assert not archive.trials(rejected.id)
-        assert any("looks like the last one" in lesson.claim for lesson in archive.lessons(campaign="compass-1"))
-        assert archive.trials(archive.experiment_by_number("compass-1", first).id)
+        assert not archive.trials.list(rejected.id)
+        assert any("looks like the last one" in lesson.claim for lesson in archive.lessons.list(campaign="compass-1"))
+        assert archive.trials.list(archive.experiments.by_number("compass-1", first).id)
     shown = subprocess.run(
         [BIN / "evolver", "show", "compass-1"],
         check=True,

@@ -37,13 +37,17 @@ async def _until(holds: Callable[[], Awaitable[bool]], within: float = 60) -> No
 
 def _done(server: Server, campaign: str) -> int:
     with open_archive(server.home) as archive:
-        return archive.counts(campaign).finished if any(c.name == campaign for c in archive.campaigns()) else 0
+        return (
+            archive.campaigns.counts(campaign).finished
+            if any(c.name == campaign for c in archive.campaigns.list())
+            else 0
+        )
 
 
 def _trials(server: Server, campaign: str) -> Counter[tuple[str, str, int]]:
     """How often each replicate of each experiment has a finished trial."""
     with open_archive(server.home) as archive:
-        known = [archive.trials(e.id) for e in archive.experiments(campaign)]
+        known = [archive.trials.list(e.id) for e in archive.experiments.list(campaign)]
     return Counter((t.experiment, t.stage, t.seed) for trials in known for t in trials)
 
 
@@ -111,7 +115,7 @@ async def test_a_run_streams_every_mode_and_leaves_a_history(
     assert not state["next"]
     values: Any = state["values"]
     with open_archive(server.home) as archive:
-        champion = archive.champion("streamed")
+        champion = archive.experiments.champion("streamed")
     assert champion is not None
     assert (values["campaign"], values["champion"], values["score"]) == ("streamed", champion.id, champion.score)
     assert sum(values["concluded"].values()) == 6
@@ -171,7 +175,7 @@ async def test_a_conversation_streams_its_messages_and_can_be_forked(
     )
     assert "done already: it is directive 1" in again["messages"][-1]["content"]
     with open_archive(server.home) as archive:
-        assert [d.text for d in archive.directives("talked") if d.kind == "focus"] == ["focus on east"]
+        assert [d.text for d in archive.directives.list("talked") if d.kind == "focus"] == ["focus on east"]
 
 
 async def test_a_second_message_while_a_run_is_in_progress(client: LangGraphClient, server: Server, slow: Path) -> None:
@@ -249,11 +253,11 @@ async def test_a_client_approves_rejects_and_edits_at_the_interrupt(
     ended: Any = await client.runs.wait(thread, "campaign", command={"resume": edit}, context=context)
     assert "__interrupt__" not in ended
     with open_archive(server.home) as archive:
-        verdict = archive.experiment_by_number("dear", 2).verdict
+        verdict = archive.experiments.by_number("dear", 2).verdict
         assert verdict is not None and verdict.reason == "rejected by bob: enough is known"
-        assert any("enough is known" in lesson.claim for lesson in archive.lessons(campaign="dear"))
-        program = archive.experiment_by_number("dear", 3).program
-        assert program is not None and archive.program(program).files == {"program.py": text}
+        assert any("enough is known" in lesson.claim for lesson in archive.lessons.list(campaign="dear"))
+        program = archive.experiments.by_number("dear", 3).program
+        assert program is not None and archive.programs.get(program).files == {"program.py": text}
 
 
 async def test_what_is_wrong_is_told_in_words(client: LangGraphClient, quadratic: Path) -> None:

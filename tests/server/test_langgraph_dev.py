@@ -37,7 +37,7 @@ async def test_a_campaign_and_a_conversation(server: Server, quadratic: Path) ->
         told: Any = await client.runs.wait(thread, "chat", input=said, context={"who": "ann"})
     assert "plain: 4 of 4 experiments are done" in told["messages"][-1]["content"]
     with open_archive(server.home) as archive:
-        assert archive.counts("plain").finished == 4
+        assert archive.campaigns.counts("plain").finished == 4
     assert not server.strangers(), "nobody but this machine is talked to"
 
 

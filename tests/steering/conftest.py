@@ -38,7 +38,7 @@ def archive(finished: Path, tmp_path: Path) -> Iterator[Archive]:
 def blank(tmp_path: Path) -> Iterator[Archive]:
     """An archive with one campaign that has not begun."""
     with open_archive(tmp_path / "blank") as opened:
-        opened.create_campaign(
+        opened.campaigns.add(
             Campaign(
                 name="c",
                 task=str(ROOT / "benchmarks" / "tasks" / "quadratic"),

@@ -23,20 +23,20 @@ def _ask(archive: Archive, text: str) -> str:
 
 
 def test_why_the_best_is_the_best(archive: Archive) -> None:
-    champion = archive.champion("c")
+    champion = archive.experiments.champion("c")
     assert champion is not None and champion.number > 0 and champion.verdict is not None and champion.verdict.reference
     said = _ask(archive, "why is the best the best?")
     assert f"Experiment {champion.number} is the best: squared_distance {champion.score:.6g}" in said
-    before = archive.experiment(champion.verdict.reference)
+    before = archive.experiments.get(champion.verdict.reference)
     assert f"It beat experiment {before.number}" in said
     assert "On fresh replicates (held-out)" in said
     assert champion.proposal is not None and champion.proposal.plan in said
-    other = next(e for e in archive.experiments("c", after=0) if e.number != champion.number)
+    other = next(e for e in archive.experiments.list("c", after=0) if e.number != champion.number)
     assert f"Experiment {other.number} is not the best" in _ask(archive, f"why is {other.number} the best?")
 
 
 def test_what_failed(archive: Archive) -> None:
-    failed = [e for e in archive.experiments("c") if e.verdict and e.verdict.kind is VerdictKind.UNUSABLE]
+    failed = [e for e in archive.experiments.list("c") if e.verdict and e.verdict.kind is VerdictKind.UNUSABLE]
     said = _ask(archive, "what failed most?")
     if failed:
         assert f"{len(failed)} of 14" in said
@@ -46,7 +46,7 @@ def test_what_failed(archive: Archive) -> None:
 
 
 def test_what_was_learned(archive: Archive) -> None:
-    lessons = archive.lessons(campaign="c")
+    lessons = archive.lessons.list(campaign="c")
     assert lessons
     said = _ask(archive, "what have we learned?")
     largest = max(lessons, key=lambda lesson: abs(lesson.effect))
@@ -57,7 +57,7 @@ def test_what_was_learned(archive: Archive) -> None:
 
 def test_progress_comparison_change_and_one_experiment(archive: Archive) -> None:
     assert "c: 14 of 14 experiments are done; the campaign is finished" in _ask(archive, "how far?")
-    scored = [e for e in archive.experiments("c", after=0) if e.score is not None]
+    scored = [e for e in archive.experiments.list("c", after=0) if e.score is not None]
     compared = _ask(archive, f"compare {scored[0].number} and {scored[-1].number}")
     assert "On the same" in compared or "different replicates" in compared
     changed = _ask(archive, f"what changed in {scored[0].number}?")

@@ -45,7 +45,7 @@ def make_campaign(home: Path, name: str = "long", experiments: int = 2000, *, ho
     """A finished campaign with champions, failures, lessons, directives and a model call."""
     rng = random.Random(1)
     with open_archive(home) as archive:
-        archive.create_campaign(
+        archive.campaigns.add(
             Campaign(
                 name=name,
                 task="function-fitting",
@@ -65,11 +65,11 @@ def make_campaign(home: Path, name: str = "long", experiments: int = 2000, *, ho
         for number in range(1, experiments + 1):
             if number % 400 == 7:
                 directive = f"{name}-d{number}"
-                archive.add_directive(
+                archive.directives.add(
                     Directive(id=directive, campaign=name, kind="focus", text="focus on the initial layout", who="Ada")
                 )
             champion, best = _experiment(archive, name, number, champion, best, pool, rng, hostile)
-        archive.add_event(
+        archive.events.add(
             name,
             "retested",
             champion,
@@ -78,20 +78,20 @@ def make_campaign(home: Path, name: str = "long", experiments: int = 2000, *, ho
             delta=1.002 - best * 1.01,
             interval=[0.9 * (1 - best), 1.1 * (1 - best)],
         )
-        archive.update_campaign(name, status=CampaignStatus.FINISHED, noise=0.01, noise_replicates=5, seconds=8123.0)
+        archive.campaigns.update(name, status=CampaignStatus.FINISHED, noise=0.01, noise_replicates=5, seconds=8123.0)
 
 
 def make_waiting(home: Path, name: str) -> int:
     """Pause a made campaign with one more experiment, which waits for approval; its number."""
     with open_archive(home) as archive:
-        champion = archive.champion(name)
+        champion = archive.experiments.champion(name)
         assert champion is not None
-        budget = archive.campaign(name).budget
+        budget = archive.campaigns.get(name).budget
         more = budget.model_copy(update={"experiments": budget.experiments + 9})
-        archive.update_campaign(name, budget=more, status=CampaignStatus.RUNNING)
-        leased = archive.lease(name, 90, 0)
+        archive.campaigns.update(name, budget=more, status=CampaignStatus.RUNNING)
+        leased = archive.leases.acquire(name, 90, 0)
         assert leased is not None
-        archive.record_proposal(
+        archive.experiments.add_proposal(
             leased.id,
             Proposal(
                 hypothesis=f"more terms help {HOSTILE}",
@@ -101,26 +101,26 @@ def make_waiting(home: Path, name: str) -> int:
                 component="score()",
             ),
         )
-        archive.record_program(leased.id, program(leased.number, random.Random(3)), "s")
+        archive.experiments.add_program(leased.id, program(leased.number, random.Random(3)), "s")
         ask(
             archive,
-            archive.experiment(leased.id),
+            archive.experiments.get(leased.id),
             TrialEstimate(stages=("full",), trials=8, seconds=2400, gpu_seconds=0),
         )
-        archive.update_campaign(name, status=CampaignStatus.PAUSED)
+        archive.campaigns.update(name, status=CampaignStatus.PAUSED)
         return leased.number
 
 
 def _baseline(archive: Archive, name: str) -> str:
-    baseline = archive.lease(name, -1, 0)
+    baseline = archive.leases.acquire(name, -1, 0)
     assert baseline is not None
-    archive.record_proposal(
+    archive.experiments.add_proposal(
         baseline.id, Proposal(hypothesis="what the task brings", plan="run the baseline", operator=Operator.BASELINE)
     )
     first = program(0, random.Random(0))
-    archive.record_program(baseline.id, first, "s")
-    archive.record_trial(_trial(baseline.id, first.id, 1.0), "1")
-    archive.conclude(
+    archive.experiments.add_program(baseline.id, first, "s")
+    archive.trials.add(_trial(baseline.id, first.id, 1.0), "1")
+    archive.experiments.conclude(
         Conclusion(
             experiment=baseline.id,
             verdict=Verdict(kind=VerdictKind.IMPROVED, seeds=(0, 1, 2)),
@@ -159,12 +159,12 @@ def _experiment(
     rng: random.Random,
     hostile: bool,
 ) -> tuple[str, float]:
-    leased = archive.lease(name, number % 4, number // 4)
+    leased = archive.leases.acquire(name, number % 4, number // 4)
     assert leased is not None
     key = leased.id
     parent = champion if rng.random() < 0.6 else rng.choice(pool)
     words = HOSTILE if hostile and number % 50 == 2 else ""
-    archive.record_proposal(
+    archive.experiments.add_proposal(
         key,
         Proposal(
             hypothesis=f"A smaller step near the optimum lowers rmse {words}",
@@ -177,14 +177,14 @@ def _experiment(
         ),
     )
     if 8 <= number < 40:
-        archive.mark_directives([f"{name}-d7"], key)
+        archive.directives.mark_used([f"{name}-d7"], key)
     made = program(number, rng)
-    archive.record_program(key, made, f"s{number % 40}")
+    archive.experiments.add_program(key, made, f"s{number % 40}")
     failed = rng.random() < 0.12
     worse = abs(rng.gauss(0, 0.12)) if rng.random() > 12 / (number + 60) else -abs(rng.gauss(0.03, 0.02))
     score = None if failed else best * (1 + worse)
     better = score is not None and score < 0.999 * best
-    archive.record_trial(
+    archive.trials.add(
         _trial(
             key, made.id, score, f"Traceback (most recent call last):\n  {HOSTILE}\nZeroDivisionError" if failed else ""
         ),
@@ -196,7 +196,7 @@ def _experiment(
     standing = Standing.UNUSABLE if failed else Standing.CONFIRMED if better else Standing.PROMISING
     delta = None if score is None else best - score
     lesson = number % 37 == 3 and delta is not None
-    archive.conclude(
+    archive.experiments.conclude(
         Conclusion(
             experiment=key,
             verdict=Verdict(
@@ -231,7 +231,7 @@ def _experiment(
         )
     )
     if number % 3 == 0:
-        archive.record_call(
+        archive.calls.add(
             Call(
                 id=f"{key}-c",
                 campaign=name,

@@ -16,7 +16,7 @@ from scipy.stats import mannwhitneyu
 
 from evolver.contracts import Program, Trial, TrialStatus
 from evolver.evaluation.trial import run_trial
-from evolver.memory.notes import read_notes
+from evolver.memory import read_notes
 from evolver.sandbox import open_sandbox
 from evolver.search.insertion import placements
 from evolver.search.techniques import TechniqueLibrary

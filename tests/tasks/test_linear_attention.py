@@ -518,7 +518,7 @@ def test_the_full_stage_runs_in_two_processes(tmp_path: Path) -> None:
 def test_every_technique_of_the_notes_fits_the_baseline_and_keeps_the_rules(
     load_file: LoadFile, public: Callable[[str], ModuleType], tmp_path: Path
 ) -> None:
-    from evolver.memory.notes import read_notes
+    from evolver.memory import read_notes
     from evolver.search import Operators, TechniqueLibrary
 
     library = TechniqueLibrary.from_notes(read_notes([ROOT / "notes"], TASK.name))

@@ -89,11 +89,11 @@ def test_a_campaign_from_the_form_to_the_stop(browser: Browser, served: Server, 
     assert browser.complaints() == []
 
     with open_archive(served.home) as archive:
-        campaign = archive.campaign("watched")
-        later = [e for e in archive.directive_uses(archive.directives("watched")[0].id) if e.proposal]
+        campaign = archive.campaigns.get("watched")
+        later = [e for e in archive.directives.uses(archive.directives.list("watched")[0].id) if e.proposal]
         assert campaign.status is CampaignStatus.FINISHED and later
         assert not [e for e in later if e.proposal and "north()" in e.proposal.plan]
-        assert {d.who for d in archive.directives("watched")} == {"Ada"}
+        assert {d.who for d in archive.directives.list("watched")} == {"Ada"}
     assert not is_running(served.home, "watched")
 
 
@@ -132,7 +132,7 @@ def test_campaigns_of_other_processes_are_live(browser: Browser, served: Server,
             run.wait()
         with open_archive(served.home) as archive:
             for name in ("east", "west"):
-                archive.update_campaign(name, status=CampaignStatus.FINISHED)
+                archive.campaigns.update(name, status=CampaignStatus.FINISHED)
 
 
 def test_an_approval_is_given_and_refused_on_the_page(browser: Browser, served: Server) -> None:
@@ -147,7 +147,7 @@ def test_an_approval_is_given_and_refused_on_the_page(browser: Browser, served: 
     reject.click()
     until(lambda: not browser.find_elements(By.CSS_SELECTOR, ".asks"), "the question goes away")
     with open_archive(served.home) as archive:
-        said = archive.directives("asks")[-1]
+        said = archive.directives.list("asks")[-1]
     assert said.kind == "reject" and said.arguments == {"experiment": 13, "reason": "it is too dear"}
 
 
@@ -280,8 +280,8 @@ def test_a_reader_is_not_disturbed_by_news(browser: Browser, served: Server) -> 
     scrolled = "return document.querySelector('.tree').scrollLeft"
     assert script(browser, f"document.querySelector('.tree').scrollLeft = 30; {scrolled}") == 30
     with open_archive(served.home) as archive:
-        archive.update_campaign("long", seconds=7777.0)
-        archive.add_event("long", "told")
+        archive.campaigns.update("long", seconds=7777.0)
+        archive.events.add("long", "told")
     until(lambda: "2 h 09 min" in words(browser, ".tiles"), "the news are shown")
     assert script(browser, "return document.activeElement.name") == "text"
     assert script(browser, "return document.querySelector('#message [name=text]').value") == "half a thou"

@@ -57,8 +57,10 @@ def test_the_curve_has_intervals_and_the_champions(served: Server) -> None:
 
 def test_the_lineage_shows_every_champion_with_its_ancestors(served: Server) -> None:
     with open_archive(served.home) as archive:
-        campaign, experiments = archive.campaign("long"), archive.experiments("long")
-        crowned = list(dict.fromkeys(e.experiment for e in archive.events("long", kind="champion") if e.experiment))
+        campaign, experiments = archive.campaigns.get("long"), archive.experiments.list("long")
+        crowned = list(
+            dict.fromkeys(e.experiment for e in archive.events.list("long", kind="champion") if e.experiment)
+        )
     tree = lineage(campaign, experiments, crowned)
     shown = {node.number: node for node in tree.nodes}
     numbers = {e.id: e.number for e in experiments}
@@ -90,21 +92,21 @@ def test_a_campaign_shows_all_that_is_known(served: Server) -> None:
     for said in ("Re-tested", "held-out", "on fresh replicates", "Cost of models", "researcher", "openai:gpt-5-mini"):
         assert said in page, said
     with open_archive(served.home) as archive:
-        directive = archive.directives("long")[0]
-        lessons = archive.lessons(campaign="long")
-        evidence = archive.experiment(lessons[0].evidence[0]).number
+        directive = archive.directives.list("long")[0]
+        lessons = archive.lessons.list(campaign="long")
+        evidence = archive.experiments.get(lessons[0].evidence[0]).number
     assert f"Changed {directive.uses} experiments" in page and "too few to tell" in page
     assert lessons[0].claim in page and f'from <a class="num" href="/evolver/long/{evidence}">' in page
 
 
 def test_an_experiment_shows_its_diff_trials_verdict_and_call(served: Server) -> None:
     with open_archive(served.home) as archive:
-        experiment = archive.experiment_by_number("long", 9)
+        experiment = archive.experiments.by_number("long", 9)
         assert experiment.proposal and experiment.program
-        parent = archive.experiment(experiment.proposal.parents[0])
+        parent = archive.experiments.get(experiment.proposal.parents[0])
         assert parent.program
         old, new = (
-            set(archive.program(p).files["program.py"].splitlines()) for p in (parent.program, experiment.program)
+            set(archive.programs.get(p).files["program.py"].splitlines()) for p in (parent.program, experiment.program)
         )
     page = served.ask("/evolver/long/9").text
     assert f"Changes against experiment {parent.number}" in page
@@ -119,7 +121,7 @@ def test_an_experiment_shows_its_diff_trials_verdict_and_call(served: Server) ->
 
 def test_a_failed_experiment_shows_the_end_of_its_log(served: Server) -> None:
     with open_archive(served.home) as archive:
-        failed = next(e for e in archive.experiments("hostile") if e.standing == "unusable")
+        failed = next(e for e in archive.experiments.list("hostile") if e.standing == "unusable")
     page = served.ask(f"/evolver/hostile/{failed.number}").text
     assert "Traceback (most recent call last):" in page and "<details open>" in page
     assert "float division by zero" in page
@@ -182,9 +184,9 @@ def test_messages_are_answered_and_kept(served: Server) -> None:
     said = {"text": "why is the best the best?", "who": "Ada"}
     replies = served.ask("/api/campaigns/hostile/messages", "POST", content=said).json()["replies"]
     with open_archive(served.home) as archive:
-        champion = archive.champion("hostile")
+        champion = archive.experiments.champion("hostile")
         assert champion and re.search(rf"\b{champion.number}\b", " ".join(replies))
-        asked = archive.directives("hostile")[-1]
+        asked = archive.directives.list("hostile")[-1]
     assert (asked.kind, asked.who, asked.text) == ("ask", "Ada", said["text"])
     unclear = served.ask("/api/campaigns/hostile/messages", "POST", content={"text": "purple monkey"}).json()["replies"]
     assert "not sure" in unclear[0]
@@ -243,6 +245,6 @@ def test_a_relative_task_begins_where_the_server_was_started(served: Server, qua
     asked = {"task": "./near-task", "campaign": "near", "experiments": 1, "sandbox": "bubblewrap"}
     assert served.ask("/api/campaigns", "POST", content=asked).status == 200
     with open_archive(served.home) as archive:
-        assert archive.campaign("near").task == str(served.home / "near-task")
+        assert archive.campaigns.get("near").task == str(served.home / "near-task")
     until(lambda: "-finished-" in served.ask("/api/campaigns/near/version").text, "it ends")
     until(lambda: not is_running(served.home, "near"), "its process lets go")

@@ -67,8 +67,8 @@ def test_what_candidates_write_is_text_in_it(written: Path) -> None:
 def test_it_says_what_is_fit_and_what_is_held_out(made: Path, written: Path) -> None:
     text = written.read_text()
     with open_archive(made) as archive:
-        champion = archive.champion("hostile")
-        tested = archive.events("hostile", kind="retested")[-1].data
+        champion = archive.experiments.champion("hostile")
+        tested = archive.events.list("hostile", kind="retested")[-1].data
     assert champion and champion.score and champion.interval
     fit = f'experiment {champion.number} scores <span class="num">{number(champion.score)}</span> <span class="interval num">{between(champion.interval)}</span>'
     assert fit in text and "flattered by having been chosen there" in text
@@ -82,9 +82,9 @@ def test_a_campaign_without_a_re_test_claims_nothing(made: Path) -> None:
 
     make_campaign(made, "fresh", 8)
     with open_archive(made) as archive:
-        leader = archive.champion("fresh")
+        leader = archive.experiments.champion("fresh")
         assert leader
-        archive.update_campaign("fresh", champion=archive.experiment_by_number("fresh", 0).id)
+        archive.campaigns.update("fresh", champion=archive.experiments.by_number("fresh", 0).id)
     text = report(made, "fresh")
     assert "has not been re-tested on fresh replicates; nothing should be claimed" in text
 

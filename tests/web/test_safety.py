@@ -36,8 +36,8 @@ Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 def _state(server: Server) -> Any:
     """All that an order could change."""
     with open_archive(server.home) as archive:
-        campaigns = archive.campaigns()
-        kept = [(c, archive.directives(c.name), archive.events(c.name, newest=1)) for c in campaigns]
+        campaigns = archive.campaigns.list()
+        kept = [(c, archive.directives.list(c.name), archive.events.list(c.name, newest=1)) for c in campaigns]
     threads = server.ask("/threads/search", "POST", content={"limit": 100}).json()
     assistants = server.ask("/assistants/search", "POST", content={"limit": 100}).json()
     return kept, threads, assistants
@@ -351,7 +351,7 @@ def test_keys_are_not_sent_where_the_network_says(
             for way in ({"context": context}, {"config": {"configurable": context}}, assistant):
                 assert "EVOLVER_BASE_URL" in server.ask("/runs/wait", "POST", content={**run, **way}).text
         with open_archive(server.home) as archive:
-            assert archive.campaigns() == []
+            assert archive.campaigns.list() == []
     assert _Thief.asked == []
 
 

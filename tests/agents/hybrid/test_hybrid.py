@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -112,21 +112,21 @@ def run(quadratic: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("EVOLVER_ANSWER_TOKENS", "1000")
 
-    async def go(script: Any, *models: str, **options: Any) -> tuple[Any, list[Experiment]]:
+    async def go(script: Any, *models: str, **options: Any) -> tuple[Any, Sequence[Experiment]]:
         with Endpoint(script) as endpoint:
             given = {"task": str(quadratic), "experiments": 20, "workers": 1, "home": home}
             team_spec = {"team": "hybrid", "models": models or ("openai:m",), "base_url": endpoint.url}
             summary = await arun(Context.model_validate({**given, **team_spec, **options}))
         with open_archive(home) as archive:
-            return summary, archive.experiments(summary.campaign)[1:]
+            return summary, archive.experiments.list(summary.campaign)[1:]
 
     return go
 
 
 async def test_the_arm_is_written_down_before_anything_is_asked(run: Any, archive: Archive) -> None:
     summary, experiments = await run(improver.answer, workers=2)
-    events = archive.events(summary.campaign)
-    first_call = {c.experiment: c.created for c in reversed(archive.calls(summary.campaign))}
+    events = archive.events.list(summary.campaign)
+    first_call = {c.experiment: c.created for c in reversed(archive.calls.list(summary.campaign))}
     arms = {e.experiment: str(e.data["arm"]) for e in events if e.kind == KIND}
     chosen = {e.experiment: e.when for e in events if e.kind == KIND}
     assert set(arms) == {e.id for e in experiments}
@@ -145,7 +145,7 @@ async def test_constants_of_a_models_good_program_are_tuned_offline(run: Any, ar
     by_model = {e.id for e in experiments if e.proposal and e.proposal.author}
     champions = {e.id for e in experiments if e.verdict and e.verdict.kind is VerdictKind.IMPROVED}
     assert by_model & champions
-    tuned = Counter(str(e.data["tunes"]) for e in archive.events(summary.campaign, kind=KIND) if e.data["tunes"])
+    tuned = Counter(str(e.data["tunes"]) for e in archive.events.list(summary.campaign, kind=KIND) if e.data["tunes"])
     assert tuned and set(tuned) <= by_model and max(tuned.values()) <= TUNED
     children = [e for e in experiments if e.proposal and e.proposal.parents[:1] and e.proposal.parents[0] in tuned]
     assert any(e.proposal.operator is Operator.TUNE and not e.proposal.author for e in children if e.proposal)
@@ -155,7 +155,7 @@ async def test_a_useless_model_loses_no_experiment_and_is_asked_rarely(run: Any,
     summary, experiments = await run(improver.useless)
     assert summary.status == "finished" and len(experiments) == 20
     assert all(e.verdict is not None and e.program is not None for e in experiments)
-    asked = {c.experiment for c in archive.calls(summary.campaign)}
+    asked = {c.experiment for c in archive.calls.list(summary.campaign)}
     assert 1 <= len(asked) <= 6
     assert all(e.proposal is not None and not e.proposal.author for e in experiments)
 
@@ -166,7 +166,7 @@ async def test_the_offline_operators_are_not_thrown_off_by_a_model_that_brings_n
 ) -> None:
     alone = await arun(Context(task=str(quadratic), experiments=20, workers=1, home=tmp_path / "alone"))
     with open_archive(tmp_path / "alone") as other:
-        expected = [e.program for e in other.experiments(alone.campaign)[1:]]
+        expected = [e.program for e in other.experiments.list(alone.campaign)[1:]]
     _, experiments = await run(script)
     found = [e.program for e in experiments if e.proposal and not e.proposal.author]
     assert len(found) >= 14
@@ -186,7 +186,7 @@ async def test_of_two_models_the_one_that_helps_is_asked_more(run: Any) -> None:
 
 async def test_a_resumed_campaign_remembers_what_arms_earned(run: Any, archive: Archive) -> None:
     first, _ = await run(improver.useless, experiments=12)
-    asked = len({c.experiment for c in archive.calls(first.campaign)})
+    asked = len({c.experiment for c in archive.calls.list(first.campaign)})
     await run(improver.useless, campaign=first.campaign, experiments=16)
-    again = len({c.experiment for c in archive.calls(first.campaign)})
+    again = len({c.experiment for c in archive.calls.list(first.campaign)})
     assert again - asked <= 2, "a fresh bandit would begin with the model again"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,8 +48,8 @@ async def opened(home: Path, task_folder: Path) -> AsyncIterator[Callable[..., A
         home.mkdir(exist_ok=True)
         archive = Archive.open(f"sqlite:///{home / 'archive.sqlite'}")
         task = load_task(task_folder)
-        if NAME not in {campaign.name for campaign in archive.campaigns()}:
-            archive.create_campaign(
+        if NAME not in {campaign.name for campaign in archive.campaigns.list()}:
+            archive.campaigns.add(
                 Campaign(
                     name=NAME,
                     task=str(task_folder),
@@ -64,7 +64,7 @@ async def opened(home: Path, task_folder: Path) -> AsyncIterator[Callable[..., A
             )
         memory = Memory.open(home / "memory")
         notes = read_notes([task_folder / "notes"], task.name)
-        archive.save_notes(notes)
+        archive.notes.save(notes)
         memory.add_notes(notes)
         sandbox = open_sandbox("bubblewrap", workers, hidden=(home, task.root))
         resources = CampaignResources(name=NAME, home=home, archive=archive, memory=memory, task=task, sandbox=sandbox)
@@ -105,7 +105,7 @@ class Lab:
         """The next experiment of a lane."""
         seq = self.places.get(lane, 0)
         self.places[lane] = seq + 1
-        experiment = self.archive.lease(NAME, lane, seq)
+        experiment = self.archive.leases.acquire(NAME, lane, seq)
         assert experiment is not None
         return experiment
 
@@ -116,11 +116,11 @@ class Lab:
         await self.team.coder.code(experiment.id)
         await self.team.runner.run(experiment.id)
         verdict = await self.team.critic.conclude(experiment.id)
-        return self.archive.experiment(experiment.id), verdict
+        return self.archive.experiments.get(experiment.id), verdict
 
-    def events(self, kind: str) -> list[Event]:
+    def events(self, kind: str) -> Sequence[Event]:
         """Lines of the log of one kind."""
-        return self.archive.events(NAME, kind=kind)
+        return self.archive.events.list(NAME, kind=kind)
 
     def asked(self, role: str) -> list[Seen]:
         """What a role was asked, by the first words of its system message."""

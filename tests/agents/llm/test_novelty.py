@@ -100,8 +100,8 @@ async def ideas(opened: Callable[..., Any]) -> Callable[[str, str], Any]:
     places = iter(range(100))
 
     def nearest(earlier: str, later: str) -> Any:
-        first, second = (archive.lease(NAME, next(places), 0) for _ in range(2))
-        archive.record_proposal(first.id, Proposal(hypothesis=earlier, plan="", operator=Operator.EDIT))
+        first, second = (archive.leases.acquire(NAME, next(places), 0) for _ in range(2))
+        archive.experiments.add_proposal(first.id, Proposal(hypothesis=earlier, plan="", operator=Operator.EDIT))
         store.add(first, earlier)
         return store.nearest(later, second)
 
@@ -132,10 +132,10 @@ def test_programs_that_differ_in_looks_alone_do_the_same() -> None:
 async def test_programs_that_others_coded_meanwhile_are_known(opened: Callable[..., Any]) -> None:
     resources = await opened()
     archive, programs = resources.archive, Programs(resources)
-    first, second, third = (archive.lease(NAME, lane, 0) for lane in range(3))
+    first, second, third = (archive.leases.acquire(NAME, lane, 0) for lane in range(3))
     mine = Program(files={"program.py": "def point():\n    return [1.0, 2.0]\n"})
     assert programs.claim(resources.task.baseline(), first) == f"{NAME}-baseline"
     assert programs.claim(Program(files={"program.py": "x = 1\n"}), first) is None
-    archive.record_program(second.id, mine, "s")
+    archive.experiments.add_program(second.id, mine, "s")
     assert programs.claim(mine, third) == second.id
     assert programs.claim(mine, second) is None

@@ -46,7 +46,7 @@ async def test_an_idea_that_was_paid_for_is_used_although_the_archive_has_moved_
         await token_budget.run(0)
         # Nearly the idea of experiment 2: asked again, and stopped while the second answer is on its way.
         await _stopped(token_budget.team.researcher.propose(waiting.id), endpoint, 5)
-    token_budget.archive.add_event(NAME, "observed", f"{NAME}-0-0", claim="something new to be told")
+    token_budget.archive.events.add(NAME, "observed", f"{NAME}-0-0", claim="something new to be told")
     with Endpoint([good(other)]) as endpoint:
         token_budget = await _reopened(token_budget, opened, endpoint)
         proposal = await token_budget.team.researcher.propose(waiting.id)
@@ -78,15 +78,15 @@ async def test_a_verdict_stands_before_its_words_come(lab: Open, opened: Open) -
         token_budget: Lab = await lab(endpoint)
         experiment = token_budget.lease()
         await _stopped(token_budget.run(lease=experiment), endpoint, 3)
-        recorded = token_budget.archive.experiment(experiment.id)
+        recorded = token_budget.archive.experiments.get(experiment.id)
         assert recorded.verdict is not None and recorded.verdict.kind is VerdictKind.IMPROVED
     with Endpoint([good(OBSERVATION)]) as endpoint:
         token_budget = await _reopened(token_budget, opened, endpoint)
         await token_budget.team.critic.conclude(experiment.id)
-        (lesson,) = token_budget.archive.lessons(campaign=NAME)
+        (lesson,) = token_budget.archive.lessons.list(campaign=NAME)
         assert lesson.claim.startswith(OBSERVATION["claim"])
         await token_budget.team.critic.conclude(experiment.id)
         assert len(endpoint.requests) == 1
     assert CallStatus.ERROR not in {
-        call.status for call in token_budget.archive.calls(NAME, experiment.id, "researcher")
+        call.status for call in token_budget.archive.calls.list(NAME, experiment.id, "researcher")
     }

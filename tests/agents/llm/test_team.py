@@ -30,12 +30,12 @@ async def test_a_good_run_makes_a_champion_and_a_lesson_in_the_models_words(lab:
     assert proposal is not None
     assert (proposal.operator, proposal.author, proposal.component) == (Operator.EDIT, "openai:m", "east coordinate")
     assert proposal.parents == (f"{NAME}-baseline",) and proposal.notes and proposal.recipe == {}
-    (lesson,) = token_budget.archive.lessons(campaign=NAME)
+    (lesson,) = token_budget.archive.lessons.list(campaign=NAME)
     assert lesson.claim.startswith("Moving the point east brings it nearer to the target.")
     assert "measured: squared_distance better by 7.29" in lesson.claim
     assert lesson.effect == pytest.approx(7.29) and lesson.evidence == (experiment.id,)
     assert len(endpoint.requests) == 3
-    credits = token_budget.archive.credits(NAME)
+    credits = token_budget.archive.search.credits(NAME)
     assert {arm: (c.pulls, c.total) for arm, c in credits.items()} == {
         "model:openai:m": (1, 1.0),
         "lessons:none": (1, 1.0),
@@ -54,7 +54,7 @@ async def test_lessons_and_results_come_back_in_the_next_prompt(lab: Open) -> No
         prompt = token_budget.asked("researcher")[1].prompt
     assert second.score == pytest.approx(0.0, abs=1e-12)
     assert second.proposal is not None
-    (lesson,) = [e for e in token_budget.archive.lessons(campaign=NAME) if e.component == "east coordinate"]
+    (lesson,) = [e for e in token_budget.archive.lessons.list(campaign=NAME) if e.component == "east coordinate"]
     assert second.proposal.lessons == (() if second.proposal.lessons_withheld else (lesson.id,))
     assert (lesson.id in prompt) is not second.proposal.lessons_withheld
     assert "Experiment 1 (champion): squared_distance 1.44" in prompt
@@ -96,7 +96,7 @@ async def test_a_program_that_raises_at_import_is_repaired_by_its_traceback(lab:
     assert "the program cannot be imported" in repair
     assert "ModuleNotFoundError: No module named 'no_such_package'" in repair
     assert "line 1, in <module>" in repair and "evolver_trial" not in repair
-    assert len(token_budget.archive.trials(experiment.id)) == 1, "importing is no trial"
+    assert len(token_budget.archive.trials.list(experiment.id)) == 1, "importing is no trial"
 
 
 async def test_static_faults_are_found_without_the_sandbox(lab: Open) -> None:
@@ -120,8 +120,10 @@ async def test_what_cannot_be_repaired_ends_unusable_with_its_reason(lab: Open) 
         "the program cannot be imported: ModuleNotFoundError: No module named 'no_such_package_3'"
     )
     assert len(asked) == 4, "one answer and three repairs"
-    assert token_budget.archive.trials(experiment.id) == [] and token_budget.archive.lessons(campaign=NAME) == []
-    assert token_budget.archive.credits(NAME)["model:openai:m"].total == 0.0
+    assert (
+        token_budget.archive.trials.list(experiment.id) == [] and token_budget.archive.lessons.list(campaign=NAME) == []
+    )
+    assert token_budget.archive.search.credits(NAME)["model:openai:m"].total == 0.0
 
 
 @pytest.mark.parametrize("disguise", ["", "# the same, really\n", "\n\n"])
@@ -135,7 +137,7 @@ async def test_an_identical_program_goes_back_once_and_ends_unusable(lab: Open, 
         second, verdict = await token_budget.run()
         coder = token_budget.asked("coder")
     assert (verdict.kind, verdict.reason) == (VerdictKind.UNUSABLE, "identical to experiment 1")
-    assert second.program is None and token_budget.archive.trials(second.id) == []
+    assert second.program is None and token_budget.archive.trials.list(second.id) == []
     assert "does exactly what that of experiment 1 does already (squared_distance 0.53" in coder[2].last
 
 
@@ -195,19 +197,19 @@ async def test_directives_are_told_and_recorded(lab: Open) -> None:
         token_budget: Lab = await lab(endpoint)
         given: dict[DirectiveKind, str] = {"avoid": "never touch Y", "pause": "wait for me"}
         for kind, text in given.items():
-            token_budget.archive.add_directive(Directive(id=kind, campaign=NAME, kind=kind, text=text, who="me"))
+            token_budget.archive.directives.add(Directive(id=kind, campaign=NAME, kind=kind, text=text, who="me"))
         experiment, _ = await token_budget.run()
         prompt = token_budget.asked("researcher")[0].last
     assert "- avoid: never touch Y" in prompt and "wait for me" not in prompt
     assert experiment.proposal is not None and experiment.proposal.directives == ("avoid",)
-    assert token_budget.archive.directives(NAME)[0].experiments == (experiment.id,)
+    assert token_budget.archive.directives.list(NAME)[0].experiments == (experiment.id,)
 
 
 async def test_lessons_are_held_out_at_times(lab: Open) -> None:
     with Endpoint(Script([idea()], [edit("X = 1.0", "X = 3.7")])) as endpoint:
         token_budget: Lab = await lab(endpoint, experiments=60)
         await token_budget.run()
-        (lesson,) = token_budget.archive.lessons(campaign=NAME)
+        (lesson,) = token_budget.archive.lessons.list(campaign=NAME)
         prompter = Prompter(token_budget.resources, token_budget.conversation)
         research, told = ResearchContext(token_budget.resources, prompter, Ideas(token_budget.resources)), []
         for _ in range(50):
@@ -228,7 +230,7 @@ async def test_a_refusal_costs_one_experiment_and_says_so(lab: Open) -> None:
     assert lost.kind is VerdictKind.UNUSABLE and "you refused (I cannot help with that.)" in lost.reason
     assert first.proposal is not None and first.proposal.parents == () and first.proposal.author == "openai:m"
     assert verdict.kind is VerdictKind.IMPROVED
-    assert CallStatus.REFUSED in {call.status for call in token_budget.archive.calls(NAME)}
+    assert CallStatus.REFUSED in {call.status for call in token_budget.archive.calls.list(NAME)}
 
 
 async def test_a_prompt_that_is_too_long_is_shortened(lab: Open, task_folder: Any) -> None:
@@ -308,7 +310,7 @@ async def test_a_failure_of_a_trial_is_observed_but_gives_no_lesson(lab: Open) -
     assert "no luck" in prompt and seen["claim"] in prompt
     assert second.proposal is not None and second.proposal.operator is Operator.REPAIR
     assert second.proposal.parents == (first.id,)
-    assert all(first.id not in lesson.evidence for lesson in token_budget.archive.lessons(campaign=NAME))
+    assert all(first.id not in lesson.evidence for lesson in token_budget.archive.lessons.list(campaign=NAME))
 
 
 async def test_the_critic_changes_no_number(lab: Open) -> None:
@@ -319,7 +321,7 @@ async def test_the_critic_changes_no_number(lab: Open) -> None:
         experiment, verdict = await token_budget.run()
         complaint = token_budget.asked("critic")[1].last
     assert "93.5%" in complaint and "not measured" in complaint
-    (lesson,) = token_budget.archive.lessons(campaign=NAME)
+    (lesson,) = token_budget.archive.lessons.list(campaign=NAME)
     assert "93.5" not in lesson.claim and lesson.claim.startswith("Set X to 3.7.")
     assert lesson.effect == pytest.approx(7.29) and lesson.confidence == pytest.approx(2 / 3)
     assert verdict.delta == pytest.approx(7.29) and experiment.score == pytest.approx(1.44)
@@ -336,7 +338,7 @@ async def test_the_smoke_stage_is_tried_before_and_not_run_twice(lab: Open, task
         repair = token_budget.asked("coder")[1].last
     assert verdict.kind is VerdictKind.IMPROVED
     assert "no score at the smoke stage" in repair and "too slow" in repair
-    assert [(t.stage, t.seed) for t in token_budget.archive.trials(experiment.id)] == [("smoke", 0), ("full", 0)]
+    assert [(t.stage, t.seed) for t in token_budget.archive.trials.list(experiment.id)] == [("smoke", 0), ("full", 0)]
     started = [e.data for e in token_budget.events("trial_started") if e.experiment == experiment.id]
     assert [data["stage"] for data in started] == ["full"]
 
@@ -350,7 +352,7 @@ async def test_a_program_that_stays_broken_at_smoke_is_kept_with_its_trial(lab: 
         experiment, verdict = await token_budget.run()
     assert experiment.program is not None and verdict.kind is VerdictKind.UNUSABLE
     assert verdict.reason == "failed (smoke stage, seed 0): exit status 1: RuntimeError: try 3"
-    assert [(t.stage, str(t.status)) for t in token_budget.archive.trials(experiment.id)] == [("smoke", "failed")]
+    assert [(t.stage, str(t.status)) for t in token_budget.archive.trials.list(experiment.id)] == [("smoke", "failed")]
 
 
 async def test_two_lanes_with_a_model_that_always_says_the_same_never_run_the_same_twice(lab: Open) -> None:
@@ -364,7 +366,7 @@ async def test_two_lanes_with_a_model_that_always_says_the_same_never_run_the_sa
 
         await asyncio.gather(lane(0), lane(1))
         prompts = [seen.prompt for seen in token_budget.asked("researcher")]
-    experiments = token_budget.archive.experiments(NAME)[1:]
+    experiments = token_budget.archive.experiments.list(NAME)[1:]
     assert len(experiments) == 6
     programs = [e.program for e in experiments if e.program is not None]
     assert len(programs) == len(set(programs)) == 1
@@ -372,6 +374,6 @@ async def test_two_lanes_with_a_model_that_always_says_the_same_never_run_the_sa
         assert experiment.verdict is not None
         if experiment.program is None:
             assert experiment.verdict.reason.startswith(("identical to experiment", "the coder gave no usable answer"))
-    ran = [t.program for e in experiments for t in token_budget.archive.trials(e.id)]
+    ran = [t.program for e in experiments for t in token_budget.archive.trials.list(e.id)]
     assert len(ran) == 1
     assert len(set(prompts)) == len(prompts), "no two prompts were the same"
