@@ -1,4 +1,4 @@
-"""Reads a record out of what a model wrote: bare JSON, fenced or tagged, with prose around it, with trailing commas."""
+"""Reads a record out of what a model wrote: bare JSON, fenced or tagged, with prose around it, with slips."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NoReturn, TypeVar
 
+from json_repair import repair_json
 from pydantic import BaseModel, ValidationError
 
 T = TypeVar("T", bound=BaseModel)
@@ -19,7 +20,6 @@ MOST_UNCLOSED = 50
 _THOUGHT = re.compile(r"\A\s*<(think|thinking|thought|reasoning)>.*?</\1>", re.DOTALL | re.IGNORECASE)
 _FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})[ \t]*(\w*)[^\n]*\n(.*?)^[ \t]*\1[ \t]*$", re.DOTALL | re.MULTILINE)
 _TAG = re.compile(r"<(json|answer|output|response|result)>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
-_COMMA = re.compile(r'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])', re.DOTALL)
 
 
 class AnswerError(ValueError):
@@ -115,11 +115,25 @@ def _end_of(text: str, start: int) -> int | None:
 def _parse(text: str) -> Any:
     try:
         return _load(text)
-    except json.JSONDecodeError as first:
+    except json.JSONDecodeError as error:
         try:
-            return _load(_COMMA.sub(lambda match: match[1] or "", text))
-        except json.JSONDecodeError:
-            raise AnswerError(_where(first)) from None
+            return _repaired(text)
+        except ValueError:
+            raise AnswerError(_where(error)) from None
+
+
+def _repaired(text: str) -> Any:
+    """JSON with a comma too many or too few, single quotes or the like. Raises ValueError where it had to be guessed.
+
+    What the library writes into its log is a guess: a string's end, a value's kind. What breaks off is never repaired.
+    """
+    if _end_of(text, 0) != len(text):
+        raise ValueError("the JSON breaks off")
+    # Keys that occur twice are noticed inside lists alone.
+    value, guesses = repair_json(f"[{text}]", return_objects=True, skip_json_loads=True, strict=True, logging=True)
+    if guesses or not isinstance(value, list) or len(value) != 1:
+        raise ValueError("the JSON cannot be repaired for certain")
+    return value[0]
 
 
 def _load(text: str) -> Any:

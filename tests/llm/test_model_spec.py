@@ -112,6 +112,11 @@ def test_prices(tmp_path: Path) -> None:
     assert of("openai:gpt-5-mini-2025-08-07") == mini
     assert of("anthropic:claude-sonnet-4-5-20250929") == of("anthropic:claude-sonnet-4-5-latest") is not None
     assert of("openai:gpt-5-maxi") is None and of("ollama:llama3") is None
+    assert of("google_genai:gemini-2.5-flash-002") == of("google_genai:gemini-2.5-flash")
+    assert of("xai:grok-4") == Price(input=3.0, output=15.0, cached_input=0.75)
+    assert of("azure_openai:gpt-4o") == of("openai:gpt-4o") is not None
+    assert of("openai:text-embedding-3-small") is None, "it answers nothing, so a price of answers is not known"
+    assert of("deepseek:deepseek-chat") == Price(input=0.28, output=0.42, cached_input=0.028), "ours corrects the list"
     assert of("openai:gpt-5-mini", "http://127.0.0.1:1/v1") is None
     file = tmp_path / "prices.json"
     file.write_text(

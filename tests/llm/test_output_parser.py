@@ -21,6 +21,11 @@ class Deep(Record):
     sizes: dict[str, float] = {}
 
 
+class Full(Deep):
+    tags: tuple[str, ...]
+    sizes: dict[str, float]
+
+
 class Many(Record):
     ideas: tuple[Idea, ...]
 
@@ -46,6 +51,9 @@ JSON = json.dumps(IDEA)
         f"I would say {JSON} is best.",
         f"<think>perhaps {{'plan': 1}} or {json.dumps({**IDEA, 'plan': 'other'})}</think>{JSON}",
         JSON[:-1] + ",}",
+        JSON.replace(", ", ",, "),
+        JSON.replace(", ", " "),
+        JSON.replace('"', "'"),
         f"[{JSON}]",
         f"[{JSON},]",
         json.dumps({"idea": IDEA}),
@@ -71,7 +79,11 @@ def test_a_record_is_found(text: str) -> None:
         ('{"hypothesis": "h", "plan": "p', "ends before it is complete"),
         ('{"hypothesis": "h"}', "`plan`: Field required"),
         (json.dumps({**IDEA, "more": 1}), "`more`: Extra inputs"),
-        ('{"hypothesis": "h" "plan": "p"}', r"line 1, column \d+, near"),
+        ('{"hypothesis": "h", "plan": "he said "p" twice"}', r"line 1, column \d+, near"),
+        ('{"hypothesis": "h", "plan": p}', r"line 1, column \d+, near"),
+        ('{"hypothesis": "h", "plan": "p",', "ends before it is complete"),
+        ('{"hypothesis": "h", "plan": "p", "plan": "q",}', r"line 1, column \d+, near"),
+        ('{"hypothesis": "h", "plan": NaN,}', "NaN is not JSON"),
         ('{"hypothesis": "h", "plan": NaN}', "NaN is not JSON"),
         ('{"hypothesis": "h", "plan": "p", "plan": "q"}', "'plan' occurs twice"),
         (f"{JSON}\nor\n{json.dumps({**IDEA, 'plan': 'other'})}", "2 different"),
@@ -94,6 +106,30 @@ def test_lists_where_lists_are_wanted() -> None:
 
 def test_a_comma_inside_a_string_stays() -> None:
     assert read('{"name": "a,}", "tags": ["x,]",],}', Deep) == Deep(name="a,}", tags=("x,]",))
+
+
+CODE = {
+    "name": "def f(a):\n    return {\"k\": a['b']}, 'c'  # {\\n\n",
+    "tags": ["it's, say", "[x]"],
+    "sizes": {"a": 1.5},
+}
+
+
+@pytest.mark.parametrize("slip", ["", ",", '"', "{", " ", "'"])
+@pytest.mark.parametrize("kept", [0, 1])
+def test_a_slip_is_put_right_or_refused_and_never_changes_a_text(slip: str, kept: int) -> None:
+    written = json.dumps(CODE)
+    whole = Full.model_validate(CODE)
+    for place in range(len(written)):
+        slipped = written[:place] + slip + written[place + 1 - kept :]
+        try:
+            json.loads(slipped)
+        except ValueError:
+            try:
+                found = read(slipped, Full)
+            except AnswerError:
+                continue
+            assert (found.name, found.tags) == (whole.name, whole.tags), slipped
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
