@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
+from typing import Any
 
 from evolver.contracts import Program, Record
 
@@ -22,12 +23,8 @@ _EMPTY = frozenset(
     "our your my use using try part parts code function functions program line lines thing things please only "
     "mainly".split()
 )
-_ENDINGS = (
-    *("isation", "ization", "ations", "ation", "ings", "ing"),
-    *("ers", "ies", "ied", "ed", "er", "es", "s", "e", "y"),
-)
-_STEM = 4
-"""Letters that an ending must leave."""
+_BRITISH = re.compile(r"(?<=[a-z]{3})is(?=(?:e[drs]?|ers|ing|ations?)$)")
+"""What Americans write with a z, whose stem is another one then."""
 
 
 class Subject(Record):
@@ -56,11 +53,16 @@ def words(text: str) -> frozenset[str]:
     )
 
 
+@cache
+def _stemmer() -> Any:
+    from snowballstemmer import stemmer  # type: ignore[import-untyped]
+
+    return stemmer("english")
+
+
+@lru_cache(maxsize=4096)
 def _stem(word: str) -> str:
-    for ending in _ENDINGS:
-        if word.endswith(ending) and len(word) - len(ending) >= _STEM:
-            return word[: -len(ending)]
-    return word
+    return str(_stemmer().stemWord(_BRITISH.sub("iz", word)))
 
 
 def share_of_words(topic: str, text: str) -> float:

@@ -36,5 +36,7 @@ def test_a_name_is_as_near_as_can_be(subjects: list[Subject]) -> None:
 
 def test_topics_are_the_same_but_for_small_words_and_endings() -> None:
     assert same_topic("the initial layouts", "initial layout")
+    assert same_topic("normalised perturbations", "normalization of perturbation")
+    assert same_topic("initialise", "initialization") and same_topic("moving randomly", "random moves")
     assert not same_topic("layout", "annealing")
     assert not same_topic("the", "a")
