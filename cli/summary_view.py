@@ -10,7 +10,7 @@ from rich.text import Text
 
 from evolver.contracts import CONTENDED, SHORTEST_WAIT, CampaignStatus, TrialStatus
 from evolver.formatting import cost, difference_with_interval, duration, score_with_interval
-from evolver.graph.summary import Cost, Share, Summary
+from evolver.graph.summary import Cost, ModelCost, Summary
 
 
 def print_outcome(summary: Summary, home: Path, console: Console | None = None) -> None:
@@ -103,7 +103,7 @@ def cost_line(spent: Cost) -> str:
     return f"{cost(spent.usd, spent.tokens)} ({spent.tokens_in:,} in, {spent.tokens_out:,} out), {spent.calls} calls"
 
 
-def _calls(share: Share) -> str:
+def _calls(share: ModelCost) -> str:
     repaired = f", {share.repaired} answers repaired" if share.repaired else ""
     lost = f", {share.lost} questions lost" if share.lost else ""
     return f"{share.calls} calls{repaired}{lost}"

@@ -1,4 +1,4 @@
-"""Decide before dear experiments run, with LangGraph's own means: `interrupt()` stops the graph, `Command` goes on.
+"""Decide before expensive experiments run: LangGraph's `interrupt()` stops the graph, `Command` goes on.
 
 python examples/approve.py [TASK] [EXPERIMENTS]
 """
@@ -12,7 +12,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
-from evolver.graph import Context, build_graph
+import evolver
 
 task = sys.argv[1] if len(sys.argv) > 1 else "function-fitting"
 experiments = int(sys.argv[2]) if len(sys.argv) > 2 else 3
@@ -20,9 +20,9 @@ experiments = int(sys.argv[2]) if len(sys.argv) > 2 else 3
 
 async def main() -> None:
     """Approve every experiment but the second."""
-    graph = build_graph(checkpointer=InMemorySaver())
+    graph = evolver.build_graph(checkpointer=InMemorySaver())
     config = RunnableConfig(configurable={"thread_id": "approve"}, recursion_limit=10_000)
-    context = Context(task=task, experiments=experiments, workers=1, approve_above=0)
+    context = evolver.Context(task=task, experiments=experiments, workers=1, approve_above=0)
     result = await graph.ainvoke({}, config, context=context)
     while "__interrupt__" in result:
         asked = result["__interrupt__"][0].value

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import sys
 
-from evolver.graph import Context, run
+import evolver
 
 task = sys.argv[1] if len(sys.argv) > 1 else "function-fitting"
 experiments = int(sys.argv[2]) if len(sys.argv) > 2 else 12
 
-summary = run(Context(task=task, experiments=experiments, workers=2))
+summary = evolver.run(evolver.Context(task=task, experiments=experiments, workers=2))
 
 print(f"{summary.campaign}: {summary.experiments} experiments, {summary.trials}, {summary.lessons} lessons")
 if summary.baseline is not None and summary.best is not None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from evolver.lazy import lazy_names
 
 if TYPE_CHECKING:
     from evolver.graph.campaign_graph import build_graph
@@ -16,23 +18,14 @@ if TYPE_CHECKING:
 __all__ = ["Context", "Summary", "arun", "astream", "build_chat", "build_graph", "run", "send", "stream", "summarise"]
 
 _HOMES = {
-    "build_chat": "chat_graph",
-    "build_graph": "campaign_graph",
-    "Context": "context",
-    "arun": "runner",
-    "astream": "streaming",
-    "run": "runner",
-    "send": "message_handler",
-    "stream": "streaming",
-    "Summary": "summary",
-    "summarise": "summary",
+    "evolver.graph.campaign_graph": ("build_graph",),
+    "evolver.graph.chat_graph": ("build_chat",),
+    "evolver.graph.context": ("Context",),
+    "evolver.graph.message_handler": ("send",),
+    "evolver.graph.runner": ("arun", "run"),
+    "evolver.graph.streaming": ("astream", "stream"),
+    "evolver.graph.summary": ("Summary", "summarise"),
 }
 
-
-def __getattr__(name: str) -> Any:
-    """Load on first use: LangGraph takes a second to import."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from evolver.memory import Archive
 
 
-class Best(Record):
+class ScoredExperiment(Record):
     """A program's score with its interval and the seeds behind it."""
 
     id: str
@@ -47,7 +47,7 @@ class FreshResult(Record):
     """Means of champion and baseline, by metric that was kept from the search until now."""
 
 
-class Arm(Record):
+class Comparison(Record):
     """A plain method of the task's own, given the CPU time that the campaign's trials used."""
 
     name: str
@@ -56,7 +56,7 @@ class Arm(Record):
     reason: str = ""
 
 
-class Share(Record):
+class ModelCost(Record):
     """What was paid for one role or one model."""
 
     usd: float | None
@@ -79,8 +79,8 @@ class Cost(Record):
     tokens_in: int = 0
     tokens_out: int = 0
     calls: int = 0
-    by_role: dict[str, Share] = {}
-    by_model: dict[str, Share] = {}
+    by_role: dict[str, ModelCost] = {}
+    by_model: dict[str, ModelCost] = {}
 
     @property
     def tokens(self) -> int:
@@ -88,7 +88,7 @@ class Cost(Record):
         return self.tokens_in + self.tokens_out
 
 
-class Worth(Record):
+class LessonWorth(Record):
     """What lessons were worth: mean reward of proposals that were told lessons, and of those with lessons held out."""
 
     told: int
@@ -105,8 +105,8 @@ class Summary(Record):
     status: CampaignStatus
     metric: str
     direction: Direction
-    baseline: Best | None
-    best: Best | None
+    baseline: ScoredExperiment | None
+    best: ScoredExperiment | None
     fresh: FreshResult | None
     retest_failed: str
     """Why the champion has no score on fresh replicates; empty where it has one, or was not re-tested."""
@@ -114,8 +114,8 @@ class Summary(Record):
     experiments_by_standing: dict[str, int]
     trials: dict[str, int]
     lessons: int
-    lesson_worth: Worth
-    comparisons: tuple[Arm, ...]
+    lesson_worth: LessonWorth
+    comparisons: tuple[Comparison, ...]
     seconds: float
     cpu_seconds: float
     contended: int
@@ -148,7 +148,9 @@ def summarise(archive: Archive, name: str) -> Summary:
         trials=counts.trials,
         lessons=len(archive.lessons.list(campaign=name)),
         lesson_worth=_worth(archive, name),
-        comparisons=tuple(Arm.model_validate(event.data) for event in archive.events.list(name, kind="compared")),
+        comparisons=tuple(
+            Comparison.model_validate(event.data) for event in archive.events.list(name, kind="compared")
+        ),
         seconds=campaign.seconds,
         cpu_seconds=counts.cpu_seconds,
         contended=counts.contended,
@@ -176,9 +178,9 @@ def cost_of(archive: Archive, name: str) -> Cost:
     )
 
 
-def _share(paid: Sequence[Spending]) -> Share:
+def _share(paid: Sequence[Spending]) -> ModelCost:
     prices = [spending.usd for spending in paid]
-    return Share(
+    return ModelCost(
         usd=None if None in prices else sum(price or 0.0 for price in prices),
         tokens_in=sum(spending.tokens_in for spending in paid),
         tokens_out=sum(spending.tokens_out for spending in paid),
@@ -197,14 +199,14 @@ def _ended(archive: Archive, campaign: Campaign, finished: int) -> str:
     return str(reasons[0].data["reason"]) if reasons else ""
 
 
-def _best(archive: Archive, experiment: Experiment | None) -> Best | None:
+def _best(archive: Archive, experiment: Experiment | None) -> ScoredExperiment | None:
     if experiment is None or experiment.score is None or experiment.interval is None:
         return None
     stage = archive.campaigns.get(experiment.campaign).stage
     seeds = tuple(
         sorted(t.seed for t in archive.trials.list(experiment.id) if t.metrics and t.stage == stage and t.seed < FRESH)
     )
-    return Best(
+    return ScoredExperiment(
         id=experiment.id, number=experiment.number, mean=experiment.score, interval=experiment.interval, seeds=seeds
     )
 
@@ -230,13 +232,13 @@ def _retest_failed(archive: Archive, name: str, champion: Experiment | None) -> 
     return str(newest.data.get("reason", "it got no score")) if newest and newest.kind == "retest_failed" else ""
 
 
-def _worth(archive: Archive, name: str) -> Worth:
+def _worth(archive: Archive, name: str) -> LessonWorth:
     credits = archive.search.credits(name)
     pulls = {arm: credits[f"lessons:{arm}"].pulls if f"lessons:{arm}" in credits else 0 for arm in ("told", "withheld")}
 
     def reward(arm: str) -> float | None:
         return credits[f"lessons:{arm}"].total / pulls[arm] if pulls[arm] else None
 
-    return Worth(
+    return LessonWorth(
         told=pulls["told"], told_reward=reward("told"), withheld=pulls["withheld"], withheld_reward=reward("withheld")
     )

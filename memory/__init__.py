@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from evolver.lazy import lazy_names
 
 if TYPE_CHECKING:
     from evolver.memory.archive import Archive
@@ -33,25 +35,14 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Archive": "archive",
-    "Conclusion": "experiments",
-    "Counts": "campaigns",
-    "Credit": "search_history",
-    "Embedder": "embeddings",
-    "Hashing": "embeddings",
-    "MiniLm": "embeddings",
-    "default_embedder": "embeddings",
-    "Hit": "index",
-    "Memory": "index",
-    "MemoryInUse": "index",
-    "read_notes": "note_files",
+    "evolver.memory.archive": ("Archive",),
+    "evolver.memory.campaigns": ("Counts",),
+    "evolver.memory.embeddings": ("Embedder", "Hashing", "MiniLm", "default_embedder"),
+    "evolver.memory.experiments": ("Conclusion",),
+    "evolver.memory.index": ("Hit", "Memory", "MemoryInUse"),
+    "evolver.memory.note_files": ("read_notes",),
+    "evolver.memory.search_history": ("Credit",),
 }
 
-
-def __getattr__(name: str) -> Any:
-    """Load on first use: SQLAlchemy and Chroma take seconds to import."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_names(__name__, _HOMES)

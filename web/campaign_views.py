@@ -44,7 +44,7 @@ TROUBLE_SHOWN = 2_000
 """Characters of the end of a process's log."""
 
 
-class Campaigns:
+class CampaignViews:
     """Reads views from one open archive."""
 
     def __init__(self, archive: Archive, home: Path) -> None:

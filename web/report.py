@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from evolver.contracts import now
 from evolver.graph.sessions import open_archive
-from evolver.web.campaign_views import Campaigns, experiment_line
+from evolver.web.campaign_views import CampaignViews, experiment_line
 from evolver.web.charts import curve, lineage
 from evolver.web.templating import render, static
 
@@ -23,7 +23,7 @@ MOST_SHOWN = 60
 def report(home: Path, name: str) -> str:
     """The report's text. Raises UnknownName."""
     with open_archive(home) as archive:
-        views = Campaigns(archive, home)
+        views = CampaignViews(archive, home)
         view = views.campaign(name, all_lessons=True)
         experiments, crowned = views.experiments(name), views.crowned(name)
         numbers = {experiment.id: experiment.number for experiment in experiments}

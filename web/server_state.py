@@ -12,7 +12,7 @@ from starlette.requests import Request
 from evolver.graph.sessions import open_archive
 from evolver.memory import Archive
 from evolver.settings import Settings
-from evolver.web.campaign_views import Campaigns
+from evolver.web.campaign_views import CampaignViews
 from evolver.web.charts import Lineage, curve, lineage
 
 
@@ -30,9 +30,9 @@ class Resources:
         return open_archive(self.home)
 
     @cached_property
-    def campaigns(self) -> Campaigns:
+    def campaigns(self) -> CampaignViews:
         """The views."""
-        return Campaigns(self.archive, self.home)
+        return CampaignViews(self.archive, self.home)
 
     def curve(self, name: str) -> dict[str, JsonValue]:
         """The data of a campaign's chart. Raises UnknownName."""

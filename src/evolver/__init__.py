@@ -1,7 +1,209 @@
 """Evolver runs campaigns of machine-learning and algorithm experiments: proposed, run, judged and remembered.
 
-The top-level folders of the repository are subpackages: `evolver.agents`, `evolver.graph`, `evolver.sandbox`,
-`evolver.memory`, `evolver.tasks`, `evolver.prompts` and `evolver.cli`. Importing `evolver` alone loads none of them.
+Everything that a program needs is here: `import evolver`, then `evolver.run(evolver.Context(task="circle-packing"))`.
+Names load when they are first used; `import evolver` alone loads neither LangGraph, Chroma, numpy nor pydantic.
+
+- Run a campaign: `run`, `arun`; follow it event by event: `stream`, `astream`; talk to it: `send`.
+- Say what it is about: `Context`, `load_task`, `Task`; what the environment says: `Settings`.
+- Read what came of it: `Summary`, `open_archive`, `Archive`, `summarise`, and the records that it gives.
+- Embed or draw it: `build_graph`, `build_chat`.
+- What can go wrong: `evolver.errors`.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evolver import errors
+from evolver.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from evolver.contracts import (
+        Budget,
+        Call,
+        CallStatus,
+        Campaign,
+        CampaignStatus,
+        Direction,
+        Directive,
+        DirectiveKind,
+        DirectiveStatus,
+        Event,
+        Experiment,
+        Interval,
+        Lesson,
+        LessonStatus,
+        Message,
+        Metric,
+        Note,
+        Operator,
+        Program,
+        Proposal,
+        Record,
+        SandboxKind,
+        Spending,
+        Spent,
+        Standing,
+        TeamKind,
+        Trial,
+        TrialStatus,
+        TunerKind,
+        Verdict,
+        VerdictKind,
+    )
+    from evolver.graph.campaign_graph import build_graph
+    from evolver.graph.chat_graph import ChatContext, build_chat
+    from evolver.graph.context import Context
+    from evolver.graph.existing_archive import open_archive
+    from evolver.graph.message_handler import send
+    from evolver.graph.runner import arun, run
+    from evolver.graph.sessions import Sessions
+    from evolver.graph.streaming import astream, stream
+    from evolver.graph.summary import (
+        Comparison,
+        Cost,
+        FreshResult,
+        LessonWorth,
+        ModelCost,
+        ScoredExperiment,
+        Summary,
+        summarise,
+    )
+    from evolver.memory.archive import Archive
+    from evolver.memory.campaigns import Counts
+    from evolver.memory.search_history import Credit
+    from evolver.settings import Settings
+    from evolver.tasks.loading import Task, builtin_tasks, load_task
+    from evolver.tasks.spec import ProgramSpec, ResourcesSpec, StageSpec, TaskSpec
+
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "Archive",
+    "Budget",
+    "Call",
+    "CallStatus",
+    "Campaign",
+    "CampaignStatus",
+    "ChatContext",
+    "Comparison",
+    "Context",
+    "Cost",
+    "Counts",
+    "Credit",
+    "Direction",
+    "Directive",
+    "DirectiveKind",
+    "DirectiveStatus",
+    "Event",
+    "Experiment",
+    "FreshResult",
+    "Interval",
+    "Lesson",
+    "LessonStatus",
+    "LessonWorth",
+    "Message",
+    "Metric",
+    "ModelCost",
+    "Note",
+    "Operator",
+    "Program",
+    "ProgramSpec",
+    "Proposal",
+    "Record",
+    "ResourcesSpec",
+    "SandboxKind",
+    "ScoredExperiment",
+    "Sessions",
+    "Settings",
+    "Spending",
+    "Spent",
+    "StageSpec",
+    "Standing",
+    "Summary",
+    "Task",
+    "TaskSpec",
+    "TeamKind",
+    "Trial",
+    "TrialStatus",
+    "TunerKind",
+    "Verdict",
+    "VerdictKind",
+    "__version__",
+    "arun",
+    "astream",
+    "build_chat",
+    "build_graph",
+    "builtin_tasks",
+    "errors",
+    "load_task",
+    "open_archive",
+    "run",
+    "send",
+    "stream",
+    "summarise",
+]
+
+_HOMES = {
+    "evolver.contracts": (
+        "Budget",
+        "Call",
+        "CallStatus",
+        "Campaign",
+        "CampaignStatus",
+        "Direction",
+        "Directive",
+        "DirectiveKind",
+        "DirectiveStatus",
+        "Event",
+        "Experiment",
+        "Interval",
+        "Lesson",
+        "LessonStatus",
+        "Message",
+        "Metric",
+        "Note",
+        "Operator",
+        "Program",
+        "Proposal",
+        "Record",
+        "SandboxKind",
+        "Spending",
+        "Spent",
+        "Standing",
+        "TeamKind",
+        "Trial",
+        "TrialStatus",
+        "TunerKind",
+        "Verdict",
+        "VerdictKind",
+    ),
+    "evolver.graph.campaign_graph": ("build_graph",),
+    "evolver.graph.chat_graph": ("ChatContext", "build_chat"),
+    "evolver.graph.context": ("Context",),
+    "evolver.graph.existing_archive": ("open_archive",),
+    "evolver.graph.message_handler": ("send",),
+    "evolver.graph.runner": ("arun", "run"),
+    "evolver.graph.sessions": ("Sessions",),
+    "evolver.graph.streaming": ("astream", "stream"),
+    "evolver.graph.summary": (
+        "Comparison",
+        "Cost",
+        "FreshResult",
+        "LessonWorth",
+        "ModelCost",
+        "ScoredExperiment",
+        "Summary",
+        "summarise",
+    ),
+    "evolver.memory.archive": ("Archive",),
+    "evolver.memory.campaigns": ("Counts",),
+    "evolver.memory.search_history": ("Credit",),
+    "evolver.settings": ("Settings",),
+    "evolver.tasks.loading": ("Task", "builtin_tasks", "load_task"),
+    "evolver.tasks.spec": ("ProgramSpec", "ResourcesSpec", "StageSpec", "TaskSpec"),
+}
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_names(__name__, _HOMES)
