@@ -13,7 +13,7 @@ from langgraph.config import get_stream_writer
 from langgraph_sdk.runtime import ServerRuntime
 
 from evolver.contracts import CampaignStatus
-from evolver.errors import EvolverError, ModelError, UsageError
+from evolver.errors import EvolverError, ModelError, RunFailed, RunRefused, UsageError
 from evolver.graph.campaign_graph import CampaignGraph, build_graph
 from evolver.graph.campaign_lock import campaign_lock
 from evolver.graph.chat_graph import ChatContext, ChatGraph, build_chat
@@ -33,14 +33,6 @@ STEPS = 1_000_000
 
 PATIENCE = 5.0
 """Seconds that a run waits for another one to let go of its campaign."""
-
-
-class RunRefused(RuntimeError):
-    """A run that cannot be as it was asked for. The server tells clients the words of built-in errors alone."""
-
-
-class RunFailed(RuntimeError):
-    """A run whose work failed."""
 
 
 class ServerSessions(Sessions):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evolver.contracts import Budget, Campaign, CampaignStatus
-from evolver.errors import BudgetSpent, EvolverError, ModelError, UsageError
+from evolver.errors import BudgetSpent, EvolverError, MemoryInUse, ModelError, UsageError
 from evolver.graph.context import Context
 from evolver.graph.export_import import open_replay_memory, recorded_places
 from evolver.graph.failure_guard import FailureGuard
@@ -272,7 +272,7 @@ def _open_session(context: Context, name: str) -> CampaignSession:
 
 def _open_memory(home: Path, name: str, archive: Archive, task: Task) -> Memory:
     """The shared index, or, while another process owns it, one of the campaign's own made from the archive."""
-    from evolver.memory import Memory, MemoryInUse
+    from evolver.memory import Memory
 
     try:
         memory = Memory.open(home / "memory")
@@ -286,7 +286,7 @@ def _open_memory(home: Path, name: str, archive: Archive, task: Task) -> Memory:
 
 def _take_in(home: Path, archive: Archive, memory: Memory) -> None:
     """Give the shared index what campaigns learned that had indexes of their own, and remove those."""
-    from evolver.memory import Memory, MemoryInUse
+    from evolver.memory import Memory
 
     campaigns = {campaign.name: campaign for campaign in archive.campaigns.list()}
     for folder in sorted(home.glob("memory-*")):

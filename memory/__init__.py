@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from evolver.memory.campaigns import Counts
     from evolver.memory.embeddings import Embedder, Hashing, MiniLm, default_embedder
     from evolver.memory.experiments import Conclusion
-    from evolver.memory.index import Hit, Memory, MemoryInUse
+    from evolver.memory.index import Hit, Memory
     from evolver.memory.note_files import read_notes
     from evolver.memory.search_history import Credit
 
@@ -28,7 +28,6 @@ __all__ = [
     "Hashing",
     "Hit",
     "Memory",
-    "MemoryInUse",
     "MiniLm",
     "default_embedder",
     "read_notes",
@@ -39,7 +38,7 @@ _HOMES = {
     "evolver.memory.campaigns": ("Counts",),
     "evolver.memory.embeddings": ("Embedder", "Hashing", "MiniLm", "default_embedder"),
     "evolver.memory.experiments": ("Conclusion",),
-    "evolver.memory.index": ("Hit", "Memory", "MemoryInUse"),
+    "evolver.memory.index": ("Hit", "Memory"),
     "evolver.memory.note_files": ("read_notes",),
     "evolver.memory.search_history": ("Credit",),
 }

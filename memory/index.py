@@ -15,7 +15,7 @@ import chromadb
 from chromadb.config import Settings
 
 from evolver.contracts import Experiment, Lesson, LessonStatus, Note, Record
-from evolver.errors import UsageError
+from evolver.errors import MemoryInUse, UsageError
 from evolver.memory.embeddings import Embedder, default_embedder
 
 if TYPE_CHECKING:
@@ -31,10 +31,6 @@ _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 """Left out of what lessons are found by: a number says nothing there, and a change of it alone moves nothing."""
 EVERY_TASK = "*"
 """In the index: the task of notes that serve every task."""
-
-
-class MemoryInUse(UsageError):
-    """Another process owns the index."""
 
 
 class Hit(Record):

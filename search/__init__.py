@@ -10,11 +10,9 @@ from evolver.search.fingerprint import skeleton
 from evolver.search.operators import Operators
 from evolver.search.optuna_tuner import ScoredProgram, Tuner
 from evolver.search.recipes import Recipe
-from evolver.search.source import CannotApply
 from evolver.search.techniques import Technique, TechniqueLibrary
 
 __all__ = [
-    "CannotApply",
     "EvolveBlocks",
     "Operators",
     "Recipe",

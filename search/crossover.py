@@ -7,9 +7,10 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 
 from evolver.contracts import Program
+from evolver.errors import CannotApply
 from evolver.search.recipes import Crossover, Site, choose, file_of
 from evolver.search.scopes import BUILTINS, free, loads, required
-from evolver.search.source import CannotApply, Function, Source, Statement, TextEdit, is_python, parse, splice
+from evolver.search.source import Function, Source, Statement, TextEdit, is_python, parse, splice
 from evolver.search.techniques import accepts
 from evolver.search.transplant import additions, call_fits, closure, entry_names, local_lookup, replaced_function
 

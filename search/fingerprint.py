@@ -7,8 +7,9 @@ import hashlib
 from functools import lru_cache
 
 from evolver.contracts import Program
+from evolver.errors import CannotApply
 from evolver.search.scopes import FunctionNode
-from evolver.search.source import CannotApply, is_python, parse
+from evolver.search.source import is_python, parse
 
 
 def skeleton(program: Program) -> str:

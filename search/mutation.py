@@ -7,8 +7,9 @@ import random
 from collections.abc import Iterator, Sequence
 
 from evolver.contracts import Program
+from evolver.errors import CannotApply
 from evolver.search.recipes import Ablate, Change, Site, choose, file_of
-from evolver.search.source import CannotApply, Source, Statement, TextEdit, is_python, parse, splice
+from evolver.search.source import Source, Statement, TextEdit, is_python, parse, splice
 from evolver.search.substitutions import tokens
 from evolver.search.transplant import without_unused
 

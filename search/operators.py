@@ -6,6 +6,7 @@ import random
 from collections.abc import Mapping, Sequence
 
 from evolver.contracts import Operator, Program, Trial
+from evolver.errors import CannotApply
 from evolver.search.crossover import apply_crossover, draw_crossover
 from evolver.search.evolve_blocks import EvolveBlocks
 from evolver.search.insertion import Insertion, apply_draft, apply_rewrite, placements
@@ -25,7 +26,7 @@ from evolver.search.recipes import (
     read_recipe,
 )
 from evolver.search.repair import apply_repair, draw_repair
-from evolver.search.source import CannotApply, is_python, parse
+from evolver.search.source import is_python, parse
 from evolver.search.static_checks import check, missing_entries
 from evolver.search.techniques import TechniqueLibrary
 from evolver.search.tuning import SIGMA, change_constants, draw_tune

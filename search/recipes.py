@@ -9,7 +9,8 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import Field, JsonValue, TypeAdapter, ValidationError
 
 from evolver.contracts import Program, Record
-from evolver.search.source import CannotApply, Source, Statement
+from evolver.errors import CannotApply
+from evolver.search.source import Source, Statement
 
 _Chosen = TypeVar("_Chosen")
 

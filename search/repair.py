@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from evolver.contracts import Program, Trial, TrialStatus
+from evolver.errors import CannotApply
 from evolver.search.mutation import removable, without_statement
 from evolver.search.recipes import (
     ConstantChange,
@@ -24,7 +25,7 @@ from evolver.search.recipes import (
     read_recipe,
 )
 from evolver.search.scopes import loads
-from evolver.search.source import CannotApply, Definition, Source, Statement, TextEdit, is_python, parse, splice
+from evolver.search.source import Definition, Source, Statement, TextEdit, is_python, parse, splice
 from evolver.search.techniques import TechniqueLibrary
 from evolver.search.transplant import Lookup, additions, closure
 from evolver.search.tuning import change_constants, literals, number

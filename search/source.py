@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
+from evolver.errors import CannotApply
 from evolver.search.scopes import (
     FunctionNode,
     binds,
@@ -24,10 +25,6 @@ from evolver.search.scopes import (
     returns,
     stores,
 )
-
-
-class CannotApply(Exception):
-    """A recipe does not fit the program (any more)."""
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from evolver.contracts import Program
+from evolver.errors import CannotApply
 from evolver.search.scopes import FunctionNode, required
-from evolver.search.source import CannotApply, Source, is_python, parse
+from evolver.search.source import Source, is_python, parse
 
 _FATAL = frozenset(
     {

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from evolver.contracts import Note
+from evolver.errors import CannotApply
 from evolver.search.scopes import FunctionNode, parameters, required, returned
-from evolver.search.source import CannotApply, Definition, Source, TextEdit, parse, splice
+from evolver.search.source import Definition, Source, TextEdit, parse, splice
 from evolver.search.transplant import Lookup, local_lookup
 
 _FENCE = re.compile(

@@ -6,17 +6,9 @@ import ast
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from evolver.errors import CannotApply
 from evolver.search.scopes import loads, stores
-from evolver.search.source import (
-    CannotApply,
-    Definition,
-    Source,
-    TextEdit,
-    import_lines,
-    is_python,
-    parse,
-    splice,
-)
+from evolver.search.source import Definition, Source, TextEdit, import_lines, is_python, parse, splice
 
 Lookup = Callable[[str], "Definition | tuple[str, ...] | None"]
 """What a name means where the definitions come from: a definition, import lines, or nothing known."""

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from evolver.contracts import Program
+from evolver.errors import CannotApply
 from evolver.search.recipes import ConstantChange, Tune, file_of
-from evolver.search.source import CannotApply, Source, TextEdit, is_python, parse, splice
+from evolver.search.source import Source, TextEdit, is_python, parse, splice
 
 SIGMA = 0.3
 """First step size: a float changes by about a third."""

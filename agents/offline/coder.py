@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from evolver.contracts import Experiment, Operator, Program, Proposal
+from evolver.errors import CannotApply
 from evolver.evaluation.campaign_resources import CampaignResources
 
 if TYPE_CHECKING:
@@ -43,8 +44,6 @@ class OfflineCoder:
 
     def make(self, recipe: Recipe, parents: Sequence[Experiment]) -> Program | None:
         """What a recipe makes of the first parent, with parts from the others; None where it does not apply."""
-        from evolver.search import CannotApply
-
         program, *others = map(self._resources.program, parents)
         try:
             return self._resources.operators.apply(recipe, program, {other.id: other for other in others})

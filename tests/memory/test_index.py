@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from evolver.contracts import Campaign, Experiment, Lesson, LessonStatus, Note
-from evolver.errors import UsageError
-from evolver.memory import Archive, Hashing, Memory, MemoryInUse
+from evolver.errors import MemoryInUse, UsageError
+from evolver.memory import Archive, Hashing, Memory
 
 PARTS = (
     "start",

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from evolver.contracts import Operator, Program
-from evolver.search import CannotApply, Operators, Recipe, TechniqueLibrary
+from evolver.errors import CannotApply
+from evolver.search import Operators, Recipe, TechniqueLibrary
 
 ONE = """import math
 

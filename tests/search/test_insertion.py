@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from evolver.contracts import Note, Program
-from evolver.search import CannotApply, Operators, Recipe, TechniqueLibrary
+from evolver.errors import CannotApply
+from evolver.search import Operators, Recipe, TechniqueLibrary
 
 BASE = """import math
 

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evolver.contracts import Note, Operator, Program, Trial, TrialStatus
-from evolver.search import CannotApply, Operators, Recipe, TechniqueLibrary, skeleton
+from evolver.errors import CannotApply
+from evolver.search import Operators, Recipe, TechniqueLibrary, skeleton
 
 SAMPLES = Path(__file__).parent / "samples"
 OPERATORS = [operator for operator in Operator if operator is not Operator.BASELINE]

@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from evolver.search import CannotApply
+from evolver.errors import CannotApply
 from evolver.search.scopes import binds, free, required, stores
 from evolver.search.source import Statement, TextEdit, parse, splice
 

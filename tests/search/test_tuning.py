@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from evolver.contracts import Operator, Program
-from evolver.search import CannotApply, Operators, Recipe, TechniqueLibrary
+from evolver.errors import CannotApply
+from evolver.search import Operators, Recipe, TechniqueLibrary
 from evolver.search.tuning import SIGMA_RANGE, TAU, NumericLiteral, literals, mutate
 
 TEXT = '''
