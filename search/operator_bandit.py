@@ -1,4 +1,4 @@
-"""UCB1 over operators."""
+"""Shares experiments among search operators by what each has earned."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ import math
 import random
 from collections.abc import Mapping, Sequence
 
+from evolver.search.ucb1 import highest, upper_bound
+
 
 class OperatorBandit:
-    """UCB1 (Auer, Cesa-Bianchi and Fischer 2002): every arm once, then the highest mean plus c sqrt(ln N / n).
-
-    Rewards are in [0, 1]; N counts the pulls of the arms on offer, n those of one arm. The bound of the paper has
-    c = sqrt(2); a smaller one explores less.
-    """
+    """UCB1: every arm once, then the one with the highest upper bound. Only pulls of the arms on offer count."""
 
     def __init__(self, exploration: float = math.sqrt(2.0)) -> None:
         self._exploration = exploration
@@ -28,8 +26,6 @@ class OperatorBandit:
         untried = [arm for arm in arms if pulls[arm] == 0]
         if untried:
             return rng.choice(untried)
-        everything = sum(pulls[arm] for arm in arms)
-        log = math.log(everything)
-        bounds = {arm: credits[arm][1] / n + self._exploration * math.sqrt(log / n) for arm, n in pulls.items()}
-        best = max(bounds.values())
-        return rng.choice([arm for arm in arms if bounds[arm] == best])
+        total = sum(pulls.values())
+        bounds = {arm: upper_bound(credits[arm][1] / n, n, total, self._exploration) for arm, n in pulls.items()}
+        return highest(bounds, rng)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Literal, Protocol
 
 from evolver.contracts import Experiment, Metric, Standing
+from evolver.search.ucb1 import upper_bound
 
 Name = Literal["ucb1", "greedy", "random", "islands"]
 PARENTS = (Standing.PROMISING, Standing.CONFIRMED)
@@ -50,7 +51,7 @@ def merits(pool: Sequence[Experiment], metric: Metric) -> list[float]:
 
 
 class Ucb1:
-    """UCB1 (Auer et al. 2002): merit + c sqrt(ln N / n), where n counts an experiment's own run and its visits."""
+    """UCB1 with the merit as mean reward; an experiment's pulls are its own run and its visits."""
 
     def __init__(self, exploration: float = 0.5) -> None:
         self.exploration = exploration
@@ -62,7 +63,7 @@ class Ucb1:
         found = usable(pool)
         total = sum(1 + e.visits for e in found)
         scored = [
-            (merit + self.exploration * math.sqrt(math.log(total) / (1 + e.visits)), rng.random(), e)
+            (upper_bound(merit, 1 + e.visits, total, self.exploration), rng.random(), e)
             for e, merit in zip(found, merits(found, metric), strict=True)
         ]
         return max(scored, key=lambda row: row[:2])[2]

@@ -6,8 +6,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from evolver.agents.hybrid.bandit import MODEL, OFFLINE, Pull, TeamBandit
-from evolver.contracts import Event, Experiment, Operator, Record, VerdictKind
-from evolver.evaluation.statistics import compare
+from evolver.agents.rewards import gain_over_parent, reward
+from evolver.contracts import Event, Experiment, Record, VerdictKind
 
 if TYPE_CHECKING:
     from evolver.evaluation.campaign_resources import CampaignResources
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 KIND = "arm"
 """Of the event that says which arm an experiment was given to."""
-CHAMPION, BETTER = 1.0, 0.3
-"""Rewards of a new champion and of a program that beats its parent."""
 
 
 class Assignment(Record):
@@ -85,27 +83,17 @@ class Assignments:
         payer = pulled.arm if author == OFFLINE else author
         if payer != author:
             self._arms.settle(Pull(payer, usd=usd, seconds=seconds))
-        reward = CHAMPION if improved else BETTER if self._beats_parent(experiment) else 0.0
-        self.fruitless[pulled.tunes] += not reward
+        earned = self._reward(experiment, improved)
+        self.fruitless[pulled.tunes] += not earned
         if author == OFFLINE:
-            self._arms.settle(Pull(author, reward, improved, operator=operator))
+            self._arms.settle(Pull(author, earned, improved, operator=operator))
         else:
-            self._arms.settle(Pull(author, reward, improved, usd, seconds))
+            self._arms.settle(Pull(author, earned, improved, usd, seconds))
 
-    def _beats_parent(self, experiment: Experiment) -> bool:
-        resources, proposal = self._resources, experiment.proposal
-        if (
-            experiment.score is None
-            or proposal is None
-            or not proposal.parents
-            or proposal.operator is Operator.BASELINE
-        ):
-            return False
-        mine, theirs = resources.scores(experiment), resources.scores(proposal.parents[0])
-        if not mine.keys() & theirs.keys():
-            return False
-        gain = compare(mine, theirs, resources.task.metric, resources.noise)
-        return gain.delta > resources.task.metric.resolution and gain.interval[0] > 0.0
+    def _reward(self, experiment: Experiment, champion: bool) -> float:
+        scores = {} if experiment.score is None else self._resources.scores(experiment)
+        gain = None if champion else gain_over_parent(self._resources, experiment, scores)
+        return reward(champion=champion, gain=gain, metric=self._resources.task.metric)
 
 
 def pulls_of(archive: Archive, campaign: str) -> dict[str, Assignment]:

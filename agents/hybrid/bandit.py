@@ -4,9 +4,9 @@ An arm is a researcher's model, or the offline operators. It is pulled by the hi
 
     index = (mean reward + C sqrt(ln N / n)) / (1 + cost / allowance)
 
-Mean reward, n (its own) and N (all arms') are over the last WINDOW pulls; a pull that still runs counts as one without
-reward, so that lanes spread over the arms. A reward is 1 for a new champion, 0.3 for a program that beats its parent,
-else 0. `cost` is the mean of what models were paid for one experiment of the arm; the offline arm's is 0.
+Mean reward (`agents/rewards.py`), n (its own pulls) and N (all arms') are over a window of the last pulls; a pull that
+still runs counts as one without reward, so that lanes spread over the arms. `cost` is the mean of what models were paid
+for one experiment of the arm; the offline arm's is 0.
 
 `allowance` is what the campaign can pay for one experiment: its cap over its experiments. Without a cap it is the mean
 cost of the model arms, so that one model alone must promise twice as much as the offline operators. Dollars are what
@@ -22,29 +22,17 @@ what an arm earned early says little about a champion that is hard to beat.
 
 from __future__ import annotations
 
-import math
 import random
 from collections import Counter, defaultdict, deque
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from evolver.contracts import Operator
+from evolver.contracts import Campaign, Operator
+from evolver.search.ucb1 import highest, upper_bound
 
 OFFLINE = "offline"
 MODEL = "model:"
 """Begins the name of an arm that is a model."""
-EXPLORATION = 0.5
-"""C. Rewards are rare; the bound of the paper would keep the arms near uniform for the length of a campaign."""
-WINDOW = 40
-PLATEAU = 10
-"""Pulls without a new champion after which an arm is taken for exhausted, as long as another one is not.
-
-An arm that finds a champion in every fifth experiment is taken for exhausted wrongly in one of nine cases.
-"""
-HEAD_START, HEAD_SHARE = 10, 0.25
-"""Experiments that the offline arm has to itself, and the most that may be of all."""
-STALE = 3
-"""Of the offline arm's pulls on a plateau that an operator may have had before others are tried in its place."""
 
 
 @dataclass(frozen=True)
@@ -66,24 +54,45 @@ class Pull:
 class ArmStatistics:
     """All that one arm has cost, and its last pulls."""
 
+    last: deque[Pull]
     pulls: int = 0
     usd: float | None = 0.0
     seconds: float = 0.0
-    last: deque[Pull] = field(default_factory=lambda: deque(maxlen=PLATEAU))
 
 
 class TeamBandit:
-    """What the arms have earned and cost so far."""
+    """What the arms have earned and cost so far, and which is next.
+
+    Args:
+        models: Names of the arms beside the offline one.
+        usd: Dollars that one experiment may cost; None without a cap.
+        seconds: Seconds of waiting for models that one experiment may take; None without a cap.
+        head_start: First experiments that the offline arm has to itself.
+        exploration: C. Rewards are rare; the paper's bound would keep the arms near uniform for a whole campaign.
+        window: Pulls that means are taken over.
+        plateau: Pulls without a new champion after which an arm counts as exhausted, as long as another one does not.
+            An arm that finds a champion in every fifth experiment is wrongly counted so in one of nine cases.
+        stale: Of the offline arm's pulls on a plateau that an operator may have had before others are tried instead.
+    """
 
     def __init__(
-        self, models: Sequence[str], *, usd: float | None = None, seconds: float | None = None, head_start: int = 0
+        self,
+        models: Sequence[str],
+        *,
+        usd: float | None = None,
+        seconds: float | None = None,
+        head_start: int = 0,
+        exploration: float = 0.5,
+        window: int = 40,
+        plateau: int = 10,
+        stale: int = 3,
     ) -> None:
-        """`models` names the arms beside the offline one; `usd` and `seconds` are what one experiment may cost."""
         self.names = (OFFLINE, *models)
         self._head_start = head_start
+        self._exploration, self._plateau, self._stale = exploration, plateau, stale
         self._caps = {"usd": usd, "seconds": seconds}
-        self._window: deque[Pull] = deque(maxlen=WINDOW)
-        self._accounts: dict[str, ArmStatistics] = defaultdict(ArmStatistics)
+        self._window: deque[Pull] = deque(maxlen=window)
+        self._accounts = defaultdict[str, ArmStatistics](lambda: ArmStatistics(deque(maxlen=plateau)))
 
     def settle(self, pull: Pull) -> None:
         """Take in what came of an experiment."""
@@ -112,22 +121,21 @@ class TeamBandit:
             return unknown[0] if unknown[0] == OFFLINE else rng.choice(unknown), {}
         fresh = [arm for arm in able if not self.is_exhausted(arm)]
         indices = {arm: self._index(arm, pulled) for arm in fresh or able}
-        best = max(indices.values())
-        return rng.choice([arm for arm, index in indices.items() if index == best]), indices
+        return highest(indices, rng), indices
 
     def is_exhausted(self, arm: str) -> bool:
         """Whether an arm has found no champion for long."""
         last = self._accounts[arm].last
-        return len(last) == PLATEAU and not any(pull.improved for pull in last)
+        return len(last) == self._plateau and not any(pull.improved for pull in last)
 
     def stale_operators(self) -> set[Operator]:
         """Offline operators that were tried often on a plateau of the offline arm, and are not worth another try."""
         if not self.is_exhausted(OFFLINE):
             return set()
         tried = Counter(pull.operator for pull in self._accounts[OFFLINE].last if pull.operator and not pull.reward)
-        return {operator for operator, count in tried.items() if count >= STALE}
+        return {operator for operator, count in tried.items() if count >= self._stale}
 
-    def dearness(self, arm: str) -> float:
+    def relative_cost(self, arm: str) -> float:
         """The mean cost of an arm's experiments, as a share of what an experiment may cost."""
         priced = all(self._accounts[name].usd is not None for name in self.names)
         unit = "usd" if priced else "seconds"
@@ -139,10 +147,30 @@ class TeamBandit:
 
     def _index(self, arm: str, pulled: Mapping[str, int]) -> float:
         mean = sum(pull.reward for pull in self._window if pull.arm == arm) / pulled[arm]
-        bonus = EXPLORATION * math.sqrt(math.log(sum(pulled.values())) / pulled[arm])
-        return (mean + bonus) / (1.0 + self.dearness(arm))
+        bound = upper_bound(mean, pulled[arm], sum(pulled.values()), self._exploration)
+        return bound / (1.0 + self.relative_cost(arm))
 
     def _cost(self, arm: str, unit: str) -> float:
         account = self._accounts[arm]
         total = (account.usd or 0.0) if unit == "usd" else account.seconds
         return total / account.pulls if account.pulls else 0.0
+
+
+def bandit_for(
+    campaign: Campaign, models: Sequence[str], *, head_start: int = 10, head_share: float = 0.25
+) -> TeamBandit:
+    """The bandit of a campaign's budget.
+
+    Args:
+        campaign: Its caps, over its experiments, are what one experiment may cost.
+        models: Names of the arms beside the offline one.
+        head_start: First experiments that the offline arm has to itself.
+        head_share: The most that those may be of all experiments.
+    """
+    budget, experiments = campaign.budget, campaign.budget.experiments
+    return TeamBandit(
+        models,
+        usd=None if budget.usd is None else budget.usd / experiments,
+        seconds=None if budget.seconds is None else budget.seconds * campaign.workers / experiments,
+        head_start=min(head_start, int(head_share * experiments)),
+    )

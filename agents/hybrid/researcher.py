@@ -8,22 +8,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from evolver.agents.hybrid.assignments import Assignment, Assignments
-from evolver.agents.hybrid.bandit import HEAD_SHARE, HEAD_START, MODEL, OFFLINE, TeamBandit
+from evolver.agents.hybrid.bandit import MODEL, OFFLINE, TeamBandit, bandit_for
 from evolver.agents.llm import LlmResearcher
 from evolver.agents.offline.coder import OfflineCoder
 from evolver.agents.offline.researcher import MISSES, Draw, OfflineResearcher, ProposalInputs
 from evolver.contracts import Experiment, Operator, Proposal
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.llm import Conversation, ModelSpec, NoUsableAnswer
-
-TUNED = 4
-"""Experiments that the constants of a model's good program are tuned in, beside those that the bandit gives it."""
-FRUITLESS = 2
-"""Of those that may bring nothing before the program is left to the bandit."""
-GOOD = 3
-"""The best of the pool: models' programs among them are worth tuning."""
-TUNING_SHARE = 0.5
-"""Chance that a program that is to be tuned gets the next experiment."""
 
 
 class ModelResearcher(LlmResearcher):
@@ -41,10 +32,16 @@ class TuningResearcher(OfflineResearcher):
     """
 
     def __init__(
-        self, resources: CampaignResources, coder: OfflineCoder, stale: Callable[[], Collection[Operator]]
+        self,
+        resources: CampaignResources,
+        coder: OfflineCoder,
+        stale: Callable[[], Collection[Operator]],
+        *,
+        tries: int = 3,
     ) -> None:
+        """`stale` names the operators to pass over; `tries` is how many draws a tuning of one program may take."""
         super().__init__(resources, coder)
-        self._stale = stale
+        self._stale, self._tries = stale, tries
         self._programs: dict[int, str] = {}
         """Number of an experiment, and the one whose constants it is to tune."""
         self._turns: int | None = None
@@ -76,7 +73,7 @@ class TuningResearcher(OfflineResearcher):
         key = self._programs.get(inputs.number)
         if key is not None:
             draw = self._change(Operator.TUNE, self._resources.archive.experiments.get(key), [], inputs.rng)
-            if draw is not None and inputs.misses[key] < GOOD:
+            if draw is not None and inputs.misses[key] < self._tries:
                 return draw
             del self._programs[inputs.number]
         return super()._sweep(inputs)
@@ -89,7 +86,20 @@ def _made_offline(experiment: Experiment) -> bool:
 
 
 class HybridResearcher:
-    """Gives each experiment to an arm, and writes down which before the arm does anything."""
+    """Gives each experiment to an arm, and writes down which before the arm does anything.
+
+    Args:
+        resources: Those of the campaign.
+        conversation: Asks the models.
+        models: The researcher's models, one arm each.
+        coder: Carries out the offline operators' recipes.
+        recorded: The assignments that are to be made again, by place.
+        bandit: Shares the experiments out; one that `bandit_for` makes unless given.
+        best: How many of the pool's best programs are looked at; models' programs among them are worth tuning.
+        tunings: Experiments that the constants of one such program get, beside those that the bandit gives it.
+        fruitless: Of those that may bring nothing before the program is left to the bandit.
+        tuning_share: Chance that a program that is to be tuned gets the next experiment.
+    """
 
     def __init__(
         self,
@@ -98,19 +108,18 @@ class HybridResearcher:
         models: Sequence[ModelSpec],
         coder: OfflineCoder,
         recorded: Mapping[str, Assignment],
+        *,
+        bandit: TeamBandit | None = None,
+        best: int = 3,
+        tunings: int = 4,
+        fruitless: int = 2,
+        tuning_share: float = 0.5,
     ) -> None:
-        """`recorded` holds the pulls that are to be made again, by place."""
-        campaign = resources.campaign
-        budget, experiments = campaign.budget, campaign.budget.experiments
         self._resources = resources
         self._conversation = conversation
         self._models = {f"{MODEL}{choice.model}": choice for choice in models}
-        self._arms = TeamBandit(
-            tuple(self._models),
-            usd=None if budget.usd is None else budget.usd / experiments,
-            seconds=None if budget.seconds is None else budget.seconds * campaign.workers / experiments,
-            head_start=min(HEAD_START, int(HEAD_SHARE * experiments)),
-        )
+        self._arms = bandit or bandit_for(resources.campaign, tuple(self._models))
+        self._best, self._tunings, self._fruitless, self._tuning_share = best, tunings, fruitless, tuning_share
         self._pulls = Assignments(resources, self._arms)
         self._recorded = recorded
         self._language = ModelResearcher(resources, conversation)
@@ -151,7 +160,7 @@ class HybridResearcher:
         else:
             rng = random.Random(f"{self._resources.campaign.seed}/{experiment.number}/arm")
             tunes = self._worth_tuning()
-            if tunes and rng.random() < TUNING_SHARE:
+            if tunes and rng.random() < self._tuning_share:
                 pulled = Assignment(arm=OFFLINE, tunes=tunes)
             else:
                 down = [arm for arm, choice in self._models.items() if self._conversation.is_down(choice)]
@@ -162,9 +171,9 @@ class HybridResearcher:
 
     def _worth_tuning(self) -> str:
         """The best program that a model wrote and whose constants are not tuned yet; empty if there is none."""
-        for experiment in self._resources.archive.experiments.pool(self._resources.name)[:GOOD]:
+        for experiment in self._resources.archive.experiments.pool(self._resources.name)[: self._best]:
             by_model = experiment.proposal is not None and experiment.proposal.author
             tuned, fruitless = self._pulls.tuned[experiment.id], self._pulls.fruitless[experiment.id]
-            if by_model and tuned < TUNED and fruitless < FRUITLESS:
+            if by_model and tuned < self._tunings and fruitless < self._fruitless:
                 return experiment.id
         return ""

@@ -21,7 +21,7 @@ from evolver.agents.llm.rendering import (
 from evolver.agents.llm.research_context import OBSERVED
 from evolver.agents.llm.schemas import Observation
 from evolver.agents.llm.token_budget import TokenBudget
-from evolver.agents.offline.critic import OfflineCritic
+from evolver.agents.offline.critic import OfflineCritic, lessons_arm
 from evolver.contracts import Experiment, Lesson, Message, Trial, Verdict, VerdictKind
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.evaluation.statistics import Comparison
@@ -68,10 +68,7 @@ class MeasuringCritic(OfflineCritic):
         proposal = experiment.proposal
         if proposal is None or not proposal.author:
             return super()._credits(experiment, gain, champion)
-        better = gain is not None and gain.delta > 0.0 and self._decisive(gain)
-        reward = 1.0 if champion else 0.3 if better else 0.0
-        told = "withheld" if proposal.lessons_withheld else "told" if proposal.lessons else "none"
-        return {f"model:{proposal.author}": reward, f"lessons:{told}": reward}
+        return dict.fromkeys((f"model:{proposal.author}", lessons_arm(proposal)), self._reward(gain, champion))
 
     def _lessons(self, experiment: Experiment, gain: Comparison | None) -> tuple[Lesson, ...]:
         lessons = super()._lessons(experiment, gain)

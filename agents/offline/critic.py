@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
+from evolver.agents.rewards import gain_over_parent, is_decisive, reward
 from evolver.contracts import (
     Experiment,
     Lesson,
@@ -95,39 +96,33 @@ class OfflineCritic:
             reference=campaign.champion,
         )
 
-    def _gain(self, experiment: Experiment, mine: dict[int, float]) -> Comparison | None:
-        """Difference from the first parent on the replicates that both have."""
-        if experiment.proposal is None or not experiment.proposal.parents:
-            return None
-        parents = self._resources.scores(experiment.proposal.parents[0]) if mine else {}
-        if not mine.keys() & parents.keys():
-            return None
-        return compare(mine, parents, self._resources.task.metric, self._resources.noise)
+    def _gain(self, experiment: Experiment, scores: dict[int, float]) -> Comparison | None:
+        return gain_over_parent(self._resources, experiment, scores)
 
-    def _decisive(self, gain: Comparison) -> bool:
-        low, high = gain.interval
-        return abs(gain.delta) > self._resources.task.metric.resolution and (low > 0.0 or high < 0.0)
+    def _reward(self, gain: Comparison | None, champion: bool) -> float:
+        return reward(champion=champion, gain=gain, metric=self._resources.task.metric)
 
     def _credits(self, experiment: Experiment, gain: Comparison | None, champion: bool) -> dict[str, float]:
-        """Reward of the arms behind a proposal: 1 for a new champion, 0.3 for beating the parent, else 0."""
+        """What the arms behind a proposal earn."""
         proposal = experiment.proposal
         if proposal is None or not proposal.recipe:
             return {}
-        better = gain is not None and gain.delta > 0.0 and self._decisive(gain)
-        reward = 1.0 if champion else 0.3 if better else 0.0
-        credits = {f"operator:{proposal.operator}": reward}
-        if technique := proposal.recipe.get("technique"):
-            credits[f"technique:{technique}"] = reward
-        told = "withheld" if proposal.lessons_withheld else "told" if proposal.lessons else "none"
-        credits[f"lessons:{told}"] = reward
-        return credits
+        technique = proposal.recipe.get("technique")
+        arms = [
+            f"operator:{proposal.operator}",
+            *([f"technique:{technique}"] if technique else []),
+            lessons_arm(proposal),
+        ]
+        return dict.fromkeys(filter(None, arms), self._reward(gain, champion))
 
     def _lessons(self, experiment: Experiment, gain: Comparison | None) -> tuple[Lesson, ...]:
         """The lesson of a decisive difference from the parent, merged with what was known of the same change."""
         proposal = experiment.proposal
-        if proposal is None or gain is None or not proposal.component or not self._decisive(gain):
+        if proposal is None or gain is None or not proposal.component:
             return ()
         resources = self._resources
+        if not is_decisive(gain, resources.task.metric):
+            return ()
         key = f"{resources.name}|{proposal.operator}|{proposal.component}"
         identity = hashlib.sha256(key.encode()).hexdigest()[:12]
         evidence = (*self._evidence(identity), experiment.id)[-EVIDENCE:]
@@ -165,6 +160,12 @@ class OfflineCritic:
             gain = self._gain(experiment, self._resources.scores(experiment))
             self._deltas[experiment_id] = None if gain is None else gain.delta
         return self._deltas[experiment_id]
+
+
+def lessons_arm(proposal: Proposal) -> str:
+    """The arm by which the worth of lessons is measured: proposals that were told lessons, had none or lost them."""
+    told = "withheld" if proposal.lessons_withheld else "told" if proposal.lessons else "none"
+    return f"lessons:{told}"
 
 
 def _claim(proposal: Proposal, metric: str, effect: float, agree: int, total: int, seeds: int) -> str:

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from evolver.agents.hybrid.assignments import KIND
-from evolver.agents.hybrid.bandit import OFFLINE, PLATEAU, Pull, TeamBandit
-from evolver.agents.hybrid.researcher import TUNED
+from evolver.agents.hybrid.bandit import OFFLINE, Pull, TeamBandit
 from evolver.contracts import Experiment, Operator, VerdictKind
 from evolver.graph import Context, arun
 from evolver.graph.sessions import open_archive
@@ -82,14 +81,14 @@ def test_unknown_prices_are_counted_in_seconds() -> None:
 
 
 def test_an_arm_without_a_champion_for_long_gives_way() -> None:
-    arms, rng = TeamBandit((GOOD,)), random.Random(0)
-    for _ in range(PLATEAU):
+    arms, rng = TeamBandit((GOOD,), plateau=6), random.Random(0)
+    for _ in range(6):
         arms.settle(Pull(OFFLINE, 0.3, operator=Operator.TUNE))
     arms.settle(Pull(GOOD))
     assert arms.is_exhausted(OFFLINE) and not arms.is_exhausted(GOOD)
     assert arms.choose({}, rng)[0] == GOOD, "although the offline arm has gained more"
     assert arms.stale_operators() == set(), "tuning still beats the parents"
-    for _ in range(PLATEAU):
+    for _ in range(6):
         arms.settle(Pull(GOOD, usd=0.01))
         arms.settle(Pull(OFFLINE, operator=Operator.TUNE))
     assert arms.stale_operators() == {Operator.TUNE}
@@ -146,7 +145,7 @@ async def test_constants_of_a_models_good_program_are_tuned_offline(run: Any, ar
     champions = {e.id for e in experiments if e.verdict and e.verdict.kind is VerdictKind.IMPROVED}
     assert by_model & champions
     tuned = Counter(str(e.data["tunes"]) for e in archive.events.list(summary.campaign, kind=KIND) if e.data["tunes"])
-    assert tuned and set(tuned) <= by_model and max(tuned.values()) <= TUNED
+    assert tuned and set(tuned) <= by_model and max(tuned.values()) <= 4
     children = [e for e in experiments if e.proposal and e.proposal.parents[:1] and e.proposal.parents[0] in tuned]
     assert any(e.proposal.operator is Operator.TUNE and not e.proposal.author for e in children if e.proposal)
 
