@@ -18,9 +18,10 @@ from rich.console import Console
 from rich.syntax import Syntax
 
 from evolver.contracts import Program
+from evolver.diffs import experiment_diff
 from evolver.graph.sessions import open_archive
 from evolver.memory import Archive
-from evolver.steering.approval import ApprovalDecision, PendingApproval, difference, directive_for, waiting
+from evolver.steering.approval import ApprovalDecision, PendingApproval, directive_for, waiting
 
 LOOK_EVERY = 0.5
 DIFF = 40
@@ -62,7 +63,7 @@ class Approvals:
     def _ask(self, one: PendingApproval) -> None:
         console, experiment = Console(highlight=False), one.experiment
         with open_archive(self._home) as archive:
-            diff = difference(archive, experiment).splitlines()
+            diff = experiment_diff(archive, experiment).splitlines()
             plan = experiment.proposal.plan if experiment.proposal else ""
             console.print(f"\nExperiment {experiment.number} waits for approval: {one.estimate}", style="bold yellow")
             console.print(plan, markup=False)
@@ -108,9 +109,7 @@ def _edited(program: Program) -> dict[str, str]:
     """The program's files as the person leaves them in their editor."""
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
     with tempfile.TemporaryDirectory() as folder:
+        program.write_to(Path(folder))
         paths = {name: Path(folder, name) for name in program.files}
-        for name, path in paths.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(program.files[name])
         subprocess.run([*editor.split(), *map(str, paths.values())], check=False)
         return {name: path.read_text() for name, path in paths.items()}

@@ -14,7 +14,7 @@ from rich.text import Text
 from evolver.cli.directive_table import directives_json, directives_table
 from evolver.contracts import Call, Experiment, Lesson, Program, Trial
 from evolver.diffs import unified
-from evolver.formatting import cost, difference_with_interval, duration, score_with_interval
+from evolver.formatting import cost, counted, difference_with_interval, duration, score_with_interval, size
 from evolver.graph.sessions import open_archive
 from evolver.graph.summary import cost_of
 from evolver.settings import Settings
@@ -166,7 +166,7 @@ def show_experiment(name: str, number: int, as_json: bool) -> None:
         facts.add_row("parents", parents or "none")
         facts.add_row(
             "given",
-            f"{len(proposal.notes)} notes, {len(proposal.lessons)} lessons"
+            f"{counted(len(proposal.notes), 'note')}, {counted(len(proposal.lessons), 'lesson')}"
             + (" (lessons held out)" if proposal.lessons_withheld else ""),
         )
     if experiment.verdict:
@@ -189,7 +189,7 @@ def show_experiment(name: str, number: int, as_json: bool) -> None:
         console.print(
             Text(
                 f"trial {trial.stage} seed {trial.seed}: {trial.status} {metrics or trial.reason} "
-                f"({trial.seconds:.2f} s, {trial.peak_memory >> 20} MiB{_processors(trial)})"
+                f"({trial.seconds:.2f} s, {size(trial.peak_memory)}{_processors(trial)})"
             )
         )
         if trial.is_contended:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from evolver.cli.choices import say_to_stderr
 from evolver.contracts import Trial
 from evolver.errors import WorkFailed
-from evolver.formatting import cost, duration
+from evolver.formatting import cost, counted, duration
 from evolver.graph.context import Context
 from evolver.graph.team_factory import TeamSpec, team_spec_for
 
@@ -77,13 +77,9 @@ def print_estimate(context: Context, as_json: bool) -> None:
         f"{experiments} experiments of {task.name} on {context.workers} workers: "
         f"from {duration(least)} to {duration(most)}.\n"
         f"The least: every trial as quick as the baseline's {baseline:.2f} s, one replicate each.\n"
-        f"The most: every trial filling its {stage.seconds:g} s, {_replicates(stage.replicates)} each.\n"
+        f"The most: every trial filling its {stage.seconds:g} s, {counted(stage.replicates, 'replicate')} each.\n"
         f"{_cost_words(team_spec, spending, context)}Nothing was recorded."
     )
-
-
-def _replicates(count: int) -> str:
-    return "1 replicate" if count == 1 else f"{count} replicates"
 
 
 def _forecast(context: Context, team_spec: TeamSpec, trial: Trial, experiments: int) -> CostEstimate:

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from evolver.contracts import Program, Record
+from evolver.contracts import Record
 from evolver.errors import UsageError
 from evolver.graph.export_import import RECORDING, write_recording
 from evolver.graph.sessions import open_archive
@@ -30,7 +30,7 @@ def export_campaign(name: str, output: Path, as_json: bool) -> None:
         (output / "summary.json").write_text(summary.model_dump_json(indent=2) + "\n")
         champion = archive.experiments.champion(name)
         if champion is not None and champion.program is not None:
-            _write_program(archive.programs.get(champion.program), output / "best" / "program")
+            archive.programs.get(champion.program).write_to(output / "best" / "program")
             left = home / "best" / name
             if left.is_dir():
                 shutil.copytree(left, output / "best" / "outputs")
@@ -44,20 +44,13 @@ def export_campaign(name: str, output: Path, as_json: bool) -> None:
             if not archive.campaigns.get(name).replays:
                 write_recording(archive, name, output / RECORDING)
         for key in sorted({e.program for e in experiments if e.program}):
-            _write_program(archive.programs.get(key), output / "programs" / key)
+            archive.programs.get(key).write_to(output / "programs" / key)
     if as_json:
         print(json.dumps({"campaign": name, "output": str(output.absolute()), "experiments": len(experiments)}))
     else:
         best = output / "best" / "program"
         where = f"the best program is in {best}" if best.is_dir() else "there is no best program"
         print(f"Wrote {len(experiments)} experiments to {output}; {where}")
-
-
-def _write_program(program: Program, folder: Path) -> None:
-    for path, text in program.files.items():
-        target = folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text)
 
 
 def _write_lines(path: Path, records: Sequence[Record]) -> None:

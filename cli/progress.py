@@ -19,7 +19,7 @@ from rich.text import Text
 from evolver.cli.event_lines import happening
 from evolver.cli.spending_line import SpendingLine
 from evolver.contracts import Campaign, Experiment, VerdictKind
-from evolver.formatting import duration, score_with_interval
+from evolver.formatting import counted, duration, score_with_interval
 from evolver.graph.sessions import open_archive
 from evolver.memory import Archive
 
@@ -78,8 +78,9 @@ class Progress:
             campaign = self._campaign
             self.say(
                 f"Campaign {campaign.name}: task {campaign.task}, {campaign.metric.direction} {campaign.metric.name}, "
-                f"{campaign.budget.experiments} experiments, {_workers(campaign.workers)}, seed {campaign.seed}, "
-                f"team {campaign.team}" + (f" with {', '.join(campaign.models)}" if campaign.team != "offline" else "")
+                f"{campaign.budget.experiments} experiments, {counted(campaign.workers, 'worker')}, "
+                f"seed {campaign.seed}, team {campaign.team}"
+                + (f" with {', '.join(campaign.models)}" if campaign.team != "offline" else "")
             )
             stop = asyncio.Event()
             live = (
@@ -209,7 +210,3 @@ def _one_line(text: str, width: int) -> Text:
 
 def _is_terminal(to_stderr: bool) -> bool:
     return (sys.stderr if to_stderr else sys.stdout).isatty()
-
-
-def _workers(count: int) -> str:
-    return "1 worker" if count == 1 else f"{count} workers"

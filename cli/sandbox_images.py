@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from evolver.errors import UsageError
-from evolver.formatting import duration
+from evolver.formatting import disk_size, duration
 from evolver.sandbox.docker.engine import connect
 from evolver.sandbox.docker.image_list import Image, list_images, prune_images
 from evolver.sandbox.docker.images import VARIANTS, Variant, ensure_image
@@ -36,7 +36,7 @@ def build(variant: str, base: str, pip_args: str, rebuild: bool, as_json: bool) 
     if as_json:
         print(json.dumps({**image.model_dump(mode="json"), "built": built, "seconds": round(seconds, 1)}))
     else:
-        print(f"{tag}, {_size(image)}: {f'built in {duration(seconds)}' if built else 'is there already'}")
+        print(f"{tag}, {disk_size(image.size)}: {f'built in {duration(seconds)}' if built else 'is there already'}")
 
 
 def show_images(as_json: bool) -> None:
@@ -57,7 +57,7 @@ def show_images(as_json: bool) -> None:
         for image in images:
             age = max(0.0, (datetime.now(UTC) - image.created).total_seconds())
             state = "current" if image.current else "outdated"
-            table.add_row(_name(image), image.base, _size(image), duration(age), state)
+            table.add_row(_name(image), image.base, disk_size(image.size), duration(age), state)
         Console(highlight=False).print(table)
 
 
@@ -89,7 +89,3 @@ def _name(image: Image) -> str:
 
 def _names(images: Sequence[Image]) -> list[str]:
     return [_name(image) for image in images]
-
-
-def _size(image: Image) -> str:
-    return f"{image.size / 1e6:.0f} MB" if image.size < 1e9 else f"{image.size / 1e9:.1f} GB"

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evolver.contracts import CONTENDED, SHORTEST_WAIT, CampaignStatus, TrialStatus
-from evolver.formatting import cost, difference_with_interval, duration, score_with_interval
+from evolver.formatting import cost, counted, difference_with_interval, duration, is_point, score_with_interval
 from evolver.graph.summary import Cost, ModelCost, Summary
 
 
@@ -25,7 +25,7 @@ def print_outcome(summary: Summary, home: Path, console: Console | None = None) 
         )
     if best:
         found = f"[bold green]{score_with_interval(best.mean, best.interval)}[/]  experiment {best.number}, "
-        found += f"{_seeds(len(best.seeds))} in the search (fit)"
+        found += f"{counted(len(best.seeds), 'replicate')} in the search (fit)"
         table.add_row("best", found if best.number else "the baseline: no experiment was better with evidence")
     _add_retest(table, summary)
     for arm in summary.comparisons:
@@ -88,8 +88,7 @@ def _add_retest(table: Table, summary: Summary) -> None:
             table.add_row("re-tested", Text(f"no score on fresh replicates: {summary.retest_failed}", style="bold red"))
         return
     gain = difference_with_interval(fresh.delta, fresh.interval)
-    exact = fresh.interval[0] == fresh.interval[1]
-    where = "run again" if exact else "on fresh replicates (held-out)"
+    where = "run again" if is_point(fresh.interval) else "on fresh replicates (held-out)"
     against = f", {gain} against the baseline there" if best and best.number else ""
     table.add_row("re-tested", f"{fresh.mean:.6g}  {where}{against}")
     if fresh.failed:
@@ -107,7 +106,3 @@ def _calls(share: ModelCost) -> str:
     repaired = f", {share.repaired} answers repaired" if share.repaired else ""
     lost = f", {share.lost} questions lost" if share.lost else ""
     return f"{share.calls} calls{repaired}{lost}"
-
-
-def _seeds(count: int) -> str:
-    return "1 replicate" if count == 1 else f"{count} replicates"

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from evolver.contracts import Directive, Experiment, Interval
 from evolver.errors import UsageError
 from evolver.evaluation.ablation import Ablation, ablate
-from evolver.evaluation.verification import MetricDifference, Verification, verify
+from evolver.evaluation.verification import Verification, verify
+from evolver.formatting import counted, difference_with_interval, score_with_interval
 
 if TYPE_CHECKING:
     from evolver.evaluation.campaign_resources import CampaignResources
@@ -43,11 +44,12 @@ def _experiment(resources: CampaignResources, directive: Directive) -> Experimen
 def verified_words(result: Verification) -> str:
     """A verification in one paragraph."""
     fit = f" (in the search {result.fit:.6g}, fit)" if result.fit is not None else ""
-    seeds = "1 fresh run" if len(result.seeds) == 1 else f"{len(result.seeds)} fresh replicates"
-    said = f"Experiment {result.experiment}: {result.metric} {_score(result.mean, result.interval)} on {seeds}{fit}"
+    seeds = "1 fresh run" if len(result.seeds) == 1 else counted(len(result.seeds), "fresh replicate")
+    score = score_with_interval(result.mean, result.interval)
+    said = f"Experiment {result.experiment}: {result.metric} {score} on {seeds}{fit}"
     for name, difference in (("baseline", result.baseline), ("champion", result.champion)):
         if difference is not None:
-            said += f"; {_difference(difference)} against the {name}" + (
+            said += f"; {_gain(difference.delta, difference.interval)} against the {name}" + (
                 f", experiment {difference.number}" if name == "champion" else ""
             )
     failed = f" It got no score on {result.failed} more." if result.failed else ""
@@ -60,7 +62,7 @@ def ablated_lines(result: Ablation) -> list[str]:
     gain = _gain(result.total, result.interval)
     lines = [
         f"Experiment {result.experiment} gains {gain} {result.metric} {head} "
-        f"({len(result.seeds)} replicate{'' if len(result.seeds) == 1 else 's'}, fit). Without one change at a time:"
+        f"({counted(len(result.seeds), 'replicate')}, fit). Without one change at a time:"
     ]
     for part in result.parts:
         if part.gain is None or part.interval is None:
@@ -77,13 +79,5 @@ def ablated_lines(result: Ablation) -> list[str]:
     return lines
 
 
-def _score(mean: float, interval: Interval) -> str:
-    return f"{mean:.6g}" if interval[0] == interval[1] else f"{mean:.6g} [{interval[0]:.6g}, {interval[1]:.6g}]"
-
-
 def _gain(delta: float, interval: Interval) -> str:
-    return f"{delta:+.4g}" if interval[0] == interval[1] else f"{delta:+.4g} [{interval[0]:+.4g}, {interval[1]:+.4g}]"
-
-
-def _difference(difference: MetricDifference) -> str:
-    return _gain(difference.delta, difference.interval)
+    return difference_with_interval(delta, interval, digits=4)

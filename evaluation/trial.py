@@ -130,7 +130,7 @@ class _Attempt:
             if left is not None:
                 await self.sandbox.stop(left)
         shutil.rmtree(self.folder, ignore_errors=True)
-        _write(program, self.source)
+        program.write_to(self.source)
         # Last: with it there, the program is whole.
         self._note.write_text(json.dumps(self._identity(program)))
 
@@ -286,13 +286,6 @@ def _mounts(*, shared: dict[str, Path | None], own: dict[str, Path | None]) -> t
         for target, source, alone in places
         if source is not None and source.exists()
     )
-
-
-def _write(program: Program, folder: Path) -> None:
-    for name, text in program.files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
 
 
 def _scored(base: Trial, metrics: dict[str, float], task: Task) -> Trial:

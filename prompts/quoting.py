@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from evolver.formatting import counted
+
 Keep = Literal["head", "tail", "both"]
 
 LONGEST_LINE = 2000
@@ -40,7 +42,7 @@ def cut(text: str, most: int, keep: Keep = "both") -> str:
     missing = len(lines) - head - tail
     if not missing:
         return "\n".join(lines)
-    marker = f"[... {missing} line{'s' if missing > 1 else ''} cut ...]"
+    marker = f"[... {counted(missing, 'line')} cut ...]"
     return "\n".join([*lines[:head], marker, *lines[len(lines) - tail :]])
 
 

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from evolver.errors import SandboxError
+from evolver.formatting import counted
 from evolver.sandbox.resource_locks import ResourceLock, take
 from evolver.settings import Settings
 
@@ -31,7 +32,7 @@ def check(count: int, advice: str = "") -> None:
     if count > len(known):
         seen = f"has {len(known)}" if known else "has none"
         raise SandboxError(
-            f"a stage needs {count} GPU{'s' if count > 1 else ''} and this machine {seen}: choose another --stage, "
+            f"a stage needs {counted(count, 'GPU')} and this machine {seen}: choose another --stage, "
             f"or add devices (EVOLVER_GPUS names those to use)" + (f"; {advice}" if advice else "")
         )
 

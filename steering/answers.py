@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evolver.contracts import CampaignStatus, Experiment, Interval, Lesson, LessonStatus, Trial, VerdictKind
+from evolver.diffs import experiment_diff
 from evolver.errors import UsageError
+from evolver.formatting import counted, difference_with_interval, numbered, score_with_interval
 from evolver.steering import approval
 from evolver.steering.directive_effect import effect_of
 from evolver.steering.intents import Inquiry, Topic
@@ -87,7 +89,7 @@ class Answers:
             before = self.archive.experiments.get(verdict.reference)
             lines.append(
                 f"It beat experiment {before.number}, the champion before it, by "
-                f"{_gain(verdict.delta, verdict.interval)} on {_replicates(len(verdict.seeds))}."
+                f"{_gain(verdict.delta, verdict.interval)} on {counted(len(verdict.seeds), 'replicate')}."
             )
         if proposal is not None:
             lines.append(f"What it does: {proposal.plan}.")
@@ -175,10 +177,9 @@ class Answers:
             near, lines = sorted(known, key=lambda lesson: -abs(lesson.effect)), [f"{len(known)} lessons; the largest:"]
         for lesson in near[:LESSONS]:
             numbers = [self.archive.experiments.get(key).number for key in lesson.evidence]
-            listed = ", ".join(map(str, numbers[-6:]))
             lines.append(
                 f"  {_gain(lesson.effect, lesson.interval)}, {lesson.status}, {lesson.confidence:.0%} sure: "
-                f"{lesson.claim} (experiment{'' if len(numbers) == 1 else 's'} {listed})"
+                f"{lesson.claim} ({numbered('experiment', numbers[-6:])})"
             )
         return lines
 
@@ -257,7 +258,7 @@ class Answers:
         said = f"experiment {better.number} is better" if clear else "no clear difference"
         return [
             *lines,
-            f"On the same {_replicates(len(paired.seeds))}: {said} ({first} against {second}: "
+            f"On the same {counted(len(paired.seeds), 'replicate')}: {said} ({first} against {second}: "
             f"{_gain(paired.delta, paired.interval)}, positive is better).",
         ]
 
@@ -273,7 +274,7 @@ class Answers:
             return [f"Experiment {number} has no proposal yet."]
         parents = [self.archive.experiments.get(key).number for key in proposal.parents]
         origin = f" (from {' and '.join(map(str, parents))})" if parents else ""
-        diff = approval.difference(self.archive, experiment).splitlines()
+        diff = experiment_diff(self.archive, experiment).splitlines()
         more = [f"... {len(diff) - DIFF} more lines: evolver show {self.campaign} {number}"] if len(diff) > DIFF else []
         return [f"Experiment {number}{origin}: {proposal.plan}.", *diff[:DIFF], *more]
 
@@ -282,7 +283,10 @@ class Answers:
         lines = [f"Experiment {number}: {self._score(experiment)}. {_standing(experiment)}".strip()]
         if experiment.proposal is not None:
             parents = [self.archive.experiments.get(key).number for key in experiment.proposal.parents]
-            lines.append(f"{experiment.proposal.hypothesis}" + (f" Made from {_listed(parents)}." if parents else ""))
+            lines.append(
+                f"{experiment.proposal.hypothesis}"
+                + (f" Made from {numbered('experiment', parents)}." if parents else "")
+            )
         for lesson in self.archive.lessons.list(campaign=self.campaign):
             if experiment.id in lesson.evidence:
                 lines.append(f"Lesson: {lesson.claim} ({lesson.status}).")
@@ -333,9 +337,7 @@ class Answers:
         campaign = self.archive.campaigns.get(self.campaign)
         if experiment.score is None:
             return "no score"
-        low, high = experiment.interval or (experiment.score, experiment.score)
-        spread = "" if low == high else f" [{low:.6g}, {high:.6g}]"
-        return f"{campaign.metric.name} {experiment.score:.6g}{spread} (fit)"
+        return f"{campaign.metric.name} {score_with_interval(experiment.score, experiment.interval)} (fit)"
 
 
 def require_numbers(inquiry: Inquiry) -> None:
@@ -363,9 +365,7 @@ def _step(experiment: Experiment) -> str:
 
 
 def _gain(delta: float, interval: Interval | None) -> str:
-    if interval is None or interval[0] == interval[1]:
-        return f"{delta:+.4g}"
-    return f"{delta:+.4g} [{interval[0]:+.4g}, {interval[1]:+.4g}]"
+    return difference_with_interval(delta, interval, digits=4)
 
 
 def _kind_of(reason: str) -> str:
@@ -375,15 +375,7 @@ def _kind_of(reason: str) -> str:
 
 def _numbers(experiments: Sequence[Experiment]) -> str:
     numbers = [experiment.number for experiment in experiments]
-    return _listed(numbers[-8:]) + (f" and {len(numbers) - 8} earlier" if len(numbers) > 8 else "")
-
-
-def _listed(numbers: Sequence[int]) -> str:
-    return ("experiment " if len(numbers) == 1 else "experiments ") + ", ".join(map(str, numbers))
-
-
-def _replicates(count: int) -> str:
-    return "1 replicate" if count == 1 else f"{count} replicates"
+    return numbered("experiment", numbers[-8:]) + (f" and {len(numbers) - 8} earlier" if len(numbers) > 8 else "")
 
 
 def _pair(value: object) -> tuple[float, float]:

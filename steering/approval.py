@@ -28,7 +28,8 @@ from evolver.contracts import (
     Verdict,
     VerdictKind,
 )
-from evolver.diffs import unified
+from evolver.diffs import experiment_diff
+from evolver.formatting import counted
 
 if TYPE_CHECKING:
     from evolver.evaluation.campaign_resources import CampaignResources
@@ -58,8 +59,7 @@ class TrialEstimate(Record):
 
     def __str__(self) -> str:
         gpus = f", {self.gpu_seconds:.0f} GPU seconds" if self.gpu_seconds else ""
-        trials = "1 trial" if self.trials == 1 else f"{self.trials} trials"
-        return f"at most {self.seconds:.0f} s in {trials}{gpus}"
+        return f"at most {self.seconds:.0f} s in {counted(self.trials, 'trial')}{gpus}"
 
 
 class ApprovalDecision(Record):
@@ -235,17 +235,7 @@ def payload(archive: Archive, experiment: Experiment, estimate: TrialEstimate) -
         "plan": proposal.plan if proposal else "",
         "operator": str(proposal.operator) if proposal else "",
         "estimate": {**estimate.model_dump(mode="json"), "words": str(estimate)},
-        "diff": difference(archive, experiment),
+        "diff": experiment_diff(archive, experiment),
         "answer": '"approve", "reject because ...", or {"decision": "approve" | "edit" | "reject", "reason": ..., '
         '"files": {path: text}, "who": ...}',
     }
-
-
-def difference(archive: Archive, experiment: Experiment, against: Experiment | None = None) -> str:
-    """Unified diff of an experiment's program against its first parent's, or another's."""
-    if against is None and experiment.proposal is not None and experiment.proposal.parents:
-        against = archive.experiments.get(experiment.proposal.parents[0])
-    old = archive.programs.get(against.program) if against is not None and against.program else None
-    new = archive.programs.get(experiment.program) if experiment.program else None
-    before = f"experiment {against.number}" if against else "nothing"
-    return unified(old, new, before, f"experiment {experiment.number}")

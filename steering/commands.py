@@ -13,6 +13,7 @@ from pydantic import JsonValue, ValidationError
 
 from evolver.contracts import Budget, Campaign, CampaignStatus, Directive, DirectiveStatus, Experiment, Program
 from evolver.errors import UnknownName, UsageError
+from evolver.formatting import counted
 from evolver.steering import approval
 from evolver.steering.intents import Instruction
 from evolver.steering.similarity import same_topic, words
@@ -173,12 +174,12 @@ class Commands:
             return {"workers": wanted}
 
         directive, campaign = self.keep(instruction, text, status="done", change=change)
-        replies = [f"{_many(campaign.workers, 'trial')} may run at the same time {self._when()}."]
+        replies = [f"{counted(campaign.workers, 'trial')} may run at the same time {self._when()}."]
         lanes = self.archive.events.list(self.campaign, kind="lanes", newest=1)
         count = lanes[0].data.get("count") if lanes else None
         if self.running and isinstance(count, int) and count < campaign.workers:
             replies.append(
-                f"This run has {_many(count, 'lane')}, so no more trials than that run until it is begun anew: "
+                f"This run has {counted(count, 'lane')}, so no more trials than that run until it is begun anew: "
                 f"`pause`, end its process, then `go on`."
             )
         return Carried(replies, [directive])
@@ -192,7 +193,7 @@ class Commands:
             return Carried(["Paused; no process runs it. Say `go on` to start one."], [directive])
         busy = len(self.archive.leases.unfinished(self.campaign))
         return Carried(
-            [f"Paused: {_many(busy, 'experiment')} in work are finished, no more are begun. Say `go on` to go on."],
+            [f"Paused: {counted(busy, 'experiment')} in work are finished, no more are begun. Say `go on` to go on."],
             [directive],
         )
 
@@ -363,12 +364,8 @@ _UNITS = {"experiments": "experiments", "seconds": "time", "usd": "dollars", "to
 
 
 def _budget_words(budget: Budget) -> str:
-    parts = [_many(budget.experiments, "experiment")]
+    parts = [counted(budget.experiments, "experiment")]
     parts += [f"{budget.seconds:.0f} s"] if budget.seconds is not None else []
     parts += [f"${budget.usd:g}"] if budget.usd is not None else []
     parts += [f"{budget.tokens:,} tokens"] if budget.tokens is not None else []
     return ", ".join(parts) + " in all"
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"

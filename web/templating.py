@@ -11,10 +11,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from evolver.contracts import Interval
+from evolver.formatting import counted, duration, interval_text, size
 
 MINUS = "\N{MINUS SIGN}"
-EXACT = 1e-12
-"""Relative width below which an interval is a point."""
 
 
 @cache
@@ -28,7 +27,14 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update(
-        number=number, signed=signed, between=between, duration=duration, moment=moment, words=words, bytes=amount
+        number=number,
+        signed=signed,
+        between=between,
+        counted=counted,
+        duration=_duration,
+        moment=moment,
+        words=words,
+        bytes=size,
     )
     return made
 
@@ -66,22 +72,11 @@ def signed(value: float | None) -> str:
 
 def between(interval: Interval | None, signs: bool = False) -> str:
     """An interval in brackets; nothing where there is none or it is a point."""
-    if interval is None or abs(interval[1] - interval[0]) <= EXACT * max(abs(interval[0]), abs(interval[1])):
-        return ""
-    write = signed if signs else number
-    return f"[{write(interval[0])}, {write(interval[1])}]"
+    return interval_text(interval, digits=4 if signs else 6, signed=signs).replace("-", MINUS)
 
 
-def duration(seconds: float) -> str:
-    """`4.2 s`, `42 s`, `3 min 05 s`, `2 h 10 min`."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+def _duration(seconds: float) -> str:
+    return duration(seconds, tenths=True)
 
 
 def moment(value: datetime) -> str:
@@ -92,8 +87,3 @@ def moment(value: datetime) -> str:
 def words(value: object) -> str:
     """`not_improved` as `not improved`."""
     return str(value).replace("_", " ")
-
-
-def amount(value: int) -> str:
-    """Bytes in MiB or GiB."""
-    return f"{value / 2**30:.1f} GiB" if value >= 2**30 else f"{value / 2**20:.0f} MiB"

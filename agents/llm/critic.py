@@ -11,8 +11,8 @@ from typing import Final
 from evolver.agents.llm.prompting import GAVE_UP, IN_WORK, Prompted, Prompter
 from evolver.agents.llm.rendering import (
     diff_words,
+    gain_with_interval,
     gain_words,
-    interval_words,
     lesson_view,
     score_lines,
     task_view,
@@ -25,6 +25,7 @@ from evolver.agents.offline.critic import OfflineCritic, lessons_arm
 from evolver.contracts import Experiment, Lesson, Message, Trial, Verdict, VerdictKind
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.evaluation.statistics import Comparison
+from evolver.formatting import better_by, counted
 from evolver.llm import BudgetSpent, Conversation, NoUsableAnswer
 from evolver.prompts import conversation as render
 from evolver.prompts import inline
@@ -188,11 +189,8 @@ def _claim(said: Observation, lesson: Lesson, metric: str) -> str:
 
 
 def _measured(lesson: Lesson, metric: str) -> str:
-    total = len(lesson.evidence)
-    return (
-        f"{metric} {'better' if lesson.effect > 0 else 'worse'} by {abs(lesson.effect):.4g} "
-        f"(gain {lesson.effect:.4g}{interval_words(lesson.interval)}, {total} experiment{'s' if total > 1 else ''})"
-    )
+    gain, experiments = gain_with_interval(lesson.effect, lesson.interval), counted(len(lesson.evidence), "experiment")
+    return f"{better_by(metric, lesson.effect)} ({gain}, {experiments})"
 
 
 def _invented_number(said: Observation, messages: Sequence[Message]) -> str | None:

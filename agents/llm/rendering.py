@@ -9,6 +9,7 @@ from evolver.agents.llm.token_budget import TokenBudget
 from evolver.contracts import Experiment, Interval, Lesson, Metric, Program, Proposal, Trial, Verdict, VerdictKind
 from evolver.diffs import unified
 from evolver.evaluation.statistics import Comparison
+from evolver.formatting import better_by, counted, interval_text
 from evolver.memory import Archive
 from evolver.prompts import inline, neutral
 from evolver.tasks import Task
@@ -161,14 +162,17 @@ def score_words(experiment: Experiment, metric: Metric) -> str:
     """An experiment's score with its interval."""
     if experiment.score is None:
         return "no score"
-    return f"{metric.name} {experiment.score:.6g}{interval_words(experiment.interval)}"
+    return f"{metric.name} {experiment.score:.6g}{_interval(experiment.interval)}"
 
 
-def interval_words(interval: Interval | None) -> str:
-    """An interval that has a width."""
-    if interval is None or interval[0] == interval[1]:
-        return ""
-    return f" [{interval[0]:.4g}, {interval[1]:.4g}]"
+def gain_with_interval(gain: float, interval: Interval | None) -> str:
+    """How a gain stands beside words that say its direction."""
+    return f"gain {gain:.4g}{_interval(interval)}"
+
+
+def _interval(interval: Interval | None) -> str:
+    text = interval_text(interval, digits=4)
+    return f" {text}" if text else ""
 
 
 def verdict_words(numbers: Numbers, verdict: Verdict) -> str:
@@ -181,8 +185,7 @@ def verdict_words(numbers: Numbers, verdict: Verdict) -> str:
         number = numbers(verdict.reference)
         against = (
             f"; {abs(verdict.delta):.4g} {sign} than experiment {number}, the champion then "
-            f"(gain {verdict.delta:.4g}{interval_words(verdict.interval)}, {len(verdict.seeds)} "
-            f"seed{'s' if len(verdict.seeds) != 1 else ''})"
+            f"({gain_with_interval(verdict.delta, verdict.interval)}, {counted(len(verdict.seeds), 'seed')})"
         )
     return _VERDICTS[verdict.kind] + against
 
@@ -223,8 +226,8 @@ def lesson_view(numbers: Numbers, lesson: Lesson) -> LessonView:
         id=lesson.id,
         component=inline(lesson.component, 100),
         operator=lesson.operator,
-        effect=f"{lesson.effect:+.4g}{interval_words(lesson.interval)}",
-        evidence=f"from experiment{'s' if total > 1 else ''} {', '.join(newest)}{more}",
+        effect=f"{lesson.effect:+.4g}{_interval(lesson.interval)}",
+        evidence=f"from {'experiments' if total > 1 else 'experiment'} {', '.join(newest)}{more}",
         status=lesson.status,
         confidence=f"{lesson.confidence:.2f}",
         claim=inline(lesson.claim, LONGEST_CLAIM),
@@ -233,9 +236,8 @@ def lesson_view(numbers: Numbers, lesson: Lesson) -> LessonView:
 
 def gain_words(gain: Comparison, metric: str) -> str:
     """A difference from the parent."""
-    seeds = f"{len(gain.seeds)} seed{'s' if len(gain.seeds) != 1 else ''}"
-    sign = "better" if gain.delta > 0 else "worse"
-    return f"{metric} {sign} by {abs(gain.delta):.4g} (gain {gain.delta:.4g}{interval_words(gain.interval)}, {seeds})"
+    seeds = counted(len(gain.seeds), "seed")
+    return f"{better_by(metric, gain.delta)} ({gain_with_interval(gain.delta, gain.interval)}, {seeds})"
 
 
 def diff_words(old: Program | None, new: Program) -> str:

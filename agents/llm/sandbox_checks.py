@@ -105,7 +105,7 @@ class SandboxChecks:
         """Why a program cannot be imported; empty if it can."""
         task, stage = self._resources.task, self._resources.task.stages[0]
         folder = experiment_folder(self._resources.home, experiment) / f"import-{program.id}"
-        await asyncio.to_thread(_write, program, folder / "program")
+        await asyncio.to_thread(_write_afresh, program, folder / "program")
         shown = {
             "/evolver": (RUNTIME, False),
             "/public": (task.root / "public", False),
@@ -194,9 +194,6 @@ class SandboxChecks:
         return outcome
 
 
-def _write(program: Program, folder: Path) -> None:
+def _write_afresh(program: Program, folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
-    for name, text in program.files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+    program.write_to(folder)

@@ -20,6 +20,7 @@ from evolver.contracts import (
 from evolver.errors import UnknownName
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.evaluation.statistics import Comparison, compare, decide, interval_of_gains, interval_of_mean
+from evolver.formatting import better_by
 from evolver.memory import Conclusion
 
 EVIDENCE = 12
@@ -170,7 +171,7 @@ def lessons_arm(proposal: Proposal) -> str:
 
 def _claim(proposal: Proposal, metric: str, effect: float, agree: int, total: int, seeds: int) -> str:
     """What was found, in words: of one change, or of a kind of change that several experiments made."""
-    found = f"{metric} {'better' if effect > 0 else 'worse'} by {abs(effect):.4g}"
+    found = better_by(metric, effect)
     if total == 1:
         return f"{proposal.plan}: {found} ({seeds} of {seeds} seeds)"
     return f"{proposal.operator} of {proposal.component}: {found} on average ({agree} of {total} experiments agree)"

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import difflib
+from typing import TYPE_CHECKING
 
-from evolver.contracts import Program
+from evolver.contracts import Experiment, Program
+
+if TYPE_CHECKING:
+    from evolver.memory import Archive
 
 
 def unified(old: Program | None, new: Program | None, before: str, after: str) -> str:
@@ -20,3 +24,13 @@ def unified(old: Program | None, new: Program | None, before: str, after: str) -
             lineterm="",
         )
     return "\n".join(lines)
+
+
+def experiment_diff(archive: Archive, experiment: Experiment) -> str:
+    """Unified diff of an experiment's program against its first parent's; the whole program where there is none."""
+    parents = experiment.proposal.parents if experiment.proposal is not None else ()
+    parent = archive.experiments.get(parents[0]) if parents else None
+    old = archive.programs.get(parent.program) if parent is not None and parent.program else None
+    new = archive.programs.get(experiment.program) if experiment.program else None
+    before = f"experiment {parent.number}" if parent is not None else "nothing"
+    return unified(old, new, before, f"experiment {experiment.number}")

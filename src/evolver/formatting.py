@@ -1,8 +1,13 @@
-"""How numbers and durations are written for people."""
+"""How numbers are written for people: scores with their intervals, counts, durations, sizes, money."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from evolver.contracts import Interval
+
+EXACT = 1e-12
+"""Relative width below which an interval is a point."""
 
 
 def money(usd: float | None) -> str:
@@ -17,8 +22,10 @@ def cost(usd: float | None, tokens: int) -> str:
     return f"{money(usd)}, {tokens:,} tokens"
 
 
-def duration(seconds: float) -> str:
-    """`42 s`, `3 min 05 s`, `2 h 10 min`."""
+def duration(seconds: float, *, tenths: bool = False) -> str:
+    """`42 s`, `3 min 05 s`, `2 h 10 min`; below 10 seconds `4.2 s` where tenths are wanted."""
+    if tenths and seconds < 10:
+        return f"{seconds:.1f} s"
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -27,15 +34,49 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
+def size(count: int) -> str:
+    """Bytes of memory in MiB or GiB."""
+    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"
+
+
+def disk_size(count: int) -> str:
+    """Bytes on disk in MB or GB, as Docker counts them."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 replicate`, `3 replicates`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def numbered(noun: str, numbers: Sequence[object]) -> str:
+    """`experiment 4`, `experiments 4, 7`."""
+    return f"{noun if len(numbers) == 1 else f'{noun}s'} {', '.join(map(str, numbers))}"
+
+
+def is_point(interval: Interval | None) -> bool:
+    """Whether an interval has no width, or there is none."""
+    return interval is None or abs(interval[1] - interval[0]) <= EXACT * max(abs(interval[0]), abs(interval[1]))
+
+
+def interval_text(interval: Interval | None, *, digits: int = 6, signed: bool = False) -> str:
+    """`[0.12, 0.34]`; empty where there is no interval or it is a point."""
+    if interval is None or is_point(interval):
+        return ""
+    sign = "+" if signed else ""
+    return f"[{interval[0]:{sign}.{digits}g}, {interval[1]:{sign}.{digits}g}]"
+
+
 def score_with_interval(score: float, interval: Interval | None) -> str:
     """A score with its interval, unless that is a point."""
-    if interval is None or interval[0] == interval[1]:
-        return f"{score:.6g}"
-    return f"{score:.6g} [{interval[0]:.6g}, {interval[1]:.6g}]"
+    return f"{score:.6g} {interval_text(interval)}".rstrip()
 
 
-def difference_with_interval(delta: float, interval: Interval | None) -> str:
+def difference_with_interval(delta: float, interval: Interval | None, *, digits: int = 6) -> str:
     """A signed difference with its interval, unless that is a point."""
-    if interval is None or interval[0] == interval[1]:
-        return f"{delta:+.6g}"
-    return f"{delta:+.6g} [{interval[0]:+.6g}, {interval[1]:+.6g}]"
+    return f"{delta:+.{digits}g} {interval_text(interval, digits=digits, signed=True)}".rstrip()
+
+
+def better_by(metric: str, gain: float) -> str:
+    """`loss better by 0.0123`, or worse; a gain is positive where it is better, whatever the direction."""
+    return f"{metric} {'better' if gain > 0 else 'worse'} by {abs(gain):.4g}"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from evolver.graph.sessions import open_archive
-from evolver.web.templating import between, duration, number, signed
+from evolver.web.templating import between, number, signed
 from tests.support import improver
 from tests.support.browser import PHONE, Browser, script, until
 from tests.support.endpoint import Endpoint, Seen, Step
@@ -125,13 +125,6 @@ def test_the_command_says_what_is_wrong(cli: Cli, tmp_path: Path) -> None:
     assert "no such file" in cli("report", "short", "-o", tmp_path / "no" / "r.html", check=2).stderr
     assert "Wrote short.html" in cli("report", "short").stdout
     assert (tmp_path / "short.html").stat().st_size > 1_000_000
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"), [(0.04, "0.0 s"), (9.96, "10.0 s"), (42, "42 s"), (185, "3 min 05 s"), (7800, "2 h 10 min")]
-)
-def test_durations(seconds: float, said: str) -> None:
-    assert duration(seconds) == said
 
 
 def test_numbers_and_intervals() -> None:

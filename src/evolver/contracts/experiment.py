@@ -6,7 +6,7 @@ import hashlib
 import math
 from datetime import datetime
 from enum import StrEnum
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, field_validator, model_validator
@@ -110,6 +110,13 @@ class Program(Record):
         for name, text in self.files.items():
             digest.update(f"{len(name)}:{name}{len(text)}:{text}".encode())
         return digest.hexdigest()[:16]
+
+    def write_to(self, folder: Path) -> None:
+        """Write the files into a folder, which is made where it is missing. Raises OSError."""
+        for name, text in self.files.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
 
 
 class TrialStatus(StrEnum):
