@@ -1,4 +1,4 @@
-"""Draws the README's picture from a campaign that was really run.
+"""Draws the README's moving picture from a campaign that was really run.
 
 evolver run circle-packing --campaign picture --compare
 python docs/picture.py picture docs/circle-packing.svg
@@ -21,6 +21,8 @@ from evolver.graph.summary import summarise
 from evolver.settings import Settings
 
 WIDTH = 108
+STEP, HOLD = 0.45, 6.0
+"""Seconds between two lines of the moving picture, and for which it stands when it is whole."""
 
 
 def main(name: str, output: str) -> None:
@@ -34,7 +36,23 @@ def main(name: str, output: str) -> None:
             console.print(conclusion_line(archive.experiments.get(str(event.experiment)), WIDTH))
         print_outcome(summary, home, console)
     drawn = console.export_svg(title="evolver")
-    Path(output).write_text(re.sub(r"@font-face \{.*?\}", "", drawn, flags=re.DOTALL))  # no font is fetched
+    drawn = re.sub(r"@font-face \{.*?\}", "", drawn, flags=re.DOTALL)  # no font is fetched
+    Path(output).write_text(moving(drawn), encoding="utf-8")
+
+
+def moving(svg: str) -> str:
+    """Have the lines of a terminal's SVG appear one after another, again and again; whole where nothing may move."""
+    lines = 1 + max(int(number) for number in re.findall(r"-line-(\d+)\)", svg))
+    total = lines * STEP + HOLD
+    rules = [
+        f"@keyframes l{n} {{0%, {100 * n * STEP / total:.2f}% {{opacity: 0}} "
+        f"{100 * n * STEP / total + 0.01:.2f}%, 100% {{opacity: 1}}}} "
+        f".l{n} {{animation: l{n} {total:g}s infinite}}"
+        for n in range(1, lines)
+    ]
+    style = "@media (prefers-reduced-motion: no-preference) {" + " ".join(rules) + "}</style>"
+    svg = svg.replace("</style>", style, 1)
+    return re.sub(r'<text class="([^"]*)"([^>]*-line-(\d+)\))', r'<text class="\1 l\3"\2', svg)
 
 
 if __name__ == "__main__":
