@@ -2,51 +2,38 @@
 
 from __future__ import annotations
 
-import fcntl
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 from evolver.errors import UsageError
+from evolver.file_locks import is_locked, try_lock
 
-LOOKS = 5
-BETWEEN = 0.02
-"""Seconds between two looks."""
+PATIENCE = 0.1
+"""Seconds; whoever asks whether a campaign runs holds its lock for a moment."""
 
 
 @contextmanager
 def campaign_lock(home: Path, name: str) -> Iterator[None]:
     """Hold the campaign's lock file; raises UsageError if another process does. A killed process lets go by itself."""
-    folder = home / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"{name}.lock").open("w") as lock:
-        if not _taken(lock, fcntl.LOCK_EX, LOOKS):
-            raise UsageError(
-                f"campaign {name} is being run by another process; watch it with `evolver show {name}`, and steer it "
-                f"with `evolver chat {name}`"
-            )
+    path = _lock_file(home, name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = try_lock(path, patience=PATIENCE)
+    if lock is None:
+        raise UsageError(
+            f"campaign {name} is being run by another process; watch it with `evolver show {name}`, and steer it "
+            f"with `evolver chat {name}`"
+        )
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def is_running(home: Path, name: str) -> bool:
     """Whether some process, perhaps this one, runs the campaign now."""
-    try:
-        with (home / "locks" / f"{name}.lock").open() as lock:
-            return not _taken(lock, fcntl.LOCK_SH, 1)
-    except FileNotFoundError:
-        return False
+    return is_locked(_lock_file(home, name))
 
 
-def _taken(lock: IO[str], kind: int, looks: int) -> bool:
-    """Take a lock; looks again, because whoever asks whether a campaign runs holds it for a moment."""
-    for look in range(looks):
-        try:
-            fcntl.flock(lock, kind | fcntl.LOCK_NB)
-        except OSError:
-            if look < looks - 1:
-                time.sleep(BETWEEN)
-        else:
-            return True
-    return False
+def _lock_file(home: Path, name: str) -> Path:
+    return home / "locks" / f"{name}.lock"

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import fcntl
 import queue
 import re
 import shutil
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import chromadb
 from chromadb.config import Settings
 
 from evolver.contracts import Experiment, Lesson, LessonStatus, Note, Record
 from evolver.errors import MemoryInUse, UsageError
+from evolver.file_locks import try_lock
 from evolver.memory.embeddings import Embedder, default_embedder
 
 if TYPE_CHECKING:
     from chromadb.api.client import Client
+    from filelock import BaseFileLock
 
     from evolver.memory.archive import Archive
 
@@ -52,9 +53,9 @@ class _Entry(Record):
 class Memory:
     """Search over notes, lessons and ideas. One process owns a path. Writes go through a thread of their own."""
 
-    def __init__(self, path: Path, lock: IO[str], embedder: Embedder) -> None:
+    def __init__(self, path: Path, lock: BaseFileLock, embedder: Embedder) -> None:
         self._path = path
-        self._lock_file = lock
+        self._lock = lock
         self._embedder = embedder
         self._guard = threading.RLock()
         self._connect()
@@ -76,20 +77,17 @@ class Memory:
         embedder.
         """
         path.mkdir(parents=True, exist_ok=True)
-        lock = (path / ".lock").open("w")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            lock.close()
+        lock = try_lock(path / ".lock")
+        if lock is None:
             raise MemoryInUse(
                 f"the memory in {path} is in use by another process; wait for it, or set EVOLVER_HOME to another folder"
-            ) from None
+            )
         try:
             if replace:
                 _empty(path)
             return cls(path, lock, embedder or default_embedder())
         except Exception as error:
-            lock.close()
+            lock.release()
             raise UsageError(
                 f"the memory in {path} cannot be opened ({error}); run `evolver memory rebuild`"
             ) from error
@@ -210,7 +208,7 @@ class Memory:
             self._pending.put(None)
             self._writer.join()
             self._client.close()
-            self._lock_file.close()
+            self._lock.release()
 
     def _check(self) -> None:
         if self._failure is not None:

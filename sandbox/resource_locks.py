@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import tempfile
@@ -10,6 +9,7 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
+from evolver.file_locks import try_lock
 from evolver.sandbox.orphans import closed_folder
 
 
@@ -33,14 +33,10 @@ def take(kind: str, names: Iterable[str], count: int) -> ResourceLock | None:
     held, chosen = ExitStack(), list[str]()
     folder = closed_folder(Path(tempfile.gettempdir()) / f"evolver-{kind}-{os.getuid()}")
     for name in names if count else ():
-        lock = folder / re.sub(r"[^\w-]", "_", name)
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
+        lock = try_lock(folder / re.sub(r"[^\w-]", "_", name))
+        if lock is None:
             continue
-        held.callback(os.close, descriptor)
+        held.callback(lock.release)
         chosen.append(name)
         if len(chosen) == count:
             break

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from evolver.file_locks import POLL, try_lock
 from evolver.sandbox.devices import devices
 from evolver.sandbox.docker.engine import GPUS, Engine
 from evolver.sandbox.docker.rendezvous import rendezvous_folders
@@ -15,14 +15,12 @@ from evolver.sandbox.docker.rendezvous import rendezvous_folders
 @asynccontextmanager
 async def choosing() -> AsyncIterator[None]:
     """While this is open nobody else of this user chooses devices, in this process or another."""
-    with (rendezvous_folders() / "devices.lock").open("w") as lock:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                await asyncio.sleep(0.05)
+    while (lock := try_lock(rendezvous_folders() / "devices.lock")) is None:  # noqa: ASYNC110 - others hold it
+        await asyncio.sleep(POLL)
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def free(engine: Engine) -> tuple[str, ...]:

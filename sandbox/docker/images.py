@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import io
+import math
 import os
 import re
 import tarfile
@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from evolver.errors import SandboxError
+from evolver.file_locks import try_lock
+from evolver.sandbox.orphans import closed_folder
 from evolver.settings import Settings
 
 if TYPE_CHECKING:
@@ -123,20 +125,19 @@ def _recipe() -> Mapping[str, bytes]:
 
 @contextmanager
 def _alone(variant: Variant, say: Callable[[str], None]) -> Iterator[None]:
-    path = Path(tempfile.gettempdir()) / f"{REPOSITORY}-{variant}-{os.geteuid()}.lock"
+    path = closed_folder(Path(tempfile.gettempdir()) / f"evolver-images-{os.getuid()}") / variant
     try:
-        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        lock = try_lock(path)
+        if lock is None:
+            say(f"another process builds the image {variant}; waiting for it")
+            lock = try_lock(path, patience=math.inf)
     except OSError as error:
         raise SandboxError(f"cannot lock {path} to build an image ({error.strerror}): remove that file") from error
+    assert lock is not None, "patience has no end"
     try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say(f"another process builds the image {variant}; waiting for it")
-            fcntl.flock(lock, fcntl.LOCK_EX)
         yield
     finally:
-        os.close(lock)
+        lock.release()
 
 
 def _build(

@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import shutil
 import socket
@@ -19,9 +18,14 @@ import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from evolver.file_locks import try_lock
 from evolver.sandbox.base import Job
 from evolver.sandbox.orphans import closed_folder
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 LONGEST_ADDRESS = 100
 _PEER = struct.Struct("3i")
@@ -39,17 +43,17 @@ def rendezvous_folders() -> Path:
 class Rendezvous:
     """One meeting place, looked after by this process."""
 
-    def __init__(self, folder: Path, lock: int) -> None:
+    def __init__(self, folder: Path, lock: BaseFileLock) -> None:
         self.folder = folder
-        self._lock: int | None = lock
+        self._lock = lock
 
     @classmethod
     def arrange(cls, name: str, own: int) -> Rendezvous:
         """A new one, with so many folders for the job's own inputs."""
         folder = rendezvous_folders() / name
         folder.mkdir(mode=0o755)
-        lock = os.open(folder / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock = try_lock(folder / "lock")
+        assert lock is not None, "nobody else knows of this folder"
         (folder / "meet").mkdir(mode=0o755)
         for number in range(own):
             (folder / "own" / str(number)).mkdir(mode=0o755, parents=True)
@@ -58,16 +62,12 @@ class Rendezvous:
     @classmethod
     def take_over(cls, folder: Path) -> Rendezvous | None:
         """One that an earlier process left behind; None while that process lives."""
-        try:
-            lock = os.open(folder / "lock", os.O_RDWR | os.O_CLOEXEC)
-        except OSError:
+        if not (folder / "lock").is_file():
             return None
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
-            return None
-        return cls(folder, lock)
+        with suppress(OSError):
+            lock = try_lock(folder / "lock")
+            return None if lock is None else cls(folder, lock)
+        return None
 
     @property
     def name(self) -> str:
@@ -110,9 +110,7 @@ class Rendezvous:
 
     def leave(self) -> None:
         """Let go of the place, for a later process to find."""
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        self._lock.release()
 
     def clear(self) -> None:
         """Remove the place."""
