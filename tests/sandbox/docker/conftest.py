@@ -20,11 +20,11 @@ Starter = Callable[[str, Limits], tuple[subprocess.Popen[str], Job]]
 STARTER = """
 import asyncio, sys
 from evolver.sandbox import Job
-from evolver.sandbox.docker.backend import Docker
+from evolver.sandbox.docker.backend import DockerSandbox
 
 async def main():
     job = Job.model_validate_json(sys.argv[1])
-    sandbox = Docker(1)
+    sandbox = DockerSandbox(1)
     handle = await sandbox.start(job)
     async for piece in handle.logs():
         print(piece, end="", flush=True)
