@@ -98,7 +98,7 @@ class Approvals:
             reason = rest.strip().removeprefix("because ").strip()
             if reason:
                 return ApprovalDecision(decision="reject", reason=reason, who=who)
-            print("Say why, as in: r it is too dear")
+            print("Say why, as in: r it is too expensive")
         elif word.lower() in ("e", "edit") and one.experiment.program:
             files = _edited(archive.programs.get(one.experiment.program))
             return ApprovalDecision(decision="edit", files=files, who=who)

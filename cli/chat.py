@@ -61,7 +61,7 @@ class Talk:
             return [NO_CAMPAIGN]
         with open_archive(self.home) as archive:
             campaign = archive.campaigns.get(self.campaign)
-            said = [d for d in archive.directives.list(self.campaign) if d.kind != "ask"][-RECENT:]
+            said = [d for d in archive.directives.list(self.campaign) if not d.is_question][-RECENT:]
         lines = [f"Campaign {campaign.name}: {campaign.metric.direction} {campaign.metric.name} of {campaign.task}."]
         lines += [f"  {d.number}. {d.who}: {printable(d.text).splitlines()[0][:100]} ({d.status})" for d in said]
         if not is_running(self.home, self.campaign):

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evolver.contracts import Directive
-from evolver.steering.directive_effect import MEASURED, effect_of
+from evolver.steering.directives import find_type, measured_effect
 
 if TYPE_CHECKING:
     from evolver.memory import Archive
@@ -17,27 +17,26 @@ LONGEST = 200
 
 
 def directives_of(archive: Archive, name: str) -> list[Directive]:
-    """All that was ordered; questions are left out."""
-    return [directive for directive in archive.directives.list(name) if directive.kind != "ask"]
+    """All that was said; questions are left out."""
+    return [directive for directive in archive.directives.list(name) if not directive.is_question]
 
 
 def directives_json(archive: Archive, name: str) -> list[dict[str, Any]]:
     """Directives with their measured effect, for `--json`."""
-    return [
-        {
-            **directive.model_dump(mode="json"),
-            "effect": effect_of(archive, directive).model_dump(mode="json") if directive.kind in MEASURED else None,
-        }
-        for directive in directives_of(archive, name)
-    ]
+    return [_with_effect(archive, directive) for directive in directives_of(archive, name)]
 
 
-def _came_of(directive: Directive) -> str:
-    """The outcome in one line; of an ablation, its most valuable part too."""
-    head, _, rest = directive.outcome.partition("\n")
-    if directive.kind != "ablate" or not rest:
-        return head
-    return f"{head.partition(' Without one change')[0]} Most of it: {rest.partition(chr(10))[0].strip()}"
+def _with_effect(archive: Archive, directive: Directive) -> dict[str, Any]:
+    effect = measured_effect(archive, directive)
+    return {**directive.model_dump(mode="json"), "effect": effect and effect.model_dump(mode="json")}
+
+
+def _result(archive: Archive, directive: Directive) -> str:
+    """The measured effect, or what came of a directive that has none."""
+    effect, known = measured_effect(archive, directive), find_type(directive.kind)
+    if effect is not None:
+        return str(effect)
+    return _short(known.outcome_line(directive) if known is not None else directive.outcome)
 
 
 def _short(text: str) -> str:
@@ -56,7 +55,7 @@ def directives_table(archive: Archive, name: str) -> Table | None:
         table.add_column(column, no_wrap=True, justify="right" if column in ("no.", "experiments") else "left")
     table.add_column("said, and what came of it", overflow="fold", ratio=1)
     for d in known:
-        effect = str(effect_of(archive, d)) if d.kind in MEASURED else _short(_came_of(d))
+        result = _result(archive, d)
         said = Text(_short(d.text))
         table.add_row(
             str(d.number),
@@ -64,6 +63,6 @@ def directives_table(archive: Archive, name: str) -> Table | None:
             Text(d.who),
             d.status,
             str(d.uses or ""),
-            said.append(f"\n{effect}", style="dim") if effect else said,
+            said.append(f"\n{result}", style="dim") if result else said,
         )
     return table

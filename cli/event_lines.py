@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from evolver.contracts import Event, TrialStatus
+from evolver.contracts import QUESTION, Event, TrialStatus
 from evolver.formatting import duration
 from evolver.settings import Settings
 
@@ -36,7 +36,7 @@ def happening(event: Event) -> Text | None:
         said = (f"{data['server']} answers again after {duration(float(str(data['seconds'])))}", "green")
     elif kind == "ended":
         said = (f"No more proposals: {reason}. What runs is finished first.", "yellow")
-    elif kind == "directive" and data.get("kind") != "ask":
+    elif kind == "directive" and data.get("kind") != QUESTION:
         said = (f"{data.get('who', 'somebody')} says: {str(data.get('text', ''))[:LONGEST]}", "cyan")
     elif kind == "status" and data.get("status") == "paused":
         said = ("Paused.", "yellow")

@@ -43,7 +43,7 @@ def build_graph(
 ) -> CampaignGraph:
     """The compiled campaign graph.
 
-    Without a checkpointer it runs to its end or is begun anew (finished trials are found in the archive all the same).
+    Without a checkpointer it runs to its end or starts over (finished trials are found in the archive all the same).
     Give `context=Context(...)` when invoking it, and a `recursion_limit` for more than some 2,400 experiments.
     """
     offices = sessions or Sessions()
@@ -134,7 +134,7 @@ def _lane(offices: Sessions) -> CompiledStateGraph[LaneState, Context, LaneState
         return {"experiment": ""}
 
     async def runner(state: LaneState, runtime: Runtime[Context]) -> LaneState:
-        """Run the trials that the verdict needs, after a person has approved of those that are dear."""
+        """Run the trials that the verdict needs, after a person has approved of those that are expensive."""
         session = await offices.get(runtime.context, state["campaign"])
         session.lanes.enter(state["lane"])
         if await may_run(session, state["lane"], state["experiment"], runtime):

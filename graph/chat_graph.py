@@ -1,6 +1,6 @@
-"""The chat graph: interpret -> order, answer or campaign -> reply; one short run for each message.
+"""The chat graph: interpret -> directive, answer or campaign -> reply; one short run for each message.
 
-It never interrupts a campaign's run: what is ordered goes into the archive, where lanes read it before each proposal.
+It never interrupts a campaign's run: directives go into the archive, where lanes read them before each proposal.
 The state has `messages`, so that Studio's chat mode and agent chat pages can talk to it.
 """
 
@@ -21,6 +21,7 @@ from evolver.errors import EvolverError
 from evolver.graph.markdown import as_markdown
 from evolver.graph.message_handler import Understanding, act, newest_campaign, understand
 from evolver.settings import Settings
+from evolver.steering.directives import directive_type
 from evolver.steering.intents import Instruction, JoinCampaign, Reading, StartCampaign
 
 _READING: TypeAdapter[Reading] = TypeAdapter(Reading)
@@ -84,7 +85,7 @@ def build_chat(*, checkpointer: BaseCheckpointSaver[Any] | None = None) -> ChatG
 
 
 async def interpret(state: ChatState, runtime: Runtime[ChatContext]) -> dict[str, Any]:
-    """Say what the last message is: an order, a question, or nothing clear."""
+    """Say what the last message is: an instruction, a question, or nothing clear."""
     context, (text, _) = _context(runtime), _last(state["messages"])
     # The field in Studio's form says where to begin; once it was heard, the conversation may go elsewhere.
     campaign = context.campaign if context.campaign != state.get("given", "") else state.get("campaign", "")
@@ -102,14 +103,14 @@ def after_interpret(state: ChatState) -> Literal["directive", "answer", "campaig
     if not state["reading"]:
         return "reply"
     reading = _READING.validate_python(state["reading"])
-    controls = isinstance(reading, Instruction) and reading.kind in ("resume", "stop", "pause")
+    controls = isinstance(reading, Instruction) and directive_type(reading.kind).scope == "run"
     if controls or isinstance(reading, StartCampaign | JoinCampaign):
         return "campaign_control"
     return "directive" if isinstance(reading, Instruction) else "answer"
 
 
 async def directive(state: ChatState, runtime: Runtime[ChatContext]) -> dict[str, Any]:
-    """Keep a directive in the archive; lanes heed it at their next proposal."""
+    """Keep a directive in the archive; lanes follow it from their next proposal on."""
     return await _act(state, runtime)
 
 

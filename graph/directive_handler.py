@@ -1,7 +1,7 @@
-"""What lanes do about directives: before a proposal they heed what was said since, before dear trials they ask.
+"""What lanes do about directives: before a proposal they follow what was said since, before expensive trials they ask.
 
 A pause does not end the process: its lanes finish the trials that run and wait here, the campaign's clock stops, and
-they go on by themselves once the archive says so.
+they continue by themselves once the archive says so.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from evolver.contracts import CampaignStatus, Directive, Experiment
 from evolver.errors import EvolverError
 from evolver.steering import approval
 from evolver.steering.approval import ApprovalDecision, TrialEstimate
+from evolver.steering.directive_type import RunningCampaign
+from evolver.steering.directives import find_type
 
 if TYPE_CHECKING:
     from langgraph.runtime import Runtime
@@ -28,7 +30,6 @@ LOOK_EVERY = 0.25
 """Seconds between looks into the archive while a lane waits."""
 GRACE = 1.0
 """Seconds that a lane waits for others to begin before it takes itself for the last one."""
-STOPPED = "stopped by {}"
 
 
 async def apply_directives(session: CampaignSession, runtime: Runtime[Context]) -> None:
@@ -55,49 +56,33 @@ async def _take_in(session: CampaignSession) -> None:
     resources, lanes = session.resources, session.lanes
     resources.sandbox.resize(resources.campaign.workers)
     for directive in resources.archive.directives.in_force(resources.name):
-        if directive.id in lanes.heard:
+        if directive.id in lanes.heard or (kind := find_type(directive.kind)) is None:
             continue
-        if directive.kind in ("stop", "note", "verify", "ablate"):
-            lanes.heard.add(directive.id)
-        if directive.kind == "stop":
-            _stop(session, directive)
-        elif directive.kind == "note":
-            await asyncio.to_thread(_learn, session, directive)
-        elif directive.kind in ("verify", "ablate"):
-            await _run_again(session, directive)
+        lanes.heard.add(directive.id)
+        try:
+            await kind.take_effect(directive, _reach(session))
+        except EvolverError as error:  # what goes wrong with it ends no campaign
+            resources.archive.directives.close(directive.id, "done", f"failed: {error}")
 
 
-def _stop(session: CampaignSession, directive: Directive) -> None:
-    """Propose nothing more; an order to an earlier process, which did not live to hear it, is void."""
-    archive, name = session.resources.archive, session.resources.name
-    if directive.when < session.lanes.began:
-        archive.directives.close(directive.id, "withdrawn", "the campaign was begun again")
-    elif not session.ended and archive.directives.close(directive.id, "done", "no more proposals"):
-        session.ended = STOPPED.format(directive.who)
-        archive.events.add(name, "ended", reason=session.ended)
+def _reach(session: CampaignSession) -> RunningCampaign:
+    """What a directive can reach here."""
 
+    def end(reason: str) -> None:
+        session.ended = reason
+        session.resources.archive.events.add(session.resources.name, "ended", reason=reason)
 
-def _learn(session: CampaignSession, directive: Directive) -> None:
-    """Put a person's note where researchers find it."""
-    resources, ids = session.resources, directive.arguments.get("notes")
-    if isinstance(ids, list):
-        known = {note.id: note for note in resources.archive.notes.list(resources.task.name)}
-        resources.memory.add_notes([known[str(key)] for key in ids if str(key) in known])
-        resources.renew_notes()
-
-
-async def _run_again(session: CampaignSession, directive: Directive) -> None:
-    """Verify or ablate between two experiments; what goes wrong there ends no campaign."""
-    from evolver.evaluation.directed_rerun import rerun
-
-    try:
-        await rerun(session.resources, session.team.runner, directive)
-    except EvolverError as error:
-        session.resources.archive.directives.close(directive.id, "done", f"failed: {error}")
+    return RunningCampaign(
+        resources=session.resources,
+        runner=session.team.runner,
+        began=session.lanes.began,
+        ended=bool(session.ended),
+        end=end,
+    )
 
 
 async def may_run(session: CampaignSession, lane: int, experiment_id: str, runtime: Runtime[Context]) -> bool:
-    """Whether an experiment's trials may run; waits for a person where they are dear. False: it has its verdict."""
+    """Whether an experiment's trials may run; a person is asked where they are expensive. False: it has its verdict."""
     resources, lanes = session.resources, session.lanes
     limit = resources.campaign.approve_above
     if limit is None:

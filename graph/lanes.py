@@ -1,4 +1,4 @@
-"""Which lanes of a campaign's process work, which wait for a person, and what they have heard from people."""
+"""Which lanes of a campaign's process work, which wait for a person, and which directives they know."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Lanes:
     waiting: set[int] = field(default_factory=set)
     """Lanes whose experiment waits for approval."""
     heard: set[str] = field(default_factory=set)
-    """Directives that need to be heeded only once."""
+    """Directives whose effect on this process has begun; it begins once."""
     rejected: set[str] = field(default_factory=set)
     """Experiments that a person rejected: their verdict is there."""
     resting: asyncio.Lock = field(default_factory=asyncio.Lock)

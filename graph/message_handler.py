@@ -17,16 +17,19 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
 
-from evolver.contracts import Campaign, Directive
+from evolver.contracts import QUESTION, Campaign, Directive
 from evolver.errors import EvolverError, UsageError
 from evolver.graph.campaign_lock import is_running
 from evolver.graph.context import Context
 from evolver.graph.detached import launch
 from evolver.graph.sessions import open_archive, register
-from evolver.steering.answers import HELP, Answers, require_numbers
-from evolver.steering.commands import Carried, Commands, directive_id
+from evolver.steering.commands import Command, directive_id
+from evolver.steering.directives import directive_type
 from evolver.steering.grammar import read
+from evolver.steering.help_text import help_lines
 from evolver.steering.intents import Inquiry, Instruction, JoinCampaign, Reading, StartCampaign, Unclear
+from evolver.steering.question import CampaignFacts
+from evolver.steering.questions import question
 
 if TYPE_CHECKING:
     from evolver.llm import Conversation
@@ -43,7 +46,6 @@ BEGUN = "begun"
 """Kind of the event that says who has started a campaign by a message."""
 RECENT = 20
 """Campaigns that are looked through for one that a message has started."""
-_CHANGING = ("focus", "avoid")
 
 
 @dataclass(frozen=True)
@@ -64,10 +66,10 @@ class Said:
 
 
 def send(home: Path, campaign: str, text: str, who: str) -> list[str]:
-    """Replies to a message about a campaign; what it orders is in the archive when this returns.
+    """Replies to a message about a campaign; what it asks for is in the archive when this returns.
 
     Raises UnknownName where there is no such campaign. Everything else that is wrong is said in the replies. Without a
-    model this takes milliseconds; an order that starts a process takes as long as that does.
+    model this takes milliseconds; what starts a process takes as long as that does.
     """
     return act(home, campaign, understand(home, campaign, text), text, who).replies
 
@@ -104,7 +106,7 @@ def act(home: Path, campaign: str, understanding: Understanding, text: str, who:
         return Said([*said, *begun.replies], begun.campaign or campaign)
     if not campaign:
         helps = isinstance(reading, Inquiry) and reading.about == "help"
-        return Said([*(HELP.splitlines() if helps else ()), NO_CAMPAIGN], "")
+        return Said([*(help_lines() if helps else ()), NO_CAMPAIGN], "")
     if isinstance(reading, Unclear):
         return Said([f"I am not sure what to do: I understood {reading.understood}.", _examples(reading)], campaign)
     if isinstance(reading, JoinCampaign):
@@ -122,8 +124,11 @@ def _carried_out(home: Path, campaign: str, reading: Instruction | Inquiry, text
                 return _answer(home, archive, campaign, reading, text, who, running=running)
             if key and (number := _known_number(archive, campaign, directive_id(key))):
                 return [f"That is done already: it is directive {number}."]
-            carried = Commands(archive, campaign, who, running, key).carry_out(reading, text)
-            return [*carried.replies, *_more(archive, campaign, reading), *_wished(home, campaign, carried)]
+            command = Command(archive, campaign, who, running, reading, text, key)
+            carried = directive_type(reading.kind).carry_out(command)
+            if carried.process:
+                launch(home, campaign, list(carried.process))
+            return carried.replies
         except EvolverError as error:
             return [f"That was not done: {error}."]
 
@@ -153,7 +158,7 @@ def begin(home: Path, start: StartCampaign, text: str, who: str, *, key: str = "
     except (EvolverError, ValidationError) as error:
         reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
         return Said([f"That was not done: {reason}."], "")
-    return Said([f"Campaign {name} has begun; it goes on whether you stay here or not."], name)
+    return Said([f"Campaign {name} has begun; it runs whether you stay here or not."], name)
 
 
 def _begun_by(archive: Archive, key: str) -> str:
@@ -166,8 +171,8 @@ def _begun_by(archive: Archive, key: str) -> str:
 
 def _joined(home: Path, archive: Archive, name: str) -> list[str]:
     archive.campaigns.get(name)
-    progress = Inquiry(about="progress")
-    return [f"We talk about {name} now.", *Answers(archive, name, is_running(home, name)).answer(progress)]
+    facts, progress = CampaignFacts(archive, name, is_running(home, name)), Inquiry(about="progress")
+    return [f"We talk about {name} now.", *question(progress.about).answer(facts, progress)]
 
 
 def newest_campaign(home: Path) -> str:
@@ -177,43 +182,6 @@ def newest_campaign(home: Path) -> str:
     return next((name for name in reversed(names) if is_running(home, name)), names[-1] if names else "")
 
 
-def _wished(home: Path, campaign: str, carried: Carried) -> list[str]:
-    """Start a process for what needs one."""
-    if not carried.wish:
-        return []
-    if carried.wish == "run":
-        launch(home, campaign, ["resume", campaign])
-        return ["It goes on, in a process of its own."]
-    number = carried.directives[0].arguments["experiment"]
-    launch(home, campaign, [carried.wish, campaign, str(number)])
-    return []
-
-
-def _more(archive: Archive, campaign: str, instruction: Instruction) -> list[str]:
-    """What a topic is taken for; looked up after the directive is in the archive."""
-    if instruction.kind not in _CHANGING:
-        return []
-    from evolver.search import TechniqueLibrary
-    from evolver.steering.similarity import NEAR, SURE, functions_of, ranked, related, technique
-    from evolver.tasks import load_task
-
-    topic = str(instruction.arguments["topic"])
-    champion = archive.experiments.champion(campaign)
-    notes = archive.notes.list(load_task(archive.campaigns.get(campaign).task).name)
-    sources = {note.id: note.source for note in notes}
-    techniques = TechniqueLibrary.from_notes(notes).techniques.items()
-    subjects = [technique(key, known.title, sources.get(known.note, "")) for key, known in techniques]
-    if champion is not None and champion.program:
-        subjects += functions_of([archive.programs.get(champion.program)])
-    names = related(topic, subjects, NEAR if instruction.kind == "focus" else SURE)
-    if names:
-        return [f"That is, as far as I know: {', '.join(f'{name}()' for name in dict.fromkeys(names))}."]
-    nearest = list(dict.fromkeys(f"{near.name}()" for near in ranked(topic, subjects)))[:3]
-    if not nearest:
-        return []
-    return [f"No technique or function is clearly about it (nearest: {', '.join(nearest)}); name one if you mean it."]
-
-
 def _examples(reading: Unclear) -> str:
     return "Did you mean one of these? " + "   ".join(f"`{example}`" for example in reading.examples)
 
@@ -221,20 +189,21 @@ def _examples(reading: Unclear) -> str:
 def _answer(
     home: Path, archive: Archive, campaign: str, inquiry: Inquiry, text: str, who: str, *, running: bool
 ) -> list[str]:
-    require_numbers(inquiry)
-    facts = Answers(archive, campaign, running).answer(inquiry)
+    asked_for = question(inquiry.about)
+    asked_for.check(inquiry)
+    facts = asked_for.answer(CampaignFacts(archive, campaign, running), inquiry)
     record = archive.campaigns.get(campaign)
     asked = Directive(
         id=uuid.uuid4().hex[:16],
         campaign=campaign,
-        kind="ask",
+        kind=QUESTION,
         text=text,
         who=who,
         arguments={"about": inquiry.about, "numbers": list(inquiry.numbers), "topic": inquiry.topic},
         status="done",
     )
     archive.directives.add(asked)
-    if inquiry.about in ("help", "directives", "changed", "waiting", "progress", "cost"):
+    if not asked_for.may_be_worded:
         return facts
 
     async def word(model: Conversation) -> str:

@@ -68,7 +68,7 @@ async def _drive(context: Context, campaign: Campaign, control: RunControl) -> S
 
 
 async def _until_spent(drive: Drive, campaign: Campaign) -> None:
-    """Pick up pending lanes first; then fan out anew while there is budget, as when it was raised."""
+    """Pick up pending lanes first; then start new ones while there is budget, as when it was raised."""
     pending = await drive.pending()
     if pending and not _lanes_changed(pending, campaign):
         newest = _newest_event(drive.context, campaign.name)

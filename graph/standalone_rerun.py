@@ -14,6 +14,8 @@ from evolver.errors import UsageError, WorkFailed
 from evolver.graph.campaign_lock import campaign_lock, is_running
 from evolver.graph.context import Context
 from evolver.graph.sessions import Sessions, open_archive
+from evolver.steering.directives import directive_type
+from evolver.steering.directives.rerun import RerunDirective
 from evolver.tasks import load_task
 
 LOOK_EVERY = 0.2
@@ -25,14 +27,14 @@ async def run_again(home: Path, campaign: str, kind: RerunKind, number: int, who
 
     Raises UnknownName, UsageError where it cannot be run again, WorkFailed where that goes wrong.
     """
-    directive = order(home, campaign, kind, number, who, against)
+    directive = ask_for_rerun(home, campaign, kind, number, who, against)
     if is_running(home, campaign):
         return await _wait(home, campaign, directive)
     with campaign_lock(home, campaign):
         return await _here(home, campaign, directive)
 
 
-def order(home: Path, campaign: str, kind: RerunKind, number: int, who: str, against: str = "") -> Directive:
+def ask_for_rerun(home: Path, campaign: str, kind: RerunKind, number: int, who: str, against: str = "") -> Directive:
     """The directive to do so: one that is there already and waits, as a chat leaves it, or a new one."""
     arguments: dict[str, JsonValue] = {"experiment": number, **({"against": against} if against else {})}
     with open_archive(home) as archive:
@@ -64,8 +66,6 @@ async def _wait(home: Path, campaign: str, directive: Directive) -> Directive:
 
 
 async def _here(home: Path, campaign: str, directive: Directive) -> Directive:
-    from evolver.evaluation.directed_rerun import rerun
-
     with open_archive(home) as archive:
         record = archive.campaigns.get(campaign)
     if load_task(record.task).version != record.task_version:
@@ -77,7 +77,7 @@ async def _here(home: Path, campaign: str, directive: Directive) -> Directive:
     try:
         session = await sessions.get(Context(task=record.task, campaign=campaign, home=home), campaign)
         began = time.monotonic()
-        await rerun(session.resources, session.team.runner, directive)
+        await _rerun_directive(directive).rerun(directive, session.resources, session.team.runner)
     except (UsageError, WorkFailed) as error:
         with open_archive(home) as archive:
             archive.directives.close(directive.id, "done", f"failed: {error}")
@@ -87,6 +87,12 @@ async def _here(home: Path, campaign: str, directive: Directive) -> Directive:
             sessions.rest(time.monotonic() - began)  # it is no time of the campaign's
         await sessions.close_all()
     return _known(home, directive)
+
+
+def _rerun_directive(directive: Directive) -> RerunDirective:
+    found = directive_type(directive.kind)
+    assert isinstance(found, RerunDirective)
+    return found
 
 
 def _known(home: Path, directive: Directive) -> Directive:

@@ -1,6 +1,6 @@
 """Steering: what a person says becomes a typed directive or a question, is carried out, and is answered.
 
-`read` understands plain commands, `carry_out` keeps a directive and changes the campaign, `answer` answers questions
-from the archive, `Guidance` is what directives mean to the offline researcher, `verify` and `ablate` run programs
-again.
+`grammar` understands plain sentences and `llm_parser` loose ones, by the classes in `directives` and `questions`, which
+also do what was said and answer what was asked; `search_bias` is what directives mean to a researcher that draws
+changes, `directive_effect` what they changed.
 """

@@ -155,7 +155,7 @@ def directive_for(experiment: Experiment, decision: ApprovalDecision, text: str 
 
 
 def decision_on(archive: Archive, experiment: Experiment) -> Directive | None:
-    """The last thing that anybody said about an experiment and that has not been heeded yet."""
+    """The last thing that anybody said about an experiment and that nothing has come of yet."""
     said = [
         directive
         for directive in archive.directives.in_force(experiment.campaign)
@@ -170,7 +170,7 @@ def was_approved(archive: Archive, experiment: Experiment) -> bool:
 
 
 def settle(resources: CampaignResources, experiment: Experiment, directive: Directive) -> bool:
-    """Heed a decision: True if the experiment may run, perhaps with the program that a person wrote.
+    """Carry out a decision: True if the experiment may run, perhaps with the program that a person wrote.
 
     A rejected one gets its verdict, and the reason becomes a lesson.
     """

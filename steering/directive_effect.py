@@ -1,6 +1,6 @@
 """What a directive changed: the experiments proposed under it beside those before it.
 
-This compares two stretches of one campaign, no more: gains get rarer as a campaign goes on, so that a directive that
+This compares two stretches of one campaign, no more: gains get rarer over a campaign, so that a directive that
 came late looks worse than it is. It says so little where there are few that it says nothing.
 """
 
@@ -15,8 +15,6 @@ from evolver.contracts import Directive, Experiment, Record, VerdictKind
 if TYPE_CHECKING:
     from evolver.memory import Archive
 
-MEASURED = ("focus", "avoid", "pin", "note")
-"""Kinds of directives that change what is proposed."""
 LEAST = 8
 """Experiments that either side needs."""
 LEVEL = 0.90

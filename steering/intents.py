@@ -4,26 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from evolver.contracts import DirectiveKind, Record
-
-Topic = Literal[
-    "best",
-    "failures",
-    "learned",
-    "doing",
-    "progress",
-    "compare",
-    "changed",
-    "experiment",
-    "directives",
-    "cost",
-    "waiting",
-    "campaigns",
-    "anything",
-    "help",
-]
 
 
 class Instruction(Record):
@@ -40,7 +23,8 @@ class Inquiry(Record):
     """Something to be answered."""
 
     reads: Literal["inquiry"] = "inquiry"
-    about: Topic
+    about: str
+    """Name of a class in `evolver.steering.questions`."""
     numbers: tuple[int, ...] = ()
     """Of experiments."""
     topic: str = ""
@@ -77,3 +61,19 @@ class Unclear(Record):
 
 
 Reading = Annotated[Instruction | Inquiry | StartCampaign | JoinCampaign | Unclear, Field(discriminator="reads")]
+
+
+class Understood(BaseModel):
+    """How a model reads a message."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    kind: str
+    topic: str = ""
+    experiments: list[int] = []
+    amount: float | None = None
+    unit: str = ""
+    about: str | None = None
+    reason: str = ""
+    restated: str = ""
+    clear: bool = False

@@ -4,52 +4,37 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from pydantic import create_model
 
 from evolver.llm import AnswerError, Conversation
 from evolver.prompts import conversation as render
-from evolver.steering.intents import Inquiry, Instruction, Reading, Topic, Unclear
+from evolver.steering.directives import directive_type, directive_types
+from evolver.steering.intents import Inquiry, Instruction, Reading, Unclear, Understood
+from evolver.steering.questions import question, questions
 
 LONGEST = 2000
 _CITED = re.compile(r"(?:experiments?|number|no\.|#)\s*((?:#?\d+(?:\s*(?:,|and|or|to|vs\.?)\s*)*)+)", re.IGNORECASE)
 _MEASURED = re.compile(r"\d+\.\d+(?:e[-+]?\d+)?", re.IGNORECASE)
-_TOPICS = ("focus", "avoid", "note")
-_BARE = ("pause", "resume", "stop")
 
 
-class Understood(BaseModel):
-    """How a model reads a message."""
+def understood_model() -> type[Understood]:
+    """The form of a model's reading, with all kinds of directives and questions that there are."""
+    kinds = (*(known.kind for known in directive_types()), "question", "unclear")
+    topics = tuple(question.kind for question in questions())
+    fields: dict[str, Any] = {"kind": (Literal[kinds], ...), "about": (Literal[topics] | None, None)}
+    return create_model("Understood", __base__=Understood, __doc__=Understood.__doc__, **fields)
 
-    model_config = ConfigDict(extra="ignore")
 
-    kind: Literal[
-        "focus",
-        "avoid",
-        "pin",
-        "note",
-        "budget",
-        "workers",
-        "pause",
-        "resume",
-        "stop",
-        "verify",
-        "ablate",
-        "approve",
-        "reject",
-        "withdraw",
-        "question",
-        "unclear",
-    ]
-    topic: str = ""
-    experiments: list[int] = []
-    amount: float | None = None
-    unit: str = ""
-    about: Topic | None = None
-    reason: str = ""
-    restated: str = ""
-    clear: bool = False
+def kinds_told() -> list[str]:
+    """What each kind of directive means and takes, for the prompt; those in a row that take the same in one line."""
+    lines = []
+    for fields, group in groupby(directive_types(), lambda known: known.answer_fields()):
+        names = ", ".join(known.kind + (f" ({known.gloss})" if known.gloss else "") for known in group)
+        lines.append(f"{names}: {fields}" if fields else names)
+    return lines
 
 
 async def read_with(
@@ -64,9 +49,15 @@ async def read_with(
 ) -> tuple[Reading, str]:
     """What a message says, and the model's own words for it. Raises as `Conversation.ask`."""
     messages = render(
-        "chat_read", message=message[:LONGEST], task=task, progress=progress, directives=directives, waiting=waiting
+        "chat_read",
+        kinds=kinds_told(),
+        message=message[:LONGEST],
+        task=task,
+        progress=progress,
+        directives=directives,
+        waiting=waiting,
     )
-    answer = await conversation.ask("chat", purpose, "", messages, Understood, repairs=1)
+    answer = await conversation.ask("chat", purpose, "", messages, understood_model(), repairs=1)
     return reading_of(answer.value), answer.value.restated.strip()[:300]
 
 
@@ -77,47 +68,18 @@ def reading_of(understood: Understood) -> Reading:
         examples = ("focus on ...", "10 more experiments", "why is the best the best?")
         return Unclear(understood=said[:300], examples=examples)
     if understood.kind == "question":
-        about: Topic = understood.about or "anything"
-        needed = {"compare": 2, "changed": 1, "experiment": 1}.get(about, 0)
+        about = understood.about or "anything"
         return Inquiry(
-            about=about if len(understood.experiments) >= needed else "anything",
+            about=about if len(understood.experiments) >= question(about).numbers else "anything",
             numbers=tuple(understood.experiments),
             topic=understood.topic,
         )
-    arguments = _arguments(understood)
+    arguments = directive_type(understood.kind).arguments_from(understood)
     if arguments is None:
         return Unclear(
             understood=f"{understood.kind}, but not of what or how much", examples=(f"{understood.kind} ...", "help")
         )
-    try:
-        return Instruction.model_validate({"kind": understood.kind, "arguments": arguments})
-    except ValidationError:
-        return Unclear(understood=understood.kind, examples=("help",))
-
-
-def _arguments(understood: Understood) -> dict[str, JsonValue] | None:
-    """What the instruction needs; None where something is missing."""
-    kind, experiments = understood.kind, understood.experiments
-    if kind in _BARE:
-        return {}
-    if kind in _TOPICS:
-        return {"note" if kind == "note" else "topic": understood.topic} if understood.topic.strip() else None
-    if kind in ("pin", "verify", "ablate"):
-        return {"experiment": experiments[0] if experiments else None} if len(experiments) < 2 else None
-    if kind in ("approve", "reject"):
-        reason: dict[str, JsonValue] = {"reason": understood.reason} if understood.reason else {}
-        return {**({"experiments": list(experiments)} if experiments else {}), **reason}
-    if kind == "withdraw":
-        known = understood.unit in ("focus", "avoid", "pin", "note")
-        return {"kind": understood.unit, "topic": understood.topic} if known else None
-    return _amount(understood)
-
-
-def _amount(understood: Understood) -> dict[str, JsonValue] | None:
-    units = ("experiments", "seconds", "usd", "tokens") if understood.kind == "budget" else ("workers",)
-    if understood.amount is None or understood.amount <= 0 or understood.unit.removeprefix("more_") not in units:
-        return None
-    return {understood.unit: understood.amount if understood.unit.endswith("usd") else int(understood.amount)}
+    return Instruction(kind=understood.kind, arguments=arguments)
 
 
 async def answer_with(conversation: Conversation, purpose: str, question: str, facts: Sequence[str]) -> str:

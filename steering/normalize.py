@@ -10,12 +10,6 @@ SMALL = (
     "eighteen nineteen twenty"
 ).split()
 NUMBERS = {word: number for number, word in enumerate(SMALL)} | {"dozen": 12, "thirty": 30, "fifty": 50, "hundred": 100}
-KEYWORDS = (
-    *("focus", "concentrate", "prioritise", "avoid", "skip", "pause", "resume", "continue", "stop", "finish", "verify"),
-    *("ablate", "approve", "reject", "refuse", "note", "remember", "withdraw", "forget", "compare", "budget", "unpin"),
-    *("start", "begin", "help", "status", "progress", "lessons", "directives", "failures", "explain", "describe"),
-)
-"""First words of commands."""
 UNITS = ("experiment", "experiments", "worker", "workers", "minutes", "minute", "hours", "seconds", "tokens", "dollars")
 NEAR = 0.78
 """Similarity from which a word is taken for a misspelt keyword: one letter wrong, missing or swapped."""
@@ -48,8 +42,11 @@ def amount(text: str) -> int | None:
     return 1 if word in ("a", "an") else NUMBERS.get(word)
 
 
-def spelt(text: str) -> tuple[str, str]:
-    """A message with a misspelt first word, or units behind a number, put right; and what was put right, in words."""
+def spelt(text: str, keywords: tuple[str, ...]) -> tuple[str, str]:
+    """A message with a misspelt keyword at its beginning, or units behind a number, put right; and what was, in words.
+
+    `keywords` are the first words of commands and questions.
+    """
     fixes: list[str] = []
 
     def right(match: re.Match[str], words: tuple[str, ...]) -> str:
@@ -64,7 +61,7 @@ def spelt(text: str) -> tuple[str, str]:
 
     first = _WORD.match(text)
     if first:
-        text = right(first, KEYWORDS) + text[first.end() :]
+        text = right(first, keywords) + text[first.end() :]
     text = re.sub(r"(?<=\d )(?:more )?[A-Za-z]+$", lambda m: _last(m[0], right), text)
     return text, " and ".join(fixes)
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from evolver.contracts import Directive, Program
+from evolver.steering.directives import find_type
 from evolver.steering.similarity import NEAR, SURE, Subject, functions_of, related, share_of_words, technique
 
 if TYPE_CHECKING:
@@ -21,19 +22,19 @@ PIN_SHARE = 0.85
 """Of proposals, while an experiment is pinned, that start from it."""
 FOCUS_DRAWS = 60
 """Draws that are looked through for one that is in focus."""
-RESEARCH = ("focus", "avoid", "pin", "note", "reject")
-"""Kinds of directives that are about what to try."""
 _NAME = re.compile(r"[A-Za-z_]\w*")
 
 
 class SearchBias:
-    """The focus, avoid and pin directives in force, over what a proposal can be about."""
+    """What the directives in force say, over what a proposal can be about."""
 
     def __init__(
         self, directives: Sequence[Directive], library: TechniqueLibrary, notes: Callable[[], Sequence[Note]]
     ) -> None:
         """`library` holds the techniques of the notes, which are read if a topic is to be found among them."""
-        self._directives = [d for d in directives if d.kind in RESEARCH]
+        known = [(d, kind) for d in directives if (kind := find_type(d.kind)) is not None and kind.researchers == "all"]
+        self._directives = [directive for directive, _ in known]
+        self._hints = [kind.hint(directive) for directive, kind in known]
         self._library = library
         self._notes = notes
         self._programs: list[Program] = []
@@ -52,21 +53,17 @@ class SearchBias:
     @cached_property
     def focus(self) -> tuple[str, ...]:
         """Topics to search more."""
-        return self._topics("focus")
+        return tuple(topic for hint in self._hints for topic in hint.focus)
 
     @cached_property
     def avoid(self) -> tuple[str, ...]:
         """Topics to leave out."""
-        return self._topics("avoid")
-
-    def _topics(self, kind: str) -> tuple[str, ...]:
-        return tuple(str(d.arguments.get("topic") or d.text) for d in self._directives if d.kind == kind)
+        return tuple(topic for hint in self._hints for topic in hint.avoid)
 
     @property
     def pinned(self) -> int | None:
         """Number of the experiment to start from; the last one that was said."""
-        numbers = [d.arguments.get("experiment") for d in self._directives if d.kind == "pin"]
-        return next((number for number in reversed(numbers) if isinstance(number, int)), None)
+        return next((hint.start_from for hint in reversed(self._hints) if hint.start_from is not None), None)
 
     def starts_from_pin(self, rng: random.Random) -> bool:
         """Whether this proposal starts from the pinned experiment."""

@@ -16,7 +16,7 @@ from evolver.graph.detached import begins, log_of
 from evolver.graph.summary import summarise
 from evolver.memory import Archive
 from evolver.steering.approval import waiting
-from evolver.steering.directive_effect import MEASURED, effect_of
+from evolver.steering.directives import measured_effect
 from evolver.web.diff_view import FileDiff, diff_between
 from evolver.web.view_models import (
     CampaignLine,
@@ -140,11 +140,11 @@ class CampaignViews:
         )
 
     def _said(self, directive: Directive, experiments: Sequence[Experiment], numbers: dict[str, int]) -> SaidLine:
-        measured = directive.uses and directive.kind in MEASURED
+        effect = measured_effect(self._archive, directive, experiments) if directive.uses else None
         return SaidLine(
             directive=directive,
             numbers=tuple(sorted(numbers[key] for key in directive.experiments if key in numbers)),
-            effect=str(effect_of(self._archive, directive, experiments)) if measured else "",
+            effect=str(effect) if effect is not None else "",
         )
 
     def _pending(self, name: str, by_id: dict[str, Experiment], numbers: dict[str, int]) -> Iterator[Pending]:

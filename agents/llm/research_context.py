@@ -26,14 +26,13 @@ from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.prompts import conversation, inline
 from evolver.search.novelty import Ideas
 from evolver.search.parent_selection import selection
+from evolver.steering.directives import told_to_models
 
 PARENTS = 3
 """Beside the champion."""
 FAILURES, RECENT, ALIKE = 4, 6, 4
 PROGRAMS, NOTES, LESSONS, TRIED, FAILED = 0.5, 0.15, 0.12, 0.12, 0.06
 """Shares of the room."""
-FOR_RESEARCH = ("focus", "avoid", "pin", "note", "reject", "approve")
-"""Kinds of directives that say what to try; the others are not the researcher's business."""
 LONGEST_DIRECTIVE = 1000
 OBSERVATIONS = 100
 """Newest words of the critic that are at hand."""
@@ -91,7 +90,7 @@ class ResearchContext:
         )
         notes = self._known_notes(known)
         rng.shuffle(notes)
-        directives = [d for d in known.directives if d.kind in FOR_RESEARCH]
+        directives = told_to_models(known.directives)
         shown = Shown(
             experiments=tuple(e.number for e in parents) + tuple(f.number for f in failures),
             notes=tuple(note.id for note in notes),

@@ -153,7 +153,7 @@ async def test_a_pause_stops_the_clock_and_the_same_process_goes_on(slow: Path, 
         assert not archive.leases.unfinished("c"), "what ran was finished"
     assert is_running(home, "c")
     assert not run.done()
-    assert await _say(home, "go on") == ["It goes on."]
+    assert await _say(home, "go on") == ["The campaign continues."]
     summary = await run
     assert summary.experiments == 16
     assert summary.status is CampaignStatus.FINISHED
@@ -243,7 +243,7 @@ def test_a_message_reaches_a_campaign_of_another_process_and_go_on_starts_one(
     done = _done(home, "c")
     assert done < 200
     assert "No process" in " ".join(send(home, "c", f"budget {done + 3}", "ann"))
-    assert send(home, "c", "go on", "ann") == ["It goes on, in a process of its own."]
+    assert send(home, "c", "go on", "ann") == ["The campaign continues in a process of its own."]
     deadline = time.monotonic() + 60
     while is_running(home, "c") or _done(home, "c") < done + 3:
         assert time.monotonic() < deadline

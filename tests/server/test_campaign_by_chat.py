@@ -142,7 +142,7 @@ def test_a_campaign_by_chat_alone(server: Server, task: Path, tmp_path: Path) ->
 
     # Approval, from now on.
     assert "more than 1 s" in ann.say("ask me before experiments over 1 s")
-    assert "goes on" in ann.say("go on")
+    assert "continues" in ann.say("go on")
 
     def waits() -> list[int]:
         with open_archive(home) as archive:
@@ -172,7 +172,7 @@ def test_a_campaign_by_chat_alone(server: Server, task: Path, tmp_path: Path) ->
     _until(lambda: finished() == leased())
     last = leased() + 4
     assert f"{last} experiments in all" in ann.say(f"budget {last}", again)
-    assert "goes on" in bob.say("go on", again)
+    assert "continues" in bob.say("go on", again)
     _until(lambda: not is_running(home, "compass-1"))
     assert finished() == last
     again.close()

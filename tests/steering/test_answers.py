@@ -9,17 +9,20 @@ import pytest
 from evolver.contracts import VerdictKind
 from evolver.errors import UnknownName, UsageError
 from evolver.memory import Archive
-from evolver.steering.answers import HELP, Answers, require_numbers
 from evolver.steering.grammar import read
+from evolver.steering.help_text import help_lines
 from evolver.steering.intents import Inquiry, Instruction, StartCampaign, Unclear
 from evolver.steering.llm_parser import invented
+from evolver.steering.question import CampaignFacts
+from evolver.steering.questions import question
 
 
 def _ask(archive: Archive, text: str) -> str:
     reading = read(text)
     assert isinstance(reading, Inquiry), reading
-    require_numbers(reading)
-    return "\n".join(Answers(archive, "c", running=False).answer(reading))
+    found = question(reading.about)
+    found.check(reading)
+    return "\n".join(found.answer(CampaignFacts(archive, "c", running=False), reading))
 
 
 def test_why_the_best_is_the_best(archive: Archive) -> None:
@@ -72,16 +75,16 @@ def test_what_is_not_there_is_said(archive: Archive) -> None:
     with pytest.raises(UnknownName):
         _ask(archive, "tell me about 99")
     with pytest.raises(UsageError):
-        require_numbers(Inquiry(about="compare", numbers=(3,)))
+        question("compare").check(Inquiry(about="compare", numbers=(3,)))
 
 
 def test_every_line_of_the_help_is_understood() -> None:
-    shown = [part for line in HELP.splitlines() if line.startswith("  ") for part in re.split(r"\s{3,}", line.strip())]
+    shown = [part for line in help_lines() if line.startswith("  ") for part in re.split(r"\s{3,}", line.strip())]
     assert len(shown) > 15
     for part in shown:
         text = (
             re.sub(r"\s*\(.*\)$", "", part)
-            .replace("because ...", "because it is dear")
+            .replace("because ...", "because it is expensive")
             .replace("about X", "about steps")
         )
         assert not isinstance(read(text), Unclear), text

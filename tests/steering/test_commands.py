@@ -10,7 +10,8 @@ from sqlalchemy.exc import IntegrityError
 from evolver.contracts import CampaignStatus
 from evolver.errors import UnknownName, UsageError
 from evolver.memory import Archive
-from evolver.steering.commands import Carried, Commands
+from evolver.steering.commands import Carried, Command
+from evolver.steering.directives import directive_type
 from evolver.steering.grammar import read
 from evolver.steering.intents import Instruction
 
@@ -18,7 +19,7 @@ from evolver.steering.intents import Instruction
 def _say(archive: Archive, text: str, who: str = "ann", *, running: bool = True, key: str = "") -> Carried:
     reading = read(text)
     assert isinstance(reading, Instruction), reading
-    return Commands(archive, "c", who, running, key).carry_out(reading, text)
+    return directive_type(reading.kind).carry_out(Command(archive, "c", who, running, reading, text, key))
 
 
 def test_a_directive_keeps_who_when_and_the_words(blank: Archive) -> None:
@@ -68,9 +69,9 @@ def test_pause_and_resume_change_the_campaign_itself(blank: Archive) -> None:
     _say(blank, "pause")
     assert blank.campaigns.get("c").status is CampaignStatus.PAUSED
     assert "paused already" in _say(blank, "pause").replies[0]
-    assert _say(blank, "go on").replies == ["It goes on."]
+    assert _say(blank, "go on").replies == ["The campaign continues."]
     assert blank.campaigns.get("c").status is CampaignStatus.RUNNING
-    assert _say(blank, "go on", running=False).wish == "run", "a process is needed where none is"
+    assert _say(blank, "go on", running=False).process == ("resume", "c"), "a process is needed where none is"
 
 
 def test_the_threshold_of_approval(blank: Archive) -> None:
@@ -108,6 +109,6 @@ def test_a_finished_experiment_can_be_pinned_and_verified(archive: Archive) -> N
     assert f"experiment {champion.number}" in _say(archive, "pin the best").replies[0]
     assert archive.directives.list("c")[0].arguments == {"experiment": champion.number}
     carried = _say(archive, f"verify {champion.number}", running=False)
-    assert carried.wish == "verify"
+    assert carried.process == ("verify", "c", str(champion.number))
     with pytest.raises(UsageError, match="baseline has no changes"):
         _say(archive, "ablate 0")

@@ -13,7 +13,7 @@ from evolver.contracts.campaign import (
     TeamKind,
     TunerKind,
 )
-from evolver.contracts.directive import Directive, DirectiveKind, DirectiveStatus
+from evolver.contracts.directive import QUESTION, Directive, DirectiveKind, DirectiveStatus
 from evolver.contracts.experiment import (
     CONTENDED,
     SHORTEST_WAIT,
@@ -35,6 +35,7 @@ from evolver.contracts.record import Interval, Record, now
 __all__ = [
     "CAMPAIGN_NAME",
     "CONTENDED",
+    "QUESTION",
     "SHORTEST_WAIT",
     "Budget",
     "Call",

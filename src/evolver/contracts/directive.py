@@ -3,34 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, StringConstraints
 
 from evolver.contracts.record import Record, now
 
-DirectiveKind = Literal[
-    "focus",
-    "avoid",
-    "pin",
-    "budget",
-    "workers",
-    "pause",
-    "resume",
-    "stop",
-    "verify",
-    "ablate",
-    "approve",
-    "reject",
-    "ask",
-    "note",
-    "withdraw",
-]
+QUESTION = "ask"
+"""Kind under which a question is kept."""
+DirectiveKind = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z_]{0,31}$")]
+"""Name of a class in `evolver.steering.directives` (a package may bring more), or `ask`."""
 DirectiveStatus = Literal["in force", "done", "withdrawn"]
 
 
 class Directive(Record):
-    """A typed instruction from the person steering."""
+    """A typed instruction from the person steering, as the archive keeps it."""
 
     id: str
     campaign: str
@@ -49,3 +36,8 @@ class Directive(Record):
     """How many experiments were proposed under it."""
     experiments: tuple[str, ...] = ()
     """The newest of those experiments."""
+
+    @property
+    def is_question(self) -> bool:
+        """Whether it is a question that was kept, not an instruction."""
+        return self.kind == QUESTION

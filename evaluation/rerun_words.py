@@ -1,44 +1,11 @@
-"""Carries out a directive to verify or ablate, and says in words what came out."""
+"""What came out of running an experiment again, in words."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from evolver.contracts import Directive, Experiment, Interval
-from evolver.errors import UsageError
-from evolver.evaluation.ablation import Ablation, ablate
-from evolver.evaluation.verification import Verification, verify
+from evolver.contracts import Interval
+from evolver.evaluation.ablation import Ablation
+from evolver.evaluation.verification import Verification
 from evolver.formatting import counted, difference_with_interval, score_with_interval
-
-if TYPE_CHECKING:
-    from evolver.evaluation.campaign_resources import CampaignResources
-    from evolver.evaluation.race import Runner
-
-
-async def rerun(resources: CampaignResources, runner: Runner, directive: Directive) -> Verification | Ablation:
-    """Run what a directive asks for and close it. Raises as `verify` and `ablate`."""
-    experiment = _experiment(resources, directive)
-    result: Verification | Ablation
-    if directive.kind == "verify":
-        result = await verify(resources, runner, experiment)
-        words = verified_words(result)
-    else:
-        against = "parent" if directive.arguments.get("against") == "parent" else "baseline"
-        result = await ablate(resources, runner, experiment, "parent" if against == "parent" else "baseline")
-        words = "\n".join(ablated_lines(result))
-    resources.archive.directives.mark_used([directive.id], experiment.id)
-    resources.archive.directives.close(directive.id, "done", words)
-    return result
-
-
-def _experiment(resources: CampaignResources, directive: Directive) -> Experiment:
-    number = directive.arguments.get("experiment")
-    if isinstance(number, int):
-        return resources.archive.experiments.by_number(resources.name, number)
-    champion = resources.archive.experiments.champion(resources.name)
-    if champion is None:
-        raise UsageError(f"campaign {resources.name} has no champion yet; name an experiment")
-    return champion
 
 
 def verified_words(result: Verification) -> str:
