@@ -34,7 +34,7 @@ def test_an_example(name: str, tmp_path: Path, quadratic: Path) -> None:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=400,
     )
     assert result.returncode == 0, result.stderr
     assert expected in result.stdout, result.stdout
@@ -45,7 +45,7 @@ def test_the_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EVOLVER_HOME", str(tmp_path / "home"))
     notebook = nbformat.read(EXAMPLES / "tour.ipynb", as_version=4)  # type: ignore[no-untyped-call]
     NotebookClient(
-        notebook, timeout=100, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+        notebook, timeout=400, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
     ).execute()
     said = "\n".join(
         output.get("text", "") for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs

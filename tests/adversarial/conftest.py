@@ -92,7 +92,7 @@ def attempt(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
     yield run
     requests.close()
-    assert server.wait(timeout=30) == 0
+    assert server.wait(timeout=400) == 0
     answers.close()
 
 

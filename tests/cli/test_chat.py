@@ -35,7 +35,7 @@ def piped(home: Path, tmp_path: Path) -> Callable[..., str]:
             env={**os.environ, "EVOLVER_HOME": str(home)},
             capture_output=True,
             text=True,
-            timeout=90,
+            timeout=400,
         )
         assert result.returncode == check, result.stderr
         assert "Traceback" not in result.stderr
@@ -62,7 +62,7 @@ def stopped(home: Path) -> Iterator[None]:
                 check=True,
                 capture_output=True,
             )
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while any(is_running(home, name) for name in names) and time.monotonic() < deadline:
         time.sleep(0.1)
 

@@ -48,7 +48,7 @@ def start(home: Path, tmp_path: Path) -> Iterator[Callable[..., Running]]:
 
 
 def wait_for_experiments(home: Path, count: int) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
         if (home / "archive.sqlite").exists():
             with open_archive(home) as archive:
@@ -69,7 +69,7 @@ def test_a_changed_label_stops_the_campaign(
     before = target.read_bytes()
     # The baseline's own point: whatever was scored with this would be a champion.
     target.write_text("[1.0, 1.0]")
-    said, error = running.communicate(timeout=60)
+    said, error = running.communicate(timeout=400)
     assert running.returncode == 1
     last = error.strip().splitlines()[-1]
     assert last.startswith("evolver: task quadratic in ")
@@ -95,12 +95,12 @@ def test_a_changed_label_stops_the_campaign(
     if not as_json:
         return
     refused = start("resume", "quadratic-1")
-    assert "has changed since campaign quadratic-1 began" in refused.communicate(timeout=60)[1]
+    assert "has changed since campaign quadratic-1 began" in refused.communicate(timeout=400)[1]
     assert refused.returncode == 2
 
     target.write_bytes(before)
     went_on = start("resume", "quadratic-1", "-n", "8", "--json")
-    summary = json.loads(went_on.communicate(timeout=60)[0])
+    summary = json.loads(went_on.communicate(timeout=400)[0])
     assert (went_on.returncode, summary["status"]) == (0, "finished")
     assert "tampered" not in {status for status, count in summary["trials"].items() if count}
     # The task is deterministic: had the forged label scored the best, it would score otherwise now.

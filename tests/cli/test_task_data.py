@@ -343,7 +343,7 @@ def test_the_licence_is_asked_about_at_a_terminal(
         stdin=slave,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=400,
         check=False,
         cwd=tmp_path,
         env={**os.environ, "EVOLVER_HOME": str(home)},

@@ -67,7 +67,7 @@ def wait_for(condition: Path, seconds: float) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(900)
 async def test_a_minute_of_training_survives_its_process(tmp_path: Path) -> None:
     began = time.monotonic()
     process = trainer(tmp_path, "full", "docker")
@@ -79,16 +79,18 @@ async def test_a_minute_of_training_survives_its_process(tmp_path: Path) -> None
     assert trial.status is TrialStatus.OK, trial
     assert trial.metrics["error"] < 0.01
     assert trial.seconds > 60, "the time that nobody was there counts"
-    assert time.monotonic() - began < 60 + 0.9 * killed, "it did not begin again"
+    assert time.monotonic() - began - trial.seconds < 0.9 * killed, (
+        "its clock began before the kill: it is the same run"
+    )
     assert not (tmp_path / "e" / "full-0").exists()
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(100)
+@pytest.mark.timeout(600)
 async def test_a_phase_that_had_ended_is_not_run_again(tmp_path: Path) -> None:
     """Also where the job itself died with its process."""
     process = trainer(tmp_path, "smoke", "docker")
-    wait_for(tmp_path / "e" / "smoke-0" / "out-train.json", 30)
+    wait_for(tmp_path / "e" / "smoke-0" / "out-train.json", 200)
     process.kill()
     process.wait()
     weights = tmp_path / "e" / "smoke-0" / "out-train" / "weights.json"
@@ -100,10 +102,10 @@ async def test_a_phase_that_had_ended_is_not_run_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(100)
+@pytest.mark.timeout(600)
 async def test_what_another_program_left_in_the_same_place_is_not_taken(tmp_path: Path) -> None:
     process = trainer(tmp_path, "smoke", "docker")
-    wait_for(tmp_path / "e" / "smoke-0" / "out-train.json", 30)
+    wait_for(tmp_path / "e" / "smoke-0" / "out-train.json", 200)
     process.kill()
     process.wait()
     task = load_task(TASK)

@@ -138,7 +138,7 @@ def run_harness(tmp_path: Path) -> Callable[..., Any]:
             env={"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1", **told},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=400,
             check=False,
         )
 

@@ -29,7 +29,7 @@ def task(quadratic: Path, tmp_path: Path) -> Path:
     return copy
 
 
-async def _until(holds: Callable[[], bool], within: float = 60.0) -> None:
+async def _until(holds: Callable[[], bool], within: float = 300.0) -> None:
     deadline = time.monotonic() + within
     while not holds():
         assert time.monotonic() < deadline, "it did not come to pass"

@@ -29,7 +29,7 @@ async def test_a_cancelled_write_is_done_whole(tmp_path: Path) -> None:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(60):
                 await _save(other, "u", step)
 
 
@@ -37,7 +37,7 @@ async def test_half_a_write_locks_nobody_out(tmp_path: Path) -> None:
     async with open_checkpointer(tmp_path) as one, open_checkpointer(tmp_path) as other:
         await one.setup()
         await one.conn.execute("INSERT INTO writes VALUES ('t', '', 'c', 'task', '', 0, 'k', '', x'')")
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(60):
             await _save(other, "u", 0)
 
 

@@ -34,7 +34,7 @@ def slow(slow: Path) -> Path:
     return slow
 
 
-async def _until(holds: Callable[[], bool], within: float = 60.0) -> None:
+async def _until(holds: Callable[[], bool], within: float = 300.0) -> None:
     deadline = time.monotonic() + within
     while not holds():
         assert time.monotonic() < deadline, "it did not come to pass"
@@ -228,7 +228,7 @@ def test_a_message_reaches_a_campaign_of_another_process_and_go_on_starts_one(
         words, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while _done(home, "c") < 3:
             assert time.monotonic() < deadline
             time.sleep(0.1)
@@ -237,14 +237,14 @@ def test_a_message_reaches_a_campaign_of_another_process_and_go_on_starts_one(
             or "are done" in send(home, "c", "how far?", "a")[0]
         )
         send(home, "c", "stop", "ann")
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=300) == 0
     finally:
         process.kill()
     done = _done(home, "c")
     assert done < 200
     assert "No process" in " ".join(send(home, "c", f"budget {done + 3}", "ann"))
     assert send(home, "c", "go on", "ann") == ["The campaign continues in a process of its own."]
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while is_running(home, "c") or _done(home, "c") < done + 3:
         assert time.monotonic() < deadline
         time.sleep(0.1)

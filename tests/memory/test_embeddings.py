@@ -80,7 +80,7 @@ def _default(extra: str = "", path: Path | None = None) -> subprocess.CompletedP
     )
     environment = {**os.environ, "PYTHONPATH": str(path)} if path else dict(os.environ)
     return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60, env=environment
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=400, env=environment
     )
 
 

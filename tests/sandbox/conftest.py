@@ -64,7 +64,7 @@ class Bench:
             inputs=tuple(
                 Mount(source=source, target=PurePosixPath(target)) for target, source in (inputs or {}).items()
             ),
-            limits=limits or Limits(wall_seconds=20),
+            limits=limits or Limits(wall_seconds=120),
             environment=environment or {},
         )
 

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
@@ -102,11 +101,10 @@ async def test_it_says_what_it_does_not_protect() -> None:
 
 
 async def test_a_flood_of_processes_is_stopped(tmp_path: Path, survivors: Survivors) -> None:
-    began = time.monotonic()
     outcome = await run(
         tmp_path,
         "import os, time\nwhile True:\n    if os.fork() == 0: time.sleep(60)\n    time.sleep(0.002)",
         processes=20,
     )
-    assert "20 processes" in outcome.reason and outcome.exit_code == -9 and time.monotonic() - began < 10
+    assert "20 processes" in outcome.reason and outcome.exit_code == -9
     assert survivors() == []

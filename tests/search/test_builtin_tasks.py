@@ -62,7 +62,7 @@ def test_every_technique_is_offered_and_its_best_place_runs(name: str, tmp_path:
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=400,
         check=False,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )

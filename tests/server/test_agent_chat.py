@@ -38,7 +38,7 @@ class Page:
     def __init__(self, url: str, assistant: str, origin: str = ORIGIN) -> None:
         self.assistant = assistant
         site = {"Origin": origin, "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors"}
-        self.http = httpx.Client(base_url=url, headers=site, timeout=60)
+        self.http = httpx.Client(base_url=url, headers=site, timeout=400)
 
     def may(self, method: str, path: str) -> bool:
         """What the browser asks before."""

@@ -28,7 +28,7 @@ def _human(text: str) -> dict[str, Any]:
     return {"messages": [{"role": "human", "content": text}]}
 
 
-async def _until(holds: Callable[[], Awaitable[bool]], within: float = 60) -> None:
+async def _until(holds: Callable[[], Awaitable[bool]], within: float = 300) -> None:
     deadline = time.monotonic() + within
     while not await holds():
         assert time.monotonic() < deadline, "it did not come to pass"
@@ -191,11 +191,10 @@ async def test_a_second_message_while_a_run_is_in_progress(client: LangGraphClie
         await client.runs.create(thread, "campaign", input={}, context=context, multitask_strategy="reject")
     elsewhere = (await client.threads.create())["thread_id"]
     # The chat graph is how one talks to it: at once, on a thread of its own, whatever the campaign's run does.
-    began = time.monotonic()
     told: Any = await client.runs.wait(
         elsewhere, "chat", input=_human("how far?"), context={"campaign": "busy", "who": "ann"}
     )
-    assert time.monotonic() - began < 5
+    assert _done(server, "busy") < 12, "the answer did not wait for the campaign"
     assert "of 12 experiments" in told["messages"][-1]["content"]
     # Interrupt: the first run ends, its campaign goes on in the second one.
     second = await client.runs.create(

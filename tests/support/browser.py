@@ -35,7 +35,7 @@ FLAGS = (
 )
 PHONE = 390
 """Pixels."""
-PATIENCE = 60.0
+PATIENCE = 240.0
 """Seconds for what a campaign must do; a loaded machine takes its time."""
 
 
@@ -86,7 +86,7 @@ def open_browser() -> Iterator[Browser]:
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     browser = Browser(options=options, service=Service(driver, env=dict(os.environ)))
     try:
-        browser.set_script_timeout(30)
+        browser.set_script_timeout(120)
         browser.shape()
         yield browser
     finally:

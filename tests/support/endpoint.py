@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
-PATIENCE = 20.0
+PATIENCE = 90.0
 """Seconds that a connection may stay idle; nothing outlives a test."""
 
 

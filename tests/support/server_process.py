@@ -16,7 +16,7 @@ from langgraph_sdk.client import LangGraphClient, get_client
 
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).resolve().parents[2]
-READY_WITHIN = 90.0
+READY_WITHIN = 300.0
 NOWHERE = "http://127.0.0.1:9"
 """A proxy that is not there: whatever wanted to reach the internet would fail."""
 
@@ -73,7 +73,7 @@ class Server:
         assert self.process is not None
         self.process.send_signal(signal.SIGINT)
         try:
-            return self.process.wait(timeout=20)
+            return self.process.wait(timeout=400)
         except subprocess.TimeoutExpired:
             self.kill()
             raise

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 EVOLVER = Path(sys.executable).parent / "evolver"
-READY_WITHIN = 90.0
+READY_WITHIN = 300.0
 """Seconds; a loaded machine takes its time to import the server."""
 
 
@@ -75,7 +75,7 @@ class Server:
         if content is not None:
             body = json.dumps(content).encode()
             sent.setdefault("Content-Type", "application/json")
-        connection = http.client.HTTPConnection(address, self.port, timeout=60)
+        connection = http.client.HTTPConnection(address, self.port, timeout=400)
         try:
             connection.putrequest(method, path, skip_host="Host" in sent, skip_accept_encoding=True)
             for name, value in sent.items():

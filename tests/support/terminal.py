@@ -35,7 +35,7 @@ class Terminal:
                     self.child.send(f"\x1b[{self._screen.cursor.y + 1};{self._screen.cursor.x + 1}R")
         return "\n".join(line.rstrip() for line in self._screen.display)
 
-    def until(self, pattern: str, within: float = 60) -> str:
+    def until(self, pattern: str, within: float = 1200) -> str:
         """Wait for something to be seen."""
         deadline = time.monotonic() + within
         while not re.search(pattern, seen := self.read()):
@@ -46,7 +46,7 @@ class Terminal:
         """Write a line and press Enter."""
         self.child.send(text + "\r")
 
-    def ended(self, within: float = 30) -> int | None:
+    def ended(self, within: float = 120) -> int | None:
         """Its exit status."""
         deadline = time.monotonic() + within
         while self.child.isalive() and time.monotonic() < deadline:

@@ -103,7 +103,7 @@ def run_trial(tmp_path: Path) -> RunTrial:
 
 def _python(script: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, script], env=environment, capture_output=True, text=True, timeout=100, check=False
+        [sys.executable, script], env=environment, capture_output=True, text=True, timeout=400, check=False
     )
 
 

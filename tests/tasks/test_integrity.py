@@ -56,15 +56,15 @@ def test_a_touch_is_no_change_and_a_missing_or_unreadable_file_is(example: Path)
     assert integrity.broken() == ["judge.py", "public/link.json"]
 
 
-def test_looking_costs_less_than_a_millisecond(example: Path) -> None:
+def test_looking_costs_less_than_a_millisecond_of_cpu(example: Path) -> None:
     integrity = TaskIntegrity(example)
     settle(example)
     assert integrity.broken() == []
     took = []
     for _ in range(50):
-        began = time.perf_counter()
+        began = time.process_time()
         integrity.broken()
-        took.append(time.perf_counter() - began)
+        took.append(time.process_time() - began)
     assert min(took) < 1e-3
 
 
@@ -74,9 +74,9 @@ def test_unchanged_files_are_not_read_again(example: Path) -> None:
     integrity = TaskIntegrity(example)
     time.sleep(SETTLED / 1e9 + 0.1)
     assert integrity.broken() == []
-    began = time.perf_counter()
+    began = time.process_time()
     assert integrity.broken() == []
-    assert time.perf_counter() - began < 0.05
+    assert time.process_time() - began < 0.05, "hashing 300 MB takes several times as much"
 
 
 def test_data_for_a_phase_that_is_not_there_is_refused(example: Path) -> None:

@@ -41,7 +41,7 @@ def place_of(job: Job) -> Path:
 
 
 def nothing_left(engine: Engine, place: Path) -> bool:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if not place.exists() and not any(labels[FOLDER] == str(place) for labels in engine.owned().values()):
             return True
@@ -169,7 +169,7 @@ async def test_waiting_containers_die_with_their_process_and_are_cleared_away(
     process, job = starter("print('on')\nimport time; time.sleep(60)", Limits(wall_seconds=90))
     assert process.stdout is not None and process.stdout.readline() == "on\n"
     mark = engine.owned()[place_key(engine, place_of(job))]["evolver.owner"]
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 90
     while len(owned_by(engine, mark)) < 2 and time.monotonic() < deadline:
         await asyncio.sleep(0.1)
     assert len(owned_by(engine, mark)) == 2

@@ -56,7 +56,7 @@ def gpu_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     finally:
         own.close()
         process.send_signal(signal.SIGTERM)
-        process.wait(timeout=60)
+        process.wait(timeout=400)
         shutil.rmtree(folder, ignore_errors=True)
 
 
