@@ -13,7 +13,7 @@ from evolver.tasks import load_task
 from evolver.tasks.pairs.download import fetch
 from evolver.tasks.pairs.folder import Made, make_folder, refuse_without_pairs
 from evolver.tasks.pairs.rows import Columns, Pair, read_pairs, without_repeats
-from evolver.tasks.pairs.sources import Source, read_sources
+from evolver.tasks.pairs.sources import DataSource, read_sources
 
 TELLING = 0.6
 """AUROC of mere counting from which on the pairs' choice is said to leak labels."""
@@ -52,7 +52,7 @@ def make_from_sources(
     _make(pairs, task.root, output, origin, seed, drop_conflicts, as_json)
 
 
-def _agreed(source: Source, agree: bool) -> None:
+def _agreed(source: DataSource, agree: bool) -> None:
     """Show a licence and return once it is agreed to. Raises UsageError if it is not."""
     licence = source.licence
     say_to_stderr(f"{source.name} from {source.url}\nLicence: {licence.name}, {licence.url}\n{licence.text.strip()}")

@@ -10,7 +10,7 @@ from evolver.evaluation.environment import sandbox_for
 from evolver.evaluation.trial import run_trial
 from evolver.graph.context import Context
 from evolver.graph.sessions import open_archive
-from evolver.graph.summary import Comparison, Summary, summarise
+from evolver.graph.summary import ComparedMethod, Summary, summarise
 from evolver.sandbox import Sandbox
 from evolver.tasks import Task, load_task
 
@@ -50,7 +50,7 @@ async def run_comparisons(context: Context, say: Callable[[str], None]) -> Summa
 
 async def _run_arm(
     sandbox: Sandbox, task: Task, name: str, program: Program, stage: str, seconds: float, context: Context
-) -> Comparison:
+) -> ComparedMethod:
     folder = context.home.absolute() / "trials" / f"{context.campaign}-compare-{name}" / "run"
     wall = seconds
     for _ in range(TRIES):
@@ -62,4 +62,4 @@ async def _run_arm(
             break
         wall *= min(MOST, seconds / max(trial.cpu_seconds, 0.01))  # arms go by the clock, and the machine is busy
     score = trial.metrics.get(task.metric.name)
-    return Comparison(name=name, score=score, cpu_seconds=trial.cpu_seconds, reason=trial.reason)
+    return ComparedMethod(name=name, score=score, cpu_seconds=trial.cpu_seconds, reason=trial.reason)

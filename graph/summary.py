@@ -47,7 +47,7 @@ class FreshResult(Record):
     """Means of champion and baseline, by metric that was kept from the search until now."""
 
 
-class Comparison(Record):
+class ComparedMethod(Record):
     """A plain method of the task's own, given the CPU time that the campaign's trials used."""
 
     name: str
@@ -115,7 +115,7 @@ class Summary(Record):
     trials: dict[str, int]
     lessons: int
     lesson_worth: LessonWorth
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[ComparedMethod, ...]
     seconds: float
     cpu_seconds: float
     contended: int
@@ -149,7 +149,7 @@ def summarise(archive: Archive, name: str) -> Summary:
         lessons=len(archive.lessons.list(campaign=name)),
         lesson_worth=_worth(archive, name),
         comparisons=tuple(
-            Comparison.model_validate(event.data) for event in archive.events.list(name, kind="compared")
+            ComparedMethod.model_validate(event.data) for event in archive.events.list(name, kind="compared")
         ),
         seconds=campaign.seconds,
         cpu_seconds=counts.cpu_seconds,

@@ -54,7 +54,7 @@ def literals(text: str) -> tuple[NumericLiteral, ...]:
     source = parse(text)
     collector = _Collector(source)
     for node in source.tree.body:
-        collector.visit(node, _Context(where="", name="", weight=1.0))
+        collector.visit(node, _Surroundings(where="", name="", weight=1.0))
     return tuple(sorted(collector.found, key=lambda literal: literal.start))
 
 
@@ -132,7 +132,7 @@ def change_constants(program: Program, changes: Sequence[ConstantChange]) -> dic
 
 
 @dataclass(frozen=True)
-class _Context:
+class _Surroundings:
     """What surrounds a node: the function, what the nearest named thing is called, and how much a constant weighs."""
 
     where: str
@@ -142,11 +142,11 @@ class _Context:
     inside: str = ""
     """Of the variable whose expression this is."""
 
-    def deeper(self, factor: float = 1.0) -> _Context:
-        return _Context(self.where, "", self.weight * factor, self.inside or self.name)
+    def deeper(self, factor: float = 1.0) -> _Surroundings:
+        return _Surroundings(self.where, "", self.weight * factor, self.inside or self.name)
 
-    def named(self, name: str, weight: float) -> _Context:
-        return _Context(self.where, name, weight, name)
+    def named(self, name: str, weight: float) -> _Surroundings:
+        return _Surroundings(self.where, name, weight, name)
 
 
 class _Collector:
@@ -156,7 +156,7 @@ class _Collector:
         self._source = source
         self.found: list[NumericLiteral] = []
 
-    def visit(self, node: ast.AST, context: _Context) -> None:
+    def visit(self, node: ast.AST, context: _Surroundings) -> None:
         """Collect the numbers below a node."""
         if isinstance(node, ast.expr) and (value := number(node)) is not None:
             self._add(node, value, context)
@@ -167,7 +167,7 @@ class _Collector:
             case ast.ClassDef():
                 where = f"{context.where}{node.name}."
                 for inner in node.body:
-                    self.visit(inner, _Context(where, "", 1.0))
+                    self.visit(inner, _Surroundings(where, "", 1.0))
             case ast.Assign(targets=[ast.Name(id=name)], value=value_node):
                 self.visit(value_node, context.named(name, 2.0 if context.where else 4.0))
             case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value_node):
@@ -187,8 +187,8 @@ class _Collector:
                 for child in ast.iter_child_nodes(node):
                     self.visit(child, context if isinstance(node, ast.stmt) else context.deeper())
 
-    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, context: _Context) -> None:
-        inner = _Context(f"{context.where}{node.name}", "", 1.0)
+    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, context: _Surroundings) -> None:
+        inner = _Surroundings(f"{context.where}{node.name}", "", 1.0)
         args = node.args
         positional = [*args.posonlyargs, *args.args]
         given = positional[len(positional) - len(args.defaults) :]
@@ -199,12 +199,12 @@ class _Collector:
         for statement in node.body:
             self.visit(
                 statement,
-                _Context(f"{inner.where}.", "", 1.0)
+                _Surroundings(f"{inner.where}.", "", 1.0)
                 if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef)
                 else inner,
             )
 
-    def _call(self, node: ast.Call, context: _Context) -> None:
+    def _call(self, node: ast.Call, context: _Surroundings) -> None:
         called = ast.unparse(node.func)
         self.visit(node.func, context.deeper())
         for place, argument in enumerate(node.args, 1):
@@ -213,7 +213,7 @@ class _Collector:
             weight = 0.05 if keyword.arg in STRUCTURAL else 2.0
             self.visit(keyword.value, context.named(f"{keyword.arg or 'arguments'} of {called}()", weight))
 
-    def _add(self, node: ast.expr, value: int | float, context: _Context) -> None:
+    def _add(self, node: ast.expr, value: int | float, context: _Surroundings) -> None:
         start, end = self._source.span(node)
         weight = context.weight
         if abs(value) <= 2 and value == int(value) and (not context.name or context.name.startswith("argument")):

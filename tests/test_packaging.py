@@ -50,7 +50,7 @@ def test_links_for_type_checkers_resolve() -> None:
             assert link.resolve() == (ROOT / folder).resolve()
 
 
-@pytest.mark.parametrize("command", ["import evolver", "import evolver.cli.commands", "import evolver.contracts"])
+@pytest.mark.parametrize("command", ["import evolver", "import evolver.cli.command_line", "import evolver.contracts"])
 def test_the_core_loads_nothing_heavy(command: str) -> None:
     code = f"import sys; {command}; print(*sorted(set(sys.modules) & {HEAVY!r}))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
@@ -66,6 +66,6 @@ def test_help_and_version_answer() -> None:
 
 
 def test_nothing_heavy_in_the_help_command() -> None:
-    code = f"import sys\nsys.argv = ['evolver', '--help']\nfrom evolver.cli.commands import entry\nentry()\nprint('LOADED', *sorted(set(sys.modules) & {HEAVY!r}))"
+    code = f"import sys\nsys.argv = ['evolver', '--help']\nfrom evolver.cli.command_line import entry\nentry()\nprint('LOADED', *sorted(set(sys.modules) & {HEAVY!r}))"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert said.strip().splitlines()[-1] == "LOADED"

@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from evolver.graph.sessions import Sessions
     from evolver.graph.streaming import astream, stream
     from evolver.graph.summary import (
-        Comparison,
+        ComparedMethod,
         Cost,
         FreshResult,
         LessonWorth,
@@ -87,7 +87,7 @@ __all__ = [
     "Campaign",
     "CampaignStatus",
     "ChatContext",
-    "Comparison",
+    "ComparedMethod",
     "Context",
     "Cost",
     "Counts",
@@ -188,7 +188,7 @@ _HOMES = {
     "evolver.graph.sessions": ("Sessions",),
     "evolver.graph.streaming": ("astream", "stream"),
     "evolver.graph.summary": (
-        "Comparison",
+        "ComparedMethod",
         "Cost",
         "FreshResult",
         "LessonWorth",

@@ -31,7 +31,7 @@ class _Pipeline(BaseModel):
     engineer_timeout: Annotated[float, Field(gt=0)] = 1800.0
 
 
-class _Config(BaseModel):
+class _AsiEvolveConfig(BaseModel):
     """What is used of config.yaml; the default is ASI-Evolve's."""
 
     model_config = ConfigDict(extra="ignore")
@@ -71,7 +71,7 @@ def read(folder: Path) -> ForeignTask | None:
 
 def _timeout(path: Path) -> float:
     try:
-        return _Config.model_validate(settings_of(path)).pipeline.engineer_timeout
+        return _AsiEvolveConfig.model_validate(settings_of(path)).pipeline.engineer_timeout
     except ValidationError as error:
         first = error.errors()[0]
         raise TaskError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None

@@ -45,20 +45,20 @@ class _Prompt(BaseModel):
     system_message: str = ""
 
 
-class _Database(BaseModel):
+class _DatabaseConfig(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     feature_dimensions: list[str] = ["complexity", "diversity"]
 
 
-class _Config(BaseModel):
+class _OpenEvolveConfig(BaseModel):
     """What is used of config.yaml; the rest is about OpenEvolve's own search."""
 
     model_config = ConfigDict(extra="ignore")
 
     evaluator: _Evaluator = _Evaluator()
     prompt: _Prompt = _Prompt()
-    database: _Database = _Database()
+    database: _DatabaseConfig = _DatabaseConfig()
 
 
 def read(folder: Path) -> ForeignTask | None:
@@ -113,9 +113,9 @@ def read(folder: Path) -> ForeignTask | None:
     )
 
 
-def _config(path: Path) -> _Config:
+def _config(path: Path) -> _OpenEvolveConfig:
     try:
-        return _Config.model_validate(settings_of(path))
+        return _OpenEvolveConfig.model_validate(settings_of(path))
     except ValidationError as error:
         first = error.errors()[0]
         raise TaskError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None

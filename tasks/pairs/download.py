@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evolver.errors import UsageError, WorkFailed
-from evolver.tasks.pairs.sources import Source
+from evolver.tasks.pairs.sources import DataSource
 
 if TYPE_CHECKING:
     import httpx
@@ -17,7 +17,7 @@ SECONDS = 30.0
 """Longest silence of a server."""
 
 
-def fetch(source: Source, folder: Path, progress: Callable[[str], None]) -> Path:
+def fetch(source: DataSource, folder: Path, progress: Callable[[str], None]) -> Path:
     """The file of a source in `folder`, fetched unless it is there. Raises WorkFailed; UsageError for a wrong hash."""
     path = folder / f"{source.name}-{source.sha256[:12]}.csv"
     if path.is_file() and digest(path) == source.sha256:
@@ -43,7 +43,7 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _check(source: Source, part: Path) -> None:
+def _check(source: DataSource, part: Path) -> None:
     size = part.stat().st_size
     if size < source.bytes:
         raise WorkFailed(
@@ -59,7 +59,7 @@ def _check(source: Source, part: Path) -> None:
         )
 
 
-def _download(source: Source, part: Path, progress: Callable[[str], None]) -> None:
+def _download(source: DataSource, part: Path, progress: Callable[[str], None]) -> None:
     import httpx
 
     have = part.stat().st_size if part.is_file() else 0
@@ -84,7 +84,7 @@ def _download(source: Source, part: Path, progress: Callable[[str], None]) -> No
         ) from None
 
 
-def _receive(source: Source, part: Path, response: httpx.Response, have: int) -> None:
+def _receive(source: DataSource, part: Path, response: httpx.Response, have: int) -> None:
     if response.status_code not in (200, 206):
         raise WorkFailed(f"{source.name}: {source.url} answers {response.status_code} {response.reason_phrase}")
     # A server that does not know ranges sends everything.

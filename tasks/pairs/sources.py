@@ -45,7 +45,7 @@ class Licence(Record):
     """What it allows and forbids, as it is to be shown before anything is fetched."""
 
 
-class Source(Record):
+class DataSource(Record):
     """One file of labelled pairs."""
 
     name: Annotated[str, Field(pattern=rf"^{KEBAB}$")]
@@ -60,7 +60,7 @@ class Source(Record):
 class Sources(Record):
     """The content of a sources file."""
 
-    sources: Annotated[tuple[Source, ...], Field(min_length=1)]
+    sources: Annotated[tuple[DataSource, ...], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _no_name_twice(self) -> Sources:

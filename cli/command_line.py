@@ -1,4 +1,4 @@
-"""Commands and their options. Bodies import what they need, so that `evolver --help` stays quick."""
+"""The commands and their options. Bodies import what they need, so that `evolver --help` stays quick."""
 
 from __future__ import annotations
 
