@@ -9,7 +9,15 @@ from rich.table import Table
 from rich.text import Text
 
 from evolver.contracts import CONTENDED, SHORTEST_WAIT, CampaignStatus, TrialStatus
-from evolver.formatting import cost, counted, difference_with_interval, duration, is_point, score_with_interval
+from evolver.formatting import (
+    cost,
+    counted,
+    difference_with_interval,
+    duration,
+    is_point,
+    score_with_interval,
+    status_words,
+)
 from evolver.graph.summary import Cost, ModelCost, Summary
 
 
@@ -31,7 +39,9 @@ def print_outcome(summary: Summary, home: Path, console: Console | None = None) 
     for arm in summary.comparisons:
         said = f"{arm.score:.6g}" if arm.score is not None else f"no score: {arm.reason}"
         table.add_row("compare", f"{said}  {arm.name}, {arm.cpu_seconds:.0f} CPU s, one run")
-    standings = ", ".join(f"{count} {name}" for name, count in sorted(summary.experiments_by_standing.items()))
+    standings = ", ".join(
+        f"{count} {status_words(name)}" for name, count in sorted(summary.experiments_by_standing.items())
+    )
     trials = ", ".join(f"{count} {name}" for name, count in sorted(summary.trials.items()))
     table.add_row("experiments", f"{summary.experiments} ({standings})" if standings else f"{summary.experiments}")
     table.add_row("trials", trials or "none")

@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from evolver.contracts import Interval
-from evolver.formatting import counted, duration, interval_text, size
+from evolver.formatting import counted, duration, interval_text, size, status_words
 
 MINUS = "\N{MINUS SIGN}"
 
@@ -33,7 +33,7 @@ def environment() -> Environment:
         counted=counted,
         duration=_duration,
         moment=moment,
-        words=words,
+        words=status_words,
         bytes=size,
     )
     return made
@@ -82,8 +82,3 @@ def _duration(seconds: float) -> str:
 def moment(value: datetime) -> str:
     """To the second, in UTC; the page turns it into the reader's own time."""
     return value.strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def words(value: object) -> str:
-    """`not_improved` as `not improved`."""
-    return str(value).replace("_", " ")

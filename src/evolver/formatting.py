@@ -80,3 +80,12 @@ def difference_with_interval(delta: float, interval: Interval | None, *, digits:
 def better_by(metric: str, gain: float) -> str:
     """`loss better by 0.0123`, or worse; a gain is positive where it is better, whatever the direction."""
     return f"{metric} {'better' if gain > 0 else 'worse'} by {abs(gain):.4g}"
+
+
+READER_WORDS = {"promising": "candidate parent"}
+"""What readers are shown instead of a status's own name."""
+
+
+def status_words(status: object) -> str:
+    """A status for readers: `not_improved` as `not improved`, and what may be a parent as `candidate parent`."""
+    return READER_WORDS.get(str(status), str(status).replace("_", " "))
