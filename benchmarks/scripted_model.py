@@ -78,7 +78,7 @@ def sleeper(seen: Any) -> object:
 
 
 def helpful(seen: Any) -> object:
-    """Polishes the champion where that was not done yet, else searches anew; settings go by the experiment's number."""
+    """Polishes the champion where that was not done yet, else starts over; settings go by the experiment's number."""
     role = role_of(seen.prompt)
     if role == "researcher":
         number = number_of(seen)

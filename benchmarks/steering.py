@@ -5,7 +5,7 @@
 A campaign runs in a process of its own (programs of a quarter of a second). Messages reach it from this process
 (`evolver.graph.send`, as `evolver chat` and the page use it), over the page's HTTP API, and over the LangGraph API of
 `evolver serve` (the chat graph, as Studio and agent chat pages use it). The delay is from just before the call until
-another connection sees the directive in the archive. A directive counts as heeded by a lane when the first experiment
+another connection sees the directive in the archive. A directive counts as obeyed by a lane when the first experiment
 that the lane leased after the directive was stored was proposed under it.
 """
 
@@ -97,7 +97,7 @@ def finished(home: Path) -> int:
         )
 
 
-def heeded(home: Path) -> list[int]:
+def obeyed(home: Path) -> list[int]:
     """For each directive about what to try, and each lane: the how-manieth experiment leased after it was under it."""
     places = []
     with open_archive(home) as archive:
@@ -174,9 +174,9 @@ def main() -> None:
                 while finished(home) < goal:
                     time.sleep(0.1)
             send(home, CAMPAIGN, "stop", "benchmark")
-        places = heeded(home)
+        places = obeyed(home)
         first = sum(place == 1 for place in places)
-        print(f"heeded by the very next experiment of a lane: {first} of {len(places)} (latest: {max(places)})")
+        print(f"obeyed by the very next experiment of a lane: {first} of {len(places)} (latest: {max(places)})")
 
 
 if __name__ == "__main__":

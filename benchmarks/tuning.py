@@ -151,7 +151,7 @@ async def tune(bench: Bench, arm: ArmName, seed: int) -> None:
     exec(compile(text, f"{SPACE}.py", "exec"), names)  # a file of this repository
     points = bench.points(arm)
     while (len(points) < trials or sum(p.cpu_seconds for p in points) < seconds) and not bench.out_of_time:
-        # Anew for each configuration, so that an arm that was stopped goes on as if it had not been.
+        # Again for each configuration, so that an arm that was stopped goes on as if it had not been.
         kind = optuna.samplers.TPESampler if arm == "tpe" else optuna.samplers.RandomSampler
         study = optuna.create_study(direction=METRIC.direction, sampler=kind(seed=1000 * seed + len(points)))
         for point in points:

@@ -66,7 +66,7 @@ class Talk:
         lines += [f"  {d.number}. {d.who}: {printable(d.text).splitlines()[0][:100]} ({d.status})" for d in said]
         if not is_running(self.home, self.campaign):
             lines.append(f"It is {campaign.status}, and no process runs it; say `go on` to start one.")
-        lines.append("`help` shows what you can say. Ctrl-D leaves; the campaign goes on.")
+        lines.append("`help` shows what you can say. Ctrl-D leaves; the campaign continues.")
         return lines
 
 
@@ -137,11 +137,11 @@ def _converse(talk: Talk) -> None:
                 if leaving:
                     break
                 leaving = True
-                print("Press Ctrl-C again to leave; the campaign goes on. `pause` or `stop` end its work.")
+                print("Press Ctrl-C again to leave; the campaign continues. `pause` or `stop` end its work.")
             except EOFError:
                 break
     if talk.campaign and is_running(talk.home, talk.campaign):
-        print(f"The campaign goes on. Come back with: evolver chat {talk.campaign}")
+        print(f"The campaign continues. Come back with: evolver chat {talk.campaign}")
 
 
 def _session(home: Path) -> PromptSession[str]:

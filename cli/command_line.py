@@ -151,7 +151,7 @@ def resume(
     compare: Compare = False,
     json: Json = False,
 ) -> None:
-    """Go on with a campaign that was stopped or killed, or raise its budget."""
+    """Continue a campaign that was stopped or killed, or raise its budget."""
     from evolver.cli.run_command import RunOptions, go_on
 
     go_on(

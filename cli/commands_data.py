@@ -16,7 +16,7 @@ notes_app = typer.Typer(no_args_is_help=True, help="Give Evolver notes and paper
 
 @memory_app.command("rebuild")
 def memory_rebuild(json: Json = False) -> None:
-    """Make the search index of notes, lessons and ideas anew from the archive."""
+    """Rebuild the search index of notes, lessons and ideas from the archive."""
     from evolver.cli.memory_commands import rebuild
 
     rebuild(json)
@@ -33,7 +33,7 @@ def sandbox_build(
     pip_args: Annotated[
         str, typer.Option("--pip-args", help="Further words for pip, such as an index; no passwords: they are kept.")
     ] = "",
-    rebuild: Annotated[bool, typer.Option("--rebuild", help="Build it anew even if it is there.")] = False,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Build it again even if it is there.")] = False,
     json: Json = False,
 ) -> None:
     """Build an image for the Docker sandbox, unless it is there; campaigns do it by themselves when they start."""

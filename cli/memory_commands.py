@@ -11,7 +11,7 @@ from evolver.settings import Settings
 
 
 def rebuild(as_json: bool) -> None:
-    """Make the index anew from the archive."""
+    """Rebuild the index from the archive."""
     home = Settings().home
     with open_archive(home) as archive:
         memory = Memory.open(home / "memory", replace=True)

@@ -84,7 +84,7 @@ def start(options: RunOptions, *, dry_run: bool) -> None:
         with open_archive(context.home) as archive:
             if any(known.name == options.campaign for known in archive.campaigns.list()):
                 raise UsageError(
-                    f"campaign {options.campaign} exists; go on with it by `evolver resume {options.campaign}`, "
+                    f"campaign {options.campaign} exists; continue it with `evolver resume {options.campaign}`, "
                     "or choose another --campaign"
                 )
     if dry_run:
@@ -120,12 +120,12 @@ def go_on(options: RunOptions) -> None:
 
 
 def _wake(context: Context) -> None:
-    """A campaign whose process lives, perhaps paused: it goes on there, with the new budget and workers."""
+    """A campaign whose process lives, perhaps paused: it continues there, with the new budget and workers."""
     from evolver.graph.sessions import register
 
     register(context)
     print(
-        f"Campaign {context.campaign} is being run by another process, where it goes on. Watch and steer it: "
+        f"Campaign {context.campaign} is being run by another process, where it continues. Watch and steer it: "
         f"evolver chat {context.campaign}",
         file=sys.stderr,
     )
@@ -256,7 +256,7 @@ async def _under_progress(context: Context, progress: Progress, *, compare: bool
 
         summary = await run_comparisons(context, progress.say)
     if control.drain_requested:
-        print(f"Paused. Go on with: evolver resume {context.campaign}", file=sys.stderr)
+        print(f"Paused. Continue with: evolver resume {context.campaign}", file=sys.stderr)
     return summary
 
 

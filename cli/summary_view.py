@@ -63,7 +63,7 @@ def print_outcome(summary: Summary, home: Path, console: Console | None = None) 
         console.print(
             f"[yellow]{summary.contended} of these trials waited more than {CONTENDED:.0%} of their time, and "
             f"{SHORTEST_WAIT:g} s, for a CPU: scores that depend on time are not comparable. `show CAMPAIGN ID` tells "
-            "which; fewer --workers, or less work beside, mends it.[/]"
+            "which; fewer --workers, or less work beside, helps.[/]"
         )
     if summary.ended:
         failed = summary.status is CampaignStatus.FAILED
@@ -71,11 +71,15 @@ def print_outcome(summary: Summary, home: Path, console: Console | None = None) 
         console.print(Text(said, style="bold red" if failed else "yellow"))
     name = summary.campaign
     if summary.status is CampaignStatus.FINISHED:
-        console.print(
-            f"\nSee it: evolver show {name}    what it learned: evolver lessons {name}\n"
-            f"Take it: evolver export {name} -o DIR    go on: evolver resume {name} {_more(summary)}\n"
-            f"Everything is kept in {home}"
+        hints = (
+            ("See it", f"evolver show {name}"),
+            ("What it learned", f"evolver lessons {name}"),
+            ("Take it", f"evolver export {name} -o DIR"),
+            ("Continue", f"evolver resume {name} {_more(summary)}"),
+            ("Data folder", str(home)),
         )
+        # A command stands on a line of its own and is never broken in two.
+        console.print("\n" + "\n".join(f"{what + ':':<17}{said}" for what, said in hints), soft_wrap=True, markup=False)
 
 
 def _more(summary: Summary) -> str:

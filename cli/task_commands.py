@@ -71,7 +71,7 @@ def check_task(reference: str, sandbox_kind: str | None, stage: str, as_json: bo
     else:
         for finding in findings:
             print(f"{'ok ' if finding.good else 'BAD'}  {finding.what}: {finding.said}")
-        print(f"Task {task.name} is {'ready' if good else 'not ready: mend the lines marked BAD'}.")
+        print(f"Task {task.name} is {'ready' if good else 'not ready: fix the lines marked BAD'}.")
     return 0 if good else 1
 
 

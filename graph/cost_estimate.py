@@ -103,11 +103,11 @@ async def estimate_cost(context: Context, team_spec: TeamSpec, baseline: Trial, 
         brief = (int(size / DENSE), SHORT_ANSWER)
         long = (int(size / BYTES_PER_TOKEN) + TokenBudget().tokens + settings.answer_tokens, settings.answer_tokens)
         usual = (int(TYPICAL_GROWTH * size / DENSE), TYPICAL_ANSWER)
-        cheap, fair, dear = (_bills(models, prices, tokens) for tokens in (brief, usual, long))
+        cheap, fair, expensive = (_bills(models, prices, tokens) for tokens in (brief, usual, long))
         least = _add(least, min(few, experiments) * LEAST_CALLS[role], brief, min(cheap) if cheap else None)
         mean = sum(fair) / len(fair) if fair else None
         typical = _add(typical, round(asked * (1.0 + TYPICAL_REPAIRS)), usual, mean)
-        most = _add(most, experiments * MOST_CALLS[role], long, max(dear) if dear else None)
+        most = _add(most, experiments * MOST_CALLS[role], long, max(expensive) if expensive else None)
     return CostEstimate(least=_capped(least, context), typical=_capped(typical, context), most=_capped(most, context))
 
 

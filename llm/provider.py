@@ -35,7 +35,7 @@ NO_KEY = "no-key-needed"
 """Sent to servers of the user's own where no key is set: the library insists on one."""
 LENGTH_NAMES = {"google_genai": "max_output_tokens", "ollama": "num_predict"}
 STEPS = 8
-"""How often one request may be sent anew with less, before its refusal counts."""
+"""How often one request may be sent again with less, before its refusal counts."""
 
 logger = logging.getLogger(__name__)
 
@@ -111,7 +111,7 @@ class ChatModel:
         self._client(16, None)
 
     async def send(self, question: Question) -> Reply:
-        """One answer; sends the request anew with less where the provider refuses a parameter. Raises Failure.
+        """One answer; sends the request again with less where the provider refuses a parameter. Raises Failure.
 
         Raises UsageError where the model cannot be opened.
         """

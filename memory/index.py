@@ -178,7 +178,7 @@ class Memory:
         ]
 
     def rebuild(self, archive: Archive) -> dict[str, int]:
-        """Make every collection anew from the archive; returns how many documents each holds."""
+        """Rebuild every collection from the archive; returns how many documents each holds."""
         self.flush()
         self._answers.clear()
         with self._guard:

@@ -21,7 +21,7 @@ paraphrases lie above it and 1 of 448 pairs of different ideas, whose texts diff
 NEAREST = 4
 """Ideas that are looked at: those nearest may differ in their numbers alone."""
 RECENT = 50
-"""Newest proposals that are put into the index anew, for what a kill kept from it."""
+"""Newest proposals that are put into the index again, for what a kill kept from it."""
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?:e[-+]?\d+)?(?![\w.]*\w)")
 
 

@@ -1,6 +1,6 @@
 """Constants chosen by Optuna's samplers from what programs with the same constants scored.
 
-A study is made anew for each proposal, in memory, from the archive: nothing is kept between proposals, and the same
+A study is made again for each proposal, in memory, from the archive: nothing is kept between proposals, and the same
 seed and the same programs give the same values.
 """
 

@@ -150,7 +150,7 @@ class Statement:
             yield from self.parent.after()
 
     def live_after(self, names: Iterable[str]) -> bool:
-        """Whether one of the names is read after this statement before it is bound anew."""
+        """Whether one of the names is read after this statement before it is bound again."""
         waiting = set(names)
         for statement in self.after():
             if statement.loads & waiting:

@@ -53,7 +53,7 @@ class Task:
 
     @property
     def stages(self) -> list[StageSpec]:
-        """From the cheapest to the dearest."""
+        """From the cheapest to the most expensive."""
         return sorted(self.spec.stages, key=lambda stage: STAGES.index(stage.name))
 
     @property

@@ -138,7 +138,7 @@ class LlmCoder:
         return asked.answer.value, asked.answer.repaired
 
     async def _examine(self, work: Work, program: Program) -> RejectedProgram:
-        """The checks from the cheapest to the dearest, until one fails."""
+        """The checks from the cheapest to the most expensive, until one fails."""
         wrong = await asyncio.to_thread(self._resources.operators.check, program)
         if wrong:
             return RejectedProgram(Checked(check="it does not pass static checks", problem="\n".join(wrong)))

@@ -1,4 +1,4 @@
-"""Cheap checks before dear runs: importing a program in the sandbox, then its trial at the smoke stage."""
+"""Cheap checks before expensive runs: importing a program in the sandbox, then its trial at the smoke stage."""
 
 from __future__ import annotations
 

@@ -106,8 +106,8 @@ class ModelError(WorkFailed):
 class NoUsableAnswer(ModelError):
     """A model gave no answer that can be used, repairs included.
 
-    Raised to the role that asked: its experiment is lost, the campaign goes on. Callers of `evolver.run` meet it where
-    a team of models alone has given no usable answer for long; another model, or `team="hybrid"`, helps.
+    Raised to the role that asked: its experiment is lost, the campaign continues. Callers of `evolver.run` meet it
+    where a team of models alone has given no usable answer for long; another model, or `team="hybrid"`, helps.
 
     Args:
         reason: Why the answer cannot be used, in words.

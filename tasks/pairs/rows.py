@@ -135,7 +135,7 @@ def without_repeats(pairs: Iterable[Pair], *, drop_conflicts: bool = False) -> t
         drug, target = min(conflicts)
         raise UsageError(
             f"{len(conflicts)} pairs are labelled both 0 and 1, such as drug {drug[:60]} with target {target[:30]}...; "
-            "mend them or leave them out with --drop-conflicts"
+            "fix them or leave them out with --drop-conflicts"
         )
     kept = [pair for key, pair in seen.items() if key not in conflicts]
     return kept, total - len(seen), len(conflicts)

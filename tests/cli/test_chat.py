@@ -111,7 +111,7 @@ def test_a_conversation_at_a_terminal(slow: Path, home: Path, tmp_path: Path, st
     ann.child.send("\x03")
     ann.until("Press Ctrl-C again")
     ann.child.send("\x03")
-    assert "The campaign goes on. Come back with: evolver chat quadratic-1" in ann.until("Come back with")
+    assert "The campaign continues. Come back with: evolver chat quadratic-1" in ann.until("Come back with")
     assert ann.ended() == 0
     assert is_running(home, "quadratic-1")
     # Somebody else joins, sees what was said, and leaves with Ctrl-D.

@@ -274,7 +274,7 @@ def test_a_campaign_whose_baseline_fails_says_why_everywhere(cli: Cli, quadratic
 
 def test_the_hint_how_to_go_on_names_the_budget_that_is_spent(cli: Cli, quadratic: Path) -> None:
     said = " ".join(cli("run", quadratic, "-n", "500", "-t", "3s", "-c", "timed").stdout.split())
-    assert "go on: evolver resume timed --time MORE (now 3s)" in said
+    assert "evolver resume timed --time MORE (now 3s)" in said
     cli("run", quadratic, "-n", "3", "-c", "counted")
     assert "3 were begun already" in cli("resume", "counted", "-n", "2", check=2).stderr
 
@@ -295,7 +295,7 @@ def test_two_processes_do_not_run_one_campaign(quadratic: Path, cli: Cli, home: 
     )
     try:
         _until_running(cli)
-        assert "another process, where it goes on" in cli("resume", "c").stderr
+        assert "another process, where it continues" in cli("resume", "c").stderr
         other = json.loads(cli("run", quadratic, "-c", "d", "-n", "2", "--json").stdout)
         assert other["experiments"] == 2, "another campaign in the same folder is no trouble"
     finally:
