@@ -84,7 +84,7 @@ class BubblewrapSandbox(ProcessSandbox):
             raise SandboxError(f"an input cannot be mounted at {target}: the sandbox needs that place itself")
         user = _FIRST_USER + (os.getpid() << 8) + next(_NUMBERS) % 256 if self._privileged else probe.USER
         staging = job.output.with_name(f".{job.output.name}.inputs")
-        inputs, group, joined = job.inputs, None, list[int]()
+        inputs, group, joined = job.inputs, None, None
         with ExitStack() as undo:
             undo.callback(shutil.rmtree, staging, ignore_errors=True)
             if self._privileged:
@@ -93,6 +93,7 @@ class BubblewrapSandbox(ProcessSandbox):
                 group = self._cgroups.create(job.limits)
                 undo.callback(group.remove)
                 joined = group.open()
+                undo.callback(os.close, joined)
             files = {path: _in_memory(data) for path, data in self._files(user).items()}
             filter_ = _in_memory(self._filter(job.ranks))
             undo.pop_all()
@@ -121,7 +122,7 @@ class BubblewrapSandbox(ProcessSandbox):
         return ProcessLaunch(
             argv=argv,
             environment={},
-            descriptors=[*joined, *files.values(), filter_],
+            descriptors=[*([] if joined is None else [joined]), *files.values(), filter_],
             kill=_kill,
             clean=partial(_cleared, group, staging),
             gauge=partial(_gauge, group, job.limits),
@@ -144,12 +145,12 @@ class BubblewrapSandbox(ProcessSandbox):
         """Whether a resource limit can count processes: only if others of the same user do not matter."""
         return self._privileged or _counts_per_namespace()
 
-    def _options(self, job: Job, stream: int, user: int, joined: list[int]) -> list[str]:
+    def _options(self, job: Job, stream: int, user: int, joined: int | None) -> list[str]:
         more: dict[str, str | int] = {"watched": f"{mounts.OUT},{mounts.HOME},/dev/shm"}
         if self._privileged:
             more["user"] = user
-        if joined:
-            more["groups"] = ",".join(map(str, joined))
+        if joined is not None:
+            more["group"] = joined
         else:
             more["limit_data"] = 2 * job.limits.memory + (1 << 30)
             if self._limits_processes():

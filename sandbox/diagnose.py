@@ -8,7 +8,7 @@ import sys
 from evolver.errors import SandboxError
 from evolver.sandbox import probe
 from evolver.sandbox.base import Protection
-from evolver.sandbox.cgroups import find_cgroups, mounted_versions
+from evolver.sandbox.cgroups import find_cgroups, is_mounted
 from evolver.sandbox.docker.engine_report import survey
 from evolver.sandbox.seccomp import filter_program
 
@@ -47,20 +47,22 @@ def _filter() -> Protection:
 
 
 def _cgroups() -> Protection:
-    found, present = find_cgroups(), " and ".join(mounted_versions()) or "none mounted"
+    found, mounted = find_cgroups(), is_mounted()
     if found is None:
+        have = "none is delegated to this process" if mounted else "this machine has none of version 2"
+        get = "" if mounted else "boot with systemd.unified_cgroup_hierarchy=1, then "
         return Protection(
             what="control groups",
             enforced=False,
             how=(
-                f"{present}, none delegated to this process: memory is watched instead (a fast program may overshoot), "
-                "processor time is not limited; `systemd-run --user --scope -p Delegate=yes evolver ...` lends one"
+                f"{have}, so the sandbox bubblewrap watches memory instead (a fast program may overshoot) and does not "
+                f"limit processor time; {get}`systemd-run --user --scope -p Delegate=yes evolver ...` lends one"
             ),
         )
     return Protection(
         what="control groups",
         enforced=True,
-        how=(f"version {found.version}, {', '.join(found.controllers)}: memory and processes are limited exactly"),
+        how=f"{', '.join(found.controllers)}: memory and processes are limited exactly",
     )
 
 

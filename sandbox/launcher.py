@@ -50,7 +50,7 @@ class Options:
         self.out = given["out"]
         self.output, self.output_files = int(given["output"]), int(given["output_files"])
         self.limits = {name[6:]: int(value) for name, value in given.items() if name.startswith("limit_")}
-        self.groups = [int(fd) for fd in given.get("groups", "").split(",") if fd]
+        self.group = int(given["group"]) if "group" in given else None
         self.user = int(given["user"]) if "user" in given else None
         self.cpus = [int(cpu) for cpu in given.get("cpus", "").split(",") if cpu]
         self.watched = [path for path in given.get("watched", "").split(",") if path]
@@ -74,11 +74,11 @@ def write_all(descriptor: int, data: bytes) -> None:
 
 
 def prepare_child(options: Options) -> None:
-    """In the child: join control groups, take CPUs, set limits, become an ordinary user. Raises OSError, ValueError."""
+    """In the child: join the control group, take CPUs, set limits, become a plain user. Raises OSError, ValueError."""
     os.setsid()
     os.chdir(options.folder)
-    for group in options.groups:
-        os.write(group, b"0")
+    if options.group is not None:
+        os.write(options.group, b"0")
     if options.cpus:
         try:
             os.sched_setaffinity(0, options.cpus)
@@ -123,8 +123,8 @@ def start(options: Options, command: list[str]) -> int:
     # The writing end closes by itself when the child executes its command.
     trouble = os.read(reader, 1000)
     os.close(reader)
-    for group in options.groups:
-        os.close(group)
+    if options.group is not None:
+        os.close(options.group)
     if trouble:
         raise RuntimeError(trouble.decode("utf-8", "replace"))
     return child
@@ -257,8 +257,9 @@ def main(words: list[str]) -> None:
     options, command = Options(words[:at]), words[at + 1 :]
     _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
     _signal.pthread_sigmask(_signal.SIG_BLOCK, (_signal.SIGCHLD,))
-    for descriptor in (options.stream, *options.groups):
-        os.set_inheritable(descriptor, False)
+    os.set_inheritable(options.stream, False)
+    if options.group is not None:
+        os.set_inheritable(options.group, False)
     parent = os.getppid()
     if options.contained:
         # Otherwise a program of the same user could open this process's memory and descriptors in /proc.

@@ -204,23 +204,20 @@ if GROUPS is not None:
 
         await asyncio.gather(*map(one, jobs))
         assert GROUPS is not None
-        assert [
-            path for parent in GROUPS.parents.values() for path in parent.iterdir() if f"-{os.getpid()}-" in path.name
-        ] == []
+        assert [path for path in GROUPS.parent.iterdir() if f"-{os.getpid()}-" in path.name] == []
 
     def test_groups_of_the_dead_are_removed_and_others_stay() -> None:
         code = (
             "from evolver.sandbox.cgroups import find_cgroups\nfrom evolver.sandbox.base import Limits\n"
-            "print(*find_cgroups().create(Limits()).folders, sep='\\n')"
+            "print(find_cgroups().create(Limits()).folder)"
         )
         said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
         assert GROUPS is not None
-        mine, left = GROUPS.create(Limits()), [Path(line) for line in said.splitlines()]
-        assert left and all(folder.is_dir() for folder in left)
+        mine, left = GROUPS.create(Limits()), Path(said.strip())
+        assert left.is_dir()
         BubblewrapSandbox(1)
-        assert not any(folder.exists() for folder in left)
-        assert all(folder.is_dir() for folder in mine.folders)
-        assert mine.remove() and not any(folder.exists() for folder in mine.folders)
+        assert not left.exists() and mine.folder.is_dir()
+        assert mine.remove() and not mine.folder.exists()
 
 
 async def test_processes_share_memory_by_the_libraries_own_means(confined: Bench) -> None:

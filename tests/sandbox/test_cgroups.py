@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+from evolver.errors import SandboxError
 from evolver.sandbox import cgroups
-from evolver.sandbox.base import Ending, Limits
-from evolver.sandbox.cgroups import Cgroups, Group, find_cgroups
+from evolver.sandbox.base import Ending, Job, Limits
+from evolver.sandbox.bubblewrap import BubblewrapSandbox
+from evolver.sandbox.cgroups import Cgroups, Group, find_cgroups, is_mounted
+from evolver.sandbox.orphans import mark
 
 LIMITS = Limits(memory=64 << 20, processes=7, cpus=2)
 
@@ -27,22 +31,24 @@ def hierarchy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     }
     original = cgroups._text
     monkeypatch.setattr(cgroups, "_text", lambda path: files.get(str(path)) or original(path))
+    monkeypatch.setattr(cgroups, "_mount_point", lambda _: tmp_path)
     return tmp_path
 
 
 @pytest.fixture
-def kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+def kernel(hierarchy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder made for a group has the files of one, and can be removed with them."""
     make, drop = Path.mkdir, Path.rmdir
+    files = ("cgroup.procs", "memory.max", "memory.oom.group", "memory.swap.max", "pids.max", "cpu.max")
 
-    def mkdir(path: Path, *args: object, **kwargs: object) -> None:
-        make(path)
-        for name in ("cgroup.procs", "memory.max", "memory.oom.group", "memory.swap.max", "pids.max", "cpu.max"):
+    def mkdir(path: Path, mode: int = 0o777, parents: bool = False, exist_ok: bool = False) -> None:
+        make(path, mode, parents, exist_ok)
+        for name in files if path.is_relative_to(hierarchy) else ():
             (path / name).write_text("max")
 
     def rmdir(path: Path) -> None:
-        for file in path.iterdir():
-            file.unlink()
+        for name in files if path.is_relative_to(hierarchy) else ():
+            (path / name).unlink(missing_ok=True)
         drop(path)
 
     monkeypatch.setattr(Path, "mkdir", mkdir)
@@ -50,12 +56,9 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_groups_are_made_in_the_nearest_ancestor_that_hands_controllers_on(hierarchy: Path, kernel: None) -> None:
-    found = find_cgroups()
-    assert found is not None and found.version == 2
-    assert set(found.parents.values()) == {hierarchy / "user.slice/me.service/app.slice"} and found.controllers == [
-        "memory",
-        "pids",
-    ]
+    parent = hierarchy / "user.slice/me.service/app.slice"
+    assert find_cgroups() == Cgroups(parent, ("memory", "pids"))
+    assert [path.name for path in parent.iterdir() if path.is_dir()] == ["run.scope"], "the trial group is removed"
 
 
 def test_where_nothing_is_delegated_there_are_none(hierarchy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,9 +66,67 @@ def test_where_nothing_is_delegated_there_are_none(hierarchy: Path, monkeypatch:
     assert find_cgroups() is None
 
 
+def test_version_1_is_left_alone(hierarchy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {
+        "/proc/self/mountinfo": f"30 23 0:26 / {hierarchy} rw - cgroup cgroup rw,memory\n",
+        "/proc/self/cgroup": "4:memory:/user.slice\n3:pids:/user.slice\n0::/user.slice/me.service\n",
+    }
+    monkeypatch.setattr(cgroups, "_text", lambda path: files.get(str(path), ""))
+    assert find_cgroups() is None and not is_mounted()
+
+
+def test_version_2_counts_as_mounted_with_its_controllers(hierarchy: Path) -> None:
+    assert not is_mounted(), "another version may have taken them"
+    (hierarchy / "cgroup.controllers").write_text("cpuset cpu memory pids\n")
+    assert is_mounted()
+
+
+def test_groups_of_the_dead_are_removed_and_others_stay(hierarchy: Path, kernel: None) -> None:
+    dead = hierarchy / "user.slice" / mark().replace(f"-{os.getpid()}-", "-999999999-")
+    mine, other = hierarchy / f"{mark()}1", hierarchy / "user.slice/evolver"
+    for folder in (dead, mine, other):
+        folder.mkdir()
+    Cgroups(hierarchy / "user.slice/me.service", ("memory", "pids")).reap()
+    assert not dead.exists() and mine.is_dir() and other.is_dir()
+
+
+def test_a_group_that_cannot_be_limited_is_not_left(
+    hierarchy: Path, kernel: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(group: Group) -> None:
+        assert group.folder.is_dir()
+        raise PermissionError(1, "not permitted")
+
+    parent = hierarchy / "user.slice"
+    monkeypatch.setattr(Group, "set_limits", refuse)
+    with pytest.raises(SandboxError, match=r"no control group could be made: .*not permitted"):
+        Cgroups(parent, ("memory", "pids")).create(LIMITS)
+    assert [path.name for path in parent.iterdir() if path.is_dir()] == ["me.service"]
+
+
+async def test_a_job_joins_its_group_and_the_group_goes_with_it(
+    hierarchy: Path, kernel: None, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    parent = hierarchy / "user.slice/me.service/app.slice"
+    sandbox = BubblewrapSandbox(1)
+    said = {line.what: line.how for line in sandbox.protections()}
+    assert said["memory"] == "control group, without swap" and said["processes"] == "control group"
+    output = tmp_path_factory.mktemp("job") / "out"
+    job = Job(id="a", command=("python", "-c", "import time; print('up', flush=True); time.sleep(1)"), output=output)
+    handle = await sandbox.start(job)
+    assert "up" in await anext(aiter(handle.logs()))
+    groups = [path for path in parent.iterdir() if path.name.startswith(mark())]
+    # The kernel would list the processes of the group here; a plain file keeps what the first of them wrote.
+    joined = [(group / "cgroup.procs").read_text() for group in groups]
+    outcome = await sandbox.wait(handle)
+    assert outcome.ending is Ending.EXITED and outcome.exit_code == 0
+    assert joined == ["0ax"] and not any(path.name.startswith(mark()) for path in parent.iterdir())
+    await sandbox.close()
+
+
 def test_limits_are_written(hierarchy: Path, kernel: None) -> None:
-    group = Cgroups(2, dict.fromkeys(["cpu", "memory", "pids"], hierarchy)).create(LIMITS)
-    (folder,) = group.folders
+    group = Cgroups(hierarchy, ("cpu", "memory", "pids")).create(LIMITS)
+    folder = group.folder
     assert {
         name: (folder / name).read_text()
         for name in ("memory.max", "memory.swap.max", "memory.oom.group", "pids.max", "cpu.max")
@@ -80,7 +141,7 @@ def test_limits_are_written(hierarchy: Path, kernel: None) -> None:
 
 
 def test_figures_are_read(tmp_path: Path) -> None:
-    group = Group({"memory": tmp_path}, LIMITS, 2)
+    group = Group(tmp_path, LIMITS)
     assert group.peak_memory() == 0 and group.cpu_seconds(1.5) == 1.5 and group.overrun() is None
     (tmp_path / "memory.peak").write_text("12345\n")
     (tmp_path / "cpu.stat").write_text("usage_usec 2500000\nuser_usec 2000000\n")
