@@ -21,16 +21,54 @@ from evolver.graph.summary import Summary, summarise
 
 
 def run(context: Context) -> Summary:
-    """Start or continue a campaign and wait for its end; for use outside an event loop."""
+    """Start or continue a campaign and wait for its end; for use outside an event loop.
+
+    Campaign, experiments, trials and lessons are in the data folder from the first moment; a campaign that was cut off
+    is continued by running it again under its name.
+
+    Args:
+        context: What the run is about: task, budget, team, seed.
+
+    Returns:
+        The outcome. Its status is `paused` where a person paused or stopped the campaign.
+
+    Raises:
+        UsageError: The context cannot be, the task has changed since the campaign began, a model's key or name is
+            wrong, or another process runs the campaign.
+        TaskError: The task's folder does not keep the contract.
+        UnknownName: There is no such task or stage.
+        WorkFailed: The baseline gets no score.
+        SandboxError: No sandbox works here.
+        ModelError: A team of models alone got no usable answers, or a provider did not come back.
+
+    Source:
+        The loop of "ASI-Evolve: AI Accelerates AI", arXiv 2603.29640.
+
+    Example:
+        >>> summary = evolver.run(evolver.Context(task="function-fitting", experiments=2, workers=1, home="results"))
+        >>> summary.experiments, summary.status.value
+        (2, 'finished')
+        >>> summary.best.mean <= summary.baseline.mean
+        True
+    """
     return asyncio.run(arun(context))
 
 
 async def arun(context: Context, *, control: RunControl | None = None) -> Summary:
-    """Start or continue a campaign until its budget is spent, or until `control` asks it to drain.
+    """Start or continue a campaign until its budget is spent, or until it is asked to drain; `run` in an event loop.
 
-    A drained campaign is paused: running trials are finished first and nothing is lost. Raises UsageError where the
-    context cannot be, a model's key or name is wrong, or another process runs the campaign; WorkFailed where the
-    baseline or the sandbox fails, or no model gives answers. The campaign can be continued after either.
+    A drained campaign is paused: running trials are finished first and nothing is lost.
+
+    Args:
+        context: What the run is about: task, budget, team, seed.
+        control: LangGraph's handle on the run; `control.request_drain()` pauses the campaign. None: nobody asks.
+
+    Returns:
+        The outcome.
+
+    Raises:
+        UsageError: As for `run`. The campaign can be continued once it is seen to; so it can after the others.
+        WorkFailed: As for `run`, with its kinds SandboxError and ModelError.
     """
     campaign = await asyncio.to_thread(register, context)
     context = context.model_copy(update={"campaign": campaign.name})

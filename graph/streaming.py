@@ -20,10 +20,24 @@ LOOK_EVERY = 0.1
 
 
 def stream(context: Context) -> Generator[Event | Summary, None, None]:
-    """Start or continue a campaign, and give each event of its log as it is written; the last item is the Summary.
+    """Start or continue a campaign, and give each event of its log as it is written.
 
     The campaign runs in a thread beside the caller's loop. Leaving the loop pauses it: running trials are finished,
-    nothing is lost, and it can be continued. Raises as `arun`.
+    nothing is lost, and it can be continued.
+
+    Args:
+        context: What the run is about: task, budget, team, seed.
+
+    Yields:
+        Every Event in order, and the Summary last.
+
+    Raises:
+        UsageError: As for `run`.
+        WorkFailed: As for `run`, with its kinds SandboxError and ModelError.
+
+    Example:
+        >>> for item in evolver.stream(evolver.Context(task="function-fitting", experiments=8)):  # doctest: +SKIP
+        ...     print(item.kind if isinstance(item, evolver.Event) else item.best)
     """
     control, news = RunControl(), _News(context)
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="evolver-campaign") as pool:
@@ -39,9 +53,20 @@ def stream(context: Context) -> Generator[Event | Summary, None, None]:
 
 
 async def astream(context: Context, *, control: RunControl | None = None) -> AsyncGenerator[Event | Summary, None]:
-    """`stream` within an event loop; `control` can ask for a drain from elsewhere.
+    """Start or continue a campaign, and give each event of its log as it is written; `stream` in an event loop.
 
     Wrap it in `contextlib.aclosing` where you may leave the loop early, so that the campaign is paused at once.
+
+    Args:
+        context: What the run is about: task, budget, team, seed.
+        control: LangGraph's handle on the run; `control.request_drain()` pauses the campaign. None: nobody asks.
+
+    Yields:
+        Every Event in order, and the Summary last.
+
+    Raises:
+        UsageError: As for `run`.
+        WorkFailed: As for `run`, with its kinds SandboxError and ModelError.
     """
     control, news = control or RunControl(), await asyncio.to_thread(_News, context)
     work = asyncio.ensure_future(arun(news.context, control=control))

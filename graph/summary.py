@@ -23,13 +23,18 @@ if TYPE_CHECKING:
 
 
 class ScoredExperiment(Record):
-    """A program's score with its interval and the seeds behind it."""
+    """An experiment's score in the search, with its interval and the seeds behind it."""
 
     id: str
+    """The experiment's id."""
     number: int
+    """What people call it; the baseline is 0."""
     mean: float
+    """Mean of the deciding metric, in its unit."""
     interval: Interval
+    """90 % interval of `mean`."""
     seeds: tuple[int, ...]
+    """The replicates behind it, all of which the search used (fit)."""
 
 
 class FreshResult(Record):
@@ -40,9 +45,13 @@ class FreshResult(Record):
     failed: int = 0
     """Of these, how many it got no score on; the means are over the others."""
     mean: float
+    """The champion's mean of the deciding metric, in its unit."""
     baseline: float
+    """The baseline's mean on the same replicates."""
     delta: float
+    """Mean paired difference; positive where the champion is better, whatever the metric's direction."""
     interval: Interval
+    """90 % interval of `delta`."""
     sealed: dict[str, tuple[float, float]] = {}
     """Means of champion and baseline, by metric that was kept from the search until now."""
 
@@ -51,19 +60,26 @@ class ComparedMethod(Record):
     """A plain method of the task's own, given the CPU time that the campaign's trials used."""
 
     name: str
+    """The file below the task's `compare/`, without its ending."""
     score: float | None
+    """Its deciding metric, in its unit; None where it got none."""
     cpu_seconds: float
+    """CPU seconds that it used."""
     reason: str = ""
+    """Why it has no score, in words."""
 
 
 class ModelCost(Record):
     """What was paid for one role or one model."""
 
     usd: float | None
-    """None where the price of any of its calls is unknown."""
+    """US dollars; None where the price of any of its calls is unknown."""
     tokens_in: int
+    """Tokens of the prompts."""
     tokens_out: int
+    """Tokens of the answers, reasoning included."""
     calls: int
+    """Answers that were asked for."""
     repaired: int
     """Questions that were answered only after a repair."""
     lost: int
@@ -74,17 +90,23 @@ class Cost(Record):
     """What was paid for models."""
 
     usd: float | None = 0.0
-    """None where the price of any call is unknown."""
+    """US dollars; None where the price of any call is unknown."""
     unknown: bool = False
+    """Whether the price of any call is unknown."""
     tokens_in: int = 0
+    """Tokens of all prompts."""
     tokens_out: int = 0
+    """Tokens of all answers, reasoning included."""
     calls: int = 0
+    """Answers that were asked for."""
     by_role: dict[str, ModelCost] = {}
+    """The same by role: researcher, coder, critic, chat."""
     by_model: dict[str, ModelCost] = {}
+    """The same by model, as PROVIDER:NAME."""
 
     @property
     def tokens(self) -> int:
-        """Of prompts and answers."""
+        """Tokens of prompts and answers."""
         return self.tokens_in + self.tokens_out
 
 
@@ -92,44 +114,87 @@ class LessonWorth(Record):
     """What lessons were worth: mean reward of proposals that were told lessons, and of those with lessons held out."""
 
     told: int
+    """Proposals that were told lessons."""
     told_reward: float | None
+    """Their mean reward, in [0, 1]; None where there were none."""
     withheld: int
+    """Proposals from which the lessons that were found for them were held out."""
     withheld_reward: float | None
+    """Their mean reward, in [0, 1]; None where there were none."""
 
 
 class Summary(Record):
-    """A campaign's outcome."""
+    """A campaign's outcome; what `evolver run --json` prints.
+
+    Two claims are kept apart: `best` is what the search found on the replicates that it used (fit), `fresh` what the
+    champion is worth on replicates that it never used (held-out).
+    """
 
     campaign: str
+    """The campaign's name."""
     task: str
+    """The task, as it was given."""
     status: CampaignStatus
+    """Where the campaign stands."""
     metric: str
+    """Name of the deciding metric."""
     direction: Direction
+    """Whether more or less of it is better."""
     baseline: ScoredExperiment | None
+    """The program that the campaign started from; None until it was measured."""
     best: ScoredExperiment | None
+    """The champion: the experiment that is best with evidence; None until the baseline was measured."""
     fresh: FreshResult | None
+    """The champion re-tested; None until that was done, or where it failed."""
     retest_failed: str
     """Why the champion has no score on fresh replicates; empty where it has one, or was not re-tested."""
     experiments: int
+    """Experiments with a verdict, without the baseline."""
     experiments_by_standing: dict[str, int]
+    """The same by what they may be used for (`evolver.Standing`)."""
     trials: dict[str, int]
+    """Trials by how they ended (`evolver.TrialStatus`)."""
     lessons: int
+    """Lessons that it learned."""
     lesson_worth: LessonWorth
+    """What lessons were worth to its proposals."""
     comparisons: tuple[ComparedMethod, ...]
+    """Plain methods at equal CPU time, where `--compare` asked for them."""
     seconds: float
+    """Wall-clock seconds of the campaign, resumptions added up."""
     cpu_seconds: float
+    """CPU seconds of all its trials."""
     contended: int
     """Trials that waited for CPUs long enough to doubt their times."""
     cost: Cost
+    """What was paid for models."""
     team: TeamKind
+    """Who proposed and wrote programs."""
     models: tuple[str, ...]
+    """The models that were named."""
     budget: Budget
+    """What it may spend."""
     ended: str
     """Why the campaign failed, or ended although experiments were left; empty where it did neither."""
 
 
 def summarise(archive: Archive, name: str) -> Summary:
-    """Read a campaign's outcome from the archive. Raises UnknownName."""
+    """Read a campaign's outcome from the archive, while it runs or afterwards.
+
+    Args:
+        archive: An open archive.
+        name: The campaign's name.
+
+    Returns:
+        The same as `evolver.run` gives at the end.
+
+    Raises:
+        UnknownName: There is no such campaign in the archive.
+
+    Example:
+        >>> with evolver.open_archive("results") as archive:  # doctest: +SKIP
+        ...     print(evolver.summarise(archive, "function-fitting-1").best)
+    """
     campaign, counts = archive.campaigns.get(name), archive.campaigns.counts(name)
     champion = archive.experiments.champion(name)
     baseline = next(iter(archive.experiments.list(name, limit=1)), None)

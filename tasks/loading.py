@@ -30,10 +30,15 @@ IMPORTED = "imported"
 
 @dataclass(frozen=True)
 class Task:
-    """A task folder that keeps the contract."""
+    """A task folder that keeps the contract: what to improve, from which baseline, measured how.
+
+    Made by `evolver.load_task`.
+    """
 
     root: Path
+    """The folder."""
     spec: TaskSpec
+    """The content of its task.yaml."""
     version: str
     """Hash of all that decides a score besides the program: task.yaml, harness, judge, and the data of every kind."""
     integrity: TaskIntegrity = field(repr=False, compare=False)
@@ -62,16 +67,43 @@ class Task:
         return self.stage(self.spec.decides) if self.spec.decides else self.stages[-1]
 
     def stages_to(self, name: str = "") -> list[StageSpec]:
-        """The stages that a trial at `name` (empty: the deciding one) climbs, from the cheapest. Raises UnknownName."""
+        """The stages that a trial climbs to get to one of them.
+
+        Args:
+            name: The last stage; empty: the deciding one.
+
+        Returns:
+            The stages from the cheapest to that one.
+
+        Raises:
+            UnknownName: The task has no such stage.
+        """
         last = self.stage(name) if name else self.deciding_stage
         return self.stages[: self.stages.index(last) + 1]
 
     def resources(self, stage: StageSpec) -> ResourcesSpec:
-        """What each phase may use in a stage."""
+        """What each phase may use in a stage.
+
+        Args:
+            stage: One of `stages`.
+
+        Returns:
+            The stage's own resources, or else the task's.
+        """
         return stage.resources or self.spec.resources
 
     def stage(self, name: str) -> StageSpec:
-        """The stage of that name; raises UnknownName."""
+        """One of the stages.
+
+        Args:
+            name: `smoke`, `proxy` or `full`.
+
+        Returns:
+            What the stage allows.
+
+        Raises:
+            UnknownName: The task has no such stage.
+        """
         for stage in self.spec.stages:
             if stage.name == name:
                 return stage
@@ -85,19 +117,38 @@ class Task:
         return folder if folder.is_dir() else None
 
     def baseline(self) -> Program:
-        """The program that a campaign starts from; raises TaskError if a file is gone or no text."""
+        """The program that a campaign starts from, read now.
+
+        Returns:
+            The files below `baseline/` that the task lists.
+
+        Raises:
+            TaskError: A file is gone or no text.
+        """
         return Program(files=_baseline_texts(self.root, self.spec))
 
     def comparisons(self) -> dict[str, Program]:
-        """Plain methods to compare a campaign with, by name: compare/*.py, each in the place of the entry file."""
+        """Plain methods to compare a campaign with: compare/*.py, each in the place of the entry file.
+
+        Returns:
+            The programs, by the files' names without their endings.
+        """
         return self._variants("compare")
 
     def references(self) -> dict[str, Program]:
-        """Known methods of the field, by name: references/*.py, each in the place of the entry file."""
+        """Known methods of the field: references/*.py, each in the place of the entry file.
+
+        Returns:
+            The programs, by the files' names without their endings.
+        """
         return self._variants("references")
 
     def cheats(self) -> dict[str, Program]:
-        """Programs that go for the score instead of the work, by name: cheats/*.py; `evolver task check` tries them."""
+        """Programs that go for the score instead of the work: cheats/*.py; `evolver task check` tries them.
+
+        Returns:
+            The programs, by the files' names without their endings.
+        """
         return self._variants("cheats")
 
     def _variants(self, folder: str) -> dict[str, Program]:
@@ -108,23 +159,50 @@ class Task:
         }
 
     def inputs(self, phase: str) -> Path | None:
-        """Folder of the data that programs may read in that phase alone, if it has any."""
+        """Folder of the data that programs may read in one phase alone.
+
+        Args:
+            phase: One of `spec.phases`.
+
+        Returns:
+            The folder, or None where the phase has none.
+        """
         folder = self.root / INPUTS / phase
         return folder if folder.is_dir() else None
 
     def changed(self) -> list[str]:
-        """Files behind `version` that were changed, added or removed since loading, relative to `root`.
+        """Files behind `version` that were changed, added or removed since loading.
 
         Costs a look at each file's times; only files that were touched are read.
+
+        Returns:
+            Their paths, relative to `root`.
         """
         return self.integrity.broken()
 
 
 def load_task(ref: str | Path) -> Task:
-    """The task in a folder, or the built-in one of that name (`-` and `_` alike).
+    """Load a task and check that its folder keeps the contract.
 
-    A folder in the format of another system is made into a task folder below the data folder first.
-    Raises UnknownName if there is neither, TaskError if the folder does not keep the contract.
+    A folder in the format of OpenEvolve, ShinkaEvolve or ASI-Evolve is made into a task folder below the data folder
+    first.
+
+    Args:
+        ref: A task folder, or the name of a built-in task (`-` and `_` alike).
+
+    Returns:
+        The task; nothing of its code is run.
+
+    Raises:
+        UnknownName: There is neither a folder nor a built-in task of that name.
+        TaskError: The folder does not keep the contract; the message names the file, the field and what to write.
+
+    Example:
+        >>> task = evolver.load_task("function-fitting")
+        >>> task.metric.name, task.metric.direction
+        ('rmse', 'minimize')
+        >>> list(task.baseline().files)
+        ['program.py']
     """
     path = Path(ref)
     if not path.is_dir():
@@ -138,7 +216,15 @@ def load_task(ref: str | Path) -> Task:
 
 
 def builtin_tasks() -> list[Task]:
-    """The tasks that come with Evolver, by name, whether or not the packages they require are installed."""
+    """Load the tasks that come with Evolver, whether or not the packages they require are installed.
+
+    Returns:
+        The tasks, by name in alphabetical order.
+
+    Example:
+        >>> "circle-packing" in [task.name for task in evolver.builtin_tasks()]
+        True
+    """
     return [_load_folder(folder) for _, folder in sorted(_builtin_folders().items())]
 
 

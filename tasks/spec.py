@@ -109,13 +109,15 @@ class ResourcesSpec(Record):
     """What each phase may use. Sizes are bytes, or text such as 512MiB."""
 
     cpus: Annotated[int, Field(ge=1)] = 1
+    """CPUs of its own."""
     memory: Annotated[Size, Field(ge=16 << 20)] = ByteSize(1 << 30)
+    """Most memory at one time, in bytes."""
     processes: Annotated[int, Field(ge=2)] = 64
     """Processes and threads together; a stage with `accelerate` gets 32 more for each of its processes."""
     scratch: Annotated[Size, Field(ge=1 << 20)] = ByteSize(64 << 20)
-    """Space in /tmp."""
+    """Space in /tmp, in bytes."""
     output: Annotated[Size, Field(ge=1 << 10)] = ByteSize(64 << 20)
-    """Space in /out."""
+    """Space in /out, in bytes."""
 
 
 class JudgeSpec(Record):
@@ -134,8 +136,9 @@ class StageSpec(Record):
     """A fidelity: how long a phase may take and how many seeds a verdict may use."""
 
     name: StageName
+    """`smoke`, `proxy` or `full`, from the cheapest to the one that counts."""
     seconds: Annotated[float, Field(gt=0.0, le=7 * DAY, allow_inf_nan=False)]
-    """Wall-clock limit of each phase."""
+    """Wall-clock limit of each phase, in seconds."""
     replicates: Annotated[int, Field(ge=1, le=1000)] = 1
     """The highest number of seeds that a verdict may use; 1 says that the seed changes nothing."""
     accelerate: AccelerateSpec | None = None
@@ -143,6 +146,7 @@ class StageSpec(Record):
     resources: ResourcesSpec | None = None
     """In place of the task's own resources."""
     judge: JudgeSpec = JudgeSpec()
+    """What the judge may use."""
 
     @property
     def gpus(self) -> int:
@@ -160,17 +164,25 @@ class TaskSpec(Record):
     """The content of task.yaml."""
 
     name: Annotated[str, Field(pattern=rf"^{KEBAB}$", max_length=LONGEST_NAME)]
+    """Lower-case words joined by hyphens."""
     summary: Text
+    """What is to be improved, for people and models."""
     metric: Metric
+    """What the judge measures and campaigns improve."""
     program: ProgramSpec
+    """The files that may change."""
     phases: Annotated[tuple[Identifier, ...], Field(min_length=1)] = ("run",)
+    """Parts of a trial that run one after the other, each in a sandbox of its own."""
     stages: Annotated[tuple[StageSpec, ...], Field(min_length=1)]
+    """At which cost a trial can be had."""
     decides: StageName | None = None
     """The stage whose metric decides unless the user names another; the last one if unsaid."""
     sealed: tuple[Identifier, ...] = ()
     """Metrics of the judge that are kept from agents and people until a report."""
     resources: ResourcesSpec = ResourcesSpec()
+    """What each phase may use."""
     budget: BudgetSpec = BudgetSpec()
+    """What a campaign spends unless the user says otherwise."""
     requires: tuple[str, ...] = ()
     """Packages, by the names they are imported under, that harness, judge or baseline need."""
     hides: tuple[str, ...] = ()

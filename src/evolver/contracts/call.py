@@ -15,17 +15,22 @@ class Message(Record):
     """One turn of a conversation with a model."""
 
     role: Literal["system", "user", "assistant"]
+    """Who says it."""
     text: str
+    """What is said."""
 
 
 class CallStatus(StrEnum):
     """How a model call ended."""
 
     OK = "ok"
+    """An answer came that could be used."""
     MALFORMED = "malformed"
     """An answer came that could not be used."""
     TRUNCATED = "truncated"
+    """An answer came that was cut off because it was too long."""
     REFUSED = "refused"
+    """The model did not want to answer."""
     ERROR = "error"
     """No answer came."""
 
@@ -36,28 +41,39 @@ class Call(Record):
     id: str
     """Hash of campaign, experiment, role, purpose and ordinal."""
     campaign: str
+    """Name of the campaign that asked."""
     experiment: str
-    """Empty where the call belongs to no experiment."""
+    """Id of the experiment; empty where the call belongs to none."""
     role: str
+    """The role that asked: researcher, coder, critic, chat."""
     purpose: str
+    """What the role wanted."""
     ordinal: int
     """Which call of this experiment, role and purpose it is, from 0."""
     model: str
+    """PROVIDER:NAME of the model."""
     prompt: str
     """Hash of the messages and of the form that the answer was to have."""
     messages: tuple[Message, ...]
+    """What was sent, in order."""
     reply: str = ""
+    """What came back; empty without an answer."""
     status: CallStatus
+    """How it ended."""
     error: str = ""
+    """Why there is no answer that can be used, in words."""
     tokens_in: int = 0
+    """Tokens of the messages."""
     tokens_cached: int = 0
     """Part of `tokens_in` that the provider had cached."""
     tokens_out: int = 0
+    """Tokens of the answer, its reasoning included."""
     estimated: bool = False
     """Whether tokens were estimated, because the provider reported none or the answer never arrived."""
     usd: float | None = None
-    """None where no price is known."""
+    """US dollars; None where no price is known."""
     seconds: float = 0.0
+    """Wall-clock seconds until the answer was there."""
     attempts: int = 1
     """Requests that were sent for this answer."""
     repairs: int = 0
@@ -65,26 +81,33 @@ class Call(Record):
     lost: bool = False
     """Whether the question was given up after this call."""
     created: datetime = Field(default_factory=now)
+    """When it was kept, in UTC."""
 
 
 class Spent(Record):
     """What a campaign's model calls have cost so far."""
 
     tokens: int = 0
+    """Of prompts and answers."""
     usd: float = 0.0
-    """Of the calls whose price is known."""
+    """US dollars of the calls whose price is known."""
 
 
 class Spending(Record):
     """What one model was paid in one role."""
 
     role: str
+    """The role that asked."""
     model: str
+    """PROVIDER:NAME of the model."""
     calls: int
+    """How often it was asked."""
     tokens_in: int
+    """Tokens of the prompts."""
     tokens_out: int
+    """Tokens of the answers."""
     usd: float | None
-    """None where the price of any of the calls is unknown."""
+    """US dollars; None where the price of any of the calls is unknown."""
     repaired: int
     """Questions that were answered only after a repair."""
     lost: int

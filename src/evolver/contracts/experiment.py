@@ -14,17 +14,28 @@ from pydantic import Field, JsonValue, field_validator, model_validator
 from evolver.contracts.record import Interval, Record, now
 
 Direction = Literal["maximize", "minimize"]
+"""Which way a metric is better."""
 
 
 class Metric(Record):
-    """What a task measures: the judge returns it under `name`."""
+    """What a task measures and campaigns improve.
+
+    Example:
+        >>> rmse = evolver.Metric(name="rmse", direction="minimize", range=(0.0, None))
+        >>> rmse.gain(0.3, 0.5) > 0
+        True
+        >>> rmse.accepts(float("nan"))
+        False
+    """
 
     name: Annotated[str, Field(min_length=1)]
+    """What the judge returns it under; scores are in its unit."""
     direction: Direction
+    """Whether more or less is better."""
     range: tuple[float | None, float | None] = (None, None)
-    """Lowest and highest possible value; anything outside is an invalid trial."""
+    """Lowest and highest possible value, None for no bound; a trial with anything outside is invalid."""
     resolution: Annotated[float, Field(ge=0.0)] = 0.0
-    """Differences up to this size are called equal."""
+    """Differences up to this size are called equal; in the metric's unit."""
 
     @model_validator(mode="after")
     def _range_is_ordered(self) -> Metric:
@@ -34,15 +45,38 @@ class Metric(Record):
         return self
 
     def gain(self, new: float, old: float) -> float:
-        """How much better `new` is than `old`; positive is better whatever the direction."""
+        """How much better one score is than another, whatever the direction.
+
+        Args:
+            new: A score, in the metric's unit.
+            old: The score that it is compared with.
+
+        Returns:
+            The difference in the metric's unit; positive where `new` is better.
+        """
         return new - old if self.direction == "maximize" else old - new
 
     def better(self, new: float, old: float) -> bool:
-        """Whether `new` beats `old` by more than the resolution."""
+        """Whether one score beats another by more than the resolution.
+
+        Args:
+            new: A score, in the metric's unit.
+            old: The score that it is compared with.
+
+        Returns:
+            True where `new` is better and the difference counts.
+        """
         return self.gain(new, old) > self.resolution
 
     def accepts(self, value: float) -> bool:
-        """Whether `value` is a possible score: finite and in range."""
+        """Whether a number is a possible score.
+
+        Args:
+            value: A number, in the metric's unit.
+
+        Returns:
+            True where it is finite and in `range`.
+        """
         low, high = self.range
         return math.isfinite(value) and (low is None or value >= low) and (high is None or value <= high)
 
@@ -51,21 +85,36 @@ class Operator(StrEnum):
     """How a program was made."""
 
     BASELINE = "baseline"
+    """It is the program that the campaign started from."""
     DRAFT = "draft"
+    """A technique of the notes was put in."""
     EDIT = "edit"
+    """Statements were changed."""
     REWRITE = "rewrite"
+    """A function was written once more, in another way."""
     CROSSOVER = "crossover"
+    """Functions were taken from a second program."""
     TUNE = "tune"
+    """Constants were changed."""
     ABLATE = "ablate"
+    """Something was taken out, to see what it is worth."""
     REPAIR = "repair"
+    """A program that failed was mended."""
 
 
 class Proposal(Record):
-    """What the researcher wants tried, and what it was told when it decided."""
+    """What the researcher wants tried, and what it was told when it decided.
+
+    Source:
+        The researcher's step of the loop in "ASI-Evolve: AI Accelerates AI", arXiv 2603.29640.
+    """
 
     hypothesis: str
+    """What is expected, and why."""
     plan: str
+    """What is to be changed, in one line."""
     operator: Operator
+    """How the program is made."""
     parents: tuple[str, ...] = ()
     """Experiment ids; the first one is the program that is changed."""
     lessons: tuple[str, ...] = ()
@@ -85,9 +134,18 @@ class Proposal(Record):
 
 
 class Program(Record):
-    """A candidate's files, addressed by the hash of their normalised content."""
+    """A candidate's files, addressed by the hash of their normalised content.
+
+    Example:
+        >>> program = evolver.Program(files={"program.py": "def main():\\n    return 1  \\n"})
+        >>> program.files["program.py"]
+        'def main():\\n    return 1\\n'
+        >>> len(program.id)
+        16
+    """
 
     files: dict[str, str]
+    """Texts by plain relative path, with `/` between folders; spaces at the ends of lines are dropped."""
 
     @field_validator("files")
     @classmethod
@@ -123,12 +181,19 @@ class TrialStatus(StrEnum):
     """How a trial ended. Only `ok` has metrics; every other status is missing data, never a score."""
 
     OK = "ok"
+    """The judge gave a score."""
     FAILED = "failed"
+    """The program ended with an error."""
     TIMEOUT = "timeout"
+    """A phase took longer than its stage allows."""
     OUT_OF_MEMORY = "out_of_memory"
+    """It needed more memory than the task allows."""
     INVALID = "invalid"
+    """The judge refused what the program left, or the score is not a possible one."""
     TAMPERED = "tampered"
+    """The task's files changed meanwhile."""
     CANCELLED = "cancelled"
+    """It was stopped before its end."""
 
 
 CONTENDED, SHORTEST_WAIT = 0.1, 0.25
@@ -139,29 +204,39 @@ class Trial(Record):
     """One execution of a program at one stage with one seed."""
 
     experiment: str
+    """Id of the experiment that it belongs to."""
     program: str
+    """Id of the program that was run."""
     stage: str
+    """`smoke`, `proxy` or `full`."""
     seed: int
+    """Seed that program and judge were given; the search uses those below 1000, re-tests use others."""
     status: TrialStatus
+    """How it ended."""
     metrics: dict[str, float] = {}
+    """What the judge measured, by name; empty unless the status is `ok`."""
     sealed: dict[str, float] = {}
     """Further metrics, which no agent and no view but a report shows."""
     seconds: float = 0.0
     """Wall-clock seconds of the program's own phases, without the judge."""
     cpu_seconds: float = 0.0
+    """CPU seconds of the program's own phases, all its processes added up."""
     reused_cpu_seconds: float = 0.0
     """CPU seconds that it took where it was run, if another experiment's run of the same program stands in here."""
     waited_seconds: float | None = None
-    """How long its threads were ready to run and had no CPU, added up; None if unknown."""
+    """Seconds that its threads were ready to run and had no CPU, added up; None if unknown."""
     processors: tuple[int, ...] = ()
     """The CPUs that it had to itself; none: it shared them with others."""
     gpu_seconds: float = 0.0
+    """Wall-clock seconds times GPUs that were its own."""
     judge_seconds: float = 0.0
     """Wall-clock seconds of the judge."""
     judge_cpu_seconds: float = 0.0
+    """CPU seconds of the judge."""
     peak_memory: int = 0
-    """Bytes."""
+    """Most memory at one time, in bytes."""
     log_tail: str = ""
+    """The end of what it printed."""
     reason: str = ""
     """Why there is no score, in words."""
 
@@ -193,29 +268,44 @@ class VerdictKind(StrEnum):
     """What the evidence says about a candidate against the champion."""
 
     IMPROVED = "improved"
+    """It is better: the interval of the difference is above zero."""
     NOT_IMPROVED = "not_improved"
+    """It is no better."""
     INDECISIVE = "indecisive"
+    """As many replicates as the race allows do not tell."""
     UNUSABLE = "unusable"
+    """It has no score."""
 
 
 class Verdict(Record):
-    """A candidate against a reference on the same replicates. `delta` is positive where the candidate is better."""
+    """A candidate against a reference on the same replicates.
+
+    Source:
+        Paired differences in a race over 1, 3, 5 and 8 replicates, with Student's t and a variance that is pooled with
+        the baseline's; `benchmarks/race.py` measures how often the rule accepts a change that is worth nothing.
+    """
 
     kind: VerdictKind
+    """What the evidence says."""
     delta: float | None = None
+    """Mean paired difference in the metric's unit, positive where the candidate is better; None without scores."""
     interval: Interval | None = None
     """90 % interval of `delta`: its lower end above zero is the acceptance rule."""
     seeds: tuple[int, ...] = ()
+    """The replicates that both were run on."""
     reference: str = ""
-    """The experiment compared against."""
+    """Id of the experiment that it is compared with."""
     reason: str = ""
+    """Why it is unusable, or what decided, in words."""
 
 
 class Standing(StrEnum):
     """What an experiment may be used for."""
 
     OPEN = "open"
+    """It has no verdict yet."""
     UNUSABLE = "unusable"
+    """Nothing: it has no score."""
     PROMISING = "promising"
     """May be a parent."""
     CONFIRMED = "confirmed"
@@ -226,21 +316,32 @@ class Experiment(Record):
     """One proposal with its program, standing and verdict, as the archive keeps it."""
 
     id: str
+    """Made of campaign, lane and place, so that the same step always has the same id."""
     campaign: str
+    """Name of the campaign that it belongs to."""
     number: int
     """What people call it: the order of leasing; the baseline is 0."""
     lane: int
+    """Which of the lanes that run side by side it was made in; -1 for the baseline."""
     seq: int
+    """Its place in that lane, from 0."""
     proposal: Proposal | None = None
+    """What was to be tried; None until it is proposed."""
     program: str | None = None
+    """Id of its program; None until it is written."""
     skeleton: str | None = None
     """Hash of the program with its constants blanked."""
     standing: Standing = Standing.OPEN
+    """What it may be used for."""
     score: float | None = None
     """Mean of the deciding metric over this experiment's replicates."""
     interval: Interval | None = None
+    """90 % interval of `score`."""
     verdict: Verdict | None = None
+    """What the evidence says; None until it is concluded."""
     visits: int = 0
     """How often it was chosen as first parent."""
     created: datetime = Field(default_factory=now)
+    """When it was leased, in UTC."""
     finished: datetime | None = None
+    """When it got its verdict, in UTC."""

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pydantic import BaseModel, ConfigDict
 
 Interval = tuple[float, float]
+"""Lower and upper end, in the unit of the metric; of 90 % unless said otherwise."""
 
 
 def now() -> datetime:
@@ -15,6 +16,13 @@ def now() -> datetime:
 
 
 class Record(BaseModel):
-    """Base of all records: immutable, and unknown fields are errors."""
+    """Base of all records: frozen pydantic models in which unknown fields are errors.
+
+    Records are compared by value, and `model_dump(mode="json")` and `model_validate` take them to plain values and
+    back.
+
+    Raises:
+        pydantic.ValidationError: A field is missing, unknown or has a wrong value.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
