@@ -135,28 +135,33 @@ async def test_a_pin_gives_most_proposals_their_parent(slow: Path, home: Path) -
 
 async def test_a_pause_stops_the_clock_and_the_same_process_goes_on(slow: Path, home: Path) -> None:
     run = asyncio.ensure_future(
-        arun(Context(task=str(slow), campaign="c", experiments=16, seconds=60, workers=2, home=home))
+        arun(Context(task=str(slow), campaign="c", experiments=16, seconds=600, workers=2, home=home))
     )
     await _until(lambda: _done(home, "c") >= 2)
     assert "Paused" in (await _say(home, "pause"))[0]
     with open_archive(home) as archive:
         assert archive.campaigns.get("c").status is CampaignStatus.PAUSED
+    await _until(lambda: not _in_work(home))  # what ran is finished
+    before = _leased_and_trials(home)
     await asyncio.sleep(1.5)
-    with open_archive(home) as archive:
-        leased, trials = archive.campaigns.counts("c").leased, sum(archive.campaigns.counts("c").trials.values())
-    await asyncio.sleep(1.5)
-    with open_archive(home) as archive:
-        assert (archive.campaigns.counts("c").leased, sum(archive.campaigns.counts("c").trials.values())) == (
-            leased,
-            trials,
-        )
-        assert not archive.leases.unfinished("c"), "what ran was finished"
+    assert _leased_and_trials(home) == before
     assert is_running(home, "c")
     assert not run.done()
     assert await _say(home, "go on") == ["The campaign continues."]
     summary = await run
     assert summary.experiments == 16
     assert summary.status is CampaignStatus.FINISHED
+
+
+def _in_work(home: Path) -> int:
+    with open_archive(home) as archive:
+        return len(archive.leases.unfinished("c"))
+
+
+def _leased_and_trials(home: Path) -> tuple[int, int]:
+    with open_archive(home) as archive:
+        counts = archive.campaigns.counts("c")
+    return counts.leased, sum(counts.trials.values())
 
 
 async def test_the_budget_and_the_workers_change_while_it_runs(slow: Path, home: Path) -> None:
