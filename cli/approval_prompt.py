@@ -52,7 +52,7 @@ class Approvals:
                 await asyncio.to_thread(self._ask, one)
 
     def end(self) -> None:
-        """Ask no more, and give up a question that stands there."""
+        """Ask no more, and take back a question that is still open."""
         self._ending.set()
 
     def _next(self) -> PendingApproval | None:

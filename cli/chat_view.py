@@ -63,7 +63,7 @@ class View:
         if self._seen[0] != name:
             newest = archive.events.list(name, newest=1)
             self._seen = (name, newest[0].id if newest else 0)
-        # made again each time: standard output is exchanged while the prompt is shown.
+        # Made each time: standard output is exchanged while the prompt is shown.
         console = Console(highlight=False, soft_wrap=True)
         for event in archive.events.list(name, after=self._seen[1]):
             self._seen = (name, event.id)

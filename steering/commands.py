@@ -86,7 +86,7 @@ class Command:
         try:
             return directive, self.archive.directives.add(directive, change, withdraw=withdraw)
         except ValidationError as error:
-            raise UsageError(f"that cannot be: {error.errors()[0]['msg']}") from None
+            raise UsageError(f"that is not possible: {error.errors()[0]['msg']}") from None
 
     @property
     def in_force(self) -> Sequence[Directive]:

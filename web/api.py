@@ -1,4 +1,4 @@
-"""What the page's script asks and orders: JSON."""
+"""What the page's script asks and sends: JSON."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def start(resources: Resources, request: Request) -> Any:
 
 
 def message(resources: Resources, request: Request) -> Any:
-    """Hand a message to the campaign; what it orders is in the archive when this answers."""
+    """Hand a message to the campaign; what it asks for is in the archive when this answers."""
     from evolver.graph.message_handler import send
 
     said = ChatMessage.model_validate_json(request.state.body)

@@ -90,7 +90,7 @@ class BudgetDirective(DirectiveType[BudgetChange]):
         replies = [f"The budget is {_in_words(campaign.budget)}."]
         done = command.archive.campaigns.counts(command.campaign).leased
         if campaign.budget.experiments < done:
-            replies.append(f"{done} experiments were begun already; those are finished, and no more are begun.")
+            replies.append(f"{done} experiments were started already; those are finished, and no more are started.")
         elif not command.running and campaign.budget != before.budget:
             replies.append("No process runs this campaign now: say `go on`.")
         return Carried(replies, [directive])
@@ -115,7 +115,7 @@ def _changed(budget: Budget, arguments: BudgetChange) -> Budget:
     try:
         return Budget.model_validate(values)
     except ValidationError as error:
-        raise UsageError(f"that budget cannot be: {error.errors()[0]['msg']}") from None
+        raise UsageError(f"that budget is not possible: {error.errors()[0]['msg']}") from None
 
 
 def _in_words(budget: Budget) -> str:

@@ -30,5 +30,5 @@ class PauseDirective(DirectiveType[NoArguments]):
         if not command.running:
             return Carried(["Paused; no process runs it. Say `go on` to start one."], [directive])
         busy = counted(len(command.archive.leases.unfinished(command.campaign)), "experiment")
-        said = f"Paused: {busy} in work are finished, no more are begun. Say `go on` to continue."
+        said = f"Paused: {busy} in work are finished, no more are started. Say `go on` to continue."
         return Carried([said], [directive])

@@ -151,7 +151,7 @@ def test_a_misspelt_keyword_is_put_right_and_told(text: str, kind: str, said: st
         "focus on fewer workers",
         "make it better",
         "not so many workers please",
-        "approve",  # only what waits can say which; see the orders
+        "approve",  # only what waits can say which; see test_commands
     ],
 )
 def test_what_is_not_plain_changes_nothing(text: str) -> None:

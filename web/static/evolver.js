@@ -1,4 +1,4 @@
-// Keeps a page up to date and sends what the person orders. The server renders everything: where a campaign's version
+// Keeps a page up to date and sends what the person says. The server renders everything: where a campaign's version
 // has changed, the page is fetched again and its live parts are exchanged, so that there is one rendering of it.
 "use strict";
 
@@ -101,7 +101,7 @@ function pathTo(part, element) {
   return address ? `a[href="${CSS.escape(address)}"]` : ".scroll";
 }
 
-// orders
+// commands
 
 function who() {
   return document.querySelector("#message [name=who]")?.value.trim() || localStorage.getItem("evolver-who") || "";
