@@ -28,7 +28,7 @@ from evolver.steering.directives import directive_type
 from evolver.steering.grammar import read
 from evolver.steering.help_text import help_lines
 from evolver.steering.intents import Inquiry, Instruction, JoinCampaign, Reading, StartCampaign, Unclear
-from evolver.steering.question import CampaignFacts
+from evolver.steering.question_type import CampaignFacts
 from evolver.steering.questions import question
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evolver.errors import UnknownName
-from evolver.steering.question import Question
+from evolver.steering.question_type import QuestionType
 from evolver.steering.questions.activity import DoingQuestion, ProgressQuestion
 from evolver.steering.questions.approvals import WaitingQuestion
 from evolver.steering.questions.best import BestQuestion
@@ -15,7 +15,7 @@ from evolver.steering.questions.given_directives import DirectivesQuestion
 from evolver.steering.questions.help import AnythingQuestion, HelpQuestion
 from evolver.steering.questions.learned import LearnedQuestion
 
-_QUESTIONS: tuple[Question, ...] = (
+_QUESTIONS: tuple[QuestionType, ...] = (
     BestQuestion(),
     FailuresQuestion(),
     LearnedQuestion(),
@@ -33,12 +33,12 @@ _QUESTIONS: tuple[Question, ...] = (
 )
 
 
-def questions() -> tuple[Question, ...]:
+def questions() -> tuple[QuestionType, ...]:
     """All questions, in the order in which a message is compared with them and people are told of them."""
     return _QUESTIONS
 
 
-def question(kind: str) -> Question:
+def question(kind: str) -> QuestionType:
     """A question by what `Inquiry.about` says. Raises UnknownName."""
     found = next((one for one in _QUESTIONS if one.kind == kind), None)
     if found is None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from evolver.steering import approval
 from evolver.steering.intents import Inquiry
-from evolver.steering.question import CampaignFacts, Question
+from evolver.steering.question_type import CampaignFacts, QuestionType
 from evolver.steering.questions.approvals import waiting_lines
 
 
-class DoingQuestion(Question):
+class DoingQuestion(QuestionType):
     """Which experiments are in work."""
 
     kind = "doing"
@@ -34,7 +34,7 @@ class DoingQuestion(Question):
         return lines if in_work else [f"The campaign is {campaign.status}; no experiment is in work right now."]
 
 
-class ProgressQuestion(Question):
+class ProgressQuestion(QuestionType):
     """How many experiments are done, and how long the rest takes."""
 
     kind = "progress"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from evolver.steering import approval
 from evolver.steering.intents import Inquiry
-from evolver.steering.question import CampaignFacts, Question
+from evolver.steering.question_type import CampaignFacts, QuestionType
 
 
-class WaitingQuestion(Question):
+class WaitingQuestion(QuestionType):
     """Which experiments wait for a person."""
 
     kind = "waiting"

@@ -5,14 +5,14 @@ from __future__ import annotations
 from evolver.contracts import Experiment
 from evolver.formatting import counted
 from evolver.steering.intents import Inquiry
-from evolver.steering.question import BEST, ONE, CampaignFacts, Question, gain, standing
+from evolver.steering.question_type import BEST, ONE, CampaignFacts, QuestionType, gain, standing
 from evolver.steering.questions.failures import why_failed
 
 LINEAGE = 6
 """Ancestors that are named."""
 
 
-class BestQuestion(Question):
+class BestQuestion(QuestionType):
     """Why the champion is the champion."""
 
     kind = "best"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from evolver.steering.intents import Inquiry
-from evolver.steering.question import CampaignFacts, Question
+from evolver.steering.question_type import CampaignFacts, QuestionType
 
 CAMPAIGNS = 12
 """Newest campaigns that are named."""
 
 
-class CampaignsQuestion(Question):
+class CampaignsQuestion(QuestionType):
     """The newest campaigns."""
 
     kind = "campaigns"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from evolver.steering.intents import Inquiry
-from evolver.steering.question import CampaignFacts, Question
+from evolver.steering.question_type import CampaignFacts, QuestionType
 
 
-class CostQuestion(Question):
+class CostQuestion(QuestionType):
     """Processor time, tokens and money."""
 
     kind = "cost"

@@ -8,11 +8,11 @@ from evolver.contracts import Experiment, Trial
 from evolver.diffs import experiment_diff
 from evolver.formatting import counted, numbered
 from evolver.steering.intents import Inquiry
-from evolver.steering.question import (
+from evolver.steering.question_type import (
     ONE,
     OTHER,
     CampaignFacts,
-    Question,
+    QuestionType,
     gain,
     standing,
 )
@@ -21,7 +21,7 @@ DIFF = 60
 """Lines of a diff that are shown."""
 
 
-class CompareQuestion(Question):
+class CompareQuestion(QuestionType):
     """Which of two experiments is better."""
 
     kind = "compare"
@@ -70,7 +70,7 @@ def _scores(facts: CampaignFacts, experiment: Experiment) -> dict[int, float]:
     return {t.seed: t.metrics[campaign.metric.name] for t in trials if t.stage == campaign.stage and t.metrics}
 
 
-class ChangedQuestion(Question):
+class ChangedQuestion(QuestionType):
     """What an experiment changed in its parent's program."""
 
     kind = "changed"
@@ -98,7 +98,7 @@ class ChangedQuestion(Question):
         return [f"Experiment {number}{origin}: {proposal.plan}.", *diff[:DIFF], *more]
 
 
-class ExperimentQuestion(Question):
+class ExperimentQuestion(QuestionType):
     """What is known of one experiment."""
 
     kind = "experiment"

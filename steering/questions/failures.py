@@ -6,13 +6,13 @@ from collections import Counter
 
 from evolver.contracts import CampaignStatus, Experiment, VerdictKind
 from evolver.steering.intents import Inquiry
-from evolver.steering.question import CampaignFacts, Question, newest_numbers
+from evolver.steering.question_type import CampaignFacts, QuestionType, newest_numbers
 
 GROUPS = 4
 """Kinds of failure that are told."""
 
 
-class FailuresQuestion(Question):
+class FailuresQuestion(QuestionType):
     """What got no score, grouped by cause."""
 
     kind = "failures"

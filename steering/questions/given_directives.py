@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from evolver.steering.directives import measured_effect
 from evolver.steering.intents import Inquiry
-from evolver.steering.question import CampaignFacts, Question
+from evolver.steering.question_type import CampaignFacts, QuestionType
 
 
-class DirectivesQuestion(Question):
+class DirectivesQuestion(QuestionType):
     """Which directives there are."""
 
     kind = "directives"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from evolver.steering.intents import Inquiry
-from evolver.steering.question import CampaignFacts, Question
+from evolver.steering.question_type import CampaignFacts, QuestionType
 from evolver.steering.questions.activity import ProgressQuestion
 from evolver.steering.questions.best import BestQuestion
 from evolver.steering.questions.failures import FailuresQuestion
 from evolver.steering.questions.learned import LearnedQuestion
 
 
-class AnythingQuestion(Question):
+class AnythingQuestion(QuestionType):
     """A question that a model finds no other name for."""
 
     kind = "anything"
@@ -22,7 +22,7 @@ class AnythingQuestion(Question):
         return [line for part in parts for line in part.answer(facts, inquiry)]
 
 
-class HelpQuestion(Question):
+class HelpQuestion(QuestionType):
     """What can be said."""
 
     kind = "help"

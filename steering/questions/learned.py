@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from evolver.contracts import Lesson, LessonStatus
 from evolver.formatting import numbered
 from evolver.steering.intents import Inquiry
-from evolver.steering.question import CampaignFacts, Question, gain, newest_numbers
+from evolver.steering.question_type import CampaignFacts, QuestionType, gain, newest_numbers
 from evolver.steering.similarity import words
 
 LESSONS = 5
@@ -16,7 +16,7 @@ NEAR = 0.25
 """Similarity from which a lesson is about a topic."""
 
 
-class LearnedQuestion(Question):
+class LearnedQuestion(QuestionType):
     """Lessons, the largest effects first, or those about a topic."""
 
     kind = "learned"

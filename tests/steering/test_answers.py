@@ -13,7 +13,7 @@ from evolver.steering.grammar import read
 from evolver.steering.help_text import help_lines
 from evolver.steering.intents import Inquiry, Instruction, StartCampaign, Unclear
 from evolver.steering.llm_parser import invented
-from evolver.steering.question import CampaignFacts
+from evolver.steering.question_type import CampaignFacts
 from evolver.steering.questions import question
 
 

@@ -22,7 +22,7 @@ from evolver.steering.help_text import directive_table, help_lines
 from evolver.steering.intents import Inquiry, Instruction, JoinCampaign, StartCampaign
 from evolver.steering.llm_parser import kinds_told, reading_of, understood_model
 from evolver.steering.phrase import CommandPhrase
-from evolver.steering.question import Question
+from evolver.steering.question_type import QuestionType
 from evolver.steering.questions import questions
 from tests.support.endpoint import Endpoint, good
 
@@ -42,7 +42,7 @@ def test_the_examples_of_a_command_are_understood_as_it(command: CommandPhrase) 
 
 
 @pytest.mark.parametrize("question", questions(), ids=lambda question: str(question.kind))
-def test_the_examples_of_a_question_are_understood_as_it(question: Question) -> None:
+def test_the_examples_of_a_question_are_understood_as_it(question: QuestionType) -> None:
     for example in question.examples:
         reading = read(example)
         assert isinstance(reading, Inquiry) and reading.about == question.kind

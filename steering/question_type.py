@@ -48,7 +48,7 @@ class CampaignFacts:
         return f"{campaign.metric.name} {score_with_interval(experiment.score, experiment.interval)} (fit)"
 
 
-class Question(Phrase):
+class QuestionType(Phrase):
     """Something that people can ask.
 
     `kind` is what `Inquiry.about` says. Of a pattern's named groups, `number` and `other` are experiments, and `topic`
