@@ -28,6 +28,7 @@ import yaml
 from evolver.contracts import Program, Trial, TrialStatus
 from evolver.evaluation.environment import sandbox_for
 from evolver.evaluation.trial import run_trial
+from evolver.registry import SANDBOXES
 from evolver.sandbox import Kind, Sandbox
 from evolver.tasks import Task, load_task
 
@@ -115,7 +116,7 @@ def main() -> int:
     parser.add_argument("--stage", default="full")
     parser.add_argument("--programs", default="baseline")
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--sandbox", choices=["auto", "docker", "bubblewrap", "none"], default="auto")
+    parser.add_argument("--sandbox", choices=SANDBOXES.choices(), default="auto")
     parser.add_argument("--rehearse", action="store_true")
     parser.add_argument("--save", type=Path)
     options = parser.parse_args()

@@ -24,7 +24,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import yaml
 from pydantic import Field, TypeAdapter
@@ -34,6 +34,7 @@ from evolver.contracts import Metric, Program, Record, Trial
 from evolver.evaluation.environment import sandbox_for
 from evolver.evaluation.statistics import SIZES
 from evolver.evaluation.trial import run_trial
+from evolver.registry import SANDBOXES
 from evolver.sandbox import Kind
 from evolver.tasks import Task, load_task
 
@@ -213,7 +214,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--sandbox", default="auto", choices=["auto", "docker", "bubblewrap", "none"])
+    parser.add_argument("--sandbox", default="auto", choices=SANDBOXES.choices())
     parser.add_argument("--only", nargs="*", default=[], metavar="NAME", help="references to run; all if unsaid")
     parser.add_argument("--save", type=Path)
     parser.add_argument("--read", type=Path, nargs="*", default=[])
@@ -231,8 +232,7 @@ def main() -> None:
         places.append(study.machine)
     if not said.read:
         seeds = range(said.first, said.first + said.seeds)
-        kind: Literal["auto", "docker", "bubblewrap", "none"] = said.sandbox
-        kept = asyncio.run(run(task, programs, stage, seeds, said.workers, kind))
+        kept = asyncio.run(run(task, programs, stage, seeds, said.workers, said.sandbox))
         places.append(machine())
     place = "; ".join(dict.fromkeys(places))
     if said.save:

@@ -6,7 +6,8 @@ import sys
 from typing import get_args
 
 from evolver.contracts import SandboxKind, TeamKind
-from evolver.errors import UsageError
+from evolver.errors import UnknownName, UsageError
+from evolver.registry import SANDBOXES
 from evolver.settings import Settings
 
 
@@ -14,11 +15,10 @@ def sandbox_choice(word: str | None) -> SandboxKind:
     """The sandbox that was asked for, else that of the settings. Raises UsageError."""
     if word is None:
         return Settings().sandbox
-    kinds: tuple[SandboxKind, ...] = get_args(SandboxKind)
-    for kind in kinds:
-        if kind == word:
-            return kind
-    raise UsageError(f"--sandbox {word}: choose one of {', '.join(kinds)}")
+    try:
+        return SANDBOXES.check(word)
+    except UnknownName as error:
+        raise UsageError(f"--sandbox {word}: {error}") from None
 
 
 def team_choice(word: str | None) -> TeamKind | None:

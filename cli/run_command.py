@@ -15,6 +15,7 @@ from evolver.cli.choices import sandbox_choice, say_to_stderr, team_choice
 from evolver.cli.cpu_check import warn_of_sharing, workers_for
 from evolver.contracts import CAMPAIGN_NAME, TrialStatus
 from evolver.errors import UsageError, WorkFailed
+from evolver.registry import SANDBOXES
 from evolver.settings import Settings
 
 if TYPE_CHECKING:
@@ -199,8 +200,7 @@ def _report(summary: Summary, context: Context, options: RunOptions) -> None:
 
 def prepare_sandbox(context: Context) -> None:
     """See that trials can run: make their image unless it is there, look for packages; warn where nothing protects."""
-    if context.sandbox == "none":
-        _warn_unprotected()
+    _warn_unprotected(context.sandbox)
     from evolver.evaluation.environment import sandbox_for
     from evolver.tasks import load_task
 
@@ -217,12 +217,14 @@ def _warn_of_task(reference: str) -> None:
         print(f"WARNING: {warning}", file=sys.stderr)
 
 
-def _warn_unprotected() -> None:
-    """Say what `--sandbox none` does not guard."""
-    from evolver.sandbox import open_sandbox
-
-    print("WARNING: --sandbox none runs candidate programs as you, on this machine. Not protected:", file=sys.stderr)
-    for line in open_sandbox("none", 1).protections():
+def _warn_unprotected(sandbox: str) -> None:
+    """Say what a sandbox that protects nothing does not guard."""
+    if sandbox == "auto" or SANDBOXES.load(sandbox).protects:
+        return
+    print(
+        f"WARNING: --sandbox {sandbox} runs candidate programs as you, on this machine. Not protected:", file=sys.stderr
+    )
+    for line in SANDBOXES.load(sandbox).open(1).protections():
         if not line.enforced:
             print(f"  {line.what}: {line.how}", file=sys.stderr)
 

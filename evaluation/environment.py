@@ -40,7 +40,7 @@ def sandbox_for(
         progress=progress,
     )
     missing = [name for name in requires if importlib.util.find_spec(name) is None]
-    if missing and sandbox.name != "docker":
+    if missing and not sandbox.own_packages:
         raise TaskError(
             f"task {task.name} needs {', '.join(missing)} (task.yaml: requires); install it into the environment that "
             "runs evolver, or use --sandbox docker"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from evolver.contracts import CAMPAIGN_NAME, SandboxKind, TeamKind, TunerKind
+from evolver.contracts import CAMPAIGN_NAME, ParentsKind, SandboxKind, TeamKind, TunerKind
 from evolver.settings import Settings
 
 
@@ -42,9 +42,7 @@ class Context(BaseModel):
     )
     stage: str = Field("", title="Stage", description="The stage whose metric decides; empty: the task's choice")
     seed: int = Field(0, title="Seed", description="Seed of the search")
-    parents: Literal["ucb1", "greedy", "random", "islands"] = Field(
-        "ucb1", title="Parent selection", description="How a parent is chosen from the pool"
-    )
+    parents: ParentsKind = Field("ucb1", title="Parent selection", description="How a parent is chosen from the pool")
     tuner: TunerKind = Field(
         "evolution", title="Tuner", description="What chooses constants: evolution, optuna:tpe or optuna:cmaes"
     )

@@ -16,6 +16,7 @@ from pydantic import JsonValue, TypeAdapter
 
 from evolver.contracts import CAMPAIGN_NAME, Campaign
 from evolver.errors import UsageError
+from evolver.registry import PARENTS, SANDBOXES
 
 if TYPE_CHECKING:
     from evolver.memory import Archive, Memory
@@ -73,7 +74,10 @@ def unpack_recording(path: Path, home: Path) -> tuple[Path, str]:
 
 def _read_whole(archive: Archive, name: str) -> None:
     """Find out now whether all records are what they should be. Raises ValueError and UnknownName."""
-    archive.campaigns.get(name)
+    campaign = archive.campaigns.get(name)
+    for chosen, registry in ((campaign.sandbox, SANDBOXES), (campaign.parents, PARENTS)):
+        if not registry.is_registered(chosen):
+            raise ValueError(f"it names the {registry.kind} {chosen!r}, which is not registered here")
     for experiment in archive.experiments.list(name):
         archive.trials.list(experiment.id)
         if experiment.program and archive.programs.get(experiment.program).id != experiment.program:

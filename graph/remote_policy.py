@@ -2,24 +2,47 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
-from evolver.errors import UsageError
+from evolver.errors import UnknownName, UsageError
 from evolver.graph.context import Context
+from evolver.registry import PARENTS, SANDBOXES
 from evolver.settings import Settings
+
+_log = logging.getLogger(__name__)
 
 
 def refuse_remote(context: Context) -> None:
     """Raises UsageError where the one who asks would be given the server's keys or files, or a bare process of it."""
     refuse_remote_home(context.home)
-    if context.sandbox == "none" and Settings().sandbox != "none":
-        raise UsageError("sandbox: `none` protects nothing; it can be chosen on the command line alone")
+    if context.sandbox not in remote_sandboxes():
+        raise UsageError(
+            f"sandbox: `{context.sandbox}` cannot be chosen over the network: what protects nothing, and a class by "
+            "its path, can be named on the command line alone"
+        )
+    if not PARENTS.is_registered(context.parents):
+        raise UsageError("parents: a class by its path can be named on the command line alone")
     if context.notes:
         raise UsageError(
             "notes: files of the server are not read for the network; say it in the chat (`note: ...`), "
             "or name them on the command line"
         )
     _refuse_addresses(context)
+
+
+def remote_sandboxes() -> list[str]:
+    """Those that may be chosen over the network: registered ones that protect this machine, and the server's own."""
+    own = Settings().sandbox
+    return list(dict.fromkeys([*SANDBOXES.words, *filter(_protects, SANDBOXES.names()), own]))
+
+
+def _protects(sandbox: str) -> bool:
+    try:
+        return SANDBOXES.load(sandbox).protects
+    except UnknownName as error:
+        _log.warning("%s", error)
+        return False
 
 
 def refuse_remote_home(home: Path) -> None:

@@ -5,14 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from evolver.contracts import SandboxKind as Kind
 from evolver.errors import SandboxError
+from evolver.registry import SANDBOXES
 from evolver.sandbox.base import PYTHON, THREADS, Ending, Handle, Job, Limits, Mount, Outcome, Protection, Sandbox
-
-if TYPE_CHECKING:
-    from evolver.sandbox.docker.backend import DockerSandbox
 
 __all__ = [
     "PYTHON",
@@ -41,58 +38,26 @@ def open_sandbox(
     gpus: int = 0,
     progress: Callable[[str], None] | None = None,
 ) -> Sandbox:
-    """A sandbox that runs up to `slots` jobs at a time.
+    """A sandbox that runs up to `slots` jobs at a time: the registered backend of that name, or a class by its path.
 
-    `docker` builds its image for jobs that import `requires` and use `gpus`, unless it is there, and tells `progress`
-    line by line. `auto` takes docker if an engine answers and that image is there, else bubblewrap, and never `none`.
-    Programs cannot read what lies below a `hidden` path, nor Evolver itself, even where such a path lies in a folder
-    that they are shown (the backend `none` hides nothing). Raises SandboxError, which says what is missing, where no
-    backend works.
+    It is ready for jobs that import `requires` and use `gpus` each, and tells `progress` line by line what it builds
+    first. `auto` takes the first of Evolver's own backends that has nothing to build, else the first that works, and
+    never one that protects nothing. Programs cannot read what lies below a `hidden` path, nor Evolver itself, even
+    where such a path lies in a folder that they are shown (the backend `none` hides nothing). Raises SandboxError,
+    which says what is missing, where no backend works, and UnknownName where there is none of that name.
     """
-    if kind == "none":
-        from evolver.sandbox.subprocess_backend import SubprocessSandbox
 
-        return SubprocessSandbox(slots)
-    if kind == "docker" or (kind == "auto" and _has_image(requires, gpus)):
-        return _docker(slots, hidden, requires, gpus, progress)
-    from evolver.sandbox.bubblewrap import BubblewrapSandbox
+    def opened(backend: type[Sandbox]) -> Sandbox:
+        return backend.open(slots, hidden=hidden, requires=requires, gpus=gpus, progress=progress)
 
-    try:
-        return BubblewrapSandbox(slots, hidden)
-    except SandboxError as trouble:
-        if kind == "auto":
-            _log.warning("%s; trying docker", trouble)
-            try:
-                return _docker(slots, hidden, requires, gpus, progress)
-            except SandboxError as more:
-                raise SandboxError(f"no sandbox works here. bubblewrap: {trouble}. docker: {more}") from None
-        raise
-
-
-def _docker(
-    slots: int, hidden: Sequence[Path], requires: Sequence[str], gpus: int, progress: Callable[[str], None] | None
-) -> DockerSandbox:
-    from evolver.sandbox.docker.backend import DockerSandbox
-
-    docker = DockerSandbox(slots, hidden)
-    try:
-        docker.prepare(requires, gpus, progress)
-    except BaseException:
-        docker.abandon()
-        raise
-    return docker
-
-
-def _has_image(requires: Sequence[str], gpus: int) -> bool:
-    """Whether an engine that keeps its promises answers, and has the image."""
-    from evolver.sandbox.docker.engine import Engine
-    from evolver.sandbox.docker.images import exists, tag_of, variant_for
-
-    try:
-        engine = Engine()
-    except SandboxError:
-        return False
-    try:
-        return exists(engine.client, tag_of(variant_for(requires, gpus)))
-    finally:
-        engine.close()
+    if kind != "auto":
+        return opened(SANDBOXES.load(kind))
+    backends = [backend for name in SANDBOXES.builtin if (backend := SANDBOXES.load(name)).protects]
+    troubles = []
+    for backend in sorted(backends, key=lambda backend: not backend.is_ready(requires, gpus)):
+        try:
+            return opened(backend)
+        except SandboxError as trouble:
+            _log.warning("sandbox %s cannot be used: %s", backend.name, trouble)
+            troubles.append(f"{backend.name}: {trouble}")
+    raise SandboxError(f"no sandbox works here. {'. '.join(troubles)}")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Protocol
+from typing import Annotated, ClassVar, Protocol
 
 from pydantic import Field, field_validator
 
@@ -133,9 +133,47 @@ class Handle(Protocol):
 
 
 class Sandbox(Protocol):
-    """Runs jobs. A failing program is an `Outcome`; `SandboxError` means that the backend itself cannot work."""
+    """Runs jobs. A failing program is an `Outcome`; `SandboxError` means that the backend itself cannot work.
 
-    name: str
+    A backend is a class with this interface, registered by its `name` (see `evolver.registry`); `evolver.testing` has
+    tests of what is promised here.
+    """
+
+    name: ClassVar[str]
+    """What people write after --sandbox."""
+    protects: ClassVar[bool]
+    """Whether programs are kept from this machine's files, network and user; one that does not is for trusted programs
+    alone, and cannot be chosen over the network.
+    """
+    own_packages: ClassVar[bool] = False
+    """Whether programs have the packages of an image, not those of the environment that runs Evolver."""
+
+    @classmethod
+    def open(
+        cls,
+        slots: int,
+        *,
+        hidden: Sequence[Path] = (),
+        requires: Sequence[str] = (),
+        gpus: int = 0,
+        progress: Callable[[str], None] | None = None,
+    ) -> Sandbox:
+        """One that runs up to `slots` jobs at a time, ready for jobs that import `requires` and use `gpus` each.
+
+        Programs cannot read what lies below a `hidden` path, even in a folder that they are shown; `progress` is told
+        line by line what takes long. Raises SandboxError, which says what is missing.
+        """
+        ...
+
+    @classmethod
+    def is_ready(cls, requires: Sequence[str], gpus: int) -> bool:
+        """Whether `open` would have nothing to build first; `auto` takes such a backend before others."""
+        return True
+
+    @classmethod
+    def diagnose(cls) -> list[Protection]:
+        """What this machine offers it, one line a part, for `evolver doctor`; `enforced` says whether it is there."""
+        ...
 
     def resize(self, slots: int) -> None:
         """Run up to so many jobs at a time from now on; those that run go on."""

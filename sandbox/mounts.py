@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path, PurePosixPath
 
+import evolver
+from evolver.registry import task_folders
 from evolver.sandbox.base import Limits, Mount
 from evolver.sandbox.python_mounts import Bind, interpreter
 
@@ -14,18 +15,18 @@ OUT, HOME, LAUNCHER = "/out", "/tmp", "/run/launcher.pyc"  # noqa: S108
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store")
 CONFIGURATION = ("/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime")
 RESERVED = (*SYSTEM, "/etc", "/proc", "/dev", "/run", OUT)
-PACKAGES = ("agents", "cli", "graph", "memory", "prompts", "sandbox", "tasks", "web")
 
 
 @cache
 def own_folders() -> tuple[Path, ...]:
-    """Where Evolver itself lives: the candidate is not shown the built-in tasks' judges, nor anything else of it."""
-    found = [Path(__file__).resolve().parent]
-    for name in ("evolver", *(f"evolver.{package}" for package in PACKAGES)):
-        spec = importlib.util.find_spec(name)
-        if spec is not None and spec.submodule_search_locations is not None:
-            found += [Path(place).resolve() for place in spec.submodule_search_locations]
-    return tuple(sorted(set(found)))
+    """Where Evolver itself lives, and tasks that installed packages bring: no program sees a judge, or anything else.
+
+    A folder in the package may be a link, as it is in a checkout, so that each is followed to where it lies.
+    """
+    found = {Path(place).resolve() for place in evolver.__path__}
+    found |= {folder.resolve() for place in tuple(found) for folder in place.iterdir() if folder.is_dir()}
+    found |= {folder.resolve() for folder in task_folders()}
+    return tuple(sorted(found))
 
 
 def arguments(

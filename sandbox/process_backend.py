@@ -6,20 +6,18 @@ import asyncio
 import importlib.util
 import os
 import sys
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 
 from evolver.errors import SandboxError
 from evolver.sandbox import devices, processors
-from evolver.sandbox.base import PYTHON, THREADS, Ending, Handle, Job, Limits, Outcome, Protection
+from evolver.sandbox.base import PYTHON, THREADS, Ending, Handle, Job, Limits, Outcome, Sandbox
 from evolver.sandbox.process_handle import ProcessHandle, ProcessLaunch
 from evolver.sandbox.slots import Slots
 
 
-class ProcessSandbox(ABC):
+class ProcessSandbox(Sandbox):
     """Slots and bookkeeping of a backend whose jobs are child processes of this one."""
-
-    name: str
 
     def __init__(self, slots: int) -> None:
         self._slots = Slots(slots)
@@ -30,10 +28,6 @@ class ProcessSandbox(ABC):
         """What to start for a job; `stream` is the descriptor for the launcher's words, `gpus` are the devices that
         are the job's alone. Raises SandboxError.
         """
-
-    @abstractmethod
-    def protections(self) -> list[Protection]:
-        """What is guarded, and what is not, in words for the user."""
 
     def resize(self, slots: int) -> None:
         """Run up to so many jobs at a time from now on; those that run go on."""

@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -35,6 +35,7 @@ class SubprocessSandbox(ProcessSandbox):
     """
 
     name = "none"
+    protects = False
 
     def __init__(self, slots: int) -> None:
         """Clears away the folders of dead processes."""
@@ -42,6 +43,24 @@ class SubprocessSandbox(ProcessSandbox):
         for folder in Path(tempfile.gettempdir()).glob("evolver-*"):
             if is_orphan(folder.name):
                 shutil.rmtree(folder, ignore_errors=True)
+
+    @classmethod
+    def open(
+        cls,
+        slots: int,
+        *,
+        hidden: Sequence[Path] = (),
+        requires: Sequence[str] = (),
+        gpus: int = 0,
+        progress: Callable[[str], None] | None = None,
+    ) -> SubprocessSandbox:
+        """One with this machine's Python, packages and GPUs, which hides nothing."""
+        return cls(slots)
+
+    @classmethod
+    def diagnose(cls) -> list[Protection]:
+        """Nothing: it needs nothing."""
+        return []
 
     def protections(self) -> list[Protection]:
         """What an ordinary mistake cannot do, and all that a program can do if it wants to."""

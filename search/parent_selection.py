@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Protocol
 
 from evolver.contracts import Experiment, Metric, Standing
 from evolver.search.ucb1 import upper_bound
 
-Name = Literal["ucb1", "greedy", "random", "islands"]
 PARENTS = (Standing.PROMISING, Standing.CONFIRMED)
 
 
@@ -131,9 +130,3 @@ class Islands:
             if held is None or metric.gain(experiment.score or 0.0, held.score or 0.0) > 0:
                 cells[cell] = experiment
         return list(cells.values())
-
-
-def selection(name: Name) -> ParentSelection:
-    """Parent selection by its name."""
-    kinds: dict[Name, type[ParentSelection]] = {"ucb1": Ucb1, "greedy": Greedy, "random": Uniform, "islands": Islands}
-    return kinds[name]()

@@ -7,8 +7,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from evolver.contracts import SandboxKind, Standing
+from evolver.contracts import Standing
 from evolver.errors import UnknownName
+from evolver.graph.remote_policy import remote_sandboxes
 from evolver.settings import Settings
 from evolver.web.security import HEADERS
 from evolver.web.server_state import Resources, resources_of
@@ -16,7 +17,6 @@ from evolver.web.templating import packed, render, static
 
 TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
 MOST_EXPERIMENTS = 1_000_000_000
-PROTECTED: tuple[SandboxKind, ...] = ("auto", "docker", "bubblewrap")
 
 
 def home(_request: Request) -> Response:
@@ -31,12 +31,11 @@ def campaigns(request: Request) -> Response:
     resources = resources_of(request)
     tasks = [{"name": task.name, "summary": task.spec.summary} for task in builtin_tasks()]
     settings = Settings()
-    sandboxes = (*PROTECTED, "none") if settings.sandbox == "none" else PROTECTED
     return page(
         "list.html",
         lines=resources.campaigns.lines(),
         tasks=tasks,
-        sandboxes=sandboxes,
+        sandboxes=remote_sandboxes(),
         sandbox=settings.sandbox,
         workers=resources.workers,
         model=settings.model,

@@ -6,6 +6,7 @@ import random
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
+from evolver import registry
 from evolver.agents.llm.prompting import Prompter
 from evolver.agents.llm.rendering import (
     LONGEST_IDEA,
@@ -25,7 +26,6 @@ from evolver.contracts import Experiment, Message, Note, Operator, Record
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.prompts import conversation, inline
 from evolver.search.novelty import Ideas
-from evolver.search.parent_selection import selection
 from evolver.steering.directives import told_to_models
 
 PARENTS = 3
@@ -139,7 +139,7 @@ class ResearchContext:
         """The champion and those that parent selection names, in random order."""
         campaign, metric = self._resources.campaign, self._resources.task.metric
         chosen = [e for e in pool if e.id == campaign.champion]
-        choose = selection(campaign.parents).choose
+        choose = registry.PARENTS.load(campaign.parents)().choose
         left = [e for e in pool if e.id != campaign.champion and e.score is not None]
         while left and len(chosen) <= PARENTS:
             parent = choose(left, rng, metric, experiment.number)

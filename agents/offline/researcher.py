@@ -15,9 +15,10 @@ from evolver.contracts import Experiment, Operator, Program, Proposal
 from evolver.errors import UnknownName
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.memory import Credit
+from evolver.registry import PARENTS
 from evolver.search import Recipe, ScoredProgram
 from evolver.search.operator_bandit import OperatorBandit
-from evolver.search.parent_selection import ParentSelection, selection
+from evolver.search.parent_selection import ParentSelection
 from evolver.steering.search_bias import FOCUS_DRAWS, SearchBias
 
 ATTEMPTS = 24
@@ -194,7 +195,7 @@ class OfflineResearcher:
             number=experiment.number,
             rng=rng,
             pool=pool,
-            parents=selection(campaign.parents),
+            parents=PARENTS.load(campaign.parents)(),
             known=known,
             credits=credits,
             failures=archive.experiments.failures(campaign.name, limit=FAILURES),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -11,15 +12,15 @@ from pathlib import Path
 
 from evolver.errors import SandboxError
 from evolver.sandbox import processors
-from evolver.sandbox.base import Ending, Handle, Job, Outcome, Protection
+from evolver.sandbox.base import Ending, Handle, Job, Outcome, Protection, Sandbox
 from evolver.sandbox.devices import check
-from evolver.sandbox.docker import device_requests
+from evolver.sandbox.docker import device_requests, engine_report
 from evolver.sandbox.docker.collected_output import CollectedOutput
 from evolver.sandbox.docker.container import Container, rejoin, start_container
 from evolver.sandbox.docker.container_handle import ContainerHandle
 from evolver.sandbox.docker.container_spec import OWN_MOST, ContainerSpec, shape_of
 from evolver.sandbox.docker.engine import GPUS, NO_GPU_RUNTIME, Engine, NoSuchContainer
-from evolver.sandbox.docker.images import ensure_image, variant_for
+from evolver.sandbox.docker.images import ensure_image, exists, tag_of, variant_for
 from evolver.sandbox.docker.pool import Pool
 from evolver.sandbox.docker.rendezvous import Rendezvous, left_behind
 from evolver.sandbox.resource_locks import ResourceLock
@@ -29,10 +30,12 @@ DEVICE_INTERVAL = 1.0
 """Seconds between two looks for a free GPU."""
 
 
-class DockerSandbox:
+class DockerSandbox(Sandbox):
     """The sandbox for machines with a container engine."""
 
     name = "docker"
+    protects = True
+    own_packages = True
 
     def __init__(self, slots: int, hidden: Sequence[Path] = (), *, ahead: int | None = None) -> None:
         """`ahead` containers of each kind wait for jobs, by default one a slot. Raises SandboxError."""
@@ -45,6 +48,42 @@ class DockerSandbox:
         self._making: set[asyncio.Task[Container]] = set()
         self._closing = False
         self._clear_away()
+
+    @classmethod
+    def open(
+        cls,
+        slots: int,
+        *,
+        hidden: Sequence[Path] = (),
+        requires: Sequence[str] = (),
+        gpus: int = 0,
+        progress: Callable[[str], None] | None = None,
+    ) -> DockerSandbox:
+        """One whose image for such jobs is there; it is built where it is not. Blocks. Raises SandboxError."""
+        sandbox = cls(slots, hidden)
+        try:
+            sandbox.prepare(requires, gpus, progress)
+        except BaseException:
+            sandbox.abandon()
+            raise
+        return sandbox
+
+    @classmethod
+    def is_ready(cls, requires: Sequence[str], gpus: int) -> bool:
+        """Whether an engine that keeps its promises answers, and has the image."""
+        try:
+            engine = Engine()
+        except SandboxError:
+            return False
+        try:
+            return exists(engine.client, tag_of(variant_for(requires, gpus)))
+        finally:
+            engine.close()
+
+    @classmethod
+    def diagnose(cls) -> list[Protection]:
+        """What the container engine offers it."""
+        return engine_report.survey() if sys.platform == "linux" else []
 
     def protections(self) -> list[Protection]:
         """What is guarded here, limit by limit."""

@@ -117,7 +117,7 @@ async def main(folder: Path, backend: str) -> None:
     folder.mkdir(exist_ok=True)
     (folder / "secret").write_text(SECRET)
     tcp, _unix = listeners()
-    sandbox = open_sandbox(backend, 1)  # type: ignore[arg-type]
+    sandbox = open_sandbox(backend, 1)
     for line in sys.stdin:
         print(json.dumps(await attempt(sandbox, folder, json.loads(line), tcp.getsockname()[1])), flush=True)
     await sandbox.close()

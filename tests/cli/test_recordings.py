@@ -90,6 +90,10 @@ DAMAGES: dict[str, tuple[Callable[[list[dict[str, Any]]], object], str]] = {
         "not a plain relative path",
     ),
     "trial without sense": (lambda lines: first_of(lines, "trials").update(data={"status": "fine"}), "Trial"),
+    "class by its path": (
+        lambda lines: first_of(lines, "campaigns")["data"].update(parents="subprocess:Popen"),
+        "parent selection 'subprocess:Popen', which is not registered here",
+    ),
     "no moment": (lambda lines: first_of(lines, "experiments").update(created="now"), "line"),
 }
 

@@ -32,6 +32,8 @@ def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ({"notes": ("/etc/passwd",)}, "notes: "),
         ({"home": Path("/elsewhere")}, "home: "),
         ({"sandbox": "none"}, "command line alone"),
+        ({"sandbox": "subprocess:Popen"}, "command line alone"),
+        ({"parents": "subprocess:Popen"}, "command line alone"),
     ],
 )
 def test_what_is_refused(asked: dict[str, Any], said: str) -> None:
@@ -48,6 +50,7 @@ def test_what_is_refused(asked: dict[str, Any], said: str) -> None:
         ({"BASE_URL": OWN}, {"models": (f"openai:qwen3@{OWN}",)}),
         ({"MODEL": f"openai:a coder=openai:b@{OWN}"}, {"models": (f"openai:c@{OWN}",)}),
         ({"SANDBOX": "none"}, {"sandbox": "none"}),
+        ({"SANDBOX": "package.module:Own"}, {}),
     ],
 )
 def test_what_is_not(own: dict[str, str], asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:

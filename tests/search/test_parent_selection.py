@@ -6,18 +6,17 @@ import math
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import get_args
 
 import pytest
 from scipy.stats import chisquare
 
 from evolver.contracts import Experiment, Metric, Standing
-from evolver.search.parent_selection import Greedy, Islands, Name, ParentSelection, Ucb1, Uniform, selection
+from evolver.registry import PARENTS
+from evolver.search.parent_selection import Greedy, Islands, ParentSelection, Ucb1, Uniform
 
 UP = Metric(name="m", direction="maximize")
 DOWN = Metric(name="m", direction="minimize")
 MEANS = (0.1, 0.3, 0.5, 0.7, 0.9)
-NAMES = get_args(Name)
 
 
 def _experiment(
@@ -171,9 +170,9 @@ def test_an_island_without_programs_takes_from_the_others() -> None:
     assert {Islands(islands=4).choose(pool, rng, UP, 1).number for _ in range(50)} == {4, 8}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", PARENTS.names())
 @pytest.mark.parametrize("metric", [UP, DOWN], ids=["maximize", "minimize"])
-def test_failures_and_what_is_no_number_are_never_chosen(name: Name, metric: Metric) -> None:
+def test_failures_and_what_is_no_number_are_never_chosen(name: str, metric: Metric) -> None:
     odd = [None, math.nan, math.inf, -math.inf]
     failed = _experiment(4, 5.0, visits=0).model_copy(update={"standing": Standing.UNUSABLE})
     pool = [
@@ -182,14 +181,14 @@ def test_failures_and_what_is_no_number_are_never_chosen(name: Name, metric: Met
         *(_experiment(n, float(n), visits=n) for n in (7, 8)),
     ]
     rng = random.Random(0)
-    assert {selection(name).choose(pool, rng, metric).number for _ in range(100)} <= {7, 8}
+    assert {PARENTS.load(name)().choose(pool, rng, metric).number for _ in range(100)} <= {7, 8}
     with pytest.raises(ValueError, match="no experiment"):
-        selection(name).choose(pool[:5], rng, metric)
+        PARENTS.load(name)().choose(pool[:5], rng, metric)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_same_seed_chooses_the_same(name: Name) -> None:
+@pytest.mark.parametrize("name", PARENTS.names())
+def test_the_same_seed_chooses_the_same(name: str) -> None:
     pool = [_experiment(n, float(n % 3), visits=n % 4, lane=n % 5) for n in range(20)]
     first, second = random.Random(7), random.Random(7)
     for _ in range(20):
-        assert selection(name).choose(pool, first, UP) == selection(name).choose(pool[::-1], second, UP)
+        assert PARENTS.load(name)().choose(pool, first, UP) == PARENTS.load(name)().choose(pool[::-1], second, UP)

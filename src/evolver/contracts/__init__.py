@@ -9,7 +9,6 @@ from evolver.contracts.campaign import (
     Campaign,
     CampaignStatus,
     Event,
-    SandboxKind,
     TeamKind,
     TunerKind,
 )
@@ -30,6 +29,7 @@ from evolver.contracts.experiment import (
     VerdictKind,
 )
 from evolver.contracts.lesson import Lesson, LessonStatus, Note
+from evolver.contracts.names import ParentsKind, SandboxKind
 from evolver.contracts.record import Interval, Record, now
 
 __all__ = [
@@ -55,6 +55,7 @@ __all__ = [
     "Metric",
     "Note",
     "Operator",
+    "ParentsKind",
     "Program",
     "Proposal",
     "Record",

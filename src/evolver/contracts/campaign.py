@@ -11,8 +11,6 @@ from pydantic import Field, JsonValue
 from evolver.contracts.experiment import Metric
 from evolver.contracts.record import Record, now
 
-SandboxKind = Literal["auto", "docker", "bubblewrap", "none"]
-"""Where programs run; `none` protects nothing."""
 TeamKind = Literal["offline", "llm", "hybrid"]
 """Who proposes and writes programs: search operators, language models, or both."""
 TunerKind = Literal["evolution", "optuna:tpe", "optuna:cmaes"]
@@ -57,10 +55,11 @@ class Campaign(Record):
     seed: int
     workers: int
     budget: Budget
-    sandbox: SandboxKind
+    sandbox: str
+    """Where programs run, by name; any text here and below, because an archive outlives what was installed."""
     recall: bool = True
     """Whether lessons of earlier campaigns on the same task are used."""
-    parents: Literal["ucb1", "greedy", "random", "islands"] = "ucb1"
+    parents: str = "ucb1"
     """How a parent is chosen from the pool."""
     tuner: TunerKind = "evolution"
     """What chooses constants."""
