@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+from typing import Any
+
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
 
 from evolver.contracts import Standing
 from evolver.errors import UnknownName
 from evolver.graph.remote_policy import remote_sandboxes
 from evolver.settings import Settings
-from evolver.web.security import HEADERS
+from evolver.web.security import FILES, HEADERS
 from evolver.web.server_state import Resources, resources_of
-from evolver.web.templating import packed, render, static
+from evolver.web.templating import PLOTLY, STATIC, render, static_file
 
-TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
+COMPRESSION = 4
+"""Takes half the time of the usual 9, and leaves 4 % more."""
 MOST_EXPERIMENTS = 1_000_000_000
 
 
@@ -81,19 +89,22 @@ def experiment(request: Request) -> Response:
     return page("experiment.html", view=view, version=version)
 
 
-def asset(request: Request) -> Response:
-    """A file of the page itself; only those that are named."""
-    name, takes = request.path_params["name"], request.headers.get("accept-encoding", "")
-    small = "gzip" in takes
-    try:
-        content = packed(name) if small else static(name)
-    except FileNotFoundError:
-        raise HTTPException(404, "there is no such file") from None
-    fresh = "no-cache" if name != "plotly.js" else "max-age=86400"
-    headers = {**HEADERS, "Cache-Control": fresh, "Vary": "Accept-Encoding"}
-    if small:
-        headers["Content-Encoding"] = "gzip"
-    return Response(content, media_type=TYPES[name.rpartition(".")[2]], headers=headers)
+class PageFiles(StaticFiles):
+    """The files of the page itself, and plotly's script from its own package."""
+
+    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
+        """Where a file lies, and what it is."""
+        if path == PLOTLY:
+            file = static_file(PLOTLY)
+            return str(file), file.stat()
+        return super().lookup_path(path)
+
+    def file_response(self, full_path: str | os.PathLike[str], *args: Any, **kwargs: Any) -> Response:
+        """The file, with the headers of every answer of ours."""
+        response = super().file_response(full_path, *args, **kwargs)
+        fresh = "max-age=86400" if Path(full_path) == static_file(PLOTLY) else "no-cache"
+        response.headers.update({**HEADERS, "Cache-Control": fresh})
+        return response
 
 
 def page(template: str, status: int = 200, **values: object) -> HTMLResponse:
@@ -113,7 +124,7 @@ def _whole(text: str) -> int:
 ROUTES = [
     Route("/", home),
     Route("/evolver", campaigns),
-    Route("/evolver/-/{name}", asset),
+    Mount(FILES, PageFiles(directory=STATIC), middleware=[Middleware(GZipMiddleware, compresslevel=COMPRESSION)]),
     Route("/evolver/{name}", campaign),
     Route("/evolver/{name}/{number:int}", experiment),
 ]

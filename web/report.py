@@ -14,7 +14,7 @@ from evolver.contracts import now
 from evolver.graph.sessions import open_archive
 from evolver.web.campaign_views import CampaignViews, experiment_line
 from evolver.web.charts import curve, lineage
-from evolver.web.templating import render, static
+from evolver.web.templating import PLOTLY, render, static_file
 
 MOST_SHOWN = 60
 """Champions whose programs, trials and calls are in the file; the newest of more."""
@@ -29,7 +29,7 @@ def report(home: Path, name: str) -> str:
         numbers = {experiment.id: experiment.number for experiment in experiments}
         shown = sorted(numbers[key] for key in crowned if key in numbers)[-MOST_SHOWN:]
         data = json.dumps(curve(view.campaign, experiments, crowned), separators=(",", ":"))
-        scripts = [static("plotly.js").decode(), static("chart.js").decode()]
+        scripts = [static_file(name).read_text(encoding="utf-8") for name in (PLOTLY, "chart.js")]
         return render(
             "report.html",
             view=view,
@@ -39,7 +39,7 @@ def report(home: Path, name: str) -> str:
             inside=frozenset(shown),
             left_out=len(crowned) - len(shown),
             written=now(),
-            style=Markup(static("evolver.css").decode()),  # noqa: S704 - ours, as the scripts are
+            style=Markup(static_file("evolver.css").read_text(encoding="utf-8")),  # noqa: S704 - ours, as the scripts are
             scripts=[Markup(_inline(script)) for script in scripts],  # noqa: S704
             data=Markup(data.replace("<", "\\u003c")),  # noqa: S704
             policy=_policy([_inline(script) for script in scripts]),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import gzip
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -14,6 +14,8 @@ from evolver.contracts import Interval
 from evolver.formatting import counted, duration, interval_text, size, status_words
 
 MINUS = "\N{MINUS SIGN}"
+STATIC = Path(__file__).with_name("static")
+PLOTLY = "plotly.js"
 
 
 @cache
@@ -44,20 +46,11 @@ def render(template: str, **values: Any) -> str:
     return environment().get_template(template).render(**values)
 
 
-@cache
-def static(name: str) -> bytes:
-    """A file that pages ask for; plotly's comes from its own package. Raises FileNotFoundError."""
-    if name == "plotly.js":
-        return (files("plotly") / "package_data" / "plotly.min.js").read_bytes()
-    if name not in ("evolver.css", "evolver.js", "chart.js"):
-        raise FileNotFoundError(name)
-    return (files("evolver.web") / "static" / name).read_bytes()
-
-
-@cache
-def packed(name: str) -> bytes:
-    """The same, compressed. Raises FileNotFoundError."""
-    return gzip.compress(static(name), 6)
+def static_file(name: str) -> Path:
+    """Where a file lies that pages ask for; plotly's comes from its own package."""
+    if name == PLOTLY:
+        return Path(str(files("plotly") / "package_data" / "plotly.min.js"))
+    return STATIC / name
 
 
 def number(value: float | None) -> str:

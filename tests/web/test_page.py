@@ -158,6 +158,9 @@ def test_the_plotting_library_is_sent_compressed_to_whom_it_may(served: Server) 
     packed = served.ask("/evolver/-/plotly.js", headers={"Accept-Encoding": "gzip, br"})
     assert "content-encoding" not in plain.headers and packed.headers["content-encoding"] == "gzip"
     assert len(packed.body) < 0.4 * len(plain.body)
+    assert "Accept-Encoding" in packed.headers["vary"] and "nosniff" in packed.headers["x-content-type-options"]
+    again = served.ask("/evolver/-/plotly.js", headers={"If-None-Match": plain.headers["etag"]})
+    assert again.status == 304 and not again.body
 
 
 @pytest.mark.parametrize(
