@@ -41,10 +41,24 @@ def recursion_limit(experiments: int) -> int:
 def build_graph(
     sessions: Sessions | None = None, *, checkpointer: BaseCheckpointSaver[Any] | None = None
 ) -> CampaignGraph:
-    """The compiled campaign graph.
+    """Build the campaign's LangGraph graph, to stream, draw or embed: `await graph.ainvoke({}, context=Context(...))`.
 
-    Without a checkpointer it runs to its end or starts over (finished trials are found in the archive all the same).
-    Give `context=Context(...)` when invoking it, and a `recursion_limit` for more than some 2,400 experiments.
+    Nothing is opened before it is invoked. Give a `recursion_limit` for more than some 2,400 experiments.
+
+    Args:
+        sessions: Where open campaigns are kept; close them where a run is cut off. None: kept by the graph itself.
+        checkpointer: LangGraph's, so that a run that was cut off is taken up where it was. None: it starts over, and
+            finds finished trials in the archive all the same.
+
+    Returns:
+        The compiled graph; its result has the ids `campaign` and `champion`, and the champion's `score`.
+
+    Source:
+        The loop of "ASI-Evolve: AI Accelerates AI", arXiv 2603.29640, in lanes that run side by side.
+
+    Example:
+        >>> sorted(evolver.build_graph().get_graph().nodes)
+        ['__end__', '__start__', 'lane', 'plan', 'report']
     """
     offices = sessions or Sessions()
 

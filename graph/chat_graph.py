@@ -69,7 +69,22 @@ ChatGraph = CompiledStateGraph[ChatState, ChatContext, ChatInput, ChatOutput]
 
 
 def build_chat(*, checkpointer: BaseCheckpointSaver[Any] | None = None) -> ChatGraph:
-    """The compiled chat graph; give `context=ChatContext(...)` when invoking it."""
+    """Build the LangGraph graph that talks about a campaign; each message is one short run.
+
+    Its state has `messages`, so that Studio's chat mode and agent chat pages can use it. It never interrupts a
+    campaign's run: what is asked for goes into the archive, where lanes read it before each proposal.
+
+    Args:
+        checkpointer: LangGraph's, which remembers the conversation. None: each message stands for itself.
+
+    Returns:
+        The compiled graph, to be invoked with `context=ChatContext(...)`.
+
+    Example:
+        >>> said = {"messages": [{"role": "human", "content": "start circle-packing"}]}
+        >>> chat = evolver.build_chat()
+        >>> answer = chat.ainvoke(said, context=evolver.ChatContext(who="ann"))  # doctest: +SKIP
+    """
     builder = StateGraph(ChatState, context_schema=ChatContext, input_schema=ChatInput, output_schema=ChatOutput)
     builder.add_node("interpret", interpret)
     builder.add_node("directive", directive)

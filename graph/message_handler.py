@@ -65,12 +65,30 @@ class Said:
     campaign: str
 
 
-def send(home: Path, campaign: str, text: str, who: str) -> list[str]:
-    """Replies to a message about a campaign; what it asks for is in the archive when this returns.
+def send(home: Path | str, campaign: str, text: str, who: str) -> list[str]:
+    """Say something to a campaign, whichever process runs it: an instruction, or a question.
 
-    Raises UnknownName where there is no such campaign. Everything else that is wrong is said in the replies. Without a
-    model this takes milliseconds; what starts a process takes as long as that does.
+    What it asks for is in the archive when this returns; proposals follow it from the next one on. Without a model
+    this takes milliseconds; what starts a process takes as long as that does.
+
+    Args:
+        home: The campaign's data folder.
+        campaign: Its name.
+        text: What a person would say in `evolver chat`: `focus on the layout`, `10 more experiments`, `pause`,
+            `why is the best the best?`; `help` lists the rest.
+        who: The person's name, which directives are kept under.
+
+    Returns:
+        The lines of the reply. What is wrong with the message is said there, too.
+
+    Raises:
+        UnknownName: There is no such campaign.
+
+    Example:
+        >>> evolver.send("results", "function-fitting-1", "what failed most?", "ann")
+        ['Nothing failed: 1 experiments, none of them unusable.']
     """
+    home = Path(home)
     return act(home, campaign, understand(home, campaign, text), text, who).replies
 
 

@@ -36,8 +36,12 @@ def stream(context: Context) -> Generator[Event | Summary, None, None]:
         WorkFailed: As for `run`, with its kinds SandboxError and ModelError.
 
     Example:
-        >>> for item in evolver.stream(evolver.Context(task="function-fitting", experiments=8)):  # doctest: +SKIP
-        ...     print(item.kind if isinstance(item, evolver.Event) else item.best)
+        >>> context = evolver.Context(task="function-fitting", experiments=1, workers=1, home="results")
+        >>> for item in evolver.stream(context):
+        ...     if isinstance(item, evolver.Event) and item.kind == "concluded":
+        ...         print(item.experiment)
+        function-fitting-2-baseline
+        function-fitting-2-0-0
     """
     control, news = RunControl(), _News(context)
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="evolver-campaign") as pool:

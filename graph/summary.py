@@ -192,8 +192,9 @@ def summarise(archive: Archive, name: str) -> Summary:
         UnknownName: There is no such campaign in the archive.
 
     Example:
-        >>> with evolver.open_archive("results") as archive:  # doctest: +SKIP
-        ...     print(evolver.summarise(archive, "function-fitting-1").best)
+        >>> with evolver.open_archive("results") as archive:
+        ...     evolver.summarise(archive, "function-fitting-1").baseline.number
+        0
     """
     campaign, counts = archive.campaigns.get(name), archive.campaigns.counts(name)
     champion = archive.experiments.champion(name)

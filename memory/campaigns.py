@@ -20,15 +20,19 @@ class Counts(Record):
     """How far a campaign is."""
 
     leased: int
+    """Experiments that were begun, without the baseline."""
     finished: int
     """Experiments with a verdict, without the baseline."""
     standings: dict[str, int]
+    """The same by what they may be used for (`evolver.Standing`)."""
     trials: dict[str, int]
+    """Trials by how they ended (`evolver.TrialStatus`)."""
     seconds: float
     """Wall-clock seconds of all trials added up."""
     cpu_seconds: float
+    """CPU seconds of all trials added up."""
     reused_cpu_seconds: float
-    """What the trials that stand in from other campaigns took there."""
+    """CPU seconds that the trials that stand in from other campaigns took there."""
     contended: int
     """Trials that waited for CPUs."""
 

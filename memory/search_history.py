@@ -15,10 +15,12 @@ _COVERED = select(CoverageRow.technique).where(
 
 
 class Credit(Record):
-    """What an arm has earned."""
+    """What an arm has earned: an operator, a technique, a model, told lessons or lessons held out."""
 
     pulls: int
+    """Experiments that counted for it."""
     total: float
+    """Their rewards added up, each in [0, 1]."""
 
 
 class SearchHistoryRepository(Repository):

@@ -18,9 +18,10 @@ TunerKind = Literal["evolution", "optuna:tpe", "optuna:cmaes"]
 
 
 class Budget(Record):
-    """What a campaign may spend."""
+    """What a campaign may spend; it ends when any of it is spent."""
 
     experiments: Annotated[int, Field(ge=1)]
+    """Experiments beside the baseline."""
     seconds: Annotated[float, Field(gt=0.0)] | None = None
     """Wall-clock seconds of campaign time, resumptions added up."""
     usd: Annotated[float, Field(gt=0.0)] | None = None
@@ -33,9 +34,13 @@ class CampaignStatus(StrEnum):
     """Where a campaign stands."""
 
     RUNNING = "running"
+    """Experiments are made, or were until the process ended without a word; it can be continued."""
     PAUSED = "paused"
+    """A person has stopped it, or must see to something; it can be continued."""
     FINISHED = "finished"
+    """Its budget is spent and its champion re-tested; with a higher budget it can be continued."""
     FAILED = "failed"
+    """Its baseline or sandbox fails; it can be continued once that is mended."""
 
 
 CAMPAIGN_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
@@ -46,15 +51,21 @@ class Campaign(Record):
     """A sustained series of experiments on one task under one budget."""
 
     name: Annotated[str, Field(pattern=f"^{CAMPAIGN_NAME}$")]
+    """What people call it; up to 64 letters, digits, dots, hyphens and underscores."""
     task: str
     """Name of a built-in task or path of a task folder, as it was given."""
     task_version: str
+    """Hash of what decides the task's scores, as it was when the campaign began."""
     metric: Metric
+    """What it improves."""
     stage: str
     """The stage whose metric decides."""
     seed: int
+    """Seed of the search."""
     workers: int
+    """Trials that run at the same time."""
     budget: Budget
+    """What it may spend."""
     sandbox: str
     """Where programs run, by name; any text here and below, because an archive outlives what was installed."""
     recall: bool = True
@@ -66,6 +77,7 @@ class Campaign(Record):
     notes: tuple[str, ...] = ()
     """Extra note files or folders."""
     team: TeamKind = "offline"
+    """Who proposes and writes programs."""
     models: tuple[str, ...] = ()
     """What `--model` named; no keys."""
     base_url: str = ""
@@ -77,12 +89,17 @@ class Campaign(Record):
     approve_above: float | None = None
     """Estimated seconds of trials (GPU-seconds where GPUs are used) above which a person is asked; None: never."""
     status: CampaignStatus = CampaignStatus.RUNNING
+    """Where it stands."""
     noise: float | None = None
-    """Standard deviation of the baseline's score over replicates; None until it is measured."""
+    """Standard deviation of the baseline's score over replicates, in the metric's unit; None until it is measured."""
     noise_replicates: int = 0
+    """How many replicates of the baseline that was measured on."""
     champion: str | None = None
+    """Id of the experiment that is best with evidence; None until the baseline was measured."""
     seconds: float = 0.0
+    """Wall-clock seconds that it has run, resumptions added up."""
     created: datetime = Field(default_factory=now)
+    """When it began, in UTC."""
 
 
 class Event(Record):
