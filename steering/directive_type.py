@@ -99,7 +99,7 @@ class DirectiveType(CommandPhrase, Generic[A]):
 
     def arguments_of(self, match: Found) -> dict[str, JsonValue] | None:
         """The arguments that a match says: its named groups; None: it is not this directive after all."""
-        return {name: text.strip() for name, text in match.groupdict().items() if text}
+        return self._checked({name: text.strip() for name, text in match.groupdict().items() if text})
 
     def arguments_from(self, understood: Understood) -> dict[str, JsonValue] | None:
         """The arguments in a model's reading: the fields of the same names; None where something is missing."""
@@ -113,11 +113,14 @@ class DirectiveType(CommandPhrase, Generic[A]):
             if len(understood.experiments) > 1:
                 return None
             found["experiment"] = understood.experiments[0] if understood.experiments else None
+        return self._checked(found)
+
+    def _checked(self, arguments: dict[str, Any]) -> dict[str, JsonValue] | None:
+        """Arguments as the archive keeps them; None where they do not fit the schema."""
         try:
-            self.arguments.model_validate(found)
+            return self.arguments.model_validate(arguments).model_dump(mode="json", exclude_unset=True)
         except ValidationError:
             return None
-        return found
 
     def carry_out(self, command: Command) -> Carried:
         """Keep the directive and do what it says. Raises UsageError where it cannot be, UnknownName."""
