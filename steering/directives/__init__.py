@@ -8,15 +8,14 @@ directive is one class in a module of its own and its line below, or in another 
 
 from __future__ import annotations
 
-import importlib
 import logging
 from collections.abc import Sequence
 from functools import cache
-from importlib import metadata
 from typing import TYPE_CHECKING
 
 from evolver.contracts import Directive, Experiment
 from evolver.errors import UnknownName
+from evolver.registry import Registry
 from evolver.steering.directive_effect import Effect
 from evolver.steering.directive_type import AnyDirectiveType, DirectiveType
 from evolver.steering.phrase import CommandPhrase
@@ -24,51 +23,47 @@ from evolver.steering.phrase import CommandPhrase
 if TYPE_CHECKING:
     from evolver.memory import Archive
 
-GROUP = "evolver.directives"
-"""Of the entry points by which installed packages add directives, named by their kind."""
-_BUILT_IN = {
-    "focus": "focus:FocusDirective",
-    "avoid": "avoid:AvoidDirective",
-    "pin": "pin:PinDirective",
-    "note": "note:NoteDirective",
-    "budget": "budget_change:BudgetDirective",
-    "workers": "workers:WorkersDirective",
-    "pause": "pause:PauseDirective",
-    "resume": "resume:ResumeDirective",
-    "stop": "stop:StopDirective",
-    "verify": "verify:VerifyDirective",
-    "ablate": "ablate:AblateDirective",
-    "approve": "approve:ApproveDirective",
-    "reject": "reject:RejectDirective",
-    "withdraw": "withdraw:WithdrawDirective",
-    "switch": "switch:SwitchCommand",
-    "start": "start:StartCommand",
-}
-"""Module and class by kind, in the order in which people and models are told of them."""
+DIRECTIVES: Registry[CommandPhrase] = Registry(
+    kind="directive",
+    group="evolver.directives",
+    builtin={
+        "focus": f"{__name__}.focus:FocusDirective",
+        "avoid": f"{__name__}.avoid:AvoidDirective",
+        "pin": f"{__name__}.pin:PinDirective",
+        "note": f"{__name__}.note:NoteDirective",
+        "budget": f"{__name__}.budget_change:BudgetDirective",
+        "workers": f"{__name__}.workers:WorkersDirective",
+        "pause": f"{__name__}.pause:PauseDirective",
+        "resume": f"{__name__}.resume:ResumeDirective",
+        "stop": f"{__name__}.stop:StopDirective",
+        "verify": f"{__name__}.verify:VerifyDirective",
+        "ablate": f"{__name__}.ablate:AblateDirective",
+        "approve": f"{__name__}.approve:ApproveDirective",
+        "reject": f"{__name__}.reject:RejectDirective",
+        "withdraw": f"{__name__}.withdraw:WithdrawDirective",
+        "switch": f"{__name__}.switch:SwitchCommand",
+        "start": f"{__name__}.start:StartCommand",
+    },
+    methods=("kind", "does", "examples", "read"),
+)
+"""All directives, and the commands beside them, in the order in which people and models are told of them."""
 _log = logging.getLogger(__name__)
 
 
 @cache
 def commands() -> tuple[CommandPhrase, ...]:
     """All that people can have done, in the order in which they are told of it; built-in ones come first."""
-    found = {kind: _built_in(path) for kind, path in _BUILT_IN.items()}
-    for point in sorted(metadata.entry_points(group=GROUP), key=lambda point: point.name):
+    found = [DIRECTIVES.load(kind)() for kind in DIRECTIVES.builtin]
+    for kind in DIRECTIVES.added():
         try:
-            added = point.load()()
-            if not isinstance(added, CommandPhrase) or added.kind != point.name or added.kind in found:
-                raise TypeError("it is no directive of that name, or one of that name is there already")
+            added = DIRECTIVES.load(kind)()
+            if added.kind != kind:
+                raise UnknownName(f"the directive {kind} calls itself {added.kind}")
         except Exception as error:  # it is another package's: everything else is still to be understood
-            _log.warning("the directive %s of %s cannot be used: %s", point.name, point.value, error)
+            _log.warning("the directive %s is left out: %s", kind, error)
         else:
-            found[added.kind] = added
-    return tuple(found.values())
-
-
-def _built_in(path: str) -> CommandPhrase:
-    module, _, name = path.partition(":")
-    found = getattr(importlib.import_module(f"{__name__}.{module}"), name)()
-    assert isinstance(found, CommandPhrase)
-    return found
+            found.append(added)
+    return tuple(found)
 
 
 def by_precision() -> tuple[CommandPhrase, ...]:

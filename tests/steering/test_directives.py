@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from evolver import registry
 from evolver.cli.directive_table import directives_json
 from evolver.contracts import Directive
 from evolver.graph import Context, arun
@@ -58,10 +59,17 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: prefer\nVersion: 1.0\n")
     (about / "entry_points.txt").write_text(
         "[evolver.directives]\nprefer = prefer_package:PreferDirective\nbroken = prefer_package:Nothing\n"
+        "stop = prefer_package:PreferDirective\n"
     )
     monkeypatch.syspath_prepend(site)
-    commands.cache_clear()
+    _forget()
     yield
+    _forget()
+
+
+def _forget() -> None:
+    """Have installed packages looked up again."""
+    registry._installed.cache_clear()
     commands.cache_clear()
 
 
@@ -81,7 +89,7 @@ def test_a_directive_of_another_package_is_understood_offered_and_shown() -> Non
     assert read("forget the preference on rotate") == Instruction(
         kind="withdraw", arguments={"kind": "prefer", "topic": "rotate"}
     )
-    assert read("stop") == Instruction(kind="stop"), "a package that is broken takes nothing else with it"
+    assert read("stop") == Instruction(kind="stop"), "a package breaks and replaces nothing else"
 
 
 @pytest.mark.usefixtures("installed")
