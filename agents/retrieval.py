@@ -6,6 +6,9 @@ import random
 from typing import TYPE_CHECKING
 
 from evolver.contracts import Directive, Lesson, Record
+from evolver.logging import get_logger
+
+_log = get_logger(__name__)
 
 if TYPE_CHECKING:
     from evolver.evaluation.campaign_resources import CampaignResources
@@ -40,6 +43,9 @@ def recall(resources: CampaignResources, query: str, rng: random.Random) -> Retr
     hits = resources.memory.search_lessons(query, task, LESSONS, within)
     found = resources.archive.lessons.get_many([hit.id for hit in hits])
     withheld = bool(found) and rng.random() < HOLD_OUT
+    _log.debug(
+        "retrieved notes %s, lessons %s%s", notes, [lesson.id for lesson in found], " (held out)" if withheld else ""
+    )
     return Retrieval(
         notes=notes,
         lessons=() if withheld else tuple(found),

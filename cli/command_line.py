@@ -60,13 +60,20 @@ ApproveAbove = Annotated[
 
 
 @app.callback(invoke_without_command=True)
-def root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Write detailed log lines to standard error.")] = False,
+) -> None:
     """Runs machine-learning and algorithm experiments while you sleep."""
     if version:
         from evolver import __version__
 
         print(f"evolver {__version__}")
         raise typer.Exit
+    if "--help" not in sys.argv:
+        from evolver.cli.log_lines import write_log_lines
+
+        write_log_lines(debug=debug)
 
 
 @app.command()

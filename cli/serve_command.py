@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from evolver.errors import UsageError
 
 
@@ -24,7 +22,7 @@ def start_server(
     for origin in allow_origins:
         if not origin.startswith(("http://", "https://")) or origin.count("/") != 2:
             raise UsageError(f"--allow-origin {origin}: write scheme and host alone, as in http://localhost:3000")
-    given = os.environ.get("EVOLVER_TOKEN", "") if token is None else token
+    given = Access().token if token is None else token
     access = Access(token=given, bind=host, hosts=allow_hosts, origins=allow_origins, page=page)
 
     def ready(address: str) -> None:

@@ -10,8 +10,11 @@ from pathlib import Path
 
 from evolver.errors import TaskError
 from evolver.evaluation.accelerate_launcher import launch_of
+from evolver.logging import get_logger
 from evolver.sandbox import Kind, Sandbox, open_sandbox
 from evolver.tasks import Task
+
+_log = get_logger(__name__)
 
 
 def sandbox_for(
@@ -39,6 +42,7 @@ def sandbox_for(
         gpus=max(spec.gpus for spec in stages),
         progress=progress,
     )
+    _log.info("sandbox %s with %d slots, asked for %s", sandbox.name, slots, kind)
     missing = [name for name in requires if importlib.util.find_spec(name) is None]
     if missing and not sandbox.own_packages:
         raise TaskError(

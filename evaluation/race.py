@@ -11,6 +11,9 @@ from evolver.errors import WorkFailed
 from evolver.evaluation.campaign_resources import CampaignResources, experiment_folder
 from evolver.evaluation.statistics import compare, decide
 from evolver.evaluation.trial import run_trial
+from evolver.logging import get_logger
+
+_log = get_logger(__name__)
 
 
 class Runner:
@@ -51,6 +54,13 @@ class Runner:
             comparison = compare(ours, theirs, campaign.metric, resources.noise)
             shared = len(resources.race_seeds(champion))
             decision = decide(comparison, campaign.metric, resources.noise, shared)
+            _log.debug(
+                "race of %s: %s after %d replicates, statistic %.3g",
+                experiment_id,
+                decision.kind,
+                len(comparison.seeds),
+                comparison.statistic,
+            )
             if decision.kind != "continue":
                 return
             size = decision.size

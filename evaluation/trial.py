@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from evolver.contracts import Program, Trial, TrialStatus
 from evolver.errors import SandboxError
 from evolver.evaluation.accelerate_launcher import AccelerateLaunch, failure, launch_of, program_log
-from evolver.llm.redaction import Redactor
+from evolver.redaction import Redactor
 from evolver.sandbox import PYTHON, Ending, Job, Limits, Mount, Outcome, Sandbox
 from evolver.tasks import INPUTS, RUNTIME, Task
 

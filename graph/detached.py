@@ -11,6 +11,9 @@ from pathlib import Path
 
 from evolver.errors import WorkFailed
 from evolver.graph.campaign_lock import is_running
+from evolver.logging import get_logger
+
+_log = get_logger(__name__)
 
 PATIENCE = 30.0
 """Seconds that a process may take to begin."""
@@ -40,6 +43,7 @@ def launch(home: Path, campaign: str, words: Sequence[str]) -> Path:
             env={**environment, "EVOLVER_HOME": str(home)},
         )
     _children[home.absolute(), campaign] = child
+    _log.info("process %d was started for campaign %s; its output goes to %s", child.pid, campaign, log)
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and not is_running(home, campaign):
         if child.poll() is not None:

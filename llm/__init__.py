@@ -14,8 +14,8 @@ from evolver.llm.model_spec import ModelSpec, Role, models_for, parse_models
 from evolver.llm.output_parser import AnswerError, read
 from evolver.llm.pricing import Price, Prices
 from evolver.llm.provider import RetryPolicy
-from evolver.llm.redaction import Redactor
 from evolver.llm.replay_client import ReplayClient
+from evolver.redaction import Redactor
 
 __all__ = [
     "Answer",

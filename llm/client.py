@@ -16,10 +16,13 @@ from evolver.llm.conversation import Answer, Conversation, Exchange
 from evolver.llm.model_spec import ROLES, ModelSpec, Role, in_order, models_for
 from evolver.llm.pricing import Prices, load_prices, prices_file
 from evolver.llm.provider import RetryPolicy
-from evolver.llm.redaction import Redactor
 from evolver.llm.replies import Reply
 from evolver.llm.router import CallCost, Router
+from evolver.logging import get_logger
+from evolver.redaction import Redactor
 from evolver.settings import Settings
+
+_log = get_logger(__name__)
 
 if TYPE_CHECKING:
     from evolver.memory import Archive
@@ -114,6 +117,17 @@ class ModelClient(Conversation):
             raise
         call = self._record(asking, ordinal, tab, time.monotonic() - start, reply)
         await self._keep(call)
+        _log.debug(
+            "%s answered %s (%s) for %s: %s, %d + %d tokens in %.1f s",
+            call.model,
+            call.role,
+            call.purpose,
+            call.experiment,
+            call.status,
+            call.tokens_in,
+            call.tokens_out,
+            call.seconds,
+        )
         return call
 
     async def _keep_failed(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,15 +17,13 @@ from evolver.errors import NoUsableAnswer
 from evolver.llm.model_spec import ModelSpec, Role
 from evolver.llm.output_parser import AnswerError, read
 from evolver.llm.provider import Question
-from evolver.llm.redaction import Redactor
+from evolver.redaction import Redactor
 
 if TYPE_CHECKING:
     from evolver.memory import Archive
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
-logger = logging.getLogger(__name__)
-
 REPAIRS = 2
 MOST_GROWTH = 4
 """How many times the usual length an answer may have after it was cut off."""
@@ -188,7 +185,6 @@ class Conversation(ABC):
     async def _tell(self, kind: str, *, experiment: str = "", **details: JsonValue) -> None:
         """Write an event, secrets removed."""
         clean = {name: self._redactor(value) if isinstance(value, str) else value for name, value in details.items()}
-        logger.info("%s %s %s", kind, experiment, clean)
         await asyncio.to_thread(self._archive.events.add, self._campaign, kind, experiment or None, **clean)
 
     def _follow_up(self, asking: Exchange, call: Call, problem: str) -> Exchange:

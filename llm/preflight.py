@@ -10,7 +10,7 @@ from evolver.llm.budget import BudgetLedger
 from evolver.llm.model_spec import ModelSpec, Role, models_for
 from evolver.llm.pricing import load_prices, prices_file
 from evolver.llm.provider import ChatModel
-from evolver.llm.redaction import Redactor
+from evolver.redaction import Redactor
 from evolver.settings import Settings
 
 

@@ -6,7 +6,6 @@ import asyncio
 import importlib.util
 import inspect
 import json
-import logging
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -21,15 +20,17 @@ from evolver.llm.budget import TokenEstimate
 from evolver.llm.capabilities import Capabilities, Form, Length, Sent, strict_schema
 from evolver.llm.model_spec import PROVIDERS, ModelSpec
 from evolver.llm.provider_errors import FailureKind, ProviderFailure, classify
-from evolver.llm.redaction import Redactor
 from evolver.llm.replies import Reply, cut_reply, read_message
+from evolver.logging import get_logger
+from evolver.redaction import Redactor
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
 EXTRAS = {"openai": "openai", "azure_openai": "openai", "anthropic": "anthropic", "google_genai": "google"}
 EXTRAS |= {"ollama": "ollama"}
-KEYS = {"google_genai": "GOOGLE_API_KEY", "bedrock": "AWS_ACCESS_KEY_ID", "bedrock_converse": "AWS_ACCESS_KEY_ID"}
+KEYS = {"mistralai": "MISTRAL_API_KEY", "huggingface": "HUGGINGFACEHUB_API_TOKEN", "perplexity": "PPLX_API_KEY"}
+KEYS |= {"google_genai": "GOOGLE_API_KEY", "bedrock": "AWS_ACCESS_KEY_ID", "bedrock_converse": "AWS_ACCESS_KEY_ID"}
 KEYLESS = {"ollama", "google_vertexai"}
 NO_KEY = "no-key-needed"
 """Sent to servers of the user's own where no key is set: the library insists on one."""
@@ -37,7 +38,7 @@ LENGTH_NAMES = {"google_genai": "max_output_tokens", "ollama": "num_predict"}
 STEPS = 8
 """How often one request may be sent again with less, before its refusal counts."""
 
-logger = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 Notice = Callable[[str, str], Awaitable[None]]
 """Takes a model and what is different about it from now on."""
@@ -124,7 +125,7 @@ class ChatModel:
                 if dropped is None:
                     raise
                 if dropped:
-                    logger.warning("%s: %s (the provider said: %s)", self.choice.model, dropped, failure.text)
+                    _log.warning("%s: %s", self.choice.model, dropped)
                     await self._notice(self.choice.model, dropped)
             else:
                 self.answered = True

@@ -9,7 +9,7 @@ from evolver.contracts import Call, CallStatus
 from evolver.errors import ContextTooLong, ModelError, NoUsableAnswer
 from evolver.llm.call_log import CallLog, call_id
 from evolver.llm.conversation import Conversation, Exchange
-from evolver.llm.redaction import Redactor
+from evolver.redaction import Redactor
 from evolver.settings import Settings
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from evolver.llm.redaction import Redactor
+from evolver.redaction import Redactor
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage

@@ -16,8 +16,11 @@ from evolver.llm.model_spec import ModelSpec
 from evolver.llm.pricing import Price, Prices
 from evolver.llm.provider import ChatModel, Notice, Question, RetryPolicy, key_variable
 from evolver.llm.provider_errors import FailureKind, ProviderFailure
-from evolver.llm.redaction import Redactor
 from evolver.llm.replies import Reply
+from evolver.logging import get_logger
+from evolver.redaction import Redactor
+
+_log = get_logger(__name__)
 
 
 @dataclass
@@ -152,6 +155,7 @@ class Router:
         ticket = await self._ledger.reserve(worst)
         tab.model, charge = model.choice.model, Charge()
         tab.attempts += 1
+        _log.debug("asking %s for %s: attempt %d, about %d tokens", tab.model, tab.experiment, tab.attempts, prompt)
         try:
             reply = await model.send(question)
             charge = self._charge(model, question, reply, tab, price)

@@ -12,6 +12,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from evolver.errors import UsageError
+from evolver.logging import get_logger
+
+_log = get_logger(__name__)
 
 HEAD = "0002"
 """The newest revision under `migrations/versions/`."""
@@ -55,6 +58,7 @@ class Database:
             engine.dispose()
             reason = str(error.orig) if isinstance(error, DBAPIError) else str(error)
             raise UsageError(f"the archive {shown} cannot be opened: {reason}; check EVOLVER_ARCHIVE") from None
+        _log.debug("opened the archive %s", shown)
         return cls(engine)
 
     def read(self) -> AbstractContextManager[Connection]:
@@ -115,6 +119,7 @@ def _upgrade(engine: Engine) -> None:
         raise UsageError(
             f"the archive was written by a newer Evolver (revision {current}, this one knows {HEAD}); upgrade Evolver"
         )
+    _log.info("the archive's tables are brought from revision %s to %s", current or "none", HEAD)
     from alembic import command
     from alembic.config import Config
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import re
 import threading
 from collections import OrderedDict
@@ -18,13 +17,15 @@ from chromadb import EmbeddingFunction
 from chromadb.utils.embedding_functions import register_embedding_function
 from numpy.typing import NDArray
 
+from evolver.logging import get_logger
+
 DIMENSIONS = 384
 MAX_TOKENS = 128
 BATCH = 32
 CACHED_TEXTS = 4096
 MODEL_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
 VOCABULARY_SHA256 = "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3"
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 Vector = NDArray[np.int32 | np.float32]
 """As Chroma declares it; here always float32 of length 1."""

@@ -17,6 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from evolver.contracts import Campaign, Experiment, Lesson, Proposal, Trial, Verdict, now
 from evolver.errors import UnknownName
+from evolver.memory.event_log import log_event
 from evolver.memory.schema import Base, CampaignRow, EventRow, ExperimentRow, LessonRow, TallyRow
 
 _CAMPAIGN = select(CampaignRow).where(CampaignRow.name == bindparam("name"))
@@ -105,6 +106,7 @@ def add_event(connection: Connection, campaign: str, happening: str, experiment:
     """Append a line to the log."""
     values = {"campaign": campaign, "happened": now(), "kind": happening, "experiment": experiment, "data": data}
     connection.execute(_ADD_EVENT, values)
+    log_event(campaign, happening, experiment, data)
 
 
 def add_to_tallies(connection: Connection, campaign: str, changes: Mapping[str, float]) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from evolver.contracts import SandboxKind as Kind
 from evolver.errors import SandboxError
+from evolver.logging import get_logger
 from evolver.registry import SANDBOXES
 from evolver.sandbox.base import PYTHON, THREADS, Ending, Handle, Job, Limits, Mount, Outcome, Protection, Sandbox
 
@@ -26,7 +26,7 @@ __all__ = [
     "open_sandbox",
 ]
 
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 
 def open_sandbox(

@@ -14,9 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evolver.errors import SandboxError
+from evolver.logging import get_logger
 from evolver.sandbox.base import Ending, Limits
 from evolver.sandbox.orphans import is_orphan, mark
 from evolver.sandbox.resource_monitor import out_of_memory
+
+_log = get_logger(__name__)
 
 PERIOD = 100_000
 """Microseconds over which processor time is shared out."""
@@ -86,6 +89,7 @@ class Cgroups:
         for folder, names, _ in os.walk(_mount_point(self.parent)):
             for name in filter(is_orphan, names):
                 _removed(Path(folder, name))
+                _log.info("reaped control group %s, which a dead process had left", name)
 
 
 def find_cgroups() -> Cgroups | None:

@@ -8,8 +8,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from evolver.errors import SandboxError
+from evolver.logging import get_logger
 from evolver.sandbox.base import Ending, Job, Outcome
 from evolver.sandbox.log_tail import LogTail
+
+_log = get_logger(__name__)
 
 
 class SupervisedHandle(ABC):
@@ -53,16 +56,34 @@ class SupervisedHandle(ABC):
 
     def _begin(self) -> None:
         """Start to supervise."""
+        _log.debug("job %s: started on CPUs %s", self._job.id, self._job.processors or "shared with others")
         loop = asyncio.get_running_loop()
         self.task = loop.create_task(self._supervise(), name=f"sandbox {self._job.id}")
         self.task.add_done_callback(self._tell_starter)
 
     def _tell_starter(self, task: asyncio.Task[Outcome]) -> None:
         error = None if task.cancelled() else task.exception()
+        self._log_end(task)
         if not self._began.done():
             self._began.set_exception(error or SandboxError("the sandbox was closed while a job started"))
             # Nobody may be listening any more, which is no reason for a warning.
             self._began.exception()
+
+    def _log_end(self, task: asyncio.Task[Outcome]) -> None:
+        """What became of the job; never what its program said."""
+        if task.cancelled() or task.exception() is not None:
+            _log.debug("job %s: ended without an outcome", self._job.id)
+            return
+        outcome = task.result()
+        _log.debug(
+            "job %s: %s with exit status %s after %.2f s, %.2f CPU seconds, %d MiB",
+            self._job.id,
+            outcome.ending,
+            outcome.exit_code,
+            outcome.seconds,
+            outcome.cpu_seconds,
+            outcome.peak_memory >> 20,
+        )
 
     def _deliver(self) -> None:
         """Put the files in their place, in one step. Raises SandboxError."""

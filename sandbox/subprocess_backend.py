@@ -16,11 +16,14 @@ from pathlib import Path
 import psutil
 
 from evolver.errors import SandboxError
+from evolver.logging import get_logger
 from evolver.sandbox.base import Job, Limits, Mount, Protection
 from evolver.sandbox.orphans import is_orphan, mark
 from evolver.sandbox.process_backend import ProcessSandbox, command_words, fixed_environment, launcher_options
 from evolver.sandbox.process_handle import ProcessLaunch
 from evolver.sandbox.resource_monitor import ProcessTree, ResourceMonitor
+
+_log = get_logger(__name__)
 
 _KILL_SECONDS = 2.0
 LAUNCHER = Path(__file__).with_name("launcher.py")
@@ -43,6 +46,7 @@ class SubprocessSandbox(ProcessSandbox):
         for folder in Path(tempfile.gettempdir()).glob("evolver-*"):
             if is_orphan(folder.name):
                 shutil.rmtree(folder, ignore_errors=True)
+                _log.info("reaped %s, which a dead process had left", folder)
 
     @classmethod
     def open(

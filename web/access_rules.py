@@ -9,9 +9,10 @@ import socket
 from typing import Annotated
 
 from pydantic.functional_validators import BeforeValidator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode
 
 from evolver.errors import UsageError
+from evolver.settings import EnvironmentSettings
 
 STUDIO = "https://smith.langchain.com"
 """LangGraph Studio: a page on the internet that talks to the server on this machine."""
@@ -21,10 +22,8 @@ SHORTEST_TOKEN = 16
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(lambda v: tuple(v.split()) if isinstance(v, str) else v)]
 
 
-class Access(BaseSettings):
-    """Read from variables that start with EVOLVER_, which `evolver serve` sets from its options."""
-
-    model_config = SettingsConfigDict(env_prefix="EVOLVER_", extra="ignore", frozen=True)
+class Access(EnvironmentSettings):
+    """Who may use the server; `evolver serve` sets it from its options."""
 
     token: str = ""
     """What every request must carry; empty: nothing."""

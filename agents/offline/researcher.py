@@ -14,12 +14,15 @@ from evolver.agents.retrieval import Retrieval, recall
 from evolver.contracts import Experiment, Operator, Program, Proposal
 from evolver.errors import UnknownName
 from evolver.evaluation.campaign_resources import CampaignResources
+from evolver.logging import get_logger
 from evolver.memory import Credit
 from evolver.registry import PARENTS
 from evolver.search import Recipe, ScoredProgram
 from evolver.search.operator_bandit import OperatorBandit
 from evolver.search.parent_selection import ParentSelection
 from evolver.steering.search_bias import FOCUS_DRAWS, SearchBias
+
+_log = get_logger(__name__)
 
 ATTEMPTS = 24
 """Draws before the researcher says that it found nothing new."""
@@ -127,6 +130,7 @@ class OfflineResearcher:
             if program is not None and self._is_wanted(draw, program, inputs) and self._coder.is_sound(program):
                 self._claimed.add(program.id)
                 return self._record(experiment, draw, self._proposal(draw, inputs))
+            _log.debug("%s: %s of %s gave nothing new", experiment.id, draw.operator, draw.parent.id)
             inputs.misses.update((draw.operator, draw.parent.id))
         nothing = Proposal(
             hypothesis="no operator found a program that was not tried before",

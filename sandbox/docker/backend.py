@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from evolver.errors import SandboxError
+from evolver.logging import get_logger
 from evolver.sandbox import processors
 from evolver.sandbox.base import Ending, Handle, Job, Outcome, Protection, Sandbox
 from evolver.sandbox.devices import check
@@ -25,6 +26,8 @@ from evolver.sandbox.docker.pool import Pool
 from evolver.sandbox.docker.rendezvous import Rendezvous, left_behind
 from evolver.sandbox.resource_locks import ResourceLock
 from evolver.sandbox.slots import Slots
+
+_log = get_logger(__name__)
 
 DEVICE_INTERVAL = 1.0
 """Seconds between two looks for a free GPU."""
@@ -180,6 +183,7 @@ class DockerSandbox(Sandbox):
                 raise
             pinned = rendezvous.job.processors if rendezvous.job is not None else ()
             running = self._follow(job.model_copy(update={"processors": pinned}), container)
+            _log.info("job %s goes on in the container that an earlier process started", job.id)
             self._hold(running, processors.claim_again(pinned))
             return await self._watched(running)
         return None
@@ -190,6 +194,7 @@ class DockerSandbox(Sandbox):
         for rendezvous in found:
             await self._engine.call(self._engine.remove, rendezvous.name)
             rendezvous.clear()
+            _log.info("reaped container %s, which an earlier process had left", rendezvous.name)
         return len(found)
 
     async def close(self) -> None:
@@ -306,6 +311,7 @@ class DockerSandbox(Sandbox):
         for rendezvous in left_behind(lambda job: job is None or not job.output.parent.exists()):
             self._engine.remove(rendezvous.name)
             rendezvous.clear()
+            _log.info("reaped container %s, whose results nobody can ask for", rendezvous.name)
 
 
 def _size(folder: Path) -> int:

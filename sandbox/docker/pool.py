@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from evolver.errors import SandboxError
+from evolver.logging import get_logger
 from evolver.sandbox.docker.container import Container, start_container
 from evolver.sandbox.docker.container_spec import ContainerSpec
 from evolver.sandbox.docker.engine import Engine
 
 SHAPES = 4
 """Kinds of jobs that containers are kept ready for: the phases of a task, its judge, and one more."""
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 
 @dataclass

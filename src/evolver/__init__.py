@@ -6,6 +6,7 @@ Names load when they are first used; `import evolver` alone loads neither LangGr
 - Run a campaign: `run`, `arun`; follow it event by event: `stream`, `astream`; talk to it: `send`.
 - Say what it is about: `Context`, `load_task`, `Task`; what the environment says: `Settings`.
 - Read what came of it: `Summary`, `open_archive`, `Archive`, `summarise`, and the records that it gives.
+- See what it does, line by line: `set_verbosity`.
 - Embed or draw it: `build_graph`, `build_chat`.
 - What can go wrong: `evolver.errors`.
 """
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
         Summary,
         summarise,
     )
+    from evolver.logging import set_verbosity
     from evolver.memory.archive import Archive
     from evolver.memory.campaigns import Counts
     from evolver.memory.search_history import Credit
@@ -141,6 +143,7 @@ __all__ = [
     "open_archive",
     "run",
     "send",
+    "set_verbosity",
     "stream",
     "summarise",
 ]
@@ -200,6 +203,7 @@ _HOMES = {
     "evolver.memory.archive": ("Archive",),
     "evolver.memory.campaigns": ("Counts",),
     "evolver.memory.search_history": ("Credit",),
+    "evolver.logging": ("set_verbosity",),
     "evolver.settings": ("Settings",),
     "evolver.tasks.loading": ("Task", "builtin_tasks", "load_task"),
     "evolver.tasks.spec": ("ProgramSpec", "ResourcesSpec", "StageSpec", "TaskSpec"),

@@ -1,4 +1,7 @@
-"""Settings that come from the environment; everything else is an argument or belongs to a campaign."""
+"""Settings that come from the environment; everything else is an argument or belongs to a campaign.
+
+`docs/settings.md` lists them all: it is made from these classes and their docstrings.
+"""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,10 +13,10 @@ from evolver.contracts import SandboxKind
 from evolver.errors import UsageError
 
 
-class Settings(BaseSettings):
+class EnvironmentSettings(BaseSettings):
     """Read from variables that start with EVOLVER_."""
 
-    model_config = SettingsConfigDict(env_prefix="EVOLVER_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="EVOLVER_", extra="ignore", frozen=True, use_attribute_docstrings=True)
 
     def __init__(self, **given: Any) -> None:
         """Raises UsageError that names the variable."""
@@ -23,6 +26,10 @@ class Settings(BaseSettings):
             first = error.errors()[0]
             name = f"EVOLVER_{str(first['loc'][0]).upper()}"
             raise UsageError(f"{name}={first['input']}: {first['msg'][:1].lower()}{first['msg'][1:]}") from None
+
+
+class Settings(EnvironmentSettings):
+    """What commands and campaigns go by."""
 
     home: Path = Field(default_factory=lambda: Path(".evolver"))
     """Folder of the archive, the memory, the checkpoints and the trials."""
@@ -57,3 +64,11 @@ class Settings(BaseSettings):
     def archive_url(self) -> str:
         """The archive's database URL."""
         return self.archive or f"sqlite:///{self.home.absolute() / 'archive.sqlite'}"
+
+
+class LogSettings(EnvironmentSettings):
+    """What the command line writes of its log."""
+
+    log: str = "warning"
+    """Lowest level of the lines on standard error: `debug`, `info`, `warning` or `error`; others for parts of Evolver
+    may follow, as in `warning,llm=debug,sandbox.docker=info`."""

@@ -17,12 +17,14 @@ EVOLVER = Path(sys.executable).parent / "evolver"
 class Terminal:
     """A program at a terminal, and what a person sees there."""
 
-    def __init__(self, words: list[str], folder: Path, environment: dict[str, str]) -> None:
+    def __init__(
+        self, words: list[str], folder: Path, environment: dict[str, str], *, program: Path | str = EVOLVER
+    ) -> None:
         rows, columns = 30, 120
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.Stream(self._screen)
         self.child = pexpect.spawn(
-            str(EVOLVER), words, cwd=str(folder), env=environment, dimensions=(rows, columns), encoding="utf-8"
+            str(program), words, cwd=str(folder), env=environment, dimensions=(rows, columns), encoding="utf-8"
         )
 
     def read(self) -> str:
