@@ -46,7 +46,8 @@ def build_graph(
     Nothing is opened before it is invoked. Give a `recursion_limit` for more than some 2,400 experiments.
 
     Args:
-        sessions: Where open campaigns are kept; close them where a run is cut off. None: kept by the graph itself.
+        sessions: Where open campaigns are kept, for Evolver's own callers. None: the graph keeps them, and closes each
+            at its end.
         checkpointer: LangGraph's, so that a run that was cut off is taken up where it was. None: it starts over, and
             finds finished trials in the archive all the same.
 

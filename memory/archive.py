@@ -20,7 +20,30 @@ from evolver.memory.trials import TrialRepository
 
 
 class Archive:
-    """An open database and its repositories; every call of a repository is one short transaction."""
+    """An open database and its repositories; every call of a repository is one short transaction.
+
+    `evolver.open_archive` opens the archive of a data folder.
+
+    Attributes:
+        campaigns: Campaigns as a whole: `list`, `get`, `counts`.
+        experiments: Experiments with proposal and verdict: `list`, `get`, `by_number`, `champion`, `pool`.
+        programs: Programs by their id: `get`.
+        trials: Trials of an experiment: `list`.
+        lessons: What was learned: `list`, `get`.
+        notes: What people wrote: `list`.
+        directives: What people asked for, and what came of it: `list`, `uses`.
+        calls: Calls of language models, and what they cost: `list`, `get`, `spending`.
+        events: The log of everything that happened: `list`.
+        leases: Which experiments are begun; for whoever runs a campaign.
+        search: What operators have earned, and which techniques were tried; for whoever runs a campaign.
+        backup: Campaigns on their way out of one archive and into another.
+
+    Example:
+        >>> with evolver.open_archive("results") as archive:
+        ...     champion = archive.experiments.champion("function-fitting-1")
+        ...     print(*archive.programs.get(champion.program).files)
+        program.py
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -39,7 +62,17 @@ class Archive:
 
     @classmethod
     def open(cls, url: str) -> Self:
-        """Open the database at `url`, making or migrating its tables. Raises UsageError."""
+        """Open a database, making or migrating its tables.
+
+        Args:
+            url: A database URL of SQLAlchemy's, such as `sqlite:////data/archive.sqlite`.
+
+        Returns:
+            The archive, to be closed with `close` or by a `with` block.
+
+        Raises:
+            UsageError: The database cannot be opened, or was written by a newer Evolver.
+        """
         return cls(Database.open(url))
 
     def close(self) -> None:

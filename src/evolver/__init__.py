@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         Metric,
         Note,
         Operator,
+        ParentsKind,
         Program,
         Proposal,
         Record,
@@ -58,7 +59,6 @@ if TYPE_CHECKING:
     from evolver.graph.existing_archive import open_archive
     from evolver.graph.message_handler import send
     from evolver.graph.runner import arun, run
-    from evolver.graph.sessions import Sessions
     from evolver.graph.streaming import astream, stream
     from evolver.graph.summary import (
         ComparedMethod,
@@ -110,6 +110,7 @@ __all__ = [
     "ModelCost",
     "Note",
     "Operator",
+    "ParentsKind",
     "Program",
     "ProgramSpec",
     "Proposal",
@@ -117,7 +118,6 @@ __all__ = [
     "ResourcesSpec",
     "SandboxKind",
     "ScoredExperiment",
-    "Sessions",
     "Settings",
     "Spending",
     "Spent",
@@ -168,6 +168,7 @@ _HOMES = {
         "Metric",
         "Note",
         "Operator",
+        "ParentsKind",
         "Program",
         "Proposal",
         "Record",
@@ -188,7 +189,6 @@ _HOMES = {
     "evolver.graph.existing_archive": ("open_archive",),
     "evolver.graph.message_handler": ("send",),
     "evolver.graph.runner": ("arun", "run"),
-    "evolver.graph.sessions": ("Sessions",),
     "evolver.graph.streaming": ("astream", "stream"),
     "evolver.graph.summary": (
         "ComparedMethod",

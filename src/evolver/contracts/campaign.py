@@ -106,8 +106,14 @@ class Event(Record):
     """One line of the append-only log from which every view is projected."""
 
     id: int
+    """Its place in the log of all campaigns; later events have higher ones."""
     campaign: str
+    """Name of the campaign that it is about."""
     when: datetime
+    """When it was written, in UTC."""
     kind: str
+    """What happened: leased, proposed, coded, trial, concluded, champion, lesson, ended ..."""
     experiment: str | None = None
+    """Id of the experiment that it is about, if it is about one."""
     data: dict[str, JsonValue] = {}
+    """What else is to be said of that kind."""

@@ -170,7 +170,14 @@ class Program(Record):
         return digest.hexdigest()[:16]
 
     def write_to(self, folder: Path) -> None:
-        """Write the files into a folder, which is made where it is missing. Raises OSError."""
+        """Write the files into a folder.
+
+        Args:
+            folder: Where to; it is made where it is missing.
+
+        Raises:
+            OSError: A file cannot be written.
+        """
         for name, text in self.files.items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
