@@ -126,7 +126,7 @@ def campaign(url: str, home: Path, experiments: int, team: str, answer_tokens: i
 def questions(home: Path) -> tuple[Counter[str], dict[str, Counter[str]], list[float], list[str]]:
     """What became of each question: in all and by role; the seconds of every call; and what was wrong with answers."""
     from evolver.contracts import CallStatus
-    from evolver.graph.sessions import open_archive
+    from evolver.graph.resolved_run import open_archive
 
     total, roles = Counter[str](), defaultdict[str, Counter[str]](Counter)
     with open_archive(home) as archive:
@@ -146,7 +146,7 @@ def questions(home: Path) -> tuple[Counter[str], dict[str, Counter[str]], list[f
 def record(home: Path, path: Path) -> None:
     """Write the campaign to a file."""
     from evolver.graph.export_import import write_recording
-    from evolver.graph.sessions import open_archive
+    from evolver.graph.resolved_run import open_archive
 
     with open_archive(home) as archive:
         write_recording(archive, NAME, path)

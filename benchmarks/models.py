@@ -38,7 +38,8 @@ from slots import TimedSlots  # type: ignore[import-not-found]
 
 from evolver.graph import Context
 from evolver.graph.campaign_graph import build_graph, recursion_limit
-from evolver.graph.sessions import CampaignSession, Sessions, open_archive
+from evolver.graph.resolved_run import open_archive
+from evolver.graph.sessions import CampaignSession, Sessions
 from evolver.sandbox.process_backend import ProcessSandbox
 
 TASKS = Path(__file__).parent / "tasks"

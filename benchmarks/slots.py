@@ -45,7 +45,7 @@ class TimedSlots(Slots):
 
 async def campaign(context: CampaignContext, experiments: int) -> list[tuple[float, int]]:
     """Run the campaign and return when slots were taken and given back."""
-    sessions, slots = Sessions(), TimedSlots(context.workers)
+    sessions, slots = Sessions(), TimedSlots(context.workers or 1)
     opened = sessions.get
 
     async def get(ctx: CampaignContext, name: str) -> CampaignSession:

@@ -29,7 +29,7 @@ import httpx
 from langgraph_sdk.client import get_sync_client
 
 from evolver.graph import send
-from evolver.graph.sessions import open_archive
+from evolver.graph.resolved_run import open_archive
 
 TASK = Path(__file__).parent / "tasks" / "quadratic"
 EVOLVER = Path(sys.executable).parent / "evolver"

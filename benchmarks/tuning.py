@@ -29,7 +29,7 @@ from evolver.contracts import Program, Trial
 from evolver.evaluation.environment import sandbox_for
 from evolver.evaluation.trial import run_trial
 from evolver.graph import Context, arun
-from evolver.graph.sessions import open_archive
+from evolver.graph.resolved_run import open_archive
 from evolver.tasks import load_task
 
 TASK = load_task("digits-tuning")

@@ -19,7 +19,6 @@ from rich.syntax import Syntax
 
 from evolver.contracts import Program
 from evolver.diffs import experiment_diff
-from evolver.graph.sessions import open_archive
 from evolver.memory import Archive
 from evolver.steering.approval import ApprovalDecision, PendingApproval, directive_for, waiting
 
@@ -32,9 +31,9 @@ ASK = "approve (a), reject (r REASON), edit (e), or leave it for later (Enter)? 
 class Approvals:
     """Asks about each experiment once; what is left for later can be answered by `evolver chat`."""
 
-    def __init__(self, home: Path, campaign: str, aside: Callable[[], AbstractContextManager[None]]) -> None:
+    def __init__(self, archive: Archive, campaign: str, aside: Callable[[], AbstractContextManager[None]]) -> None:
         """`aside` takes the live display away while a question stands there."""
-        self._home = home
+        self._archive = archive
         self._campaign = campaign
         self._aside = aside
         self._ending = threading.Event()
@@ -56,40 +55,38 @@ class Approvals:
         self._ending.set()
 
     def _next(self) -> PendingApproval | None:
-        with open_archive(self._home) as archive:
-            waits = waiting(archive, self._campaign)
+        waits = waiting(self._archive, self._campaign)
         return next((one for one in waits if one.experiment.id not in self._asked), None)
 
     def _ask(self, one: PendingApproval) -> None:
-        console, experiment = Console(highlight=False), one.experiment
-        with open_archive(self._home) as archive:
-            diff = experiment_diff(archive, experiment).splitlines()
-            plan = experiment.proposal.plan if experiment.proposal else ""
-            console.print(f"\nExperiment {experiment.number} waits for approval: {one.estimate}", style="bold yellow")
-            console.print(plan, markup=False)
-            console.print(Syntax("\n".join(diff[:DIFF]), "diff", background_color="default", word_wrap=True))
-            while (answer := self._line(archive, one)) is not None:
-                decision = self._decision(archive, one, answer.strip())
-                if decision is not None:
-                    archive.directives.add(directive_for(experiment, decision))
-                    return
-                if not answer.strip():
-                    console.print(f"Later: evolver chat {self._campaign}, then `approve {experiment.number}`")
-                    return
+        console, experiment, archive = Console(highlight=False), one.experiment, self._archive
+        diff = experiment_diff(archive, experiment).splitlines()
+        plan = experiment.proposal.plan if experiment.proposal else ""
+        console.print(f"\nExperiment {experiment.number} waits for approval: {one.estimate}", style="bold yellow")
+        console.print(plan, markup=False)
+        console.print(Syntax("\n".join(diff[:DIFF]), "diff", background_color="default", word_wrap=True))
+        while (answer := self._line(one)) is not None:
+            decision = self._decision(one, answer.strip())
+            if decision is not None:
+                archive.directives.add(directive_for(experiment, decision))
+                return
+            if not answer.strip():
+                console.print(f"Later: evolver chat {self._campaign}, then `approve {experiment.number}`")
+                return
 
-    def _line(self, archive: Archive, one: PendingApproval) -> str | None:
+    def _line(self, one: PendingApproval) -> str | None:
         """What is typed; None where somebody else was quicker, or the campaign ends."""
         print(ASK, end="", flush=True)
         while not self._ending.is_set():
             if select.select([sys.stdin], [], [], LOOK_EVERY)[0]:
                 return sys.stdin.readline()
-            if all(other.experiment.id != one.experiment.id for other in waiting(archive, self._campaign)):
+            if all(other.experiment.id != one.experiment.id for other in waiting(self._archive, self._campaign)):
                 print("(answered elsewhere)")
                 return None
         print()
         return None
 
-    def _decision(self, archive: Archive, one: PendingApproval, answer: str) -> ApprovalDecision | None:
+    def _decision(self, one: PendingApproval, answer: str) -> ApprovalDecision | None:
         word, _, rest = answer.partition(" ")
         who = getpass.getuser()
         if word.lower() in ("a", "approve", "y", "yes"):
@@ -100,7 +97,7 @@ class Approvals:
                 return ApprovalDecision(decision="reject", reason=reason, who=who)
             print("Say why, as in: r it is too expensive")
         elif word.lower() in ("e", "edit") and one.experiment.program:
-            files = _edited(archive.programs.get(one.experiment.program))
+            files = _edited(self._archive.programs.get(one.experiment.program))
             return ApprovalDecision(decision="edit", files=files, who=who)
         return None
 

@@ -15,7 +15,7 @@ from evolver.cli.directive_table import directives_json, directives_table
 from evolver.contracts import Call, Experiment, Lesson, Program, Trial
 from evolver.diffs import unified
 from evolver.formatting import cost, counted, difference_with_interval, duration, score_with_interval, size
-from evolver.graph.sessions import open_archive
+from evolver.graph.resolved_run import open_archive
 from evolver.graph.summary import cost_of
 from evolver.settings import Settings
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from evolver.errors import EvolverError, UsageError
 from evolver.graph.campaign_lock import is_running
 from evolver.graph.message_handler import NO_CAMPAIGN, act, newest_campaign, understand
-from evolver.graph.sessions import open_archive
+from evolver.graph.resolved_run import open_archive
 from evolver.settings import Settings
 
 if TYPE_CHECKING:

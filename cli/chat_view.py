@@ -12,8 +12,9 @@ from evolver.cli.event_lines import happening
 from evolver.cli.progress import conclusion_line
 from evolver.contracts import VerdictKind
 from evolver.graph.campaign_lock import is_running
-from evolver.graph.sessions import open_archive
+from evolver.graph.resolved_run import open_archive
 from evolver.memory import Archive
+from evolver.settings import Settings
 from evolver.steering.approval import waiting
 
 WIDTH = 100
@@ -29,6 +30,7 @@ class View:
 
     def __init__(self, home: Path) -> None:
         self._home = home
+        self._settings = Settings(home=home)
         self.campaign = ""
         self._seen: tuple[str, int] = ("", 0)
         self._lines: list[str] = []
@@ -52,7 +54,7 @@ class View:
         return [*state, ("bold", "> ")]
 
     def _watch(self) -> None:
-        with open_archive(self._home) as archive:
+        with open_archive(self._home, self._settings) as archive:
             while not self._ending.is_set():
                 if self.campaign:
                     self._look(archive, self.campaign)
@@ -71,7 +73,7 @@ class View:
                 experiment = archive.experiments.get(event.experiment)
                 if experiment.verdict is not None and experiment.verdict.kind is VerdictKind.IMPROVED:
                     console.print(conclusion_line(experiment, WIDTH))
-            elif event.kind != "directive" and (line := happening(event)) is not None:
+            elif event.kind != "directive" and (line := happening(event, self._settings)) is not None:
                 console.print(line)
         self._lines = _state(archive, name, running=is_running(self._home, name))
 

@@ -11,7 +11,8 @@ import typer
 from evolver.cli.commands_data import memory_app, notes_app, sandbox_app
 from evolver.cli.commands_steering import register
 from evolver.cli.commands_task import task_app
-from evolver.cli.options import Json, SandboxChoice
+from evolver.cli.lazy_command import lazy
+from evolver.cli.options import Json
 from evolver.errors import EvolverError, UsageError
 
 app = typer.Typer(
@@ -27,36 +28,6 @@ app.add_typer(task_app, name="task")
 app.add_typer(memory_app, name="memory")
 app.add_typer(notes_app, name="notes")
 app.add_typer(sandbox_app, name="sandbox")
-
-Experiments = Annotated[int | None, typer.Option("--experiments", "-n", min=1, help="Experiments beside the baseline.")]
-TimeBudget = Annotated[str | None, typer.Option("--time", "-t", help="Wall-clock budget: 90s, 10m, 2h.")]
-Workers = Annotated[
-    int | None, typer.Option("--workers", "-w", min=1, max=256, help="Trials at a time; default: as the CPUs allow.")
-]
-TeamChoice = Annotated[
-    str | None,
-    typer.Option("--team", help="offline, llm or hybrid; default: hybrid where a model is given, else offline."),
-]
-Models = Annotated[
-    list[str] | None,
-    typer.Option("--model", "-m", help="PROVIDER:NAME or ROLE=PROVIDER:NAME, @WEIGHT; may be given several times."),
-]
-BaseUrl = Annotated[str, typer.Option("--base-url", help="Address of an OpenAI-compatible server for the models.")]
-CostCap = Annotated[
-    float | None, typer.Option("--cost", min=0.000001, help="Most US dollars for models; a hard limit.")
-]
-TokenCap = Annotated[
-    int | None, typer.Option("--tokens", min=1, help="Most tokens for models, prompts and answers; a hard limit.")
-]
-Compare = Annotated[bool, typer.Option("--compare", help="Afterwards run the task's plain methods at equal CPU time.")]
-
-ApproveAbove = Annotated[
-    str | None,
-    typer.Option(
-        "--approve-above",
-        help="Ask before experiments whose trials may take longer (90s, 10m; GPU-seconds where GPUs are used).",
-    ),
-]
 
 
 @app.callback(invoke_without_command=True)
@@ -76,131 +47,19 @@ def root(
         write_log_lines(debug=debug)
 
 
-@app.command()
-def run(
-    task: Annotated[str, typer.Argument(help="Built-in task (see `evolver task list`) or path of a task folder.")],
-    experiments: Experiments = None,
-    time: TimeBudget = None,
-    workers: Workers = None,
-    sandbox: SandboxChoice = None,
-    notes: Annotated[
-        list[str] | None, typer.Option("--notes", help="More notes: markdown, text or PDF files or folders.")
-    ] = None,
-    campaign: Annotated[
-        str, typer.Option("--campaign", "-c", help="Name of the campaign; default: task and a number.")
-    ] = "",
-    stage: Annotated[
-        str, typer.Option("--stage", help="The stage whose metric decides; default: the task's own choice.")
-    ] = "",
-    seed: Annotated[int, typer.Option("--seed", "-s", help="Seed of the search.")] = 0,
-    parents: Annotated[
-        str, typer.Option("--parents", help="Parent selection: ucb1, greedy, random or islands.")
-    ] = "ucb1",
-    tuner: Annotated[
-        str, typer.Option("--tuner", help="What chooses constants offline: evolution, optuna:tpe or optuna:cmaes.")
-    ] = "evolution",
-    recall: Annotated[
-        bool, typer.Option("--recall/--no-recall", help="Use lessons of earlier campaigns on this task.")
-    ] = True,
-    team: TeamChoice = None,
-    model: Models = None,
-    base_url: BaseUrl = "",
-    cost: CostCap = None,
-    tokens: TokenCap = None,
-    approve_above: ApproveAbove = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Run the baseline once, estimate, and stop.")] = False,
-    compare: Compare = False,
-    json: Json = False,
-) -> None:
+@app.command(cls=lazy("evolver.cli.run_command:run"))
+def run() -> None:
     """Start a campaign: improve a task's program, round after round, within a budget."""
-    from evolver.cli.run_command import RunOptions, start
-
-    start(
-        RunOptions(
-            task=task,
-            experiments=experiments,
-            time=time,
-            workers=workers,
-            sandbox=sandbox,
-            notes=tuple(notes or ()),
-            campaign=campaign,
-            stage=stage,
-            seed=seed,
-            parents=parents,
-            tuner=tuner,
-            recall=recall,
-            compare=compare,
-            team=team,
-            models=tuple(model or ()),
-            base_url=base_url,
-            cost=cost,
-            tokens=tokens,
-            approve_above=approve_above,
-            json_only=json,
-        ),
-        dry_run=dry_run,
-    )
 
 
-@app.command()
-def resume(
-    campaign: Annotated[str, typer.Argument(help="Name of the campaign (see `evolver list`).")],
-    experiments: Experiments = None,
-    time: TimeBudget = None,
-    workers: Workers = None,
-    sandbox: SandboxChoice = None,
-    team: TeamChoice = None,
-    model: Models = None,
-    base_url: BaseUrl = "",
-    cost: CostCap = None,
-    tokens: TokenCap = None,
-    approve_above: ApproveAbove = None,
-    compare: Compare = False,
-    json: Json = False,
-) -> None:
-    """Continue a campaign that was stopped or killed, or raise its budget."""
-    from evolver.cli.run_command import RunOptions, go_on
-
-    go_on(
-        RunOptions(
-            task="",
-            campaign=campaign,
-            experiments=experiments,
-            time=time,
-            workers=workers,
-            sandbox=sandbox,
-            compare=compare,
-            team=team,
-            models=tuple(model or ()),
-            base_url=base_url,
-            cost=cost,
-            tokens=tokens,
-            approve_above=approve_above,
-            json_only=json,
-        )
-    )
+@app.command(cls=lazy("evolver.cli.run_command:resume"))
+def resume() -> None:
+    """Continue a campaign that was stopped or killed, or raise its budget; what is not said stays as it is."""
 
 
-@app.command()
-def replay(
-    campaign: Annotated[
-        str,
-        typer.Argument(
-            help="The campaign whose recorded answers are used: its name, or its recording.jsonl.xz (export)."
-        ),
-    ],
-    name: Annotated[
-        str, typer.Option("--campaign", "-c", help="Name of the new campaign; default: the old one's and -replay.")
-    ] = "",
-    fresh: Annotated[bool, typer.Option("--fresh", help="Run every trial again instead of using its result.")] = False,
-    workers: Workers = None,
-    sandbox: SandboxChoice = None,
-    json: Json = False,
-) -> None:
+@app.command(cls=lazy("evolver.cli.replay_command:replay"))
+def replay() -> None:
     """Run a campaign again from its recorded answers, without key or network, and say whether the same comes out."""
-    from evolver.cli.replay_command import run_again
-
-    raise typer.Exit(run_again(campaign, name, fresh, workers, sandbox, json))
 
 
 @app.command("list")

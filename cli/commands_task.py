@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from evolver.cli.options import Json, SandboxChoice
+from evolver.cli.lazy_command import lazy
+from evolver.cli.options import Json
 
 task_app = typer.Typer(no_args_is_help=True, help="List, check and make tasks.")
 
@@ -23,17 +24,9 @@ def task_list(json: Json = False) -> None:
     list_tasks(json)
 
 
-@task_app.command("check")
-def task_check(
-    task: Annotated[str, typer.Argument(help="Built-in task or path of a task folder.")],
-    sandbox: SandboxChoice = None,
-    stage: Annotated[str, typer.Option("--stage", help="The last stage to try; default: the one that decides.")] = "",
-    json: Json = False,
-) -> None:
+@task_app.command("check", cls=lazy("evolver.cli.task_commands:check_task"))
+def task_check() -> None:
     """Run a task's baseline up the stages, then programs that break or cheat, and say what is wrong."""
-    from evolver.cli.task_commands import check_task
-
-    raise typer.Exit(check_task(task, sandbox, stage, json))
 
 
 @task_app.command("new")

@@ -62,7 +62,7 @@ def _home() -> Check:
         with tempfile.TemporaryFile(dir=parent):
             pass
         if home.exists():
-            from evolver.graph.sessions import open_archive
+            from evolver.graph.resolved_run import open_archive
 
             open_archive(home).close()
     except OSError as error:

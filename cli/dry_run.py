@@ -9,31 +9,29 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evolver.cli.choices import say_to_stderr
+from evolver.cli.stderr import say_to_stderr
 from evolver.contracts import Trial
 from evolver.errors import WorkFailed
 from evolver.formatting import cost, counted, duration
 from evolver.graph.context import Context
-from evolver.graph.team_factory import TeamSpec, team_spec_for
+from evolver.graph.resolved_run import ResolvedRun
+from evolver.graph.team_factory import TeamSpec
 
 if TYPE_CHECKING:
     from evolver.graph.cost_estimate import CostEstimate
 
 
-def print_estimate(context: Context, as_json: bool) -> None:
+def print_estimate(resolved: ResolvedRun, as_json: bool) -> None:
     """Time from the baseline's own run up to every trial filling its limit; nothing is recorded."""
-    from evolver.evaluation.environment import sandbox_for
     from evolver.evaluation.trial import run_trial
-    from evolver.tasks import load_task
 
-    task = load_task(context.task)
-    stage = task.stage(context.stage) if context.stage else task.deciding_stage
+    context, task, team_spec = resolved.context, resolved.task, resolved.team_spec
+    stage = task.stage(resolved.stage)
     experiments = context.experiments or task.spec.budget.experiments
-
-    team_spec = team_spec_for(context)
+    resolved.prepare_sandbox(say_to_stderr)
 
     async def measure() -> Trial:
-        sandbox = sandbox_for(task, context.sandbox, 1, stage=stage.name, progress=say_to_stderr)
+        sandbox = resolved.take_sandbox()
         with tempfile.TemporaryDirectory(prefix="evolver-estimate-") as scratch:
             try:
                 trial = await run_trial(
@@ -52,8 +50,8 @@ def print_estimate(context: Context, as_json: bool) -> None:
         return trial
 
     trial = asyncio.run(measure())
-    baseline, spending = trial.seconds, _forecast(context, team_spec, trial, experiments)
-    rounds = math.ceil(experiments / context.workers)
+    baseline, spending = trial.seconds, _forecast(resolved, trial, experiments)
+    rounds = math.ceil(experiments / resolved.workers)
     least, most = rounds * baseline, rounds * stage.seconds * stage.replicates
     if as_json:
         print(
@@ -62,7 +60,7 @@ def print_estimate(context: Context, as_json: bool) -> None:
                     "task": task.name,
                     "stage": stage.name,
                     "experiments": experiments,
-                    "workers": context.workers,
+                    "workers": resolved.workers,
                     "baseline_seconds": baseline,
                     "least_seconds": least,
                     "most_seconds": most,
@@ -74,7 +72,7 @@ def print_estimate(context: Context, as_json: bool) -> None:
         )
         return
     print(
-        f"{experiments} experiments of {task.name} on {context.workers} workers: "
+        f"{experiments} experiments of {task.name} on {resolved.workers} workers: "
         f"from {duration(least)} to {duration(most)}.\n"
         f"The least: every trial as quick as the baseline's {baseline:.2f} s, one replicate each.\n"
         f"The most: every trial filling its {stage.seconds:g} s, {counted(stage.replicates, 'replicate')} each.\n"
@@ -82,10 +80,10 @@ def print_estimate(context: Context, as_json: bool) -> None:
     )
 
 
-def _forecast(context: Context, team_spec: TeamSpec, trial: Trial, experiments: int) -> CostEstimate:
+def _forecast(resolved: ResolvedRun, trial: Trial, experiments: int) -> CostEstimate:
     from evolver.graph.cost_estimate import estimate_cost
 
-    return asyncio.run(estimate_cost(context, team_spec, trial, experiments))
+    return asyncio.run(estimate_cost(resolved, trial, experiments))
 
 
 def _cost_words(team_spec: TeamSpec, spending: CostEstimate, context: Context) -> str:

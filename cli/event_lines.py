@@ -20,14 +20,14 @@ def _wanted(event: Event) -> str:
     )
 
 
-def happening(event: Event) -> Text | None:
+def happening(event: Event, settings: Settings) -> Text | None:
     """A line about an event, or None for those that are no news."""
     data, kind = event.data, event.kind
     reason, said = str(data.get("reason", ""))[:LONGEST], None
     if kind == "trial" and data.get("status") == TrialStatus.TAMPERED:
         said = ("TAMPERED: the task's files were changed; the campaign stops", "bold red")
     elif kind == "provider_down":
-        retry_policy = duration(Settings().outage_seconds)
+        retry_policy = duration(settings.outage_seconds)
         said = (
             f"{data['server']} gives no answers ({reason}); trying again for {retry_policy}. Ctrl-C pauses",
             "yellow",

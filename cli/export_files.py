@@ -10,7 +10,7 @@ from pathlib import Path
 from evolver.contracts import Record
 from evolver.errors import UsageError
 from evolver.graph.export_import import RECORDING, write_recording
-from evolver.graph.sessions import open_archive
+from evolver.graph.resolved_run import open_archive
 from evolver.graph.summary import summarise
 from evolver.settings import Settings
 

@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -20,8 +19,8 @@ from evolver.cli.event_lines import happening
 from evolver.cli.spending_line import SpendingLine
 from evolver.contracts import Campaign, Experiment, VerdictKind
 from evolver.formatting import counted, duration, score_with_interval
-from evolver.graph.sessions import open_archive
 from evolver.memory import Archive
+from evolver.settings import Settings
 
 REFRESH = 0.4
 """Seconds between looks into the archive."""
@@ -33,15 +32,16 @@ LINE = 160
 class Progress:
     """Shows a campaign while it runs: live in a terminal, a line per event elsewhere."""
 
-    def __init__(self, home: Path, campaign: Campaign, *, to_stderr: bool) -> None:
+    def __init__(self, archive: Archive, campaign: Campaign, settings: Settings, *, to_stderr: bool) -> None:
         self._console = Console(stderr=to_stderr, highlight=False, soft_wrap=not _is_terminal(to_stderr))
         self._campaign = campaign
-        self._home = home
+        self._archive = archive
+        self._settings = settings
         self._began = time.monotonic()
         self._before: int | None = None
         self._seen_event = 0
         self._last_lesson = ""
-        self._spending = SpendingLine(campaign)
+        self._spending = SpendingLine(campaign, settings)
         self._live: Live | None = None
         self._is_aside = False
         self._held: list[Text] = []
@@ -72,36 +72,32 @@ class Progress:
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
         """Keep the view up to date until the block ends."""
-        with open_archive(self._home) as archive:
-            newest = archive.events.list(self._campaign.name, newest=1)
-            self._seen_event = newest[0].id if newest else 0
-            campaign = self._campaign
-            self.say(
-                f"Campaign {campaign.name}: task {campaign.task}, {campaign.metric.direction} {campaign.metric.name}, "
-                f"{campaign.budget.experiments} experiments, {counted(campaign.workers, 'worker')}, "
-                f"seed {campaign.seed}, team {campaign.team}"
-                + (f" with {', '.join(campaign.models)}" if campaign.team != "offline" else "")
-            )
-            stop = asyncio.Event()
-            live = (
-                Live(console=self._console, refresh_per_second=4, transient=True) if self._console.is_terminal else None
-            )
-            self._live = live
-            watcher = asyncio.ensure_future(self._watch(archive, live, stop))
-            try:
-                if live is not None:
-                    live.start()
-                yield
-            finally:
-                stop.set()
-                await watcher
-                if live is not None:
-                    live.stop()
+        campaign = self._campaign
+        newest = self._archive.events.list(campaign.name, newest=1)
+        self._seen_event = newest[0].id if newest else 0
+        self.say(
+            f"Campaign {campaign.name}: task {campaign.task}, {campaign.metric.direction} {campaign.metric.name}, "
+            f"{campaign.budget.experiments} experiments, {counted(campaign.workers, 'worker')}, seed {campaign.seed}, "
+            f"team {campaign.team}" + (f" with {', '.join(campaign.models)}" if campaign.team != "offline" else "")
+        )
+        stop = asyncio.Event()
+        live = Live(console=self._console, refresh_per_second=4, transient=True) if self._console.is_terminal else None
+        self._live = live
+        watcher = asyncio.ensure_future(self._watch(live, stop))
+        try:
+            if live is not None:
+                live.start()
+            yield
+        finally:
+            stop.set()
+            await watcher
+            if live is not None:
+                live.stop()
 
-    async def _watch(self, archive: Archive, live: Live | None, stop: asyncio.Event) -> None:
+    async def _watch(self, live: Live | None, stop: asyncio.Event) -> None:
         while True:
             ending = stop.is_set()
-            lines, view = await asyncio.to_thread(self._look, archive)
+            lines, view = await asyncio.to_thread(self._look)
             self._held += lines
             if ending or not self._is_aside:
                 for line in self._held:
@@ -116,19 +112,19 @@ class Progress:
             except TimeoutError:
                 continue
 
-    def _look(self, archive: Archive) -> tuple[list[Text], RenderableType]:
+    def _look(self) -> tuple[list[Text], RenderableType]:
         """New lines for the scroll, and the panel."""
-        lines = []
+        lines, archive = [], self._archive
         for event in archive.events.list(self._campaign.name, after=self._seen_event):
             self._seen_event = event.id
             if event.kind == "concluded" and event.experiment:
                 lines.extend(self._conclusion(archive.experiments.get(event.experiment)))
             asked_here = event.kind == "approval_wanted" and self.is_conversation
-            if not asked_here and (line := happening(event)) is not None:
+            if not asked_here and (line := happening(event, self._settings)) is not None:
                 lines.append(line)
             if event.kind == "lesson":
                 self._last_lesson = str(event.data.get("claim", ""))
-        return lines, self._panel(archive)
+        return lines, self._panel()
 
     def _conclusion(self, experiment: Experiment) -> list[Text]:
         """A line for what is worth one: a new champion, or where no display shows the count, every experiment."""
@@ -138,7 +134,8 @@ class Progress:
             return []
         return [conclusion_line(experiment, self._console.width if self._console.is_terminal else LINE)]
 
-    def _panel(self, archive: Archive) -> RenderableType:
+    def _panel(self) -> RenderableType:
+        archive = self._archive
         campaign, counts = archive.campaigns.get(self._campaign.name), archive.campaigns.counts(self._campaign.name)
         if self._before is None:
             self._before = counts.finished

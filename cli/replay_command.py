@@ -6,65 +6,85 @@ import asyncio
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from evolver.cli.choices import sandbox_choice
+import typer
+
+from evolver.cli.options import Json
+from evolver.cli.run_options import configured, in_flags, with_options
+from evolver.graph.resolved_run import ResolvedRun, open_archive
 from evolver.settings import Settings
 
 if TYPE_CHECKING:
     from evolver.cli.progress import Progress
-    from evolver.graph.context import Context
     from evolver.graph.playback import Agreement
 
 SHOWN = 20
 LONGEST = 100
 
 
-def run_again(recorded: str, name: str, fresh: bool, workers: int | None, sandbox: str | None, as_json: bool) -> int:
-    """Replay a campaign, or one in a recording, and print what differs; 0 if nothing does, else 1."""
-    from evolver.cli.progress import Progress
-    from evolver.cli.run_command import check_name, prepare_sandbox
-    from evolver.graph.context import Context
+@with_options(["workers", "sandbox"], defaults=False)
+def replay(
+    recorded: Annotated[
+        str,
+        typer.Argument(
+            metavar="CAMPAIGN",
+            help="The campaign whose recorded answers are used: its name, or its recording.jsonl.xz (export).",
+        ),
+    ],
+    *,
+    name: Annotated[
+        str, typer.Option("--campaign", "-c", help="Name of the new campaign; default: the old one's and -replay.")
+    ] = "",
+    fresh: Annotated[bool, typer.Option("--fresh", help="Run every trial again instead of using its result.")] = False,
+    json: Json = False,
+    **said: object,
+) -> None:
+    """Replay a campaign, or one in a recording, and print what differs; exit status 1 if anything does."""
     from evolver.graph.export_import import unpack_recording
-    from evolver.graph.playback import register_replay
-    from evolver.graph.sessions import open_archive
 
-    if name:
-        check_name(name)
-    home = Settings().home
-    is_file = Path(recorded).is_file()
-    if is_file:
+    settings = Settings()
+    configured({"campaign": name}, settings)  # or it is no name
+    if Path(recorded).is_file():
         os.environ.pop("EVOLVER_ARCHIVE", None)  # a recording has an archive of its own
-        home, recorded = unpack_recording(Path(recorded), home)
-        with open_archive(home) as archive:
-            name = name or archive.campaigns.free_name(f"{recorded}-replay")
-        print(f"Unpacked to {home}; look at it with EVOLVER_HOME={home} evolver show {recorded}", file=sys.stderr)
-    with open_archive(home) as archive:
-        source = archive.campaigns.get(recorded)
-    context = Context(
-        task=source.task,
-        campaign=name,
-        workers=workers or source.workers,
+        home, recorded = unpack_recording(Path(recorded), settings.home)
+        settings = settings.model_copy(update={"home": home, "archive": ""})
         # What somebody else's recording says of sandboxes must not lower the guard here.
-        sandbox=sandbox_choice(sandbox) if sandbox or is_file else source.sandbox,
-        home=home,
-    )
-    prepare_sandbox(context)
-    campaign = register_replay(context, recorded, fresh=fresh)
-    context = context.model_copy(update={"campaign": campaign.name})
-    result = asyncio.run(_under_progress(context, Progress(home, campaign, to_stderr=as_json)))
+        said = {"sandbox": settings.sandbox, **said}
+        print(f"Unpacked to {home}; look at it with EVOLVER_HOME={home} evolver show {recorded}", file=sys.stderr)
+        with open_archive(home, settings) as archive:
+            name = name or archive.campaigns.free_name(f"{recorded}-replay")
+    with open_archive(settings.home, settings) as archive:
+        archive.campaigns.get(recorded)
+        context = configured({"campaign": recorded, **said}, settings)
+        resolved = ResolvedRun(context, settings=settings, archive=archive, spelling=in_flags)
+        raise typer.Exit(_replayed(resolved, name, fresh=fresh, as_json=json))
+
+
+def _replayed(resolved: ResolvedRun, name: str, *, fresh: bool, as_json: bool) -> int:
+    from evolver.cli.progress import Progress
+    from evolver.cli.run_command import prepare_sandbox
+    from evolver.graph.playback import register_replay
+
+    try:
+        prepare_sandbox(resolved)
+        campaign = register_replay(resolved, name, fresh=fresh)
+        progress = Progress(resolved.archive, campaign, resolved.settings, to_stderr=as_json)
+        result = asyncio.run(_under_progress(resolved, progress))
+    finally:
+        asyncio.run(resolved.close())
     if as_json:
         print(result.model_dump_json())
     else:
-        _print(result, source.workers if workers is None else workers)
+        _print(result, campaign.workers)
     return 0 if result.agrees else 1
 
 
-async def _under_progress(context: Context, progress: Progress) -> Agreement:
+async def _under_progress(resolved: ResolvedRun, progress: Progress) -> Agreement:
     from evolver.graph.playback import replay
 
     async with progress.watching():
-        return await replay(context)
+        return await replay(resolved)
 
 
 def _print(result: Agreement, workers: int) -> None:

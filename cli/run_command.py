@@ -1,220 +1,135 @@
-"""`evolver run` and `evolver resume`: check the options, drive the campaign, print the outcome."""
+"""`evolver run` and `evolver resume`: drive the campaign, print the outcome."""
 
 from __future__ import annotations
 
 import asyncio
-import re
 import signal
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Annotated
 
-from evolver.cli.choices import sandbox_choice, say_to_stderr, team_choice
-from evolver.cli.cpu_check import warn_of_sharing, workers_for
-from evolver.contracts import CAMPAIGN_NAME, TrialStatus
+import typer
+
+from evolver.cli.cpu_check import warn_of_sharing
+from evolver.cli.options import Json
+from evolver.cli.run_options import BEGINNING, CONTINUING, configured, in_flags, said_of, with_options
+from evolver.cli.stderr import say_to_stderr
+from evolver.contracts import TrialStatus
 from evolver.errors import UsageError, WorkFailed
+from evolver.graph.resolved_run import ResolvedRun
 from evolver.registry import SANDBOXES
 from evolver.settings import Settings
 
 if TYPE_CHECKING:
     from evolver.cli.progress import Progress
-    from evolver.graph.context import Context
     from evolver.graph.summary import Summary
 
-_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+Compare = Annotated[bool, typer.Option("--compare", help="Afterwards run the task's plain methods at equal CPU time.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Run the baseline once, estimate, and stop.")]
 
 
-@dataclass(frozen=True)
-class RunOptions:
-    """What was said on the command line."""
-
-    task: str
-    campaign: str
-    experiments: int | None = None
-    time: str | None = None
-    workers: int | None = None
-    sandbox: str | None = None
-    notes: tuple[str, ...] = ()
-    stage: str = ""
-    seed: int = 0
-    parents: str = "ucb1"
-    tuner: str = "evolution"
-    recall: bool = True
-    compare: bool = False
-    team: str | None = None
-    models: tuple[str, ...] = ()
-    base_url: str = ""
-    cost: float | None = None
-    tokens: int | None = None
-    approve_above: str | None = None
-    json_only: bool = False
-
-
-def parse_duration(text: str) -> float:
-    """Seconds in `90`, `90s`, `10m`, `1.5h` or `2d`. Raises UsageError."""
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhd]?)\s*", text)
-    seconds = float(match[1]) * _UNITS[match[2]] if match else 0.0
-    if seconds <= 0:
-        raise UsageError(f"--time {text}: write a positive duration such as 90s, 10m or 2h")
-    return seconds
-
-
-def _threshold(text: str | None) -> float | None:
-    """Seconds above which a person is asked; 0 asks always. Raises UsageError."""
-    if text is None or text.strip() == "0":
-        return None if text is None else 0.0
-    try:
-        return parse_duration(text)
-    except UsageError:
-        raise UsageError(f"--approve-above {text}: write 0, or a duration such as 90s, 10m or 2h") from None
-
-
-def start(options: RunOptions, *, dry_run: bool) -> None:
+@with_options(BEGINNING)
+def run(
+    task: Annotated[str, typer.Argument(help=said_of("task"))],
+    *,
+    dry_run: DryRun = False,
+    compare: Compare = False,
+    json: Json = False,
+    **said: object,
+) -> None:
     """Begin a new campaign, or estimate it."""
-    from evolver.graph.sessions import open_archive
+    with _resolved({"task": task, **said}) as resolved:
+        for warning in resolved.task.warnings:
+            print(f"WARNING: {warning}", file=sys.stderr)
+        warn_of_sharing(resolved)
+        if (known := resolved.existing) is not None:
+            raise UsageError(
+                f"campaign {known.name} exists; continue it with `evolver resume {known.name}`, "
+                f"or choose another {in_flags('campaign')}"
+            )
+        if dry_run:
+            from evolver.cli.dry_run import print_estimate
 
-    if options.campaign:
-        check_name(options.campaign)
-    context = _context(options)
-    context = context.model_copy(update={"workers": options.workers or workers_for(context)})
-    _warn_of_task(context.task)
-    warn_of_sharing(context)
-    if options.campaign:
-        with open_archive(context.home) as archive:
-            if any(known.name == options.campaign for known in archive.campaigns.list()):
-                raise UsageError(
-                    f"campaign {options.campaign} exists; continue it with `evolver resume {options.campaign}`, "
-                    "or choose another --campaign"
-                )
-    if dry_run:
-        from evolver.cli.dry_run import print_estimate
-
-        print_estimate(context, options.json_only)
-        return
-    _drive(context, options)
+            print_estimate(resolved, json)
+            return
+        _drive(resolved, compare=compare, as_json=json)
 
 
-def go_on(options: RunOptions) -> None:
+@with_options(CONTINUING, defaults=False)
+def resume(
+    campaign: Annotated[str, typer.Argument(help="Name of the campaign (see `evolver list`).")],
+    *,
+    compare: Compare = False,
+    json: Json = False,
+    **said: object,
+) -> None:
     """Continue an existing campaign."""
     from evolver.graph.campaign_lock import is_running
-    from evolver.graph.sessions import open_archive
 
-    with open_archive(Settings().home) as archive:
-        campaign = archive.campaigns.get(options.campaign)
-        begun = archive.campaigns.counts(campaign.name).leased
-    if options.experiments is not None and options.experiments < begun:
-        raise UsageError(f"--experiments {options.experiments}: {begun} were begun already; name at least as many")
-    given = {
-        "task": campaign.task,
-        "workers": options.workers or campaign.workers,
-        "sandbox": options.sandbox or campaign.sandbox,
-    }
-    if is_running(Settings().home, options.campaign):
-        _wake(_context(options, **given))
-        return
-    context = _context(options, **given)
-    if options.workers:
-        warn_of_sharing(context)
-    _drive(context, options)
+    with _resolved({"campaign": campaign, **said}) as resolved:
+        known, context = resolved.archive.campaigns.get(campaign), resolved.context
+        begun = resolved.archive.campaigns.counts(known.name).leased
+        if context.experiments is not None and context.experiments < begun:
+            raise UsageError(
+                f"{in_flags('experiments', context.experiments)}: {begun} were begun already; name at least as many"
+            )
+        if is_running(resolved.home, known.name):
+            _wake(resolved)
+            return
+        if context.workers:
+            warn_of_sharing(resolved)
+        _drive(resolved, compare=compare, as_json=json)
 
 
-def _wake(context: Context) -> None:
+@contextmanager
+def _resolved(said: dict[str, object]) -> Iterator[ResolvedRun]:
+    """What was asked for, closed at the end."""
+    settings = Settings()
+    resolved = ResolvedRun(configured(said, settings), settings=settings, spelling=in_flags)
+    try:
+        yield resolved
+    finally:
+        asyncio.run(resolved.close())
+
+
+def _wake(resolved: ResolvedRun) -> None:
     """A campaign whose process lives, perhaps paused: it continues there, with the new budget and workers."""
-    from evolver.graph.sessions import register
-
-    register(context)
+    name = resolved.register().name
     print(
-        f"Campaign {context.campaign} is being run by another process, where it continues. Watch and steer it: "
-        f"evolver chat {context.campaign}",
+        f"Campaign {name} is being run by another process, where it continues. Watch and steer it: evolver chat {name}",
         file=sys.stderr,
     )
 
 
-def _context(options: RunOptions, **given: Any) -> Context:
-    from pydantic import ValidationError
-
-    from evolver.graph.context import Context
-
-    values: dict[str, Any] = {
-        "task": options.task,
-        "campaign": options.campaign,
-        "experiments": options.experiments,
-        "seconds": parse_duration(options.time) if options.time else None,
-        "workers": options.workers or 1,
-        "sandbox": sandbox_choice(options.sandbox),
-        "stage": options.stage,
-        "seed": options.seed,
-        "parents": options.parents,
-        "tuner": options.tuner,
-        "recall": options.recall,
-        "notes": options.notes,
-        "team": team_choice(options.team),
-        "models": options.models,
-        "base_url": options.base_url,
-        "cost": options.cost,
-        "tokens": options.tokens,
-        "approve_above": _threshold(options.approve_above),
-        **given,
-    }
-    try:
-        return Context(**values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise UsageError(f"--{first['loc'][0]} {first.get('input')}: {first['msg'].lower()}") from None
-
-
-def check_name(name: str) -> None:
-    """Whether a campaign can have this name. Raises UsageError."""
-    if not re.fullmatch(CAMPAIGN_NAME, name):
-        raise UsageError(f"--campaign {name}: use letters, digits, dot, dash and underscore, at most 64")
-
-
-def _drive(context: Context, options: RunOptions) -> None:
+def _drive(resolved: ResolvedRun, *, compare: bool, as_json: bool) -> None:
     from evolver.cli.progress import Progress
-    from evolver.graph.sessions import register
 
-    prepare_sandbox(context)
-    campaign = register(context)
-    context = context.model_copy(update={"campaign": campaign.name})
-    progress = Progress(context.home, campaign, to_stderr=options.json_only)
+    prepare_sandbox(resolved)
+    progress = Progress(resolved.archive, resolved.register(), resolved.settings, to_stderr=as_json)
     try:
-        summary = asyncio.run(_under_progress(context, progress, compare=options.compare))
+        summary = asyncio.run(_under_progress(resolved, progress, compare=compare))
     except WorkFailed:
-        so_far = _paused(context)
+        so_far = _summary(resolved)
         if so_far.trials.get(TrialStatus.TAMPERED):
-            _report(so_far, context, options)
+            _report(so_far, resolved, as_json=as_json)
         raise
-    _report(summary, context, options)
+    _report(summary, resolved, as_json=as_json)
 
 
-def _report(summary: Summary, context: Context, options: RunOptions) -> None:
-    if options.json_only:
+def _report(summary: Summary, resolved: ResolvedRun, *, as_json: bool) -> None:
+    if as_json:
         print(summary.model_dump_json())
     else:
         from evolver.cli.summary_view import print_outcome
 
-        print_outcome(summary, context.home)
+        print_outcome(summary, resolved.context.home)
 
 
-def prepare_sandbox(context: Context) -> None:
+def prepare_sandbox(resolved: ResolvedRun) -> None:
     """See that trials can run: make their image unless it is there, look for packages; warn where nothing protects."""
-    _warn_unprotected(context.sandbox)
-    from evolver.evaluation.environment import sandbox_for
-    from evolver.tasks import load_task
-
-    task = load_task(context.task)
-    sandbox = sandbox_for(task, context.sandbox, 1, stage=context.stage, progress=say_to_stderr)
-    asyncio.run(sandbox.close())
-
-
-def _warn_of_task(reference: str) -> None:
-    """Say what a task's scores are worth, where that needs saying."""
-    from evolver.tasks import load_task
-
-    for warning in load_task(reference).warnings:
-        print(f"WARNING: {warning}", file=sys.stderr)
+    _warn_unprotected(resolved.sandbox_kind)
+    resolved.prepare_sandbox(say_to_stderr)
 
 
 def _warn_unprotected(sandbox: str) -> None:
@@ -229,14 +144,14 @@ def _warn_unprotected(sandbox: str) -> None:
             print(f"  {line.what}: {line.how}", file=sys.stderr)
 
 
-async def _under_progress(context: Context, progress: Progress, *, compare: bool) -> Summary:
+async def _under_progress(resolved: ResolvedRun, progress: Progress, *, compare: bool) -> Summary:
     """Run with the display beside it; the first Ctrl-C finishes what runs, the second stops at once."""
     from langgraph.runtime import RunControl
 
-    from evolver.graph.runner import arun
+    from evolver.graph.runner import drive
 
     control, loop = RunControl(), asyncio.get_running_loop()
-    work = asyncio.ensure_future(arun(context, control=control))
+    work = asyncio.ensure_future(drive(resolved, control))
 
     def interrupt() -> None:
         if control.drain_requested:
@@ -247,30 +162,30 @@ async def _under_progress(context: Context, progress: Progress, *, compare: bool
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, interrupt)
-    async with progress.watching(), _asking(context, progress):
+    async with progress.watching(), _asking(resolved, progress):
         try:
             summary = await work
         except asyncio.CancelledError:
             progress.say("Stopped at once; what was running will be run again.")
-            summary = _paused(context)
+            summary = _summary(resolved)
     if compare and not control.drain_requested:
         from evolver.graph.baselines import run_comparisons
 
-        summary = await run_comparisons(context, progress.say)
+        summary = await run_comparisons(resolved, progress.say)
     if control.drain_requested:
-        print(f"Paused. Continue with: evolver resume {context.campaign}", file=sys.stderr)
+        print(f"Paused. Continue with: evolver resume {resolved.name}", file=sys.stderr)
     return summary
 
 
 @asynccontextmanager
-async def _asking(context: Context, progress: Progress) -> AsyncIterator[None]:
+async def _asking(resolved: ResolvedRun, progress: Progress) -> AsyncIterator[None]:
     """Ask about experiments that wait for approval, where there is somebody to ask."""
     if not progress.is_conversation:
         yield
         return
     from evolver.cli.approval_prompt import Approvals
 
-    approvals = Approvals(context.home, context.campaign, progress.aside)
+    approvals = Approvals(resolved.archive, resolved.name, progress.aside)
     watcher = asyncio.ensure_future(approvals.watch())
     try:
         yield
@@ -279,9 +194,8 @@ async def _asking(context: Context, progress: Progress) -> AsyncIterator[None]:
         await watcher
 
 
-def _paused(context: Context) -> Summary:
-    from evolver.graph.sessions import open_archive
+def _summary(resolved: ResolvedRun) -> Summary:
+    """How the campaign stands."""
     from evolver.graph.summary import summarise
 
-    with open_archive(context.home) as archive:
-        return summarise(archive, context.campaign)
+    return summarise(resolved.archive, resolved.name)

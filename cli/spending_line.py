@@ -10,8 +10,8 @@ from evolver.settings import Settings
 class SpendingLine:
     """Words for what a campaign's models were paid, against its caps."""
 
-    def __init__(self, campaign: Campaign) -> None:
-        self._known = _prices_are_known(campaign)
+    def __init__(self, campaign: Campaign, settings: Settings) -> None:
+        self._known = _prices_are_known(campaign, settings)
 
     def words(self, spent: Spent, campaign: Campaign) -> str:
         """Dollars and tokens, and the caps that there are."""
@@ -21,12 +21,11 @@ class SpendingLine:
         return cost(spent.usd if self._known else None, spent.tokens) + (f" of {' and '.join(caps)}" if caps else "")
 
 
-def _prices_are_known(campaign: Campaign) -> bool:
+def _prices_are_known(campaign: Campaign, settings: Settings) -> bool:
     if campaign.team == "offline":
         return True
     from evolver.llm import parse_models
     from evolver.llm.pricing import load_prices, prices_file
 
-    settings = Settings()
     prices = load_prices(prices_file(settings.home, settings))
     return all(prices.of(choice) is not None for choice in parse_models(campaign.models, campaign.base_url))

@@ -9,12 +9,17 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from evolver.cli.choices import sandbox_choice, say_to_stderr
+import typer
+
+from evolver.cli.options import Json
+from evolver.cli.run_options import configured, said_of, with_options
+from evolver.cli.stderr import say_to_stderr
 from evolver.contracts import SandboxKind
 from evolver.errors import UsageError
 from evolver.formatting import duration
+from evolver.settings import Settings
 from evolver.tasks import Task, builtin_tasks, load_task
 
 if TYPE_CHECKING:
@@ -59,12 +64,24 @@ def _in_words(task: Task, stage: StageSpec) -> str:
     return f"{stage.name}{mark} {duration(stage.seconds)}" + (f", {stage.gpus} GPU" if stage.gpus else "")
 
 
-def check_task(reference: str, sandbox_kind: str | None, stage: str, as_json: bool) -> int:
-    """Run the task's baseline and hostile programs; 0 if all is well, 1 if the task needs work."""
-    task = load_task(reference)
+@with_options(["sandbox"])
+def check_task(
+    task: Annotated[str, typer.Argument(help=said_of("task"))],
+    *,
+    stage: Annotated[str, typer.Option("--stage", help="The last stage to try; default: the one that decides.")] = "",
+    json: Json = False,
+    **said: object,
+) -> None:
+    """Run the task's baseline and hostile programs; exit status 1 if the task needs work."""
+    settings = Settings()
+    context = configured({"task": task, **said}, settings)
+    raise typer.Exit(_print_check(load_task(task, settings.home), context.sandbox or settings.sandbox, stage, json))
+
+
+def _print_check(task: Task, kind: SandboxKind, stage: str, as_json: bool) -> int:
     for warning in task.warnings:
         print(f"WARNING: {warning}", file=sys.stderr)
-    findings = asyncio.run(_checked(task, sandbox_choice(sandbox_kind), stage))
+    findings = asyncio.run(_checked(task, kind, stage))
     good = all(finding.good for finding in findings)
     if as_json:
         print(json.dumps({"task": task.name, "good": good, "findings": [f.model_dump() for f in findings]}))

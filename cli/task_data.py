@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from evolver.cli.choices import say_to_stderr
+from evolver.cli.stderr import say_to_stderr
 from evolver.errors import UsageError
 from evolver.settings import Settings
 from evolver.tasks import load_task

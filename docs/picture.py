@@ -16,7 +16,7 @@ from rich.text import Text
 
 from evolver.cli.progress import conclusion_line
 from evolver.cli.summary_view import print_outcome
-from evolver.graph.sessions import open_archive
+from evolver.graph.resolved_run import open_archive
 from evolver.graph.summary import summarise
 from evolver.settings import Settings
 

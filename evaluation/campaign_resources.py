@@ -118,7 +118,6 @@ class CampaignResources:
         return [seed for seed in range(min(self.task.stage(self.stage).replicates, SIZES[-1])) if seed not in failed]
 
     async def close(self) -> None:
-        """Stop what runs and release the memory's lock and the database."""
+        """Stop what runs and release the memory's lock; the archive is closed by whoever opened it."""
         await self.sandbox.close()
         self.memory.close()
-        self.archive.close()

@@ -5,14 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from evolver.contracts import Program
-from evolver.evaluation.environment import sandbox_for
+from evolver.contracts import Campaign, Program
 from evolver.evaluation.trial import run_trial
-from evolver.graph.context import Context
-from evolver.graph.sessions import open_archive
+from evolver.graph.resolved_run import ResolvedRun
 from evolver.graph.summary import ComparedMethod, Summary, summarise
 from evolver.sandbox import Sandbox
-from evolver.tasks import Task, load_task
 
 SHORTEST = 1.0
 """Seconds that an arm gets at least."""
@@ -20,43 +17,35 @@ ENOUGH, TRIES, MOST = 0.9, 3, 4.0
 """Share of its CPU seconds that an arm must have had; else it is run again, for so many times as long at the most."""
 
 
-async def run_comparisons(context: Context, say: Callable[[str], None]) -> Summary:
+async def run_comparisons(resolved: ResolvedRun, say: Callable[[str], None]) -> Summary:
     """Run every arm of the campaign's task once at equal CPU time and record it; the arms share the worker slots."""
-    with open_archive(context.home) as archive:
-        campaign = archive.campaigns.get(context.campaign)
-        task, counts = load_task(campaign.task), archive.campaigns.counts(campaign.name)
-        budget = max(SHORTEST, counts.cpu_seconds + counts.reused_cpu_seconds)
-        arms = task.comparisons()
-        if not arms:
-            say(f"Task {task.name} has no comparison methods (compare/*.py).")
-        else:
-            say(f"Comparing with {', '.join(arms)}: {budget:.0f} CPU seconds each.")
-        sandbox = sandbox_for(
-            task, context.sandbox, campaign.workers, hidden=(context.home.absolute(),), stage=campaign.stage
+    archive, campaign, task = resolved.archive, resolved.campaign, resolved.task
+    counts, arms = archive.campaigns.counts(campaign.name), task.comparisons()
+    budget = max(SHORTEST, counts.cpu_seconds + counts.reused_cpu_seconds)
+    if not arms:
+        say(f"Task {task.name} has no comparison methods (compare/*.py).")
+    else:
+        say(f"Comparing with {', '.join(arms)}: {budget:.0f} CPU seconds each.")
+    sandbox = resolved.take_sandbox()
+    try:
+        results = await asyncio.gather(
+            *(_run_arm(resolved, sandbox, campaign, name, program, budget) for name, program in arms.items())
         )
-        try:
-            results = await asyncio.gather(
-                *(
-                    _run_arm(sandbox, task, name, program, campaign.stage, budget, context)
-                    for name, program in arms.items()
-                )
-            )
-        finally:
-            await sandbox.close()
-        for arm in results:
-            archive.events.add(campaign.name, "compared", **arm.model_dump(mode="json"))
-        return summarise(archive, campaign.name)
+    finally:
+        await sandbox.close()
+    for arm in results:
+        archive.events.add(campaign.name, "compared", **arm.model_dump(mode="json"))
+    return summarise(archive, campaign.name)
 
 
 async def _run_arm(
-    sandbox: Sandbox, task: Task, name: str, program: Program, stage: str, seconds: float, context: Context
+    resolved: ResolvedRun, sandbox: Sandbox, campaign: Campaign, name: str, program: Program, seconds: float
 ) -> ComparedMethod:
-    folder = context.home.absolute() / "trials" / f"{context.campaign}-compare-{name}" / "run"
+    task, owner = resolved.task, f"{campaign.name}-compare-{name}"
+    folder = resolved.home / "trials" / owner / "run"
     wall = seconds
     for _ in range(TRIES):
-        trial = await run_trial(
-            sandbox, task, program, stage, 0, folder, experiment=f"{context.campaign}-compare-{name}", seconds=wall
-        )
+        trial = await run_trial(sandbox, task, program, campaign.stage, 0, folder, experiment=owner, seconds=wall)
         waited = trial.cpu_seconds < ENOUGH * seconds and trial.seconds > ENOUGH * wall
         if not trial.metrics or not waited:
             break

@@ -16,7 +16,7 @@ from evolver.evaluation.baseline import establish_baseline
 from evolver.evaluation.confirmation import retest_champion
 from evolver.graph.context import Context
 from evolver.graph.directive_handler import apply_directives, may_run
-from evolver.graph.sessions import Sessions, register
+from evolver.graph.sessions import Sessions
 from evolver.graph.state import CampaignInput, CampaignOutput, CampaignState, LaneOutput, LaneState
 from evolver.memory import read_notes
 
@@ -66,11 +66,9 @@ def build_graph(
     async def plan(state: CampaignState, runtime: Runtime[Context]) -> CampaignState:
         """Open the campaign, take in its notes and measure the baseline."""
         context = runtime.context
-        offices.check(context)
         name = state.get("campaign") or context.campaign
-        campaign = register(context.model_copy(update={"campaign": name}))
-        session = await offices.get(context, campaign.name)
-        resources = session.resources
+        session = await offices.begin(context.model_copy(update={"campaign": name}))
+        resources, campaign = session.resources, session.resources.campaign
         folders: list[Path | str] = [*([resources.task.notes] if resources.task.notes else []), *campaign.notes]
         notes = [note for folder in folders for note in read_notes([folder], resources.task.name)]
         resources.archive.notes.save(notes)

@@ -28,15 +28,14 @@ from evolver.contracts import (
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.evaluation.environment import sandbox_for
 from evolver.graph.context import Context
-from evolver.graph.team_factory import ROLES, TeamSpec
+from evolver.graph.resolved_run import ResolvedRun
+from evolver.graph.team_factory import ROLES
 from evolver.llm import BudgetSpent, Conversation, ModelSpec, Redactor, models_for, parse_models
 from evolver.llm.budget import BYTES_PER_TOKEN
 from evolver.llm.conversation import REPAIRS, Exchange
 from evolver.llm.pricing import Prices, load_prices, prices_file
 from evolver.memory import Archive, Conclusion, Memory, read_notes
 from evolver.search import skeleton
-from evolver.settings import Settings
-from evolver.tasks import load_task
 
 DENSE = 4.0
 """Bytes of a prompt that a tokeniser makes one token of at best; at worst BYTES_PER_TOKEN."""
@@ -84,15 +83,15 @@ class _Listener(Conversation):
         raise BudgetSpent("this is an estimate")
 
 
-async def estimate_cost(context: Context, team_spec: TeamSpec, baseline: Trial, experiments: int) -> CostEstimate:
+async def estimate_cost(resolved: ResolvedRun, baseline: Trial, experiments: int) -> CostEstimate:
     """What the team's models may cost for so many experiments. Raises UsageError where words name no model."""
+    context, settings, team_spec = resolved.context, resolved.settings, resolved.team_spec
     if team_spec.team == "offline":
         return CostEstimate()
     choices = parse_models(team_spec.models, team_spec.base_url)
     for role in ROLES:
         models_for(choices, role)
-    sizes = await _prompt_sizes(context, baseline)
-    settings = Settings(home=context.home)
+    sizes = await _prompt_sizes(resolved, baseline)
     prices = load_prices(prices_file(settings.home, settings))
     few = len(models_for(choices, "researcher")) if team_spec.team == "hybrid" else experiments
     least, typical, most = Amount(), Amount(), Amount()
@@ -131,30 +130,31 @@ def _capped(amount: Amount, context: Context) -> Amount:
     return Amount(tokens=tokens, usd=usd)
 
 
-async def _prompt_sizes(context: Context, baseline: Trial) -> dict[str, int]:
+async def _prompt_sizes(resolved: ResolvedRun, baseline: Trial) -> dict[str, int]:
     """Bytes of the first prompts of a campaign on this task, by role."""
     with tempfile.TemporaryDirectory(prefix="evolver-forecast-") as folder:
-        resources = await asyncio.to_thread(_open, context, Path(folder))
+        resources = await asyncio.to_thread(_open, resolved, Path(folder))
         try:
-            return await _listen(resources, context, baseline)
+            return await _listen(resources, resolved.context, baseline)
         finally:
             await resources.close()
+            resources.archive.close()
 
 
-def _open(context: Context, home: Path) -> CampaignResources:
+def _open(resolved: ResolvedRun, home: Path) -> CampaignResources:
     """A campaign on the task in an archive of its own, whatever archive the environment names."""
-    task = load_task(context.task)
+    context, task = resolved.context, resolved.task
     archive = Archive.open(f"sqlite:///{home / 'archive.sqlite'}")
     campaign = Campaign(
         name="forecast",
         task=context.task,
         task_version=task.version,
         metric=task.metric,
-        stage=context.stage or task.deciding_stage.name,
+        stage=resolved.stage,
         seed=context.seed,
         workers=1,
         budget=Budget(experiments=context.experiments or task.spec.budget.experiments),
-        sandbox=context.sandbox,
+        sandbox=resolved.sandbox_kind,
     )
     archive.campaigns.add(campaign)
     return CampaignResources(
@@ -163,7 +163,7 @@ def _open(context: Context, home: Path) -> CampaignResources:
         archive=archive,
         memory=Memory.open(home / "memory"),
         task=task,
-        sandbox=sandbox_for(task, context.sandbox, 1, hidden=(home,), stage=campaign.stage),
+        sandbox=sandbox_for(task, campaign.sandbox, 1, hidden=(home,), stage=campaign.stage),
     )
 
 

@@ -7,7 +7,6 @@ archive, and lanes read them before each proposal.
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 import uuid
 from collections.abc import Awaitable, Callable
@@ -15,14 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from pydantic import ValidationError
-
-from evolver.contracts import QUESTION, Campaign, Directive
+from evolver.contracts import QUESTION, Campaign, Directive, RunConfig
 from evolver.errors import EvolverError, UsageError
 from evolver.graph.campaign_lock import is_running
 from evolver.graph.context import Context
 from evolver.graph.detached import launch
-from evolver.graph.sessions import open_archive, register
+from evolver.graph.resolved_run import ResolvedRun, open_archive
 from evolver.steering.commands import Command, directive_id
 from evolver.steering.directives import directive_type
 from evolver.steering.grammar import read
@@ -157,25 +154,17 @@ def _known_number(archive: Archive, campaign: str, directive: str) -> int:
 
 def begin(home: Path, start: StartCampaign, text: str, who: str, *, key: str = "") -> Said:
     """Start a campaign in a process of its own; where it cannot be started, the campaign is empty."""
+    said = start.model_dump(include=set(RunConfig.model_fields), exclude_unset=True)
     with open_archive(home) as archive:
         if key and (known := _begun_by(archive, key)):
             return Said([f"That is done already: it is campaign {known}."], known)
-    try:
-        context = Context(
-            task=start.task,
-            experiments=start.experiments,
-            seconds=start.seconds,
-            workers=start.workers or len(os.sched_getaffinity(0)),
-            approve_above=start.approve_above,
-            home=home,
-        )
-        name = register(context).name
-        with open_archive(home) as archive:
+        try:
+            context = Context.model_validate({**said, "home": home})
+            name = ResolvedRun(context, archive=archive).register().name
             archive.events.add(name, BEGUN, who=who or SOMEBODY, text=text, message=key)
-        launch(home, name, ["resume", name])
-    except (EvolverError, ValidationError) as error:
-        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
-        return Said([f"That was not done: {reason}."], "")
+            launch(home, name, ["resume", name])
+        except EvolverError as error:
+            return Said([f"That was not done: {error}."], "")
     return Said([f"Campaign {name} has begun; it runs whether you stay here or not."], name)
 
 

@@ -12,10 +12,9 @@ from langgraph.runtime import RunControl
 
 from evolver.contracts import CAMPAIGN_NAME, Budget, Campaign, CampaignStatus, Experiment, Record, now
 from evolver.errors import UsageError
-from evolver.graph.context import Context
 from evolver.graph.export_import import replay_memory
-from evolver.graph.runner import arun
-from evolver.graph.sessions import open_archive
+from evolver.graph.resolved_run import ResolvedRun
+from evolver.graph.runner import drive
 
 if TYPE_CHECKING:
     from evolver.memory import Archive
@@ -49,58 +48,57 @@ class Agreement(Record):
         return not self.differences
 
 
-def register_replay(context: Context, recorded: str, *, fresh: bool) -> Campaign:
-    """Create the campaign `context.campaign` (empty: `<recorded>-replay`) that repeats `recorded`.
+def register_replay(resolved: ResolvedRun, name: str, *, fresh: bool) -> Campaign:
+    """Have a run that was resolved for the recorded campaign repeat it as the new campaign `name`.
 
-    Raises UsageError where that is no finished work of models, the task has changed since, or the name is taken.
+    It is called `<recorded>-replay` where `name` is empty. Raises UsageError where that is no finished work of models,
+    the task has changed since, or the name is taken; UnknownName where there is no such campaign.
     """
-    from evolver.tasks import load_task
-
-    with open_archive(context.home) as archive:
-        source = archive.campaigns.get(recorded)
-        finished = archive.campaigns.counts(recorded).finished
-        if source.replays:
-            raise UsageError(f"campaign {recorded} is itself a replay; replay {source.replays}")
-        if not finished:
-            raise UsageError(f"campaign {recorded} has no experiment with a verdict; there is nothing to replay")
-        if load_task(source.task).version != source.task_version:
-            raise UsageError(
-                f"task {source.task} has changed since campaign {recorded} began, so nothing would come out the same; "
-                "undo the change"
-            )
-        name = context.campaign or f"{recorded}-replay"
-        if not re.fullmatch(CAMPAIGN_NAME, name):
-            raise UsageError(
-                f"{name} is no name for a campaign: at most 64 letters, digits, dots, dashes and "
-                "underscores; give one with --campaign"
-            )
-        campaign = source.model_copy(
-            update={
-                "name": name,
-                "workers": context.workers,
-                "sandbox": context.sandbox,
-                "budget": Budget(experiments=finished),
-                "status": CampaignStatus.RUNNING,
-                "noise": None,
-                "noise_replicates": 0,
-                "champion": None,
-                "seconds": 0.0,
-                "created": now(),
-                "replays": recorded,
-                "reuses_trials": not fresh,
-                "approve_above": None,
-            }
+    archive, recorded = resolved.archive, resolved.context.campaign
+    source = archive.campaigns.get(recorded)
+    finished = archive.campaigns.counts(recorded).finished
+    if source.replays:
+        raise UsageError(f"campaign {recorded} is itself a replay; replay {source.replays}")
+    if not finished:
+        raise UsageError(f"campaign {recorded} has no experiment with a verdict; there is nothing to replay")
+    if resolved.task.version != source.task_version:
+        raise UsageError(
+            f"task {source.task} has changed since campaign {recorded} began, so nothing would come out the same; "
+            "undo the change"
         )
-        archive.campaigns.add(campaign)
-        return campaign
+    name = name or f"{recorded}-replay"
+    if not re.fullmatch(CAMPAIGN_NAME, name):
+        raise UsageError(
+            f"{name} is no name for a campaign: at most 64 letters, digits, dots, dashes and underscores; give one "
+            "with --campaign"
+        )
+    campaign = source.model_copy(
+        update={
+            "name": name,
+            "workers": resolved.workers,
+            "sandbox": resolved.sandbox_kind,
+            "budget": Budget(experiments=finished),
+            "status": CampaignStatus.RUNNING,
+            "noise": None,
+            "noise_replicates": 0,
+            "champion": None,
+            "seconds": 0.0,
+            "created": now(),
+            "replays": recorded,
+            "reuses_trials": not fresh,
+            "approve_above": None,
+        }
+    )
+    archive.campaigns.add(campaign)
+    resolved.adopt(campaign)
+    return campaign
 
 
-async def replay(context: Context, *, control: RunControl | None = None) -> Agreement:
+async def replay(resolved: ResolvedRun, *, control: RunControl | None = None) -> Agreement:
     """Run a registered replay to its end and compare. Raises as `arun`; ModelError where the recording has gaps."""
-    await arun(context, control=control)
-    await asyncio.to_thread(shutil.rmtree, replay_memory(context.home, context.campaign), ignore_errors=True)
-    with open_archive(context.home) as archive:
-        return agreement(archive, context.campaign)
+    await drive(resolved, control)
+    await asyncio.to_thread(shutil.rmtree, replay_memory(resolved.home, resolved.name), ignore_errors=True)
+    return agreement(resolved.archive, resolved.name)
 
 
 def agreement(archive: Archive, name: str) -> Agreement:

@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 def refuse_remote(context: Context) -> None:
     """Raises UsageError where the one who asks would be given the server's keys or files, or a bare process of it."""
     refuse_remote_home(context.home)
-    if context.sandbox not in remote_sandboxes():
+    if context.sandbox is not None and context.sandbox not in remote_sandboxes():
         raise UsageError(
             f"sandbox: `{context.sandbox}` cannot be chosen over the network: what protects nothing, and a class by "
             "its path, can be named on the command line alone"

@@ -1,23 +1,29 @@
-"""Runs campaigns to their end from Python: start, continue, drain."""
+"""Runs campaigns to their end from Python: start, continue, wait for people's answers, drain."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass
 
+from langchain_core.runnables import RunnableConfig
 from langgraph.errors import GraphDrained
 from langgraph.runtime import RunControl
 
-from evolver.contracts import Budget, Campaign, CampaignStatus
+from evolver.contracts import CampaignStatus
 from evolver.errors import ModelError, UsageError
-from evolver.graph.campaign_graph import build_graph, lanes_for
+from evolver.graph.campaign_graph import MOST_STEPS, CampaignGraph, build_graph, lanes_for
 from evolver.graph.campaign_lock import campaign_lock
 from evolver.graph.checkpointer import open_checkpointer
 from evolver.graph.context import Context
-from evolver.graph.drive import Drive
-from evolver.graph.sessions import Sessions, open_archive, register
+from evolver.graph.resolved_run import ResolvedRun
+from evolver.graph.sessions import Sessions
+from evolver.graph.state import CampaignInput
 from evolver.graph.summary import Summary, summarise
+
+LOOK_EVERY = 0.25
+"""Seconds between looks for an answer."""
 
 
 def run(context: Context) -> Summary:
@@ -70,94 +76,124 @@ async def arun(context: Context, *, control: RunControl | None = None) -> Summar
         UsageError: As for `run`. The campaign can be continued once it is seen to; so it can after the others.
         WorkFailed: As for `run`, with its kinds SandboxError and ModelError.
     """
-    campaign = await asyncio.to_thread(register, context)
-    context = context.model_copy(update={"campaign": campaign.name})
-    with campaign_lock(context.home, campaign.name):
-        return await _drive(context, campaign, control or RunControl())
-
-
-async def _drive(context: Context, campaign: Campaign, control: RunControl) -> Summary:
-    sessions = Sessions()
-    status = CampaignStatus.PAUSED
+    resolved = ResolvedRun(context)
     try:
-        async with open_checkpointer(context.home) as saver:
-            graph = build_graph(sessions, checkpointer=saver)
-            await _until_spent(Drive(graph, context, campaign.name, control, sessions), campaign)
-        status = CampaignStatus.FINISHED
-    except GraphDrained:
-        pass
-    except (ModelError, UsageError):
-        # Nothing is wrong with the work itself: it goes on once the person has seen to the models.
-        raise
-    except Exception as error:
-        status = CampaignStatus.FAILED
-        with open_archive(context.home) as archive:
-            reason = (str(error) or type(error).__name__).splitlines()[0]
-            archive.events.add(campaign.name, "failed", reason=reason)
-        raise
+        return await drive(resolved, control)
     finally:
-        with suppress(asyncio.CancelledError):
-            await sessions.close_all()
-        with open_archive(context.home) as archive:
+        await resolved.close()
+
+
+async def drive(resolved: ResolvedRun, control: RunControl | None = None) -> Summary:
+    """`arun` on what was opened already, and stays open."""
+    campaign = await asyncio.to_thread(resolved.register)
+    with campaign_lock(resolved.home, campaign.name):
+        sessions, status = Sessions(resolved), CampaignStatus.PAUSED
+        try:
+            async with open_checkpointer(resolved.home) as saver:
+                graph = build_graph(sessions, checkpointer=saver)
+                await _Driver(graph, resolved, control or RunControl(), sessions).until_spent()
+            status = CampaignStatus.FINISHED
+        except GraphDrained:
+            pass
+        except (ModelError, UsageError):
+            # Nothing is wrong with the work itself: it goes on once the person has seen to the models.
+            raise
+        except Exception as error:
+            status = CampaignStatus.FAILED
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            resolved.archive.events.add(campaign.name, "failed", reason=reason)
+            raise
+        finally:
+            with suppress(asyncio.CancelledError):
+                await sessions.close_all()
             if status is not CampaignStatus.FINISHED:
-                archive.campaigns.update(campaign.name, status=status)
-    with open_archive(context.home) as archive:
-        return summarise(archive, campaign.name)
+                resolved.archive.campaigns.update(campaign.name, status=status)
+        return summarise(resolved.archive, campaign.name)
 
 
-async def _until_spent(drive: Drive, campaign: Campaign) -> None:
-    """Pick up pending lanes first; then start new ones while there is budget, as when it was raised."""
-    pending = await drive.pending()
-    if pending and not _lanes_changed(pending, campaign):
-        newest = _newest_event(drive.context, campaign.name)
-        await drive.run(None)
-        if not _reopen(drive.context, campaign.name, newest):
-            return
-    while True:
-        # What was said meanwhile counts, not what the first call asked for.
-        drive = replace(drive, context=_as_it_stands(drive.context, campaign.name))
-        before, newest = _budget(drive.context, campaign.name), _newest_event(drive.context, campaign.name)
-        await drive.run({"campaign": campaign.name})
-        raised = _budget(drive.context, campaign.name) != before
-        if not raised or not _reopen(drive.context, campaign.name, newest):
-            return
+@dataclass(frozen=True)
+class _Driver:
+    """Invokes the campaign's graph on its thread until nothing is left to do."""
 
+    graph: CampaignGraph
+    resolved: ResolvedRun
+    control: RunControl
+    sessions: Sessions
 
-def _as_it_stands(context: Context, name: str) -> Context:
-    """The context without what would set the campaign back."""
-    with open_archive(context.home) as archive:
-        campaign = archive.campaigns.get(name)
-    kept = {"experiments": None, "seconds": None, "cost": None, "tokens": None, "approve_above": None}
-    return context.model_copy(update={**kept, "workers": campaign.workers, "sandbox": campaign.sandbox})
+    @property
+    def _config(self) -> RunnableConfig:
+        return {"configurable": {"thread_id": self.resolved.name}, "recursion_limit": MOST_STEPS}
 
+    async def until_spent(self) -> None:
+        """Pick up pending lanes first; then fan out afresh while there is budget, as when it was raised."""
+        archive, name = self.resolved.archive, self.resolved.name
+        pending = await self._pending()
+        # A fan-out that is too narrow for the workers asked for now is laid out again.
+        if pending >= max(1, lanes_for(self.resolved.campaign.workers)):
+            newest = self._newest_event()
+            await self._invoke(None)
+            if not self._reopen(newest):
+                return
+        while True:
+            before, newest = self.resolved.campaign.budget, self._newest_event()
+            await self._invoke({"campaign": name})
+            raised = archive.campaigns.get(name).budget != before
+            if not raised or not self._reopen(newest):
+                return
 
-def _budget(context: Context, name: str) -> Budget:
-    with open_archive(context.home) as archive:
-        return archive.campaigns.get(name).budget
+    async def _pending(self) -> int:
+        """How many lanes an earlier process left at work."""
+        state = await self.graph.aget_state(self._config)
+        return sum(task.name == "lane" for task in state.tasks)
 
+    async def _invoke(self, given: CampaignInput | None) -> None:
+        """Run to the end; while every lane waits for approval, wait with them. Raises GraphDrained."""
+        context = self.resolved.context.model_copy(update={"campaign": self.resolved.name})
+        while True:
+            heard = self._newest_event("directive")
+            listening = asyncio.ensure_future(self._listen())
+            try:
+                await self.graph.ainvoke(given, self._config, context=context, durability="async", control=self.control)
+            finally:
+                listening.cancel()
+            state = await self.graph.aget_state(self._config)
+            if not state.interrupts:
+                return
+            await self._answer(heard)
+            given = None
 
-def _lanes_changed(pending: int, campaign: Campaign) -> bool:
-    """Whether the saved fan-out is too narrow for the workers asked for now; lanes are then laid out again."""
-    return pending < lanes_for(campaign.workers)
+    async def _listen(self) -> None:
+        """Once the campaign is to drain, let no lane wait for a model's provider that is down."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            if self.control.drain_requested:
+                self.sessions.give_up()
+                return
 
+    async def _answer(self, heard: int) -> None:
+        """Wait until somebody says something; a lane that finds no answer for it in that waits again."""
+        while self._newest_event("directive") == heard:
+            if self.control.drain_requested:
+                raise GraphDrained(self.control.drain_reason or "stopped")
+            since = time.monotonic()
+            await asyncio.sleep(LOOK_EVERY)
+            self.sessions.rest(time.monotonic() - since)
 
-def _newest_event(context: Context, name: str) -> int:
-    with open_archive(context.home) as archive:
-        return max((event.id for event in archive.events.list(name, newest=1)), default=0)
+    def _newest_event(self, kind: str | None = None) -> int:
+        newest = self.resolved.archive.events.list(self.resolved.name, kind=kind, newest=1)
+        return newest[0].id if newest else 0
 
-
-def _reopen(context: Context, name: str, since: int) -> bool:
-    """After pending lanes ended: whether budget is left; the campaign is then running again."""
-    with open_archive(context.home) as archive:
+    def _reopen(self, since: int) -> bool:
+        """After pending lanes ended: whether budget is left; the campaign is then running again."""
+        archive, name = self.resolved.archive, self.resolved.name
         if archive.events.list(name, since, kind="ended"):
             return False
         campaign = archive.campaigns.get(name)
         if campaign.status is CampaignStatus.PAUSED:
             return False
         limit = campaign.budget.seconds
-        if archive.campaigns.counts(name).finished >= campaign.budget.experiments or (
-            limit and campaign.seconds >= limit
-        ):
+        finished = archive.campaigns.counts(name).finished
+        if finished >= campaign.budget.experiments or (limit and campaign.seconds >= limit):
             return False
         archive.campaigns.update(name, status=CampaignStatus.RUNNING)
         return True

@@ -20,7 +20,8 @@ from evolver.graph.chat_graph import ChatContext, ChatGraph, build_chat
 from evolver.graph.context import Context
 from evolver.graph.dev_server_patch import impatient
 from evolver.graph.remote_policy import refuse_remote, refuse_remote_home
-from evolver.graph.sessions import CampaignSession, Sessions, open_archive
+from evolver.graph.resolved_run import open_archive
+from evolver.graph.sessions import CampaignSession, Sessions
 
 # The archive is called directly, in milliseconds; `langgraph dev` would refuse every such call. The server reads this
 # after it has imported the graphs.

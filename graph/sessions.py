@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evolver.contracts import Budget, Campaign, CampaignStatus
+from evolver.contracts import Budget
 from evolver.errors import BudgetSpent, EvolverError, MemoryInUse, ModelError, UsageError
 from evolver.graph.context import Context
 from evolver.graph.export_import import open_replay_memory, recorded_places
 from evolver.graph.failure_guard import FailureGuard
 from evolver.graph.lanes import Lanes
-from evolver.graph.team_factory import assemble, check_team, check_tuner, team_spec_for
+from evolver.graph.resolved_run import ResolvedRun
+from evolver.graph.team_factory import assemble
 
 if TYPE_CHECKING:
     from evolver.agents.roles import Team
@@ -106,19 +107,39 @@ class CampaignSession:
 class Sessions:
     """Open campaigns of this process, by home and name."""
 
-    def __init__(self) -> None:
+    def __init__(self, *runs: ResolvedRun) -> None:
+        """Runs that are given are closed by whoever gives them."""
         self._open: dict[tuple[Path, str], CampaignSession] = {}
+        self._given = {(run.home, run.name): run for run in runs}
+        self._runs = dict(self._given)
         self._lock = asyncio.Lock()
 
     def check(self, context: Context) -> None:
         """Look whether a campaign may be run as it is asked for. Raises UsageError; here, anything may."""
+
+    async def begin(self, context: Context) -> CampaignSession:
+        """Register what is asked for, unless that was done, and open it. Raises as `ResolvedRun.register`."""
+        self.check(context)
+        key = (context.home.absolute(), context.campaign)
+        known = self._runs.get(key)
+        if known is not None and key in self._given:
+            run = known
+        elif known is not None:  # it is open, and something else is asked of it now
+            run = ResolvedRun(context, settings=known.settings, archive=known.archive)
+        else:
+            run = ResolvedRun(context)
+        campaign = await asyncio.to_thread(run.register)
+        self._runs.setdefault((run.home, campaign.name), run)
+        return await self.get(context, campaign.name)
 
     async def get(self, context: Context, campaign: str) -> CampaignSession:
         """The campaign's session; opened now if no node has asked before."""
         key = (context.home.absolute(), campaign)
         async with self._lock:
             if key not in self._open:
-                self._open[key] = await asyncio.to_thread(_open_session, context, campaign)
+                if key not in self._runs:
+                    self._runs[key] = ResolvedRun(context.model_copy(update={"campaign": campaign}))
+                self._open[key] = await asyncio.to_thread(_open_session, self._runs[key])
             return self._open[key]
 
     def rest(self, seconds: float) -> None:
@@ -135,131 +156,35 @@ class Sessions:
     async def close(self, context: Context, campaign: str) -> None:
         """Close one campaign's session, if it is open."""
         async with self._lock:
-            session = self._open.pop((context.home.absolute(), campaign), None)
-        if session is not None:
-            session.keep_clock(now=True)
-            await session.resources.close()
+            await self._close((context.home.absolute(), campaign))
 
     async def close_all(self) -> None:
         """Close every session; safe to call again."""
-        while self._open:
-            _, session = self._open.popitem()
+        for key in list(self._runs):
+            await self._close(key)
+
+    async def _close(self, key: tuple[Path, str]) -> None:
+        session = self._open.pop(key, None)
+        if session is not None:
             session.keep_clock(now=True)
             await session.resources.close()
+        if key not in self._given and key in self._runs:
+            await self._runs.pop(key).close()
 
 
-def open_archive(home: Path) -> Archive:
-    """The archive of a data folder (or of EVOLVER_ARCHIVE), made if absent. Raises UsageError."""
-    from evolver.memory import Archive
-    from evolver.settings import Settings
-
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(
-            f"the data folder {home} cannot be made ({error.strerror}); set EVOLVER_HOME to one that can"
-        ) from None
-    return Archive.open(Settings(home=home).archive_url)
-
-
-def register(context: Context) -> Campaign:
-    """Create the campaign that `context` describes, or continue an existing one with its new budget and workers.
-
-    Raises UsageError for an unknown task or stage, missing notes, an impossible budget, or a task that has changed.
-    """
-    from evolver.memory import read_notes
-    from evolver.tasks import load_task
-
-    with open_archive(context.home) as archive:
-        names = {campaign.name for campaign in archive.campaigns.list()}
-        if context.campaign in names:
-            return _continue(archive, context)
-        task = load_task(context.task)
-        read_notes([*([task.notes] if task.notes else []), *context.notes], task.name)  # or there is no campaign
-        budget = Budget(
-            experiments=context.experiments or task.spec.budget.experiments,
-            seconds=context.seconds,
-            usd=context.cost,
-            tokens=context.tokens,
-        )
-        team_spec = team_spec_for(context)
-        check_team(team_spec, budget, context)
-        check_tuner(context.tuner)
-        campaign = Campaign(
-            name=context.campaign or archive.campaigns.free_name(task.name),
-            task=_reference(context.task),
-            task_version=task.version,
-            metric=task.metric,
-            stage=task.stage(context.stage).name if context.stage else task.deciding_stage.name,
-            seed=context.seed,
-            workers=context.workers,
-            sandbox=context.sandbox,
-            recall=context.recall,
-            parents=context.parents,
-            tuner=context.tuner,
-            notes=tuple(str(Path(note).absolute()) for note in context.notes),
-            budget=budget,
-            approve_above=context.approve_above,
-            **dict(team_spec),
-        )
-        archive.campaigns.add(campaign)
-        return campaign
-
-
-def _reference(task: str) -> str:
-    """A task reference that holds from any working directory."""
-    path = Path(task)
-    return str(path.absolute()) if path.is_dir() else task
-
-
-def _continue(archive: Archive, context: Context) -> Campaign:
-    from evolver.tasks import load_task
-
-    campaign, given = archive.campaigns.get(context.campaign), context.model_fields_set
-    task = load_task(campaign.task)
-    if task.version != campaign.task_version:
-        raise UsageError(
-            f"task {campaign.task} has changed since campaign {campaign.name} began; scores would not be comparable. "
-            "Undo the change, or start a new campaign."
-        )
-    budget = Budget(
-        # Fewer than were begun would be a budget that is passed already.
-        experiments=max(
-            context.experiments or campaign.budget.experiments, archive.campaigns.counts(campaign.name).leased
-        ),
-        seconds=context.seconds or campaign.budget.seconds,
-        usd=context.cost or campaign.budget.usd,
-        tokens=context.tokens or campaign.budget.tokens,
-    )
-    team_spec = team_spec_for(context, campaign)
-    if not campaign.replays:
-        check_team(team_spec, budget, context)
-    return archive.campaigns.update(
-        campaign.name,
-        budget=budget,
-        workers=context.workers if "workers" in given else campaign.workers,
-        sandbox=context.sandbox if "sandbox" in given else campaign.sandbox,
-        approve_above=campaign.approve_above if context.approve_above is None else context.approve_above,
-        status=CampaignStatus.RUNNING,
-        **dict(team_spec),
-    )
-
-
-def _open_session(context: Context, name: str) -> CampaignSession:
+def _open_session(run: ResolvedRun) -> CampaignSession:
     from evolver.evaluation.campaign_resources import CampaignResources
-    from evolver.evaluation.environment import sandbox_for
-    from evolver.tasks import load_task
 
-    archive = open_archive(context.home)
-    campaign = archive.campaigns.get(name)
-    task = load_task(campaign.task)
-    home = context.home.absolute()
+    archive, campaign, task = run.archive, run.campaign, run.task
     memory = (
-        open_replay_memory(home, archive, campaign) if campaign.replays else _open_memory(home, name, archive, task)
+        open_replay_memory(run.home, archive, campaign)
+        if campaign.replays
+        else _open_memory(run.home, campaign.name, archive, task)
     )
-    sandbox = sandbox_for(task, campaign.sandbox, campaign.workers, hidden=(home,), stage=campaign.stage)
-    resources = CampaignResources(name=name, home=home, archive=archive, memory=memory, task=task, sandbox=sandbox)
-    assembled = assemble(resources, context)
+    resources = CampaignResources(
+        name=campaign.name, home=run.home, archive=archive, memory=memory, task=task, sandbox=run.take_sandbox()
+    )
+    assembled = assemble(resources, run.settings)
     return CampaignSession(
         resources=resources,
         team=assembled.team,

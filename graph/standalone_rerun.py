@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
-from pathlib import Path
 from typing import Literal
 
 from pydantic import JsonValue
@@ -12,81 +12,71 @@ from pydantic import JsonValue
 from evolver.contracts import Directive
 from evolver.errors import UsageError, WorkFailed
 from evolver.graph.campaign_lock import campaign_lock, is_running
-from evolver.graph.context import Context
-from evolver.graph.sessions import Sessions, open_archive
+from evolver.graph.resolved_run import ResolvedRun
+from evolver.graph.sessions import Sessions
+from evolver.memory import Archive
 from evolver.steering.directives import directive_type
 from evolver.steering.directives.rerun import RerunDirective
-from evolver.tasks import load_task
 
 LOOK_EVERY = 0.2
 RerunKind = Literal["verify", "ablate"]
 
 
-async def run_again(home: Path, campaign: str, kind: RerunKind, number: int, who: str, against: str = "") -> Directive:
-    """Have an experiment verified or ablated, and wait for it; the directive with what came out.
+async def run_again(resolved: ResolvedRun, kind: RerunKind, number: int, who: str, against: str = "") -> Directive:
+    """Have an experiment of the campaign verified or ablated, and wait for it; the directive with what came out.
 
     Raises UnknownName, UsageError where it cannot be run again, WorkFailed where that goes wrong.
     """
-    directive = ask_for_rerun(home, campaign, kind, number, who, against)
-    if is_running(home, campaign):
-        return await _wait(home, campaign, directive)
-    with campaign_lock(home, campaign):
-        return await _here(home, campaign, directive)
+    archive, campaign = resolved.archive, resolved.name
+    directive = ask_for_rerun(archive, campaign, kind, number, who, against)
+    while is_running(resolved.home, campaign):
+        if (known := _known(archive, directive)).status != "in force":
+            return known
+        await asyncio.sleep(LOOK_EVERY)
+    with campaign_lock(resolved.home, campaign):
+        known = _known(archive, directive)
+        # The campaign's process may have done it just before it ended.
+        return await _here(resolved, directive) if known.status == "in force" else known
 
 
-def ask_for_rerun(home: Path, campaign: str, kind: RerunKind, number: int, who: str, against: str = "") -> Directive:
+def ask_for_rerun(
+    archive: Archive, campaign: str, kind: RerunKind, number: int, who: str, against: str = ""
+) -> Directive:
     """The directive to do so: one that is there already and waits, as a chat leaves it, or a new one."""
     arguments: dict[str, JsonValue] = {"experiment": number, **({"against": against} if against else {})}
-    with open_archive(home) as archive:
-        experiment = archive.experiments.by_number(campaign, number)
-        if experiment.program is None or experiment.verdict is None:
-            raise UsageError(f"experiment {number} of {campaign} is not finished, so it cannot be run again")
-        for known in archive.directives.in_force(campaign):
-            if known.kind == kind and known.arguments == arguments:
-                return known
-        key = uuid.uuid4().hex[:16]
-        text = f"{kind} {number}"
-        new = Directive(id=key, campaign=campaign, kind=kind, text=text, who=who, arguments=arguments)
-        archive.directives.add(new)
-        return new
-
-
-async def _wait(home: Path, campaign: str, directive: Directive) -> Directive:
-    """Until the campaign's process has done it; done here where that process ends first."""
-    import asyncio
-
-    while True:
-        known = _known(home, directive)
-        if known.status != "in force":
+    experiment = archive.experiments.by_number(campaign, number)
+    if experiment.program is None or experiment.verdict is None:
+        raise UsageError(f"experiment {number} of {campaign} is not finished, so it cannot be run again")
+    for known in archive.directives.in_force(campaign):
+        if known.kind == kind and known.arguments == arguments:
             return known
-        if not is_running(home, campaign):
-            with campaign_lock(home, campaign):
-                return await _here(home, campaign, directive)
-        await asyncio.sleep(LOOK_EVERY)
+    key = uuid.uuid4().hex[:16]
+    text = f"{kind} {number}"
+    new = Directive(id=key, campaign=campaign, kind=kind, text=text, who=who, arguments=arguments)
+    archive.directives.add(new)
+    return new
 
 
-async def _here(home: Path, campaign: str, directive: Directive) -> Directive:
-    with open_archive(home) as archive:
-        record = archive.campaigns.get(campaign)
-    if load_task(record.task).version != record.task_version:
+async def _here(resolved: ResolvedRun, directive: Directive) -> Directive:
+    archive, record = resolved.archive, resolved.campaign
+    if resolved.task.version != record.task_version:
         raise UsageError(
-            f"task {record.task} has changed since campaign {campaign} began; scores would not be comparable. "
+            f"task {record.task} has changed since campaign {record.name} began; scores would not be comparable. "
             "Undo the change first."
         )
-    sessions, began = Sessions(), None
+    sessions, began = Sessions(resolved), None
     try:
-        session = await sessions.get(Context(task=record.task, campaign=campaign, home=home), campaign)
+        session = await sessions.get(resolved.context, record.name)
         began = time.monotonic()
         await _rerun_directive(directive).rerun(directive, session.resources, session.team.runner)
     except (UsageError, WorkFailed) as error:
-        with open_archive(home) as archive:
-            archive.directives.close(directive.id, "done", f"failed: {error}")
+        archive.directives.close(directive.id, "done", f"failed: {error}")
         raise
     finally:
         if began is not None:
             sessions.rest(time.monotonic() - began)  # it is no time of the campaign's
         await sessions.close_all()
-    return _known(home, directive)
+    return _known(archive, directive)
 
 
 def _rerun_directive(directive: Directive) -> RerunDirective:
@@ -95,6 +85,5 @@ def _rerun_directive(directive: Directive) -> RerunDirective:
     return found
 
 
-def _known(home: Path, directive: Directive) -> Directive:
-    with open_archive(home) as archive:
-        return next(d for d in archive.directives.list(directive.campaign) if d.id == directive.id)
+def _known(archive: Archive, directive: Directive) -> Directive:
+    return next(d for d in archive.directives.list(directive.campaign) if d.id == directive.id)

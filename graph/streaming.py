@@ -6,13 +6,14 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 from langgraph.runtime import RunControl
 
 from evolver.contracts import Event
 from evolver.graph.context import Context
-from evolver.graph.runner import arun
-from evolver.graph.sessions import open_archive, register
+from evolver.graph.resolved_run import ResolvedRun
+from evolver.graph.runner import drive
 from evolver.graph.summary import Summary
 
 LOOK_EVERY = 0.1
@@ -43,9 +44,10 @@ def stream(context: Context) -> Generator[Event | Summary, None, None]:
         function-fitting-2-baseline
         function-fitting-2-0-0
     """
-    control, news = RunControl(), _News(context)
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="evolver-campaign") as pool:
-        work = pool.submit(lambda: asyncio.run(arun(news.context, control=control)))
+    resolved, control = ResolvedRun(context), RunControl()
+    with closing(resolved.archive), ThreadPoolExecutor(1, thread_name_prefix="evolver-campaign") as pool:
+        news = _News(resolved)
+        work = pool.submit(lambda: asyncio.run(drive(resolved, control)))
         try:
             while not work.done():
                 yield from news.read()
@@ -72,35 +74,37 @@ async def astream(context: Context, *, control: RunControl | None = None) -> Asy
         UsageError: As for `run`.
         WorkFailed: As for `run`, with its kinds SandboxError and ModelError.
     """
-    control, news = control or RunControl(), await asyncio.to_thread(_News, context)
-    work = asyncio.ensure_future(arun(news.context, control=control))
+    control, resolved = control or RunControl(), ResolvedRun(context)
     try:
-        while not work.done():
+        news = await asyncio.to_thread(_News, resolved)
+        work = asyncio.ensure_future(drive(resolved, control))
+        try:
+            while not work.done():
+                for event in await asyncio.to_thread(news.read):
+                    yield event
+                await asyncio.sleep(LOOK_EVERY)
             for event in await asyncio.to_thread(news.read):
                 yield event
-            await asyncio.sleep(LOOK_EVERY)
-        for event in await asyncio.to_thread(news.read):
-            yield event
-        yield work.result()
+            yield work.result()
+        finally:
+            control.request_drain("the caller has left")
+            await asyncio.wait([work])
+            if not work.cancelled():
+                work.exception()  # it was raised above, or nobody is left to hear of it
     finally:
-        control.request_drain("the caller has left")
-        await asyncio.wait([work])
-        if not work.cancelled():
-            work.exception()  # it was raised above, or nobody is left to hear of it
+        await resolved.close()
 
 
 class _News:
     """The events of one campaign that were not read yet, from now on."""
 
-    def __init__(self, context: Context) -> None:
-        with open_archive(context.home) as archive:
-            newest = archive.events.list(context.campaign, newest=1)
+    def __init__(self, resolved: ResolvedRun) -> None:
+        newest = resolved.archive.events.list(resolved.name, newest=1)
         self._seen = newest[0].id if newest else 0
-        self.context = context.model_copy(update={"campaign": register(context).name})
-        """With the campaign's name."""
+        self._resolved = resolved
+        resolved.register()
 
     def read(self) -> Sequence[Event]:
-        with open_archive(self.context.home) as archive:
-            events = archive.events.list(self.context.campaign, after=self._seen)
+        events = self._resolved.archive.events.list(self._resolved.name, after=self._seen)
         self._seen = events[-1].id if events else self._seen
         return events

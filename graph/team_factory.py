@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from evolver.contracts import Budget, Campaign, Record, TeamKind, TunerKind
+from evolver.contracts.run_config import Spelling, in_python
 from evolver.errors import UsageError
 from evolver.graph.context import Context
 from evolver.settings import Settings
@@ -29,50 +30,56 @@ class TeamSpec(Record):
     base_url: str = ""
 
 
-def team_spec_for(context: Context, campaign: Campaign | None = None) -> TeamSpec:
+def team_spec_for(
+    context: Context, settings: Settings, campaign: Campaign | None = None, spelling: Spelling = in_python
+) -> TeamSpec:
     """The team that was asked for, or that an existing campaign has. Raises UsageError where words contradict."""
     if context.team == "offline" and context.models:
-        raise UsageError("--team offline asks no model; leave --model out, or say --team hybrid")
+        raise UsageError(
+            f"{spelling('team', 'offline')} asks no model; leave {spelling('models')} out, or say "
+            f"{spelling('team', 'hybrid')}"
+        )
     if campaign is not None:
         models, base_url = context.models or campaign.models, context.base_url or campaign.base_url
         joined: TeamKind = "hybrid" if context.models and campaign.team == "offline" else campaign.team
         team = context.team or joined
     else:
-        settings = Settings()
         models = context.models or tuple(settings.model.split())
         base_url = context.base_url or settings.base_url
         team = context.team or ("hybrid" if models else "offline")
     if team != "offline" and not models:
         raise UsageError(
-            f"--team {team} needs a model; add --model PROVIDER:NAME, as in --model openai:gpt-5-mini or "
-            "--model ollama:qwen3 (or set EVOLVER_MODEL)"
+            f"{spelling('team', team)} needs a model; add {spelling('models', 'PROVIDER:NAME')}, as in "
+            f"{spelling('models', 'openai:gpt-5-mini')} or {spelling('models', 'ollama:qwen3')} (or set EVOLVER_MODEL)"
         )
     if team == "offline" and campaign is None:
         return TeamSpec(team=team)
     return TeamSpec(team=team, models=models, base_url=base_url)
 
 
-def check_team(team_spec: TeamSpec, budget: Budget, context: Context) -> None:
+def check_team(team_spec: TeamSpec, budget: Budget, context: Context, settings: Settings, spelling: Spelling) -> None:
     """Look whether the team's models can be opened. Raises UsageError that says what is missing."""
     if team_spec.team == "offline":
-        for option, given in (("--cost", context.cost), ("--tokens", context.tokens), ("--base-url", context.base_url)):
+        for name, given in (("cost", context.cost), ("tokens", context.tokens), ("base_url", context.base_url)):
             if given:
-                raise UsageError(f"{option} is for models, and none is asked here; add --model PROVIDER:NAME")
+                raise UsageError(
+                    f"{spelling(name)} is for models, and none is asked here; add {spelling('models', 'PROVIDER:NAME')}"
+                )
         return
     from evolver.llm import parse_models
     from evolver.llm.preflight import check_models, refuse_secrets
 
-    refuse_secrets(team_spec.models, "--model")
-    refuse_secrets([team_spec.base_url], "--base-url")
+    refuse_secrets(team_spec.models, spelling("models"))
+    refuse_secrets([team_spec.base_url], spelling("base_url"))
     choices = parse_models(team_spec.models, team_spec.base_url)
-    check_models(choices, ROLES, budget, Settings(home=context.home))
+    check_models(choices, ROLES, budget, settings)
 
 
-def check_tuner(tuner: TunerKind) -> None:
+def check_tuner(tuner: TunerKind, spelling: Spelling = in_python) -> None:
     """Look whether the packages of a tuner are there. Raises UsageError that says what to install."""
     needs = {"evolution": (), "optuna:tpe": ("optuna",), "optuna:cmaes": ("optuna", "cmaes")}[tuner]
     if missing := [name for name in needs if importlib.util.find_spec(name) is None]:
-        raise UsageError(f"--tuner {tuner} needs {' and '.join(missing)}: pip install 'evolver[tune]'")
+        raise UsageError(f"{spelling('tuner', tuner)} needs {' and '.join(missing)}: pip install 'evolver[tune]'")
 
 
 class AssembledTeam(NamedTuple):
@@ -84,7 +91,7 @@ class AssembledTeam(NamedTuple):
     """Ends the waiting for providers that are down."""
 
 
-def assemble(resources: CampaignResources, context: Context) -> AssembledTeam:
+def assemble(resources: CampaignResources, settings: Settings) -> AssembledTeam:
     """The roles of an open campaign. Raises UsageError as `check_team`."""
     from evolver.agents.offline.team import offline_team
 
@@ -94,7 +101,7 @@ def assemble(resources: CampaignResources, context: Context) -> AssembledTeam:
     from evolver.agents.llm import llm_team
     from evolver.llm import ModelClient, models_for, parse_models
 
-    conversation = _conversation(resources.archive, campaign, context)
+    conversation = _conversation(resources.archive, campaign, settings)
     told = (conversation.allow, conversation.give_up) if isinstance(conversation, ModelClient) else ()
     if campaign.team == "llm":
         return AssembledTeam(llm_team(resources, conversation), *told)
@@ -106,10 +113,10 @@ def assemble(resources: CampaignResources, context: Context) -> AssembledTeam:
     return AssembledTeam(hybrid_team(resources, conversation, researchers, recorded=recorded), *told)
 
 
-def _conversation(archive: Archive, campaign: Campaign, context: Context) -> Conversation:
+def _conversation(archive: Archive, campaign: Campaign, settings: Settings) -> Conversation:
     from evolver.llm import ModelClient, ReplayClient, parse_models
 
     if campaign.replays:
-        return ReplayClient(archive, campaign.name, source=archive, recorded=campaign.replays)
+        return ReplayClient(archive, campaign.name, source=archive, recorded=campaign.replays, settings=settings)
     choices = parse_models(campaign.models, campaign.base_url)
-    return ModelClient(archive, campaign.name, choices, settings=Settings(home=context.home))
+    return ModelClient(archive, campaign.name, choices, settings=settings)

@@ -22,9 +22,12 @@ class ReplayClient(Conversation):
     The other campaign may have another name, and its archive may be another one; the calls are written there too.
     """
 
-    def __init__(self, archive: Archive, campaign: str, *, source: Archive, recorded: str) -> None:
+    def __init__(
+        self, archive: Archive, campaign: str, *, source: Archive, recorded: str, settings: Settings | None = None
+    ) -> None:
         """Answers for `campaign` in `archive`, from the campaign `recorded` in `source`. Raises UnknownName."""
-        super().__init__(archive, campaign, answer_tokens=Settings().answer_tokens, redactor=Redactor())
+        answer_tokens = (settings or Settings()).answer_tokens
+        super().__init__(archive, campaign, answer_tokens=answer_tokens, redactor=Redactor())
         self._recorded = source.campaigns.get(recorded).name
         self._recordings = CallLog(source, recorded)
         self.differing = 0

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from evolver.contracts import DirectiveKind, Record
+from evolver.contracts import DirectiveKind, Record, RunConfig
 
 
 class Instruction(Record):
@@ -31,16 +31,10 @@ class Inquiry(Record):
     corrected: str = ""
 
 
-class StartCampaign(Record):
+class StartCampaign(RunConfig):
     """A campaign to be started."""
 
     reads: Literal["start"] = "start"
-    task: str
-    experiments: int | None = None
-    seconds: float | None = None
-    workers: int | None = None
-    approve_above: float | None = None
-    """Seconds of trials from which a person is asked first."""
     corrected: str = ""
 
 

@@ -181,7 +181,7 @@ class Task:
         return self.integrity.broken()
 
 
-def load_task(ref: str | Path) -> Task:
+def load_task(ref: str | Path, home: Path | None = None) -> Task:
     """Load a task and check that its folder keeps the contract.
 
     A folder in the format of OpenEvolve, ShinkaEvolve or ASI-Evolve is made into a task folder below the data folder
@@ -189,6 +189,7 @@ def load_task(ref: str | Path) -> Task:
 
     Args:
         ref: A task folder, or the name of a built-in task (`-` and `_` alike).
+        home: The data folder; None: EVOLVER_HOME, or `.evolver` in the working directory.
 
     Returns:
         The task; nothing of its code is run.
@@ -211,7 +212,7 @@ def load_task(ref: str | Path) -> Task:
     foreign = None if (path / "task.yaml").exists() else read_foreign(path)
     if foreign is None:
         return _load_folder(path)
-    task = _load_folder(write_foreign(foreign, Settings().home.resolve() / IMPORTED))
+    task = _load_folder(write_foreign(foreign, (home or Settings().home).resolve() / IMPORTED))
     return replace(task, warnings=(foreign.shared_process, *foreign.warnings))
 
 

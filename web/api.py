@@ -13,29 +13,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from evolver.contracts import CAMPAIGN_NAME, SandboxKind
-from evolver.errors import EvolverError, UnknownName, UsageError
+from evolver.errors import EvolverError, UnknownName, UsageError, WrongValue
 from evolver.web.security import HEADERS
 from evolver.web.server_state import Resources, resources_of
 
 MOST = 64 * 1024
 """Bytes of a request."""
-
-
-class StartRequest(BaseModel):
-    """What the form says."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    task: Annotated[str, Field(min_length=1, max_length=1000)]
-    campaign: Annotated[str, Field(pattern=f"^({CAMPAIGN_NAME})?$")] = ""
-    experiments: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
-    minutes: Annotated[float, Field(gt=0)] | None = None
-    workers: Annotated[int, Field(ge=1, le=256)] | None = None
-    sandbox: SandboxKind = "auto"
-    seed: int = 0
-    model: Annotated[str, Field(max_length=1000)] = ""
-    cost: Annotated[float, Field(gt=0)] | None = None
 
 
 class ChatMessage(BaseModel):
@@ -60,6 +43,8 @@ def _answering(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         except ValidationError as error:
             first = error.errors()[0]
             result = _said(422, f"{'.'.join(map(str, first['loc'])) or 'request'}: {first['msg'].lower()}")
+        except WrongValue as error:
+            result = _said(422, str(error))
         except UnknownName as error:
             result = _said(404, str(error))
         except UsageError as error:
@@ -120,28 +105,16 @@ def _tagged(request: Request, content: Any) -> Response:
 
 def start(resources: Resources, request: Request) -> Any:
     """Register a campaign and run it in a process of its own."""
-    from evolver.graph.context import Context
     from evolver.graph.detached import launch
     from evolver.graph.remote_policy import refuse_remote
-    from evolver.graph.sessions import register
+    from evolver.graph.resolved_run import ResolvedRun
+    from evolver.web.start_form import in_form, read_form
 
-    form = StartRequest.model_validate_json(request.state.body)
-    if any(campaign.name == form.campaign for campaign in resources.archive.campaigns.list()):
-        raise UsageError(f"campaign {form.campaign} exists; choose another name")
-    context = Context(
-        task=form.task.strip(),
-        campaign=form.campaign,
-        experiments=form.experiments,
-        seconds=form.minutes * 60 if form.minutes else None,
-        workers=form.workers or resources.workers,
-        sandbox=form.sandbox,
-        seed=form.seed,
-        models=tuple(form.model.split()),
-        cost=form.cost,
-        home=resources.home,
-    )
-    refuse_remote(context)
-    campaign = register(context)
+    resolved = ResolvedRun(read_form(request.state.body, resources.home), archive=resources.archive, spelling=in_form)
+    if resolved.existing is not None:
+        raise UsageError(f"campaign {resolved.name} exists; choose another name")
+    refuse_remote(resolved.context)
+    campaign = resolved.register()
     launch(resources.home, campaign.name, ["resume", campaign.name])
     return {"campaign": campaign.name, "page": f"/evolver/{campaign.name}"}
 

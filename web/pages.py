@@ -20,6 +20,7 @@ from evolver.graph.remote_policy import remote_sandboxes
 from evolver.settings import Settings
 from evolver.web.security import FILES, HEADERS
 from evolver.web.server_state import Resources, resources_of
+from evolver.web.start_form import FIELDS, MODEL_FIELDS
 from evolver.web.templating import PLOTLY, STATIC, render, static_file
 
 COMPRESSION = 4
@@ -43,10 +44,10 @@ def campaigns(request: Request) -> Response:
         "list.html",
         lines=resources.campaigns.lines(),
         tasks=tasks,
-        sandboxes=remote_sandboxes(),
-        sandbox=settings.sandbox,
-        workers=resources.workers,
-        model=settings.model,
+        fields=FIELDS,
+        model_fields=MODEL_FIELDS,
+        first={"task": tasks[0]["name"], "sandbox": settings.sandbox, "seed": 0, "models": settings.model},
+        choices={"sandbox": remote_sandboxes()},
         home=str(resources.home),
     )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from evolver.contracts import now
-from evolver.graph.sessions import open_archive
+from evolver.graph.resolved_run import open_archive
 from evolver.web.campaign_views import CampaignViews, experiment_line
 from evolver.web.charts import curve, lineage
 from evolver.web.templating import PLOTLY, render, static_file

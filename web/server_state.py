@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from functools import cached_property
 from pathlib import Path
 
 from pydantic import JsonValue
 from starlette.requests import Request
 
-from evolver.graph.sessions import open_archive
+from evolver.graph.resolved_run import open_archive
 from evolver.memory import Archive
 from evolver.settings import Settings
 from evolver.web.campaign_views import CampaignViews
@@ -44,11 +43,6 @@ class Resources:
         views = self.campaigns
         campaign = self.archive.campaigns.get(name)
         return lineage(campaign, views.experiments(name), views.crowned(name), everything=everything)
-
-    @property
-    def workers(self) -> int:
-        """What a campaign gets unless it says otherwise: one a processor."""
-        return len(os.sched_getaffinity(0))
 
 
 def resources_of(request: Request) -> Resources:

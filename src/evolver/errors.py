@@ -2,6 +2,7 @@
 
 EvolverError
 ├── UsageError              the person at the keyboard: a wrong name, file, option or limit (exit status 2)
+│   ├── WrongValue          whoever configures a run: an option has a value that it cannot have
 │   ├── TaskError           the author of a task: its folder or task.yaml is wrong
 │   ├── UnknownName         a campaign, experiment, task or archive of that name does not exist
 │   ├── MemoryInUse         nobody: another process searches and writes the index; try again when it has ended
@@ -16,7 +17,7 @@ EvolverError
 │       └── ProviderDown        the person: the provider did not come back; the campaign can be resumed
 └── CannotApply             the search: a recipe does not fit a program; another recipe may
 
-Catch `EvolverError` for all of them. Wrong values of `evolver.Context` and of records are pydantic.ValidationError.
+Catch `EvolverError` for all of them. Wrong values of records are pydantic.ValidationError.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ __all__ = [
     "UnknownName",
     "UsageError",
     "WorkFailed",
+    "WrongValue",
 ]
 
 
@@ -52,6 +54,14 @@ class UsageError(EvolverError):
 
     Raised before any work, by whatever takes an option, a name, a file, a setting or a limit. The person who wrote it
     acts: the message names the file or option and what to do. The command line ends with status 2.
+    """
+
+
+class WrongValue(UsageError):
+    """An option of a run has a value that it cannot have, or does not exist.
+
+    Raised by `evolver.Context`, and by every place where a run is configured. Whoever wrote it acts: the message names
+    the option as it is written there, and says what to write.
     """
 
 

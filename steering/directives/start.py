@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from evolver.steering.intents import Reading, StartCampaign
+from evolver.errors import WrongValue
+from evolver.steering.intents import Reading, StartCampaign, Unclear
 from evolver.steering.normalize import amount
 from evolver.steering.patterns import ABOVE, ASK, NUMBER, Found, seconds
 from evolver.steering.phrase import CommandPhrase
@@ -40,4 +41,12 @@ class StartCommand(CommandPhrase):
                 return None
             name = "experiments" if unit.startswith("exp") else "workers" if unit.startswith("work") else "seconds"
             options[name] = seconds(count, unit) if name == "seconds" else count
-        return StartCampaign.model_validate({"task": match["task"], **options})
+        try:
+            return StartCampaign.model_validate({"task": match["task"], **options}, context={"spelling": _in_words})
+        except WrongValue as error:
+            return Unclear(understood=f"the start of a campaign, but {error}", examples=(f"start {match['task']}",))
+
+
+def _in_words(name: str, value: object = None) -> str:
+    """An option as it is said: `1000 workers`."""
+    return name if value is None else f"{value} {name}"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from evolver.contracts import CampaignStatus
-from evolver.graph.sessions import open_archive
+from evolver.graph.resolved_run import open_archive
 from tests.support.terminal import Terminal
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from evolver.contracts import CampaignStatus
 from evolver.graph.campaign_lock import is_running
-from evolver.graph.sessions import open_archive
+from evolver.graph.resolved_run import open_archive
 from tests.support.terminal import Terminal
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]

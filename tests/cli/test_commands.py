@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from evolver.graph.sessions import open_archive
+from evolver.graph.resolved_run import open_archive
 from evolver.memory import Memory
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]

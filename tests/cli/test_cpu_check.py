@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from evolver.contracts import Trial, TrialStatus
-from evolver.graph.sessions import open_archive
+from evolver.graph.resolved_run import open_archive
 from evolver.memory import Archive
 
 Cli = Any

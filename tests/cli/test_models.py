@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from evolver.contracts import CampaignStatus, Standing, Verdict, VerdictKind
-from evolver.graph.sessions import open_archive
+from evolver.graph.resolved_run import open_archive
 from evolver.memory import Conclusion
 from tests.support import improver
 from tests.support.endpoint import Endpoint, failed

@@ -12,7 +12,7 @@ import pytest
 
 from evolver.errors import UsageError
 from evolver.graph.export_import import unpack_recording
-from evolver.graph.sessions import open_archive
+from evolver.graph.resolved_run import open_archive
 from tests.support import improver
 from tests.support.endpoint import Endpoint
 

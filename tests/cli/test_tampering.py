@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from evolver.contracts import CampaignStatus, TrialStatus
-from evolver.graph.sessions import open_archive
+from evolver.graph.resolved_run import open_archive
 
 EVOLVER = Path(sys.executable).parent / "evolver"
 Running = subprocess.Popen[str]

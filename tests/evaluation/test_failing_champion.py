@@ -14,7 +14,8 @@ from evolver.evaluation.baseline import establish_baseline
 from evolver.evaluation.confirmation import FRESH, retest_champion
 from evolver.evaluation.verification import verify
 from evolver.graph import Context
-from evolver.graph.sessions import CampaignSession, Sessions, register
+from evolver.graph.resolved_run import register
+from evolver.graph.sessions import CampaignSession, Sessions
 from evolver.graph.summary import summarise
 
 Add = Callable[[float, str], Awaitable[Experiment]]

@@ -16,7 +16,8 @@ from langgraph.types import Command
 from evolver.contracts import CampaignStatus, Standing, VerdictKind
 from evolver.graph import Context, arun, build_graph
 from evolver.graph.message_handler import send
-from evolver.graph.sessions import Sessions, open_archive
+from evolver.graph.resolved_run import open_archive
+from evolver.graph.sessions import Sessions
 from evolver.steering.approval import waiting
 
 LIMIT = 0.5

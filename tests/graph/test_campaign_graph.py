@@ -11,7 +11,7 @@ from evolver.contracts import CampaignStatus, Standing, TrialStatus, VerdictKind
 from evolver.errors import UsageError, WorkFailed
 from evolver.graph import Context, arun, build_graph
 from evolver.graph.campaign_graph import lanes_for
-from evolver.graph.sessions import open_archive
+from evolver.graph.resolved_run import open_archive
 
 ROOT = Path(__file__).resolve().parents[2]
 

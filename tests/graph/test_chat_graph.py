@@ -15,7 +15,7 @@ from evolver.graph import Context, build_chat
 from evolver.graph.chat_graph import ChatContext
 from evolver.graph.markdown import as_markdown
 from evolver.graph.message_handler import send
-from evolver.graph.sessions import open_archive, register
+from evolver.graph.resolved_run import open_archive, register
 from tests.support.endpoint import Endpoint, Seen, Step, good
 
 

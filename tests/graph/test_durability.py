@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from evolver.contracts import CampaignStatus, Event
-from evolver.graph.sessions import open_archive
+from evolver.graph.resolved_run import open_archive
 
 EVOLVER = Path(sys.executable).parent / "evolver"
 KILLS, EXPERIMENTS, WORKERS = 10, 60, 2

@@ -14,7 +14,7 @@ import pytest
 from evolver.contracts import Call, CallStatus, CampaignStatus, VerdictKind
 from evolver.errors import UsageError
 from evolver.graph import Context, arun
-from evolver.graph.sessions import open_archive
+from evolver.graph.resolved_run import open_archive
 from evolver.llm import RetryPolicy
 from tests.support import improver
 from tests.support.endpoint import Endpoint, Seen, Step, dropped, failed, malformed, rate_limited, refused, truncated

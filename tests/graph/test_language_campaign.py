@@ -18,7 +18,7 @@ from evolver.contracts import CampaignStatus, VerdictKind
 from evolver.errors import ModelError, UsageError
 from evolver.graph import Context, arun
 from evolver.graph.failure_guard import MOST
-from evolver.graph.sessions import open_archive
+from evolver.graph.resolved_run import open_archive
 from evolver.llm import ProviderDown, RetryPolicy
 from evolver.memory import Archive
 from tests.support import improver

@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 from evolver.contracts import CallStatus
-from evolver.graph.sessions import open_archive
+from evolver.graph.resolved_run import open_archive
 
 EXPERIMENTS = 2
 

@@ -9,7 +9,7 @@ import pytest
 
 from evolver.agents.llm.rendering import score_lines
 from evolver.graph import Context, arun
-from evolver.graph.sessions import open_archive
+from evolver.graph.resolved_run import open_archive
 from evolver.web.report import report
 
 

@@ -18,7 +18,7 @@ from evolver.graph import Context, arun
 from evolver.graph.campaign_graph import lanes_for
 from evolver.graph.campaign_lock import is_running
 from evolver.graph.message_handler import send
-from evolver.graph.sessions import open_archive
+from evolver.graph.resolved_run import open_archive
 from evolver.memory import Archive
 
 EVOLVER = Path(sys.executable).parent / "evolver"

@@ -12,7 +12,7 @@ from evolver.contracts import CampaignStatus, Event
 from evolver.errors import UsageError
 from evolver.graph import Context, Summary, arun, astream, send, stream
 from evolver.graph.campaign_lock import is_running
-from evolver.graph.sessions import open_archive
+from evolver.graph.resolved_run import open_archive
 
 
 def test_every_event_is_given_once_and_the_summary_last(quadratic: Path, home: Path) -> None:

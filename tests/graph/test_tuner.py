@@ -8,7 +8,7 @@ import pytest
 
 from evolver.contracts import Operator
 from evolver.graph import Context, arun
-from evolver.graph.sessions import open_archive
+from evolver.graph.resolved_run import open_archive
 
 
 async def programs(task: Path, home: Path, *budgets: int, seed: int = 1, tuner: str = "optuna:tpe") -> list[str | None]:

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from evolver.graph.sessions import open_archive
+from evolver.graph.resolved_run import open_archive
 from tests.support.server_process import Server
 
 pytestmark = pytest.mark.slow

@@ -17,7 +17,7 @@ from langgraph_sdk.client import SyncLangGraphClient, get_sync_client
 
 from evolver.contracts import CampaignStatus, Directive, Experiment
 from evolver.graph.campaign_lock import is_running
-from evolver.graph.sessions import open_archive
+from evolver.graph.resolved_run import open_archive
 from evolver.memory import Archive
 from evolver.steering.approval import waiting
 from tests.support.server_process import BIN, ROOT, Server

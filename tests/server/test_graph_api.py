@@ -14,7 +14,7 @@ import pytest
 from langgraph_sdk.client import LangGraphClient
 from langgraph_sdk.errors import ConflictError
 
-from evolver.graph.sessions import open_archive
+from evolver.graph.resolved_run import open_archive
 from tests.support.server_process import Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio]

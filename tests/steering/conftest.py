@@ -11,7 +11,7 @@ import pytest
 
 from evolver.contracts import Budget, Campaign, Metric
 from evolver.graph import Context, run
-from evolver.graph.sessions import open_archive
+from evolver.graph.resolved_run import open_archive
 from evolver.memory import Archive
 from tests.conftest import ROOT
 

@@ -14,7 +14,7 @@ from evolver.cli.directive_table import directives_json
 from evolver.contracts import Directive
 from evolver.graph import Context, arun
 from evolver.graph.message_handler import send
-from evolver.graph.sessions import open_archive, register
+from evolver.graph.resolved_run import open_archive, register
 from evolver.memory import Archive
 from evolver.steering.directive_type import DirectiveType
 from evolver.steering.directives import commands, directive_types, find_type, measured_effect

@@ -25,7 +25,7 @@ from evolver.contracts import (
     Verdict,
     VerdictKind,
 )
-from evolver.graph.sessions import open_archive
+from evolver.graph.resolved_run import open_archive
 from evolver.memory import Archive, Conclusion
 from evolver.steering.approval import TrialEstimate, ask
 

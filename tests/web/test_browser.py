@@ -14,7 +14,7 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from evolver.contracts import CampaignStatus
 from evolver.graph.campaign_lock import is_running
-from evolver.graph.sessions import open_archive
+from evolver.graph.resolved_run import open_archive
 from tests.support.browser import PHONE, Browser, one, script, until, words
 from tests.support.serving import EVOLVER, Server
 

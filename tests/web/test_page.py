@@ -12,7 +12,7 @@ import pytest
 
 from evolver.contracts import Program
 from evolver.graph.campaign_lock import is_running
-from evolver.graph.sessions import open_archive
+from evolver.graph.resolved_run import open_archive
 from evolver.web.charts import lineage
 from evolver.web.diff_view import diff_between
 from tests.support.browser import until

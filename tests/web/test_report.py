@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from evolver.graph.sessions import open_archive
+from evolver.graph.resolved_run import open_archive
 from evolver.web.templating import between, number, signed
 from tests.support import improver
 from tests.support.browser import PHONE, Browser, script, until

@@ -3,15 +3,7 @@
 from __future__ import annotations
 
 from evolver.contracts.call import Call, CallStatus, Message, Spending, Spent
-from evolver.contracts.campaign import (
-    CAMPAIGN_NAME,
-    Budget,
-    Campaign,
-    CampaignStatus,
-    Event,
-    TeamKind,
-    TunerKind,
-)
+from evolver.contracts.campaign import Budget, Campaign, CampaignStatus, Event
 from evolver.contracts.directive import QUESTION, Directive, DirectiveKind, DirectiveStatus
 from evolver.contracts.experiment import (
     CONTENDED,
@@ -31,6 +23,7 @@ from evolver.contracts.experiment import (
 from evolver.contracts.lesson import Lesson, LessonStatus, Note
 from evolver.contracts.names import ParentsKind, SandboxKind
 from evolver.contracts.record import Interval, Record, now
+from evolver.contracts.run_config import CAMPAIGN_NAME, CampaignConfig, RunConfig, TeamKind, TunerKind
 
 __all__ = [
     "CAMPAIGN_NAME",
@@ -41,6 +34,7 @@ __all__ = [
     "Call",
     "CallStatus",
     "Campaign",
+    "CampaignConfig",
     "CampaignStatus",
     "Direction",
     "Directive",
@@ -59,6 +53,7 @@ __all__ = [
     "Program",
     "Proposal",
     "Record",
+    "RunConfig",
     "SandboxKind",
     "Spending",
     "Spent",

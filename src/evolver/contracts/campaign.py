@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, JsonValue
 
 from evolver.contracts.experiment import Metric
 from evolver.contracts.record import Record, now
-
-TeamKind = Literal["offline", "llm", "hybrid"]
-"""Who proposes and writes programs: search operators, language models, or both."""
-TunerKind = Literal["evolution", "optuna:tpe", "optuna:cmaes"]
-"""What chooses the constants of programs that are tuned offline."""
+from evolver.contracts.run_config import CAMPAIGN_NAME, CampaignConfig, RunConfig, TeamKind
 
 
 class Budget(Record):
@@ -28,6 +24,12 @@ class Budget(Record):
     """US dollars for model calls."""
     tokens: Annotated[int, Field(ge=1)] | None = None
     """Tokens of model calls, prompts and answers added up."""
+
+    @classmethod
+    def of(cls, config: RunConfig, suggested: int) -> Budget:
+        """What was said, with the task's suggestion where no number of experiments was."""
+        experiments = config.experiments or suggested
+        return cls(experiments=experiments, seconds=config.seconds, usd=config.cost, tokens=config.tokens)
 
 
 class CampaignStatus(StrEnum):
@@ -43,11 +45,7 @@ class CampaignStatus(StrEnum):
     """Its baseline or sandbox fails; it can be continued once that is mended."""
 
 
-CAMPAIGN_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
-"""Pattern of a campaign's name: it names files, and it stands in addresses."""
-
-
-class Campaign(Record):
+class Campaign(CampaignConfig):
     """A sustained series of experiments on one task under one budget."""
 
     name: Annotated[str, Field(pattern=f"^{CAMPAIGN_NAME}$")]
@@ -60,34 +58,20 @@ class Campaign(Record):
     """What it improves."""
     stage: str
     """The stage whose metric decides."""
-    seed: int
-    """Seed of the search."""
     workers: int
     """Trials that run at the same time."""
     budget: Budget
     """What it may spend."""
     sandbox: str
     """Where programs run, by name; any text here and below, because an archive outlives what was installed."""
-    recall: bool = True
-    """Whether lessons of earlier campaigns on the same task are used."""
     parents: str = "ucb1"
     """How a parent is chosen from the pool."""
-    tuner: TunerKind = "evolution"
-    """What chooses constants."""
-    notes: tuple[str, ...] = ()
-    """Extra note files or folders."""
     team: TeamKind = "offline"
     """Who proposes and writes programs."""
-    models: tuple[str, ...] = ()
-    """What `--model` named; no keys."""
-    base_url: str = ""
-    """Address of an OpenAI-compatible server that models are asked at; empty: the provider's own."""
     replays: str = ""
     """The campaign whose recorded answers stand in for the models."""
     reuses_trials: bool = True
     """Whether trials of the same program in other campaigns count here."""
-    approve_above: float | None = None
-    """Estimated seconds of trials (GPU-seconds where GPUs are used) above which a person is asked; None: never."""
     status: CampaignStatus = CampaignStatus.RUNNING
     """Where it stands."""
     noise: float | None = None

@@ -14,7 +14,7 @@ from evolver.agents.hybrid.assignments import KIND
 from evolver.agents.hybrid.bandit import OFFLINE, Pull, TeamBandit
 from evolver.contracts import Experiment, Operator, VerdictKind
 from evolver.graph import Context, arun
-from evolver.graph.sessions import open_archive
+from evolver.graph.resolved_run import open_archive
 from evolver.memory import Archive
 from tests.support import improver
 from tests.support.endpoint import Endpoint, Seen, Step

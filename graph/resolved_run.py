@@ -1,0 +1,226 @@
+"""What a run comes to: settings, archive, task, campaign and sandbox, each made once in a process and handed down."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evolver.contracts import Budget, Campaign, CampaignConfig, CampaignStatus, SandboxKind
+from evolver.contracts.run_config import Spelling, in_python
+from evolver.errors import UnknownName, UsageError
+from evolver.graph.context import Context
+from evolver.graph.team_factory import TeamSpec, check_team, check_tuner, team_spec_for
+from evolver.settings import Settings
+
+if TYPE_CHECKING:
+    from evolver.memory import Archive
+    from evolver.sandbox import Sandbox
+    from evolver.tasks import Task
+
+
+def open_archive(home: Path, settings: Settings | None = None) -> Archive:
+    """The archive of a data folder (or of EVOLVER_ARCHIVE), made if absent. Raises UsageError."""
+    from evolver.memory import Archive
+
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"the data folder {home} cannot be made ({error.strerror}); set EVOLVER_HOME to one that can"
+        ) from None
+    return Archive.open((settings or Settings(home=home)).archive_url)
+
+
+def register(context: Context) -> Campaign:
+    """Create the campaign, or give an existing one its new budget and workers. Raises as `ResolvedRun.register`."""
+    settings = Settings(home=context.home)
+    with open_archive(context.home, settings) as archive:
+        return ResolvedRun(context, settings=settings, archive=archive).register()
+
+
+def cpus_of(task: Task, stage: str) -> int:
+    """CPUs of one trial up to a stage (empty: the deciding one)."""
+    return max(task.resources(spec).cpus for spec in task.stages_to(stage))
+
+
+class ResolvedRun:
+    """A run of a new campaign, or of one that is in the archive; what nobody asks for is not opened."""
+
+    def __init__(
+        self,
+        context: Context,
+        *,
+        settings: Settings | None = None,
+        archive: Archive | None = None,
+        spelling: Spelling = in_python,
+    ) -> None:
+        """An `archive` that is given stays open; `spelling` is how messages name options."""
+        self.context = context
+        self.home = context.home.absolute()
+        self.settings = settings or Settings(home=context.home)
+        self._given = archive
+        self._spelling = spelling
+        self._sandbox: Sandbox | None = None
+        self._campaign: Campaign | None = None
+
+    @cached_property
+    def archive(self) -> Archive:
+        """The archive, open until `close`."""
+        return self._given or open_archive(self.context.home, self.settings)
+
+    @cached_property
+    def existing(self) -> Campaign | None:
+        """The campaign as it was before this run, where there was one."""
+        if not self.context.campaign:
+            return None
+        try:
+            return self.archive.campaigns.get(self.context.campaign)
+        except UnknownName:
+            return None
+
+    @cached_property
+    def task(self) -> Task:
+        """The task, loaded once. Raises UnknownName or TaskError."""
+        from evolver.tasks import load_task
+
+        return load_task(self._reference, self.home)
+
+    @property
+    def stage(self) -> str:
+        """Name of the stage whose metric decides. Raises UnknownName."""
+        said = self.existing.stage if self.existing else self.context.stage
+        return self.task.stage(said).name if said else self.task.deciding_stage.name
+
+    @property
+    def workers(self) -> int:
+        """Trials at a time: those that were asked for, else as many as can have CPUs of their own."""
+        known = self.context.workers or (self.existing.workers if self.existing else None)
+        return known or max(1, len(os.sched_getaffinity(0)) // cpus_of(self.task, self.stage))
+
+    @property
+    def sandbox_kind(self) -> SandboxKind:
+        """Where programs run: where it was asked for, where the campaign's did, or as the settings say."""
+        return self.context.sandbox or (self.existing.sandbox if self.existing else self.settings.sandbox)
+
+    @property
+    def team_spec(self) -> TeamSpec:
+        """The team that was asked for, or that the campaign has. Raises UsageError."""
+        return team_spec_for(self.context, self.settings, self.existing, self._spelling)
+
+    @property
+    def campaign(self) -> Campaign:
+        """The campaign as the archive has it now; `register` comes first."""
+        return self.archive.campaigns.get(self.name)
+
+    @property
+    def name(self) -> str:
+        """The campaign's name."""
+        return self._campaign.name if self._campaign else self.context.campaign
+
+    @property
+    def is_registered(self) -> bool:
+        """Whether the archive knows what this run asks for."""
+        return self._campaign is not None
+
+    def register(self) -> Campaign:
+        """Create the campaign, or give an existing one its new budget and workers; once, however often it is called.
+
+        Raises UsageError for an unknown task or stage, missing notes, an impossible budget, or a task that has changed.
+        """
+        if self._campaign is None:
+            self._campaign = self._continued(self.existing) if self.existing else self._begun()
+        return self._campaign
+
+    def adopt(self, campaign: Campaign) -> None:
+        """Run a campaign that was put into the archive on this one's task in another way, such as its replay."""
+        self._campaign = campaign
+
+    def prepare_sandbox(self, progress: Callable[[str], None] | None = None) -> None:
+        """Open the sandbox now, and tell what that takes, such as an image. Raises SandboxError and TaskError."""
+        self._sandbox = self._open_sandbox(self.sandbox_kind, self.workers, progress)
+
+    def take_sandbox(self) -> Sandbox:
+        """The sandbox for the campaign's trials, which whoever takes it closes; a new one where one was taken."""
+        taken, self._sandbox = self._sandbox, None
+        if taken is not None:
+            return taken
+        campaign = self.campaign  # which may have got other workers meanwhile
+        return self._open_sandbox(campaign.sandbox, campaign.workers, None)
+
+    async def close(self) -> None:
+        """Close what was opened here and handed to nobody; safe to call again."""
+        if self._sandbox is not None:
+            await self._sandbox.close()
+            self._sandbox = None
+        if self._given is None and "archive" in self.__dict__:
+            self.__dict__.pop("archive").close()
+
+    @property
+    def _reference(self) -> str:
+        """The task by a reference that holds from any working directory."""
+        if self.existing:
+            return self.existing.task
+        path = self.settings.folder / self.context.task
+        return str(path.absolute()) if path.is_dir() else self.context.task
+
+    def _begun(self) -> Campaign:
+        from evolver.memory import read_notes
+
+        context, task = self.context, self.task
+        read_notes([*([task.notes] if task.notes else []), *context.notes], task.name)  # or there is no campaign
+        budget, team_spec = Budget.of(context, task.spec.budget.experiments), self.team_spec
+        check_team(team_spec, budget, context, self.settings, self._spelling)
+        check_tuner(context.tuner, self._spelling)
+        kept = {name: getattr(context, name) for name in CampaignConfig.model_fields}
+        said = {
+            "name": context.campaign or self.archive.campaigns.free_name(task.name),
+            "task": self._reference,
+            "task_version": task.version,
+            "metric": task.metric,
+            "stage": self.stage,
+            "workers": self.workers,
+            "sandbox": self.sandbox_kind,
+            "notes": tuple(str(Path(note).absolute()) for note in context.notes),
+            "budget": budget,
+        }
+        campaign = Campaign.model_validate({**kept, **said, **dict(team_spec)})
+        self.archive.campaigns.add(campaign)
+        return campaign
+
+    def _continued(self, campaign: Campaign) -> Campaign:
+        context, task = self.context, self.task
+        if task.version != campaign.task_version:
+            raise UsageError(
+                f"task {campaign.task} has changed since campaign {campaign.name} began; scores would not be "
+                "comparable. Undo the change, or start a new campaign."
+            )
+        known = campaign.budget
+        budget = Budget(
+            # Fewer than were begun would be a budget that is passed already.
+            experiments=max(
+                context.experiments or known.experiments, self.archive.campaigns.counts(campaign.name).leased
+            ),
+            seconds=context.seconds or known.seconds,
+            usd=context.cost or known.usd,
+            tokens=context.tokens or known.tokens,
+        )
+        team_spec = self.team_spec
+        if not campaign.replays:
+            check_team(team_spec, budget, context, self.settings, self._spelling)
+        return self.archive.campaigns.update(
+            campaign.name,
+            budget=budget,
+            workers=self.workers,
+            sandbox=self.sandbox_kind,
+            approve_above=campaign.approve_above if context.approve_above is None else context.approve_above,
+            status=CampaignStatus.RUNNING,
+            **dict(team_spec),
+        )
+
+    def _open_sandbox(self, kind: SandboxKind, workers: int, progress: Callable[[str], None] | None) -> Sandbox:
+        from evolver.evaluation.environment import sandbox_for
+
+        return sandbox_for(self.task, kind, workers, hidden=(self.home,), stage=self.stage, progress=progress)
