@@ -12,7 +12,7 @@ from evolver.errors import UnknownName
 from evolver.registry import PARENTS, SANDBOXES, Registry
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # a type with None beside it is hashed, and a registry cannot be
 class NameIn:
     """Marks a text as a name in a registry; schemas list the choices, as they are when the schema is asked for."""
 
