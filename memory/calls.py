@@ -59,7 +59,17 @@ class CallRepository(Repository):
     def list(
         self, campaign: str, experiment: str | None = None, role: str | None = None, purpose: str | None = None
     ) -> Sequence[Call]:
-        """A campaign's calls, or those of an experiment, a role and a purpose, by ordinal."""
+        """A campaign's calls of models.
+
+        Args:
+            campaign: Name of the campaign.
+            experiment: Id of the experiment that they belong to; None: any.
+            role: The role that asked; None: any.
+            purpose: What the role wanted; None: anything.
+
+        Returns:
+            The calls by experiment, role, purpose and ordinal.
+        """
         query = select(CallRow).where(CallRow.campaign == campaign)
         for column, wanted in ((CallRow.experiment, experiment), (CallRow.role, role), (CallRow.purpose, purpose)):
             if wanted is not None:
@@ -69,7 +79,17 @@ class CallRepository(Repository):
             return [_record(row) for row in connection.execute(query.order_by(*order))]
 
     def get(self, call_id: str) -> Call:
-        """A call by id. Raises UnknownName."""
+        """A call by its id.
+
+        Args:
+            call_id: As in `Call.id`.
+
+        Returns:
+            The call.
+
+        Raises:
+            UnknownName: There is no such call in the archive.
+        """
         with self._database.read() as connection:
             return _record(_find(connection, call_id))
 
@@ -80,7 +100,14 @@ class CallRepository(Repository):
         return Spent(tokens=round(sums.get("tokens", 0.0)), usd=sums.get("usd", 0.0))
 
     def spending(self, campaign: str) -> Sequence[Spending]:
-        """What every model was paid in every role."""
+        """What every model was paid in every role.
+
+        Args:
+            campaign: Name of the campaign.
+
+        Returns:
+            One record for each role and model.
+        """
         with self._database.read() as connection:
             return [
                 Spending(

@@ -25,7 +25,17 @@ class LessonRepository(Repository):
             mappers.upsert_lesson(connection, lesson)
 
     def get(self, lesson_id: str) -> Lesson:
-        """A lesson by id. Raises UnknownName."""
+        """A lesson by its id.
+
+        Args:
+            lesson_id: As in `Proposal.lessons`.
+
+        Returns:
+            The lesson as it stands now.
+
+        Raises:
+            UnknownName: There is no such lesson in the archive.
+        """
         with self._database.read() as connection:
             data = connection.scalar(_LESSON, {"id": lesson_id})
         if data is None:
@@ -43,7 +53,15 @@ class LessonRepository(Repository):
         return [found[key] for key in ids if key in found]
 
     def list(self, task: str | None = None, campaign: str | None = None) -> Sequence[Lesson]:
-        """Lessons of a task or a campaign, or all."""
+        """Lessons of a task or a campaign, or all.
+
+        Args:
+            task: Name of the task that they are about; None: any.
+            campaign: Name of the campaign that learned them; None: any.
+
+        Returns:
+            The lessons, by id.
+        """
         with self._database.read() as connection:
             query = select(LessonRow).order_by(LessonRow.id)
             if task is not None:

@@ -21,7 +21,14 @@ class NoteRepository(Repository):
             mappers.upsert(connection, NoteRow, *(note.model_dump() for note in notes))
 
     def list(self, task: str | None = None) -> Sequence[Note]:
-        """Notes of a task and those that serve every task; all notes where no task is named."""
+        """Notes of a task and those that serve every task.
+
+        Args:
+            task: Name of the task; None: all notes.
+
+        Returns:
+            The notes, those of tasks first.
+        """
         with self._database.read() as connection:
             query = select(NoteRow).order_by(NoteRow.task.desc(), NoteRow.source, NoteRow.id)
             if task is not None:

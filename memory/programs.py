@@ -16,7 +16,17 @@ class ProgramRepository(Repository):
     """Programs; they come in with the experiments that they are of."""
 
     def get(self, program_id: str) -> Program:
-        """A program by its hash. Raises UnknownName."""
+        """A program by its id.
+
+        Args:
+            program_id: As in `Experiment.program`: the hash of its content.
+
+        Returns:
+            The program.
+
+        Raises:
+            UnknownName: There is no such program in the archive.
+        """
         with self._database.read() as connection:
             files = connection.scalar(_PROGRAM, {"id": program_id})
         if files is None:
