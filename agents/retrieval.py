@@ -13,10 +13,6 @@ _log = get_logger(__name__)
 if TYPE_CHECKING:
     from evolver.evaluation.campaign_resources import CampaignResources
 
-NOTES, LESSONS = 3, 8
-HOLD_OUT = 0.2
-"""Share of proposals whose lessons are held out, so that the worth of lessons can be measured."""
-
 
 class Retrieval(Record):
     """Retrieved knowledge, most relevant first."""
@@ -35,20 +31,36 @@ class Retrieval(Record):
         return effects
 
 
-def recall(resources: CampaignResources, query: str, rng: random.Random) -> Retrieval:
-    """Search notes and lessons for `query`, and read the directives in force."""
-    campaign, task = resources.campaign, resources.task.name
-    notes = tuple(hit.id for hit in resources.memory.search_notes(query, task, NOTES))
-    within = None if campaign.recall else campaign.name
-    hits = resources.memory.search_lessons(query, task, LESSONS, within)
-    found = resources.archive.lessons.get_many([hit.id for hit in hits])
-    withheld = bool(found) and rng.random() < HOLD_OUT
-    _log.debug(
-        "retrieved notes %s, lessons %s%s", notes, [lesson.id for lesson in found], " (held out)" if withheld else ""
-    )
-    return Retrieval(
-        notes=notes,
-        lessons=() if withheld else tuple(found),
-        withheld=withheld,
-        directives=tuple(resources.archive.directives.in_force(campaign.name)),
-    )
+class Retriever:
+    """Searches the memory for a campaign's roles.
+
+    Args:
+        resources: Those of the campaign.
+        notes: Most notes that are found.
+        lessons: Most lessons that are found.
+        held_out: Share of proposals whose lessons are held out, so that the worth of lessons can be measured.
+    """
+
+    def __init__(
+        self, resources: CampaignResources, *, notes: int = 3, lessons: int = 8, held_out: float = 0.2
+    ) -> None:
+        self._resources = resources
+        self._notes, self._lessons, self._held_out = notes, lessons, held_out
+
+    def recall(self, query: str, rng: random.Random) -> Retrieval:
+        """Search notes and lessons for `query`, and read the directives in force."""
+        resources = self._resources
+        campaign, task = resources.campaign, resources.task.name
+        notes = tuple(hit.id for hit in resources.memory.search_notes(query, task, self._notes))
+        within = None if campaign.recall else campaign.name
+        hits = resources.memory.search_lessons(query, task, self._lessons, within)
+        found = resources.archive.lessons.get_many([hit.id for hit in hits])
+        withheld = bool(found) and rng.random() < self._held_out
+        ids = [lesson.id for lesson in found]
+        _log.debug("retrieved notes %s, lessons %s%s", notes, ids, " (held out)" if withheld else "")
+        return Retrieval(
+            notes=notes,
+            lessons=() if withheld else tuple(found),
+            withheld=withheld,
+            directives=tuple(resources.archive.directives.in_force(campaign.name)),
+        )

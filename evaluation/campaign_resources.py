@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from evolver.search import Operators
     from evolver.tasks import Task
 
-PROGRAMS = 256
-"""Programs kept in memory."""
-
 
 def experiment_folder(home: Path, experiment: str) -> Path:
     """Where an experiment's trials keep their files while they run."""
@@ -38,6 +35,8 @@ class CampaignResources:
     memory: Memory
     task: Task
     sandbox: Sandbox
+    programs_kept: int = 256
+    """Programs kept in memory."""
     concluding: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while a verdict is formed, so that two lanes never crown against the same old champion."""
 
@@ -97,7 +96,7 @@ class CampaignResources:
     @cached_property
     def _program(self) -> Callable[[str], Program]:
         """Programs by id; those used lately are kept at hand, since programs never change."""
-        return lru_cache(PROGRAMS)(self.archive.programs.get)
+        return lru_cache(self.programs_kept)(self.archive.programs.get)
 
     def scores(self, experiment: Experiment | str) -> dict[int, float]:
         """Deciding metric by seed, over the experiment's finished trials at the deciding stage."""

@@ -16,7 +16,8 @@ MOST = 8
 class FailureGuard:
     """Experiments lost in a row, as this process has seen them."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MOST) -> None:
+        self._most = most
         self._row = 0
 
     def after(self, archive: Archive, experiment_id: str) -> ModelError | None:
@@ -26,7 +27,7 @@ class FailureGuard:
             [] if experiment.program else [c for c in archive.calls.list(experiment.campaign, experiment.id) if c.lost]
         )
         self._row = self._row + 1 if lost else 0
-        if self._row < MOST:
+        if self._row < self._most:
             return None
         last = lost[-1]
         return ModelError(

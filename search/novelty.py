@@ -18,10 +18,6 @@ SAME_IDEA = 0.7
 Measured with the sentence model on 31 texts about 15 ideas (tests/agents/llm/test_novelty.py): 13 of 17 pairs of
 paraphrases lie above it and 1 of 448 pairs of different ideas, whose texts differ in a single word.
 """
-NEAREST = 4
-"""Ideas that are looked at: those nearest may differ in their numbers alone."""
-RECENT = 50
-"""Newest proposals that are put into the index again, for what a kill kept from it."""
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?:e[-+]?\d+)?(?![\w.]*\w)")
 
 
@@ -33,16 +29,26 @@ class NearestIdea(Record):
 
 
 class Ideas:
-    """The ideas of one campaign, those of experiments that still run included."""
+    """The ideas of one campaign, those of experiments that still run included.
 
-    def __init__(self, resources: CampaignResources) -> None:
+    Args:
+        resources: Those of the campaign.
+        same: Cosine similarity from which two ideas are nearly the same.
+        nearest: Ideas that are looked at: those nearest may differ in their numbers alone.
+        recent: Newest proposals that are put into the index again, for what a kill kept from it.
+    """
+
+    def __init__(
+        self, resources: CampaignResources, *, same: float = SAME_IDEA, nearest: int = 4, recent: int = 50
+    ) -> None:
         self._resources = resources
+        self._same, self._nearest, self._recent = same, nearest, recent
         self._caught_up = False
 
-    def nearest(self, text: str, experiment: Experiment, *, least: float = SAME_IDEA) -> NearestIdea | None:
+    def nearest(self, text: str, experiment: Experiment) -> NearestIdea | None:
         """The idea most like this one, if it is nearly the same; texts that name other values are other ideas."""
-        for near in self.like(text, experiment, NEAREST):
-            if near.similarity < least:
+        for near in self.like(text, experiment, self._nearest):
+            if near.similarity < self._same:
                 return None
             proposal = self._resources.archive.experiments.get(near.experiment).proposal
             if proposal is not None and not _other_values(text, f"{proposal.hypothesis} {proposal.plan}"):
@@ -66,7 +72,7 @@ class Ideas:
             return
         self._caught_up = True
         archive, name = self._resources.archive, self._resources.name
-        for experiment in archive.experiments.list(name, after=archive.campaigns.counts(name).leased - RECENT):
+        for experiment in archive.experiments.list(name, after=archive.campaigns.counts(name).leased - self._recent):
             if experiment.proposal is not None and experiment.lane >= 0 and experiment.proposal.parents:
                 self.add(experiment, f"{experiment.proposal.hypothesis} {experiment.proposal.plan}")
 

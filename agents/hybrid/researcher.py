@@ -11,7 +11,7 @@ from evolver.agents.hybrid.assignments import Assignment, Assignments
 from evolver.agents.hybrid.bandit import MODEL, OFFLINE, TeamBandit, bandit_for
 from evolver.agents.llm import LlmResearcher
 from evolver.agents.offline.coder import OfflineCoder
-from evolver.agents.offline.researcher import MISSES, Draw, OfflineResearcher, ProposalInputs
+from evolver.agents.offline.researcher import Draw, OfflineResearcher, ProposalInputs
 from evolver.contracts import Experiment, Operator, Proposal
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.llm import Conversation, ModelSpec, NoUsableAnswer
@@ -66,7 +66,7 @@ class TuningResearcher(OfflineResearcher):
     def _inputs(self, experiment: Experiment) -> ProposalInputs:
         inputs = super()._inputs(experiment)
         inputs = replace(inputs, failures=[e for e in inputs.failures if _made_offline(e)])
-        inputs.misses.update({operator: MISSES for operator in self._stale()})
+        inputs.misses.update({operator: self._misses for operator in self._stale()})
         return inputs
 
     def _sweep(self, inputs: ProposalInputs) -> Draw | None:

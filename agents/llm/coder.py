@@ -64,12 +64,21 @@ class RejectedProgram:
 class LlmCoder:
     """Turns proposals into programs that parse, keep the interface, are new, can be imported and survive `smoke`.
 
-    What is wrong goes back to the model, three times at most; what cannot be repaired leaves the experiment without a
+    What is wrong goes back to the model, a few times at most; what cannot be repaired leaves the experiment without a
     program, and an event that says why.
     """
 
-    def __init__(self, resources: CampaignResources, conversation: Conversation, checks: Checks) -> None:
+    def __init__(
+        self,
+        resources: CampaignResources,
+        conversation: Conversation,
+        checks: Checks,
+        *,
+        repair_turns: int = REPAIR_TURNS,
+    ) -> None:
+        """`repair_turns`: answers beyond the first that an experiment's program may take, whatever was wrong."""
         self._resources = resources
+        self._repair_turns = repair_turns
         self._prompter = Prompter(resources, conversation)
         self._checks = checks
         self._programs = Programs(resources)
@@ -91,7 +100,7 @@ class LlmCoder:
         return await self._write(Work(experiment, proposal, parents, await self._checks.packages()))
 
     async def _write(self, work: Work) -> Program | None:
-        turns, repairs = REPAIR_TURNS, 0
+        turns, repairs = self._repair_turns, 0
         base = self._resources.program(work.parents[0])
         try:
             asked = await self._prompter.ask_text(

@@ -41,8 +41,8 @@ _SMALL = 10
 class MeasuringCritic(OfflineCritic):
     """Statistics as ever; knows why an experiment of the language team has no program, and credits its model."""
 
-    def __init__(self, resources: CampaignResources) -> None:
-        super().__init__(resources)
+    def __init__(self, resources: CampaignResources, *, evidence: int = 12, retire_after: int = 4) -> None:
+        super().__init__(resources, evidence=evidence, retire_after=retire_after)
         self._written: dict[str, tuple[Lesson, ...]] = {}
 
     def lessons_of(self, experiment: str, *, concluded_before: bool) -> tuple[Lesson, ...]:

@@ -21,16 +21,13 @@ from evolver.agents.llm.rendering import (
     tried_view,
 )
 from evolver.agents.llm.token_budget import TokenBudget
-from evolver.agents.retrieval import Retrieval, recall
+from evolver.agents.retrieval import Retrieval, Retriever
 from evolver.contracts import Experiment, Message, Note, Operator, Record
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.prompts import conversation, inline
 from evolver.search.novelty import Ideas
 from evolver.steering.directives import told_to_models
 
-PARENTS = 3
-"""Beside the champion."""
-FAILURES, RECENT, ALIKE = 4, 6, 4
 PROGRAMS, NOTES, LESSONS, TRIED, FAILED = 0.5, 0.15, 0.12, 0.12, 0.06
 """Shares of the room."""
 LONGEST_DIRECTIVE = 1000
@@ -52,10 +49,34 @@ class Shown(Record):
 
 
 class ResearchContext:
-    """Writes the researcher's prompt, and remembers in the archive what was in it."""
+    """Writes the researcher's prompt, and remembers in the archive what was in it.
 
-    def __init__(self, resources: CampaignResources, prompter: Prompter, ideas: Ideas) -> None:
+    Args:
+        resources: Those of the campaign.
+        prompter: Knows experiments by their numbers, and what was told.
+        ideas: What was tried.
+        retriever: Finds notes and lessons; the usual one unless given.
+        parents: Experiments shown beside the champion as ones to go on from.
+        failures: Failed experiments shown.
+        recent: Newest experiments shown.
+        alike: Earlier experiments shown whose ideas are like the first parent's.
+    """
+
+    def __init__(
+        self,
+        resources: CampaignResources,
+        prompter: Prompter,
+        ideas: Ideas,
+        *,
+        retriever: Retriever | None = None,
+        parents: int = 3,
+        failures: int = 4,
+        recent: int = 6,
+        alike: int = 4,
+    ) -> None:
         self._resources = resources
+        self._retriever = retriever or Retriever(resources)
+        self._most_parents, self._failures, self._recent, self._alike = parents, failures, recent, alike
         self._prompter = prompter
         self._ideas = ideas
         self._notes: dict[str, Note] = {}
@@ -75,12 +96,12 @@ class ResearchContext:
         last = parents[0].proposal.component if parents and parents[0].proposal else ""
         query = f"{resources.task.spec.summary} what improves {metric.name} {last}".strip()
         # Random numbers of its own, so that lessons are held out or not whatever the pool is by now.
-        known = recall(resources, query, random.Random(f"{campaign.seed}/{experiment.number}/recall"))
+        known = self._retriever.recall(query, random.Random(f"{campaign.seed}/{experiment.number}/recall"))
         observed = observations(self._prompter)
         failures, left_failures = _fitting(
             [
                 tried_view(self._prompter.numbers, e, metric, observed)
-                for e in archive.experiments.failures(campaign.name, FAILURES)
+                for e in archive.experiments.failures(campaign.name, self._failures)
             ],
             token_budget.characters(FAILED),
         )
@@ -141,7 +162,7 @@ class ResearchContext:
         chosen = [e for e in pool if e.id == campaign.champion]
         choose = registry.PARENTS.load(campaign.parents)().choose
         left = [e for e in pool if e.id != campaign.champion and e.score is not None]
-        while left and len(chosen) <= PARENTS:
+        while left and len(chosen) <= self._most_parents:
             parent = choose(left, rng, metric, experiment.number)
             chosen.append(parent)
             left.remove(parent)
@@ -182,10 +203,11 @@ class ResearchContext:
         Also how many found no room.
         """
         archive, metric = self._resources.archive, self._resources.task.metric
-        found = {e.id: e for e in archive.experiments.list(experiment.campaign, after=experiment.number - RECENT - 1)}
+        before = experiment.number - self._recent - 1
+        found = {e.id: e for e in archive.experiments.list(experiment.campaign, after=before)}
         proposal = parents[0].proposal if parents else None
         if proposal is not None:
-            for near in self._ideas.like(f"{proposal.hypothesis} {proposal.plan}", experiment, ALIKE):
+            for near in self._ideas.like(f"{proposal.hypothesis} {proposal.plan}", experiment, self._alike):
                 found.setdefault(near.experiment, archive.experiments.get(near.experiment))
         told = elsewhere | {experiment.number}
         rows = [e for e in found.values() if e.number not in told and e.lane >= 0 and e.proposal is not None]

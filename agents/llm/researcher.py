@@ -40,10 +40,18 @@ class LlmResearcher:
 
     An idea that is nearly one that was tried goes back with that result. Ideas count from the moment they are recorded,
     one at a time, so that two lanes never take the same one unknowingly.
+
+    Args:
+        resources: Those of the campaign.
+        conversation: Asks the models.
+        asked_again: Most times that a model is asked for something that differs more from what was tried.
     """
 
-    def __init__(self, resources: CampaignResources, conversation: Conversation) -> None:
+    def __init__(
+        self, resources: CampaignResources, conversation: Conversation, *, asked_again: int = ASKED_AGAIN
+    ) -> None:
         self._resources = resources
+        self._asked_again = asked_again
         self._prompter = Prompter(resources, conversation)
         self._ideas = Ideas(resources)
         self._research = ResearchContext(resources, self._prompter, self._ideas)
@@ -69,7 +77,7 @@ class LlmResearcher:
         except NoUsableAnswer as error:
             return await self._nothing(experiment, error.reason)
         insist = False
-        for turn in range(1, ASKED_AGAIN + 1):
+        for turn in range(1, self._asked_again + 1):
             proposal, near = await self._record(experiment, asked, insist=insist)
             if proposal is not None:
                 return proposal

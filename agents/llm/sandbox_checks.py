@@ -15,7 +15,6 @@ from evolver.evaluation.trial import run_trial, without_secrets
 from evolver.sandbox import PYTHON, Ending, Job, Limits, Mount, Outcome
 from evolver.tasks import RUNTIME
 
-IMPORT_SECONDS = 20.0
 SMOKE = "smoke"
 LOG = 4000
 """Characters of a log that go back to the coder."""
@@ -54,8 +53,10 @@ class Checks(Protocol):
 class SandboxChecks:
     """Checks in the campaign's own sandbox, under the task's limits."""
 
-    def __init__(self, resources: CampaignResources) -> None:
+    def __init__(self, resources: CampaignResources, *, import_seconds: float = 20.0) -> None:
+        """`import_seconds`: the longest that importing a program may take."""
         self._resources = resources
+        self._import_seconds = import_seconds
         self._packages: asyncio.Task[tuple[str, ...]] | None = None
 
     async def packages(self) -> tuple[str, ...]:
@@ -126,7 +127,7 @@ class SandboxChecks:
                 "EVOLVER_STAGE": stage.name,
                 "EVOLVER_SEED": "0",
                 "EVOLVER_PHASE": task.spec.phases[0],
-                "EVOLVER_SECONDS": str(IMPORT_SECONDS),
+                "EVOLVER_SECONDS": str(self._import_seconds),
             },
         )
         try:
@@ -136,7 +137,7 @@ class SandboxChecks:
         if outcome.succeeded:
             return ""
         if outcome.ending is Ending.TIMEOUT:
-            return f"importing it took more than {IMPORT_SECONDS:g} s; do the work inside the functions"
+            return f"importing it took more than {self._import_seconds:g} s; do the work inside the functions"
         if outcome.ending is Ending.EXITED:
             return outcome.log[-LOG:].strip() or f"importing it ended with exit status {outcome.exit_code}"
         return f"{outcome.reason}\n{outcome.log[-LOG:]}".strip()
@@ -172,7 +173,7 @@ class SandboxChecks:
             output=output,
             inputs=inputs,
             limits=Limits(
-                wall_seconds=IMPORT_SECONDS,
+                wall_seconds=self._import_seconds,
                 cpus=resources.cpus,
                 memory=int(resources.memory),
                 processes=resources.processes,

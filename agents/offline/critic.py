@@ -23,10 +23,6 @@ from evolver.evaluation.statistics import Comparison, compare, decide, interval_
 from evolver.formatting import better_by
 from evolver.memory import Conclusion
 
-EVIDENCE = 12
-"""Most recent experiments that a lesson's effect is computed from."""
-RETIRE_AFTER = 4
-"""Contradictory pieces of evidence after which a lesson is not told any more."""
 _KINDS = {
     "accept": VerdictKind.IMPROVED,
     "drop": VerdictKind.NOT_IMPROVED,
@@ -36,10 +32,17 @@ _KINDS = {
 
 
 class OfflineCritic:
-    """Writes verdicts and lessons from measured differences alone."""
+    """Writes verdicts and lessons from measured differences alone.
 
-    def __init__(self, resources: CampaignResources) -> None:
+    Args:
+        resources: Those of the campaign.
+        evidence: Most recent experiments that a lesson's effect is computed from.
+        retire_after: Pieces of evidence from which on a lesson that they contradict is not told any more.
+    """
+
+    def __init__(self, resources: CampaignResources, *, evidence: int = 12, retire_after: int = 4) -> None:
         self._resources = resources
+        self._most_evidence, self._retire_after = evidence, retire_after
         self._deltas: dict[str, float | None] = {}
 
     async def conclude(self, experiment_id: str) -> Verdict:
@@ -126,7 +129,7 @@ class OfflineCritic:
             return ()
         key = f"{resources.name}|{proposal.operator}|{proposal.component}"
         identity = hashlib.sha256(key.encode()).hexdigest()[:12]
-        evidence = (*self._evidence(identity), experiment.id)[-EVIDENCE:]
+        evidence = (*self._evidence(identity), experiment.id)[-self._most_evidence :]
         self._deltas[experiment.id] = gain.delta
         gains = [delta for e in evidence if (delta := self._delta(e)) is not None]
         effect = sum(gains) / len(gains)
@@ -143,7 +146,7 @@ class OfflineCritic:
                 interval=gain.interval if len(gains) == 1 else interval_of_gains(gains),
                 evidence=evidence,
                 confidence=(agree + 1) / (len(gains) + 2),
-                status=_status(agree, len(gains)),
+                status=_status(agree, len(gains), self._retire_after),
             ),
         )
 
@@ -187,9 +190,9 @@ def _standing(verdict: Verdict, score: float | None) -> Standing:
     return Standing.UNUSABLE if verdict.kind is VerdictKind.UNUSABLE or score is None else Standing.PROMISING
 
 
-def _status(agree: int, total: int) -> LessonStatus:
+def _status(agree: int, total: int, retire_after: int) -> LessonStatus:
     if total == 1:
         return LessonStatus.TENTATIVE
     if agree / total > 0.7:
         return LessonStatus.SUPPORTED
-    return LessonStatus.RETIRED if total >= RETIRE_AFTER else LessonStatus.CONTRADICTED
+    return LessonStatus.RETIRED if total >= retire_after else LessonStatus.CONTRADICTED

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from evolver.agents.offline.coder import OfflineCoder
-from evolver.agents.retrieval import Retrieval, recall
+from evolver.agents.retrieval import Retrieval, Retriever
 from evolver.contracts import Experiment, Operator, Program, Proposal
 from evolver.errors import UnknownName
 from evolver.evaluation.campaign_resources import CampaignResources
@@ -24,26 +24,6 @@ from evolver.steering.search_bias import FOCUS_DRAWS, SearchBias
 
 _log = get_logger(__name__)
 
-ATTEMPTS = 24
-"""Draws before the researcher says that it found nothing new."""
-FAILURES = 5
-"""Most recent failures that repair chooses from."""
-GIVE_UP = 3
-"""Tries without any reward after which a technique waits for the bandit instead of being swept over new skeletons."""
-EXPLORATION = 0.5
-"""Of the bandit over operators: rewards are rare, and the paper's bound would keep it near uniform for long."""
-HISTORY = 300
-"""Newest experiments that a tuner learns from."""
-SAMPLED = 0.4
-"""Share of experiments in which a campaign with a tuner tunes its best program, beside those that credit gives."""
-MISSES = 1
-"""Draws by one operator, or on one parent, that may come to nothing before a proposal looks elsewhere."""
-MATES = 3
-"""Programs that a crossover may take parts from; better ones are likelier."""
-REGARDED = 3
-"""Best programs whose functions a focus may be about."""
-SWEEP = (0.8, 0.4, 0.2)
-"""Chance to try an untried technique on the best, second and third best program skeleton before credit decides."""
 BANDIT = (
     Operator.TUNE,
     Operator.DRAFT,
@@ -104,11 +84,51 @@ class OfflineResearcher:
     UCB1 bandit over operators decides by what each has earned. Draws depend on the campaign's seed, the experiment's
     number and the archive alone. While a focus is in force most proposals are about it; what is to be avoided is never
     drawn; most proposals start from the pinned experiment.
+
+    Args:
+        resources: Those of the campaign.
+        coder: Carries out recipes.
+        retriever: Finds notes and lessons; the usual one unless given.
+        attempts: Draws before the researcher says that it found nothing new.
+        failures: Most recent failures that repair chooses from.
+        give_up: Tries without any reward after which a technique waits for the bandit instead of being swept over new
+            skeletons.
+        exploration: Of the bandit over operators. Rewards are rare; the paper's bound would keep it near uniform for
+            long.
+        history: Newest experiments that a tuner learns from.
+        sampled: Share of experiments in which a campaign with a tuner tunes its best program, beside those that credit
+            gives.
+        misses: Draws by one operator, or on one parent, that may come to nothing before a proposal looks elsewhere.
+        mates: Programs that a crossover may take parts from; better ones are likelier.
+        regarded: Best programs whose functions a focus may be about.
+        sweep: Chance to try an untried technique on the best, second and third best program skeleton before credit
+            decides.
     """
 
-    def __init__(self, resources: CampaignResources, coder: OfflineCoder) -> None:
+    def __init__(
+        self,
+        resources: CampaignResources,
+        coder: OfflineCoder,
+        *,
+        retriever: Retriever | None = None,
+        attempts: int = 24,
+        failures: int = 5,
+        give_up: int = 3,
+        exploration: float = 0.5,
+        history: int = 300,
+        sampled: float = 0.4,
+        misses: int = 1,
+        mates: int = 3,
+        regarded: int = 3,
+        sweep: Sequence[float] = (0.8, 0.4, 0.2),
+    ) -> None:
         self._resources = resources
         self._coder = coder
+        self._retriever = retriever or Retriever(resources)
+        self._bandit = OperatorBandit(exploration)
+        self._attempts, self._misses = attempts, misses
+        self._failures, self._give_up, self._remembered, self._sampled = failures, give_up, history, sampled
+        self._mates, self._regarded, self._chances = mates, regarded, tuple(sweep)
         self._proposing = threading.Lock()
         self._claimed: set[str] = set()
         """Programs that were proposed in this process; the archive knows them only once they are coded."""
@@ -146,7 +166,7 @@ class OfflineResearcher:
 
     def _draws(self, inputs: ProposalInputs) -> Iterator[Draw]:
         """Draws in the order in which they are to be looked at; those in focus come first."""
-        if self._resources.samples and inputs.rng.random() < SAMPLED:
+        if self._resources.samples and inputs.rng.random() < self._sampled:
             draw = self._change(Operator.TUNE, inputs.start or inputs.pool[0], inputs.pool, inputs.rng)
             if draw is not None and not self._is_avoided(draw, inputs):
                 yield draw
@@ -155,12 +175,12 @@ class OfflineResearcher:
                 draw = self._in_focus(inputs)
                 if draw is not None and not self._is_avoided(draw, inputs):
                     yield draw
-        for _ in range(ATTEMPTS * 2 if inputs.guidance.avoid else ATTEMPTS):
+        for _ in range(self._attempts * 2 if inputs.guidance.avoid else self._attempts):
             draw = self._sweep(inputs) or self._by_credit(inputs)
             if draw is None:
                 continue
             if self._is_avoided(draw, inputs):
-                inputs.misses[draw.operator] += MISSES
+                inputs.misses[draw.operator] += self._misses
             else:
                 yield draw
 
@@ -189,12 +209,12 @@ class OfflineResearcher:
         pool = archive.experiments.pool(campaign.name)
         last = pool[0].proposal.component if pool and pool[0].proposal else ""
         query = f"{resources.task.spec.summary} what improves {resources.task.metric.name} {last}".strip()
-        credits, known = archive.search.credits(campaign.name), recall(resources, query, rng)
+        credits, known = archive.search.credits(campaign.name), self._retriever.recall(query, rng)
         guidance = SearchBias(
             known.directives, resources.operators.library, lambda: archive.notes.list(resources.task.name)
         )
         start = self._pinned(guidance) if guidance.starts_from_pin(rng) else None
-        guidance.regard([resources.program(e) for e in ([start] if start else pool[:REGARDED])])
+        guidance.regard([resources.program(e) for e in ([start] if start else pool[: self._regarded])])
         return ProposalInputs(
             number=experiment.number,
             rng=rng,
@@ -202,7 +222,7 @@ class OfflineResearcher:
             parents=PARENTS.load(campaign.parents)(),
             known=known,
             credits=credits,
-            failures=archive.experiments.failures(campaign.name, limit=FAILURES),
+            failures=archive.experiments.failures(campaign.name, limit=self._failures),
             untried=self._untried([start] if start else pool, credits),
             guidance=guidance,
             start=start,
@@ -225,11 +245,11 @@ class OfflineResearcher:
         """For the best programs of the best skeletons: techniques that were not tried there, at their best place."""
         resources = self._resources
         fruitless = {
-            arm.removeprefix("technique:") for arm, c in credits.items() if c.pulls >= GIVE_UP and c.total == 0.0
+            arm.removeprefix("technique:") for arm, c in credits.items() if c.pulls >= self._give_up and c.total == 0.0
         }
         best_of_skeleton = list({e.skeleton: e for e in reversed(pool) if e.skeleton}.values())[::-1]
         found = []
-        for parent, chance in zip(best_of_skeleton, SWEEP, strict=False):
+        for parent, chance in zip(best_of_skeleton, self._chances, strict=False):
             covered = resources.archive.search.covered(resources.name, str(parent.skeleton)) | fruitless
             program, recipes = resources.program(parent), dict[str, Recipe]()
             for recipe in resources.operators.techniques_for(program):
@@ -285,22 +305,22 @@ class OfflineResearcher:
         rng, misses = inputs.rng, inputs.misses
         pulls = {name: (credit.pulls, credit.total) for name, credit in inputs.credits.items()}
         failures = [] if inputs.start else inputs.failures
-        able = [op for op in BANDIT if misses[op] < MISSES and (failures or op is not Operator.REPAIR)]
+        able = [op for op in BANDIT if misses[op] < self._misses and (failures or op is not Operator.REPAIR)]
         arms = [f"operator:{op}" for op in able or BANDIT[:1]]
-        operator = Operator(OperatorBandit(EXPLORATION).choose(arms, pulls, rng).removeprefix("operator:"))
+        operator = Operator(self._bandit.choose(arms, pulls, rng).removeprefix("operator:"))
         if operator is Operator.REPAIR:
             draw = self._repair(rng.choice(failures), rng)
         else:
             draw = self._change(operator, self._parent(inputs), inputs.pool, rng)
         if draw is None:
-            misses[operator] += MISSES
+            misses[operator] += self._misses
         return draw
 
     def _parent(self, inputs: ProposalInputs) -> Experiment:
         """The pinned experiment, or one from the pool that has not missed yet."""
         if inputs.start is not None:
             return inputs.start
-        fresh = [e for e in inputs.pool if inputs.misses[e.id] < MISSES] or inputs.pool
+        fresh = [e for e in inputs.pool if inputs.misses[e.id] < self._misses] or inputs.pool
         return inputs.parents.choose(fresh, inputs.rng, self._resources.task.metric, inputs.number)
 
     def _change(
@@ -308,7 +328,7 @@ class OfflineResearcher:
     ) -> Draw | None:
         others = [e for e in pool if e.id != parent.id and e.skeleton != parent.skeleton]
         ranked = sorted(range(len(others)), key=lambda rank: rng.random() ** (rank + 1), reverse=True)
-        mates = [others[rank] for rank in ranked[:MATES]] if operator is Operator.CROSSOVER else []
+        mates = [others[rank] for rank in ranked[: self._mates]] if operator is Operator.CROSSOVER else []
         recipe = self._resources.operators.draw(
             operator,
             self._resources.program(parent),
@@ -330,7 +350,7 @@ class OfflineResearcher:
         resources = self._resources
         if not resources.samples:
             return []
-        newest = resources.archive.campaigns.counts(resources.name).leased - HISTORY
+        newest = resources.archive.campaigns.counts(resources.name).leased - self._remembered
         return [
             ScoredProgram(resources.program(e), e.score, e.finished is not None)
             for e in resources.archive.experiments.list(resources.name, after=max(newest, -1))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-
-import pytest
 
 from evolver.graph import Context, arun
 from evolver.graph.sessions import CampaignSession, Sessions
@@ -54,12 +53,9 @@ async def test_a_program_that_the_archive_knows_is_never_proposed_again(quadrati
     assert len(set(programs)) == len(programs)
 
 
-async def test_programs_kept_at_hand_are_those_of_the_archive(
-    quadratic: Path, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("evolver.evaluation.campaign_resources.PROGRAMS", 2)
+async def test_programs_kept_at_hand_are_those_of_the_archive(quadratic: Path, home: Path) -> None:
     sessions, session = await _reopened(quadratic, home, 5)
-    resources = session.resources
+    resources = replace(session.resources, programs_kept=2)
     experiments = [e for e in resources.archive.experiments.list(resources.name) if e.program]
     for _ in range(2):
         for experiment in experiments:

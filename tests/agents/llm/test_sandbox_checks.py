@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from evolver.agents.llm import SandboxChecks, sandbox_checks
+from evolver.agents.llm import SandboxChecks
 from evolver.contracts import Program
 
 
@@ -45,9 +45,9 @@ async def test_what_cannot_be_imported_says_why(check: Callable[[str], Any], tex
     assert "evolver_trial.py" not in found.problem
 
 
-async def test_importing_ends(check: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sandbox_checks, "IMPORT_SECONDS", 0.5)
-    found = await check("while True:\n    pass\n")
+async def test_importing_ends(opened: Callable[..., Any]) -> None:
+    made = SandboxChecks(await opened(), import_seconds=0.5)
+    found = await made.check("c-0-0", Program(files={"program.py": "while True:\n    pass\n"}))
     assert "importing it took more than 0.5 s" in found.problem
 
 
