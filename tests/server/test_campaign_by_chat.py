@@ -195,7 +195,7 @@ def test_a_campaign_by_chat_alone(server: Server, task: Path, tmp_path: Path) ->
         assert all(d.who in ("ann", "bob") and d.text for d in archive.directives.list("compass-1"))
         assert min(e.number for e in focus) > done_before
         later = [e for e in archive.experiments.list("compass-1") if e.number > at_avoid and e.proposal]
-        assert {e.id for e in later} == {e.id for e in avoid}, "from the next proposal on, in every lane"
+        assert {e.id for e in later} <= {e.id for e in avoid}, "from the next proposal on, in every lane"
         plans = [e.proposal.plan for e in later if e.proposal]
         brought_in = ("insert anneal(", "by anneal(", "take anneal(", "take `x, y = anneal(")
         assert not any(words in plan for plan in plans for words in brought_in)
