@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,8 +11,9 @@ from evolver.cli.options import Json
 
 task_app = typer.Typer(no_args_is_help=True, help="List, check and make tasks.")
 
-Seed = Annotated[int, typer.Option("--seed", help="Decides which families are hidden.")]
-DropConflicts = Annotated[bool, typer.Option("--drop-conflicts", help="Leave out pairs that have both labels.")]
+Words = Annotated[list[str] | None, typer.Argument(metavar="TASK [OPTIONS]")]
+ANY_WORDS = {"ignore_unknown_options": True, "help_option_names": list[str]()}
+"""Of commands that a task brings: it reads the options and says what they are."""
 
 
 @task_app.command("list")
@@ -52,37 +52,17 @@ def task_import(
     import_task(source, folder, json)
 
 
-@task_app.command("data")
-def task_data(
-    task: Annotated[str, typer.Argument(help="Task that is made of labelled pairs: drug-target.")],
-    csv: Annotated[Path, typer.Option("--csv", help="File with the columns drug (SMILES), target (sequence), label.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Task folder to write; must not exist.")],
-    columns: Annotated[
-        str, typer.Option("--columns", help="Names of columns, such as drug=SMILES,target=Protein,label=Y.")
-    ] = "",
-    seed: Seed = 0,
-    drop_conflicts: DropConflicts = False,
-    json: Json = False,
-) -> None:
-    """Make a task of your own pairs: some drugs and targets are hidden, and only the judge sees their labels."""
-    from evolver.cli.task_data import make_from_csv
+@task_app.command("data", context_settings=ANY_WORDS)
+def task_data(words: Words = None) -> None:
+    """Make a task like TASK of your own data; TASK says which options there are."""
+    from evolver.cli.own_commands import run_own_command
 
-    make_from_csv(task, csv, output, columns, seed, drop_conflicts, json)
+    run_own_command("data", words or [])
 
 
-@task_app.command("fetch")
-def task_fetch(
-    task: Annotated[str, typer.Argument(help="Task that is made of labelled pairs: drug-target.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Task folder to write; must not exist.")],
-    table: Annotated[
-        Path | None, typer.Option("--from", help="YAML file of sources: address, SHA-256, size and licence of each.")
-    ] = None,
-    agree: Annotated[bool, typer.Option("--agree", help="Agree to the licences that are shown.")] = False,
-    seed: Seed = 0,
-    drop_conflicts: DropConflicts = False,
-    json: Json = False,
-) -> None:
-    """Fetch pairs from where they lie, check their hashes, and make a task of them."""
-    from evolver.cli.task_data import make_from_sources
+@task_app.command("fetch", context_settings=ANY_WORDS)
+def task_fetch(words: Words = None) -> None:
+    """Fetch data from where it lies, and make a task like TASK of it; TASK says which options there are."""
+    from evolver.cli.own_commands import run_own_command
 
-    make_from_sources(task, table, output, agree, seed, drop_conflicts, json)
+    run_own_command("fetch", words or [])

@@ -16,7 +16,7 @@ from evolver.tasks.pairs.families import drug_families, target_families
 from evolver.tasks.pairs.rows import Pair
 from evolver.tasks.spec import KEBAB, LONGEST_NAME
 
-COPIED = ("task.yaml", "harness.py", "judge.py", "baseline", "references", "cheats", "notes")
+COPIED = ("task.yaml", "harness.py", "judge.py", "commands.py", "baseline", "references", "cheats", "notes")
 KNOWN, HIDDEN, LABELS = "inputs/draw/pairs.json", "inputs/predict/pairs.json", "private/pairs.json"
 HIDDEN_SHARE = 0.4
 """Of drugs and of targets, as whole families."""

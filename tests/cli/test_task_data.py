@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 import yaml
 
-from evolver.cli.task_data import make_from_csv
 from evolver.errors import UsageError
 from evolver.tasks.pairs.sources import read_sources
+from evolver.tasks.pairs.task_data import make_from_csv
 from tests.conftest import EVOLVER
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -158,6 +158,35 @@ def test_other_mistakes_are_said(tmp_path: Path) -> None:
     assert "exists already" in refused(good, out=tmp_path / "full")
     assert "is no task name" in refused(good, out=tmp_path / "My_T")
     assert "takes no data of your own" in refused(good, task="circle-packing")
+
+
+COMMANDS = """
+import typer
+
+
+def data(task: str, size: int = typer.Option(1, "--size", help="How large.")) -> None:
+    print(f"{task} of {size}")
+"""
+
+
+def test_any_task_may_bring_such_a_command(cli: Cli, tmp_path: Path) -> None:
+    folder = tmp_path / "own-task"
+    cli("task", "new", folder.name)
+    assert "takes no data of your own" in cli("task", "data", "./own-task", check=2).stderr
+    (folder / "commands.py").write_text(COMMANDS)
+    assert cli("task", "data", "--size", "3", "./own-task").stdout == "./own-task of 3\n"
+    assert "How large." in cli("task", "data", "./own-task", "--help").stdout
+    assert "--wrong" in cli("task", "data", "./own-task", "--wrong", check=2).stderr
+    assert "no function fetch" in cli("task", "fetch", "./own-task", check=2).stderr
+
+
+def test_the_built_in_command_tells_its_options_without_a_task_and_takes_it_anywhere(cli: Cli, tmp_path: Path) -> None:
+    assert "--drop-conflicts" in cli("task", "data", "--help").stdout
+    assert "--agree" in cli("task", "fetch", "--help").stdout
+    source = write(tmp_path / "p.csv", rows())
+    cli("task", "data", "--csv", source, "drug-target", "-o", tmp_path / "t-1")
+    again = cli("task", "data", tmp_path / "t-1", "--csv", source, "-o", tmp_path / "t-2", "--json")
+    assert json.loads(again.stdout)["folder"] == str(tmp_path / "t-2"), "a task made so is one of its kind"
 
 
 def test_columns_families_repeats_and_conflicts(cli: Cli, tmp_path: Path) -> None:

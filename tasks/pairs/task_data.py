@@ -1,4 +1,4 @@
-"""`evolver task data` and `evolver task fetch`: a task of one's own pairs, from a file or from where they lie."""
+"""A task of one's own pairs, from a file or from where they lie; the task's commands.py takes the options."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import sys
 from pathlib import Path
 
-from evolver.cli.stderr import say_to_stderr
 from evolver.errors import UsageError
 from evolver.settings import Settings
 from evolver.tasks import load_task
@@ -47,7 +46,7 @@ def make_from_sources(
     folder = Settings().home / "data" / task.name
     pairs: list[Pair] = []
     for source in sources:
-        pairs += read_pairs(fetch(source, folder, say_to_stderr), source.columns, source.separator)
+        pairs += read_pairs(fetch(source, folder, _say), source.columns, source.separator)
     origin = "; ".join(f"{s.name}, {s.url}, SHA-256 {s.sha256}, {s.licence.name} ({s.licence.url})" for s in sources)
     _make(pairs, task.root, output, origin, seed, drop_conflicts, as_json)
 
@@ -55,7 +54,7 @@ def make_from_sources(
 def _agreed(source: DataSource, agree: bool) -> None:
     """Show a licence and return once it is agreed to. Raises UsageError if it is not."""
     licence = source.licence
-    say_to_stderr(f"{source.name} from {source.url}\nLicence: {licence.name}, {licence.url}\n{licence.text.strip()}")
+    _say(f"{source.name} from {source.url}\nLicence: {licence.name}, {licence.url}\n{licence.text.strip()}")
     if agree:
         return
     if not sys.stdin.isatty():
@@ -63,6 +62,10 @@ def _agreed(source: DataSource, agree: bool) -> None:
     print("Do you agree to this licence? Type yes: ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() != "yes":
         raise UsageError(f"the licence of {source.name} was not agreed to; nothing was fetched")
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _columns(said: str) -> Columns:
