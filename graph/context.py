@@ -14,7 +14,10 @@ from evolver.settings import Settings
 
 
 class Context(RunConfig):
-    """What a run is about. An existing campaign keeps its own task, seed and stage; budget and workers may change."""
+    """What a run is about; every field has a default, and a wrong value raises `evolver.errors.WrongValue`.
+
+    An existing campaign keeps its own task, seed and stage; budget and workers may change.
+    """
 
     home: Path = Field(
         default_factory=lambda: Settings().home,

@@ -27,7 +27,15 @@ class Budget(Record):
 
     @classmethod
     def of(cls, config: RunConfig, suggested: int) -> Budget:
-        """What was said, with the task's suggestion where no number of experiments was."""
+        """The budget that a configuration asks for.
+
+        Args:
+            config: What was said; fields that stay empty set no limit.
+            suggested: Experiments where no number was said: the task's suggestion.
+
+        Returns:
+            The budget.
+        """
         experiments = config.experiments or suggested
         return cls(experiments=experiments, seconds=config.seconds, usd=config.cost, tokens=config.tokens)
 
