@@ -28,6 +28,7 @@ from pathlib import Path
 import httpx
 from langgraph_sdk.client import get_sync_client
 
+from evolver.contracts.event import DirectiveGiven, Leased
 from evolver.graph import send
 from evolver.graph.resolved_run import open_archive
 
@@ -72,8 +73,8 @@ def delay(home: Path, say: Callable[[str], object], text: str) -> float:
             deadline = time.perf_counter() + 30
             while time.perf_counter() < deadline:
                 watching.set()
-                newest = archive.events.list(CAMPAIGN, kind="directive", newest=1)
-                if newest and newest[0].data["text"] == text:
+                newest = archive.events.list(CAMPAIGN, kind=DirectiveGiven, newest=1)
+                if newest and newest[0].data.text == text:
                     seen.append(time.perf_counter())
                     return
                 time.sleep(0.001)
@@ -101,8 +102,8 @@ def obeyed(home: Path) -> list[int]:
     """For each directive about what to try, and each lane: the how-manieth experiment leased after it was under it."""
     places = []
     with open_archive(home) as archive:
-        leased = [e for e in archive.events.list(CAMPAIGN) if e.kind == "leased" and e.experiment]
-        said = {e.data["directive"]: e.id for e in archive.events.list(CAMPAIGN) if e.kind == "directive"}
+        leased = [e for e in archive.events.list(CAMPAIGN) if isinstance(e.data, Leased) and e.experiment]
+        said = {e.data.directive: e.id for e in archive.events.list(CAMPAIGN, kind=DirectiveGiven)}
         experiments = {e.id: e for e in archive.experiments.list(CAMPAIGN, after=0)}
         for directive in archive.directives.list(CAMPAIGN):
             if directive.kind not in ("focus", "avoid"):

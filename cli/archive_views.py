@@ -13,6 +13,7 @@ from rich.text import Text
 
 from evolver.cli.directive_table import directives_json, directives_table
 from evolver.contracts import Call, Experiment, Lesson, Program, Trial
+from evolver.contracts.event import ChampionCrowned
 from evolver.diffs import unified
 from evolver.formatting import cost, counted, difference_with_interval, duration, score_with_interval, size
 from evolver.graph.resolved_run import open_archive
@@ -101,7 +102,7 @@ def _champions(archive: Archive, name: str) -> list[Experiment]:
     """Every experiment that was champion, in order."""
     return [
         archive.experiments.get(event.experiment)
-        for event in archive.events.list(name, kind="champion")
+        for event in archive.events.list(name, kind=ChampionCrowned)
         if event.experiment
     ]
 

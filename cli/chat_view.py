@@ -11,6 +11,7 @@ from rich.console import Console
 from evolver.cli.event_lines import happening
 from evolver.cli.progress import conclusion_line
 from evolver.contracts import VerdictKind
+from evolver.contracts.event import Concluded, DirectiveGiven
 from evolver.graph.campaign_lock import is_running
 from evolver.graph.resolved_run import open_archive
 from evolver.memory import Archive
@@ -69,11 +70,11 @@ class View:
         console = Console(highlight=False, soft_wrap=True)
         for event in archive.events.list(name, after=self._seen[1]):
             self._seen = (name, event.id)
-            if event.kind == "concluded" and event.experiment:
+            if isinstance(event.data, Concluded) and event.experiment:
                 experiment = archive.experiments.get(event.experiment)
                 if experiment.verdict is not None and experiment.verdict.kind is VerdictKind.IMPROVED:
                     console.print(conclusion_line(experiment, WIDTH))
-            elif event.kind != "directive" and (line := happening(event, self._settings)) is not None:
+            elif not isinstance(event.data, DirectiveGiven) and (line := happening(event, self._settings)) is not None:
                 console.print(line)
         self._lines = _state(archive, name, running=is_running(self._home, name))
 

@@ -4,48 +4,72 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from evolver.contracts import QUESTION, Event, TrialStatus
+from evolver.contracts import QUESTION, CampaignStatus, Event, EventData, TrialStatus
+from evolver.contracts.event import (
+    AnswerLost,
+    ApprovalWanted,
+    CampaignEnded,
+    DirectiveClosed,
+    DirectiveGiven,
+    ParameterDropped,
+    ProviderAnswers,
+    ProviderFellSilent,
+    StatusChanged,
+    TrialEnded,
+)
 from evolver.formatting import duration
 from evolver.settings import Settings
 
 LONGEST = 300
 
 
-def _wanted(event: Event) -> str:
-    """What to do about an experiment that waits for approval."""
-    number, chat = event.data.get("number"), f"evolver chat {event.campaign}"
-    return (
-        f"Experiment {number} waits for approval ({event.data.get('plan')}). In `{chat}` say `approve {number}` or "
-        f"`reject {number} because ...`, or: echo 'approve {number}' | {chat}"
-    )
-
-
 def happening(event: Event, settings: Settings) -> Text | None:
     """A line about an event, or None for those that are no news."""
-    data, kind = event.data, event.kind
-    reason, said = str(data.get("reason", ""))[:LONGEST], None
-    if kind == "trial" and data.get("status") == TrialStatus.TAMPERED:
-        said = ("TAMPERED: the task's files were changed; the campaign stops", "bold red")
-    elif kind == "provider_down":
-        retry_policy = duration(settings.outage_seconds)
-        said = (
-            f"{data['server']} gives no answers ({reason}); trying again for {retry_policy}. Ctrl-C pauses",
-            "yellow",
-        )
-    elif kind == "provider_up":
-        said = (f"{data['server']} answers again after {duration(float(str(data['seconds'])))}", "green")
-    elif kind == "ended":
-        said = (f"No more proposals: {reason}. What runs is finished first.", "yellow")
-    elif kind == "directive" and data.get("kind") != QUESTION:
-        said = (f"{data.get('who', 'somebody')} says: {str(data.get('text', ''))[:LONGEST]}", "cyan")
-    elif kind == "status" and data.get("status") == "paused":
-        said = ("Paused.", "yellow")
-    elif kind == "approval_wanted":
-        said = (_wanted(event), "bold yellow")
-    elif kind == "directive_closed" and data.get("status") == "done" and data.get("outcome"):
-        said = (str(data["outcome"]), "cyan")
-    elif kind == "parameter_dropped":
-        said = (f"{data['model']}: {data['difference']}", "dim")
-    elif kind == "answer_lost":
-        said = (f"no usable answer for the {data['role']} ({data['purpose']}): {reason}", "dim")
+    said = _said(event, settings)
     return Text(said[0], style=said[1]) if said else None
+
+
+def _said(event: Event, settings: Settings) -> tuple[str, str] | None:
+    """The words and their style."""
+    said: tuple[str, str] | None = None
+    match event.data:
+        case TrialEnded(status=TrialStatus.TAMPERED):
+            said = "TAMPERED: the task's files were changed; the campaign stops", "bold red"
+        case CampaignEnded(reason=reason):
+            said = f"No more proposals: {reason[:LONGEST]}. What runs is finished first.", "yellow"
+        case StatusChanged(status=CampaignStatus.PAUSED):
+            said = "Paused.", "yellow"
+        case DirectiveGiven(kind=kind, who=who, text=text) if kind != QUESTION:
+            said = f"{who} says: {text[:LONGEST]}", "cyan"
+        case DirectiveClosed(status="done", outcome=outcome) if outcome:
+            said = outcome, "cyan"
+        case ApprovalWanted() as wanted:
+            said = _wanted(event.campaign, wanted), "bold yellow"
+        case data:
+            said = _said_of_models(data, settings)
+    return said
+
+
+def _said_of_models(data: EventData, settings: Settings) -> tuple[str, str] | None:
+    said: tuple[str, str] | None = None
+    match data:
+        case ProviderFellSilent(server=server, reason=reason):
+            patience = duration(settings.outage_seconds)
+            silent = f"{server} gives no answers ({reason[:LONGEST]}); trying again for {patience}. Ctrl-C pauses"
+            said = silent, "yellow"
+        case ProviderAnswers(server=server, seconds=seconds):
+            said = f"{server} answers again after {duration(seconds)}", "green"
+        case ParameterDropped(model=model, difference=difference):
+            said = f"{model}: {difference}", "dim"
+        case AnswerLost(role=role, purpose=purpose, reason=reason):
+            said = f"no usable answer for the {role} ({purpose}): {reason[:LONGEST]}", "dim"
+    return said
+
+
+def _wanted(campaign: str, wanted: ApprovalWanted) -> str:
+    """What to do about an experiment that waits for approval."""
+    number, chat = wanted.number, f"evolver chat {campaign}"
+    return (
+        f"Experiment {number} waits for approval ({wanted.plan}). In `{chat}` say `approve {number}` or "
+        f"`reject {number} because ...`, or: echo 'approve {number}' | {chat}"
+    )

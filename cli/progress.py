@@ -18,6 +18,7 @@ from rich.text import Text
 from evolver.cli.event_lines import happening
 from evolver.cli.spending_line import SpendingLine
 from evolver.contracts import Campaign, Experiment, VerdictKind
+from evolver.contracts.event import ApprovalWanted, Concluded, LessonLearned
 from evolver.formatting import counted, duration, score_with_interval
 from evolver.memory import Archive
 from evolver.settings import Settings
@@ -117,13 +118,13 @@ class Progress:
         lines, archive = [], self._archive
         for event in archive.events.list(self._campaign.name, after=self._seen_event):
             self._seen_event = event.id
-            if event.kind == "concluded" and event.experiment:
+            if isinstance(event.data, Concluded) and event.experiment:
                 lines.extend(self._conclusion(archive.experiments.get(event.experiment)))
-            asked_here = event.kind == "approval_wanted" and self.is_conversation
+            asked_here = isinstance(event.data, ApprovalWanted) and self.is_conversation
             if not asked_here and (line := happening(event, self._settings)) is not None:
                 lines.append(line)
-            if event.kind == "lesson":
-                self._last_lesson = str(event.data.get("claim", ""))
+            if isinstance(event.data, LessonLearned):
+                self._last_lesson = event.data.claim
         return lines, self._panel()
 
     def _conclusion(self, experiment: Experiment) -> list[Text]:

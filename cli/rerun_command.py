@@ -8,6 +8,7 @@ import json
 import sys
 
 from evolver.contracts import Directive
+from evolver.contracts.event import Ablated, EventData, Verified
 from evolver.errors import WorkFailed
 from evolver.graph.campaign_lock import is_running
 from evolver.graph.context import Context
@@ -16,7 +17,7 @@ from evolver.graph.standalone_rerun import RerunKind, run_again
 from evolver.memory import Archive
 from evolver.settings import Settings
 
-RESULT: dict[RerunKind, str] = {"verify": "verified", "ablate": "ablated"}
+RESULT: dict[RerunKind, type[EventData]] = {"verify": Verified, "ablate": Ablated}
 
 
 def rerun(campaign: str, kind: RerunKind, number: int, against: str, as_json: bool) -> None:
@@ -38,4 +39,4 @@ def _result(archive: Archive, directive: Directive, kind: RerunKind, number: int
     experiment = archive.experiments.by_number(directive.campaign, number)
     events = [e for e in archive.events.list(directive.campaign, kind=RESULT[kind], newest=100) if e.experiment]
     data = next(event.data for event in reversed(events) if event.experiment == experiment.id)
-    return {"campaign": directive.campaign, "experiment": number, **data}
+    return {"campaign": directive.campaign, "experiment": number, **data.model_dump(mode="json")}

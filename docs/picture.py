@@ -16,6 +16,7 @@ from rich.text import Text
 
 from evolver.cli.progress import conclusion_line
 from evolver.cli.summary_view import print_outcome
+from evolver.contracts.event import ChampionCrowned
 from evolver.graph.resolved_run import open_archive
 from evolver.graph.summary import summarise
 from evolver.settings import Settings
@@ -32,7 +33,7 @@ def main(name: str, output: str) -> None:
     with open_archive(home) as archive:
         summary = summarise(archive, name)
         console.print(Text(f"$ evolver run {summary.task} --experiments {summary.experiments} --compare", style="bold"))
-        for event in archive.events.list(name, kind="champion"):
+        for event in archive.events.list(name, kind=ChampionCrowned):
             console.print(conclusion_line(archive.experiments.get(str(event.experiment)), WIDTH))
         print_outcome(summary, home, console)
     drawn = console.export_svg(title="evolver")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Literal
 
-from evolver.contracts import Experiment, Interval, Program, Record, Trial, TrialStatus
+from evolver.contracts import Experiment, Program, Trial, TrialStatus
+from evolver.contracts.event import Ablated, Part
 from evolver.errors import UsageError, WorkFailed
 from evolver.evaluation.campaign_resources import experiment_folder
 from evolver.evaluation.confirmation import FRESH
@@ -19,38 +20,13 @@ if TYPE_CHECKING:
 
 MOST = 24
 """Changes that are taken back; there are seldom more."""
-DONE = "ablated"
-"""Kind of the event that keeps the result."""
 Reference = Literal["baseline", "parent"]
 
 
-class Part(Record):
-    """One change, and what the program loses without it."""
-
-    change: str
-    component: str
-    gain: float | None = None
-    """What the change is worth; positive is better. None where the program has no score without it."""
-    interval: Interval | None = None
-    reason: str = ""
-    """Why there is no score."""
-
-
-class Ablation(Record):
+class Ablation(Ablated):
     """What a program owes its gain to."""
 
     experiment: int
-    against: int
-    """Number of the experiment whose program is the reference."""
-    metric: str
-    total: float
-    """Gain over the reference on the same replicates."""
-    interval: Interval
-    seeds: tuple[int, ...]
-    parts: tuple[Part, ...]
-    """Most valuable first; those that the program cannot do without come before all."""
-    skipped: int = 0
-    """Changes beyond the most that are looked at."""
 
     @property
     def together(self) -> float:
@@ -94,7 +70,7 @@ async def ablate(
         parts=tuple(sorted(parts, key=lambda part: -(float("inf") if part.gain is None else part.gain))),
         skipped=max(0, len(changes) - MOST),
     )
-    archive.events.add(campaign.name, DONE, experiment.id, **result.model_dump(mode="json", exclude={"experiment"}))
+    archive.events.add(campaign.name, Ablated.model_validate(result.model_dump(exclude={"experiment"})), experiment.id)
     return result
 
 

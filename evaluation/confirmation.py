@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable
 
 from evolver.contracts import Record, Trial
+from evolver.contracts.event import Retested, RetestFailed
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.evaluation.race import Runner
 from evolver.evaluation.statistics import Comparison, compare
@@ -54,19 +55,20 @@ async def retest_champion(resources: CampaignResources, runner: Runner) -> Retes
     )
     result = read_retest(resources)
     if result is None:
-        archive.events.add(campaign.name, "retest_failed", champion, reason=_why(resources, champion))
+        archive.events.add(campaign.name, RetestFailed(reason=_why(resources, champion)), champion)
         return None
     archive.events.add(
         campaign.name,
-        "retested",
+        Retested(
+            replicates=result.replicates,
+            failed=result.failed,
+            mean=result.mean,
+            baseline=result.baseline_mean,
+            delta=result.comparison.delta,
+            interval=result.comparison.interval,
+            sealed=result.sealed,
+        ),
         champion,
-        replicates=result.replicates,
-        failed=result.failed,
-        mean=result.mean,
-        baseline=result.baseline_mean,
-        delta=result.comparison.delta,
-        interval=list(result.comparison.interval),
-        sealed={name: list(pair) for name, pair in result.sealed.items()},
     )
     return result
 

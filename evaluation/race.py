@@ -7,6 +7,7 @@ from pathlib import Path
 from weakref import WeakValueDictionary
 
 from evolver.contracts import Campaign, Experiment, Trial, TrialStatus
+from evolver.contracts.event import TrialStarted
 from evolver.errors import WorkFailed
 from evolver.evaluation.campaign_resources import CampaignResources, experiment_folder
 from evolver.evaluation.statistics import compare, decide
@@ -86,7 +87,7 @@ class Runner:
             known = None if again else self._elsewhere(experiment, stage, seed)
             if known is not None:
                 return known
-            archive.events.add(resources.name, "trial_started", experiment_id, stage=stage, seed=seed)
+            archive.events.add(resources.name, TrialStarted(stage=stage, seed=seed), experiment_id)
             trial = await run_trial(
                 resources.sandbox,
                 resources.task,

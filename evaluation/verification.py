@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from evolver.contracts import Experiment, Interval, Record
+from evolver.contracts import Experiment
+from evolver.contracts.event import MetricDifference, Verified
 from evolver.errors import UsageError, WorkFailed
 from evolver.evaluation.confirmation import VERIFIED, failures_in_words, fresh_replicates
 from evolver.evaluation.statistics import Comparison, compare, interval_of_mean
@@ -16,39 +17,12 @@ if TYPE_CHECKING:
 
 APART = 1000
 """Seeds between two verifications."""
-DONE = "verified"
-"""Kind of the event that keeps the result."""
 
 
-class MetricDifference(Record):
-    """An experiment beside another on the same fresh replicates; positive is better."""
-
-    number: int
-    delta: float
-    interval: Interval
-
-    @classmethod
-    def of(cls, number: int, comparison: Comparison) -> MetricDifference:
-        """What people are told of a comparison."""
-        return cls(number=number, delta=comparison.delta, interval=comparison.interval)
-
-
-class Verification(Record):
-    """What came out on fresh replicates (held-out), beside what the search saw (fit)."""
+class Verification(Verified):
+    """What came out on fresh replicates."""
 
     experiment: int
-    metric: str
-    mean: float
-    interval: Interval
-    seeds: tuple[int, ...]
-    """Those that it has a score on."""
-    failed: int = 0
-    """How many others it got no score on."""
-    fit: float | None
-    """The score of the search, on replicates that the program was chosen by."""
-    baseline: MetricDifference | None = None
-    champion: MetricDifference | None = None
-    """None where it is the champion itself."""
 
 
 async def verify(resources: CampaignResources, runner: Runner, experiment: Experiment) -> Verification:
@@ -59,7 +33,7 @@ async def verify(resources: CampaignResources, runner: Runner, experiment: Exper
     if experiment.program is None:
         raise UsageError(f"experiment {experiment.number} has no program; there is nothing to run")
     archive, campaign = resources.archive, resources.campaign
-    done = len(archive.events.list(campaign.name, kind=DONE, newest=APART))
+    done = len(archive.events.list(campaign.name, kind=Verified, newest=APART))
     beside = {
         "baseline": archive.experiments.by_number(campaign.name, 0),
         "champion": archive.experiments.get(campaign.champion) if campaign.champion else None,
@@ -73,7 +47,7 @@ async def verify(resources: CampaignResources, runner: Runner, experiment: Exper
         why = failures_in_words(t for t in archive.trials.list(experiment.id) if t.seed in seeds)
         raise WorkFailed(f"experiment {experiment.number} got no score on fresh replicates ({why})")
     differences = {
-        name: MetricDifference.of(other.number, compare(mine, scores[other.id], campaign.metric, resources.noise))
+        name: _difference(other.number, compare(mine, scores[other.id], campaign.metric, resources.noise))
         for name, other in beside.items()
         if other is not None and other.id != experiment.id and mine.keys() & scores[other.id].keys()
     }
@@ -87,5 +61,9 @@ async def verify(resources: CampaignResources, runner: Runner, experiment: Exper
         fit=experiment.score,
         **differences,
     )
-    archive.events.add(campaign.name, DONE, experiment.id, **result.model_dump(mode="json", exclude={"experiment"}))
+    archive.events.add(campaign.name, Verified.model_validate(result.model_dump(exclude={"experiment"})), experiment.id)
     return result
+
+
+def _difference(number: int, comparison: Comparison) -> MetricDifference:
+    return MetricDifference(number=number, delta=comparison.delta, interval=comparison.interval)

@@ -14,9 +14,9 @@ experiments = int(sys.argv[2]) if len(sys.argv) > 2 else 12
 
 for item in evolver.stream(evolver.Context(task=task, experiments=experiments, workers=2)):
     match item:
-        case evolver.Event(kind="concluded", experiment=str(experiment), data=data):
-            print(f"{experiment}: {data['kind']}")
-        case evolver.Event(kind="champion", experiment=str(experiment)):
+        case evolver.Event(experiment=str(experiment), data=evolver.event.Concluded(kind=verdict)):
+            print(f"{experiment}: {verdict}")
+        case evolver.Event(experiment=str(experiment), data=evolver.event.ChampionCrowned()):
             print(f"{experiment} is the champion now")
         case evolver.Summary(best=best) if best is not None:
             print(f"done: experiment {best.number} has {best.mean:.4g}")

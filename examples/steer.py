@@ -19,7 +19,7 @@ async def main() -> None:
     """Say something after a third of the experiments, ask something at the end."""
     context, finished, campaign = evolver.Context(task=task, experiments=experiments, workers=2), 0, ""
     async for item in evolver.astream(context):
-        if isinstance(item, evolver.Event) and item.kind == "concluded":
+        if isinstance(item, evolver.Event) and isinstance(item.data, evolver.event.Concluded):
             finished, campaign = finished + 1, item.campaign
             if finished == experiments // 3:
                 print(*evolver.send(context.home, campaign, f"focus on {topic}", "ann"), sep="\n")

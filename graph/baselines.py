@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from evolver.contracts import Campaign, Program
+from evolver.contracts.event import Compared
 from evolver.evaluation.trial import run_trial
 from evolver.graph.resolved_run import ResolvedRun
 from evolver.graph.summary import ComparedMethod, Summary, summarise
@@ -34,7 +35,7 @@ async def run_comparisons(resolved: ResolvedRun, say: Callable[[str], None]) -> 
     finally:
         await sandbox.close()
     for arm in results:
-        archive.events.add(campaign.name, "compared", **arm.model_dump(mode="json"))
+        archive.events.add(campaign.name, Compared(**dict(arm)))
     return summarise(archive, campaign.name)
 
 

@@ -12,6 +12,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import Send
 
 from evolver.contracts import CampaignStatus
+from evolver.contracts.event import LanesOpened
 from evolver.evaluation.baseline import establish_baseline
 from evolver.evaluation.confirmation import retest_champion
 from evolver.graph.context import Context
@@ -82,7 +83,7 @@ def build_graph(
         positions = resources.archive.leases.positions(state["campaign"])
         unfinished = [experiment.lane for experiment in resources.archive.leases.unfinished(state["campaign"])]
         count = max([lanes_for(resources.campaign.workers), *(lane + 1 for lane in unfinished)])
-        resources.archive.events.add(state["campaign"], "lanes", count=count)
+        resources.archive.events.add(state["campaign"], LanesOpened(count=count))
         return [
             Send("lane", LaneState(campaign=state["campaign"], lane=lane, seq=positions.get(lane, 0), concluded={}))
             for lane in range(count)

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 from langgraph.types import interrupt
 from pydantic import ValidationError
 
-from evolver.contracts import CampaignStatus, Directive, Experiment
+from evolver.contracts import CampaignStatus, Directive, Experiment, TrialEstimate
+from evolver.contracts.event import CampaignEnded
 from evolver.errors import EvolverError
 from evolver.steering import approval
-from evolver.steering.approval import ApprovalDecision, TrialEstimate
+from evolver.steering.approval import ApprovalDecision
 from evolver.steering.directive_type import RunningCampaign
 from evolver.steering.directives import find_type
 
@@ -70,7 +71,7 @@ def _reach(session: CampaignSession) -> RunningCampaign:
 
     def end(reason: str) -> None:
         session.ended = reason
-        session.resources.archive.events.add(session.resources.name, "ended", reason=reason)
+        session.resources.archive.events.add(session.resources.name, CampaignEnded(reason=reason))
 
     return RunningCampaign(
         resources=session.resources,

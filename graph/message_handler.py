@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from evolver.contracts import QUESTION, Campaign, Directive, RunConfig
+from evolver.contracts.event import StartedByMessage
 from evolver.errors import EvolverError, UsageError
 from evolver.graph.campaign_lock import is_running
 from evolver.graph.context import Context
@@ -39,8 +40,6 @@ LONGEST_WAIT = 60.0
 OUTAGE = 5.0
 NO_CAMPAIGN = "There is no campaign here yet. Say `start circle-packing with 20 experiments`, or name another task."
 SOMEBODY = "somebody"
-BEGUN = "begun"
-"""Kind of the event that says who has started a campaign by a message."""
 RECENT = 20
 """Campaigns that are looked through for one that a message has started."""
 
@@ -161,7 +160,7 @@ def begin(home: Path, start: StartCampaign, text: str, who: str, *, key: str = "
         try:
             context = Context.model_validate({**said, "home": home})
             name = ResolvedRun(context, archive=archive).register().name
-            archive.events.add(name, BEGUN, who=who or SOMEBODY, text=text, message=key)
+            archive.events.add(name, StartedByMessage(who=who or SOMEBODY, text=text, message=key))
             launch(home, name, ["resume", name])
         except EvolverError as error:
             return Said([f"That was not done: {error}."], "")
@@ -171,7 +170,9 @@ def begin(home: Path, start: StartCampaign, text: str, who: str, *, key: str = "
 def _begun_by(archive: Archive, key: str) -> str:
     """The campaign that a message has started before; empty: none."""
     for campaign in reversed(archive.campaigns.list()[-RECENT:]):
-        if any(event.data.get("message") == key for event in archive.events.list(campaign.name, kind=BEGUN, newest=1)):
+        if any(
+            event.data.message == key for event in archive.events.list(campaign.name, kind=StartedByMessage, newest=1)
+        ):
             return campaign.name
     return ""
 

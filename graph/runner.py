@@ -12,6 +12,7 @@ from langgraph.errors import GraphDrained
 from langgraph.runtime import RunControl
 
 from evolver.contracts import CampaignStatus
+from evolver.contracts.event import CampaignEnded, CampaignFailed, DirectiveGiven, EventData
 from evolver.errors import ModelError, UsageError
 from evolver.graph.campaign_graph import MOST_STEPS, CampaignGraph, build_graph, lanes_for
 from evolver.graph.campaign_lock import campaign_lock
@@ -101,7 +102,7 @@ async def drive(resolved: ResolvedRun, control: RunControl | None = None) -> Sum
         except Exception as error:
             status = CampaignStatus.FAILED
             reason = (str(error) or type(error).__name__).splitlines()[0]
-            resolved.archive.events.add(campaign.name, "failed", reason=reason)
+            resolved.archive.events.add(campaign.name, CampaignFailed(reason=reason))
             raise
         finally:
             with suppress(asyncio.CancelledError):
@@ -150,7 +151,7 @@ class _Driver:
         """Run to the end; while every lane waits for approval, wait with them. Raises GraphDrained."""
         context = self.resolved.context.model_copy(update={"campaign": self.resolved.name})
         while True:
-            heard = self._newest_event("directive")
+            heard = self._newest_event(DirectiveGiven)
             listening = asyncio.ensure_future(self._listen())
             try:
                 await self.graph.ainvoke(given, self._config, context=context, durability="async", control=self.control)
@@ -172,21 +173,20 @@ class _Driver:
 
     async def _answer(self, heard: int) -> None:
         """Wait until somebody says something; a lane that finds no answer for it in that waits again."""
-        while self._newest_event("directive") == heard:
+        while self._newest_event(DirectiveGiven) == heard:
             if self.control.drain_requested:
                 raise GraphDrained(self.control.drain_reason or "stopped")
             since = time.monotonic()
             await asyncio.sleep(LOOK_EVERY)
             self.sessions.rest(time.monotonic() - since)
 
-    def _newest_event(self, kind: str | None = None) -> int:
-        newest = self.resolved.archive.events.list(self.resolved.name, kind=kind, newest=1)
-        return newest[0].id if newest else 0
+    def _newest_event(self, kind: type[EventData] | None = None) -> int:
+        return self.resolved.archive.events.newest_id(self.resolved.name, kind)
 
     def _reopen(self, since: int) -> bool:
         """After pending lanes ended: whether budget is left; the campaign is then running again."""
         archive, name = self.resolved.archive, self.resolved.name
-        if archive.events.list(name, since, kind="ended"):
+        if archive.events.list(name, since, kind=CampaignEnded):
             return False
         campaign = archive.campaigns.get(name)
         if campaign.status is CampaignStatus.PAUSED:

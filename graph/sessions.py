@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evolver.contracts import Budget
+from evolver.contracts.event import CampaignEnded
 from evolver.errors import BudgetSpent, EvolverError, MemoryInUse, ModelError, UsageError
 from evolver.graph.context import Context
 from evolver.graph.export_import import open_replay_memory, recorded_places
@@ -96,7 +97,7 @@ class CampaignSession:
     def _end(self, reason: str) -> None:
         if not self.ended:
             self.ended = reason
-            self.resources.archive.events.add(self.resources.name, "ended", reason=reason)
+            self.resources.archive.events.add(self.resources.name, CampaignEnded(reason=reason))
 
     def check_failures(self, experiment: str) -> None:
         """Stop a campaign of models alone when they have given no usable answer for long."""

@@ -10,12 +10,14 @@ from evolver.contracts import (
     Campaign,
     CampaignStatus,
     Direction,
+    Event,
     Experiment,
     Interval,
     Record,
     Spending,
     TeamKind,
 )
+from evolver.contracts.event import CampaignEnded, CampaignFailed, Compared, Retested, RetestFailed
 from evolver.evaluation.confirmation import FRESH
 
 if TYPE_CHECKING:
@@ -214,9 +216,7 @@ def summarise(archive: Archive, name: str) -> Summary:
         trials=counts.trials,
         lessons=len(archive.lessons.list(campaign=name)),
         lesson_worth=_worth(archive, name),
-        comparisons=tuple(
-            ComparedMethod.model_validate(event.data) for event in archive.events.list(name, kind="compared")
-        ),
+        comparisons=tuple(ComparedMethod(**dict(event.data)) for event in archive.events.list(name, kind=Compared)),
         seconds=campaign.seconds,
         cpu_seconds=counts.cpu_seconds,
         contended=counts.contended,
@@ -257,12 +257,13 @@ def _share(paid: Sequence[Spending]) -> ModelCost:
 
 
 def _ended(archive: Archive, campaign: Campaign, finished: int) -> str:
-    kinds = {CampaignStatus.FAILED: "failed", CampaignStatus.FINISHED: "ended"}
-    kind = kinds.get(campaign.status, "")
-    if not kind or (kind == "ended" and finished >= campaign.budget.experiments):
-        return ""
-    reasons = archive.events.list(campaign.name, kind=kind, newest=1)
-    return str(reasons[0].data["reason"]) if reasons else ""
+    if campaign.status is CampaignStatus.FAILED:
+        failed = archive.events.list(campaign.name, kind=CampaignFailed, newest=1)
+        return failed[0].data.reason if failed else ""
+    if campaign.status is CampaignStatus.FINISHED and finished < campaign.budget.experiments:
+        ended = archive.events.list(campaign.name, kind=CampaignEnded, newest=1)
+        return ended[0].data.reason if ended else ""
+    return ""
 
 
 def _best(archive: Archive, experiment: Experiment | None) -> ScoredExperiment | None:
@@ -279,23 +280,21 @@ def _best(archive: Archive, experiment: Experiment | None) -> ScoredExperiment |
 
 def _fresh(archive: Archive, name: str, champion: Experiment | None) -> FreshResult | None:
     tests = [
-        event for event in archive.events.list(name, kind="retested") if champion and event.experiment == champion.id
+        event for event in archive.events.list(name, kind=Retested) if champion and event.experiment == champion.id
     ]
     if not tests:
         return None
-    data = tests[-1].data
-    return FreshResult.model_validate({key: data[key] for key in FreshResult.model_fields if key in data})
+    return FreshResult(**dict(tests[-1].data))
 
 
 def _retest_failed(archive: Archive, name: str, champion: Experiment | None) -> str:
-    last = [
+    last: list[Event] = [
         event
-        for kind in ("retested", "retest_failed")
-        for event in archive.events.list(name, kind=kind)
+        for event in (*archive.events.list(name, kind=Retested), *archive.events.list(name, kind=RetestFailed))
         if champion and event.experiment == champion.id
     ]
     newest = max(last, key=lambda event: event.id, default=None)
-    return str(newest.data.get("reason", "it got no score")) if newest and newest.kind == "retest_failed" else ""
+    return newest.data.reason if newest and isinstance(newest.data, RetestFailed) else ""
 
 
 def _worth(archive: Archive, name: str) -> LessonWorth:

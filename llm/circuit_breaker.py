@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable
 
+from evolver.contracts.event import ProviderAnswers, ProviderFellSilent
 from evolver.errors import ProviderDown
 from evolver.llm.provider import RetryPolicy
 
@@ -82,7 +83,7 @@ class CircuitBreakers:
     async def failed(self, server: str, reason: str, retry_after: float | None, *, probing: bool) -> None:
         """A provider gave no answer, retries included."""
         if self.gate(server).fail(reason, retry_after, probing=probing):
-            await self._tell("provider_down", server=server, reason=reason)
+            await self._tell(ProviderFellSilent(server=server, reason=reason))
         self._wake()
 
     async def answered(self, server: str) -> None:
@@ -90,7 +91,7 @@ class CircuitBreakers:
         seconds = self.gate(server).answer()
         if seconds is not None:
             self._wake()
-            await self._tell("provider_up", server=server, seconds=round(seconds, 3))
+            await self._tell(ProviderAnswers(server=server, seconds=round(seconds, 3)))
 
     def _wake(self) -> None:
         self._news.set()

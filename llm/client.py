@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from evolver.contracts import Budget, Call, CallStatus
+from evolver.contracts.event import CallRefused, ParameterDropped
 from evolver.errors import BudgetSpent, NoUsableAnswer
 from evolver.llm.budget import BudgetLedger
 from evolver.llm.call_log import CallLog, call_id
@@ -101,13 +102,8 @@ class ModelClient(Conversation):
         try:
             reply = await self._exchange.send(asking.question, self._order(asking), tab)
         except BudgetSpent as error:
-            await self._tell(
-                "budget_refused_call",
-                experiment=asking.experiment,
-                role=asking.role,
-                purpose=asking.purpose,
-                reason=str(error),
-            )
+            refused = CallRefused(role=asking.role, purpose=asking.purpose, reason=str(error))
+            await self._tell(refused, asking.experiment)
             await self._keep_failed(asking, ordinal, tab, time.monotonic() - start, error)
             raise
         except (Exception, asyncio.CancelledError) as error:
@@ -183,7 +179,7 @@ class ModelClient(Conversation):
             raise
 
     async def _notice(self, model: str, difference: str) -> None:
-        await self._tell("parameter_dropped", model=model, difference=difference)
+        await self._tell(ParameterDropped(model=model, difference=difference))
 
 
 def _status(reply: Reply) -> CallStatus:

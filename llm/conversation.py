@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from pydantic import BaseModel, JsonValue
+from pydantic import BaseModel
 
 from evolver.contracts import Call, CallStatus, Message
+from evolver.contracts.event import AnswerLost, EventData
 from evolver.errors import NoUsableAnswer
 from evolver.llm.model_spec import ModelSpec, Role
 from evolver.llm.output_parser import AnswerError, read
@@ -178,14 +179,13 @@ class Conversation(ABC):
         await asyncio.to_thread(self._archive.calls.mark, call.id, status=status, **marks)
 
     async def _lose(self, asking: Exchange, reason: str) -> None:
-        await self._tell(
-            "answer_lost", experiment=asking.experiment, role=asking.role, purpose=asking.purpose, reason=reason
-        )
+        await self._tell(AnswerLost(role=asking.role, purpose=asking.purpose, reason=reason), asking.experiment)
 
-    async def _tell(self, kind: str, *, experiment: str = "", **details: JsonValue) -> None:
+    async def _tell(self, data: EventData, experiment: str = "") -> None:
         """Write an event, secrets removed."""
-        clean = {name: self._redactor(value) if isinstance(value, str) else value for name, value in details.items()}
-        await asyncio.to_thread(self._archive.events.add, self._campaign, kind, experiment or None, **clean)
+        texts = {name: self._redactor(value) for name, value in data if isinstance(value, str)}
+        clean = data.model_copy(update=texts)
+        await asyncio.to_thread(self._archive.events.add, self._campaign, clean, experiment or None)
 
     def _follow_up(self, asking: Exchange, call: Call, problem: str) -> Exchange:
         """The same question with the answer and what is wrong with it; one that was cut off may grow longer."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
+from evolver.contracts.event import CallFailed
 from evolver.errors import ContextTooLong, EvolverError, NoUsableAnswer, UsageError
 from evolver.llm.budget import BudgetLedger, Charge
 from evolver.llm.circuit_breaker import CircuitBreakers, Tell
@@ -162,14 +163,10 @@ class Router:
         except ProviderFailure as failure:
             if failure.billed:
                 charge = tab.add(prompt, answer, 0, price, estimated=True)
-            await self._tell(
-                "call_failed",
-                experiment=tab.experiment,
-                model=model.choice.model,
-                reason=failure.text,
-                status=failure.status,
-                attempt=tab.attempts,
+            failed = CallFailed(
+                model=model.choice.model, reason=failure.text, status=failure.status, attempt=tab.attempts
             )
+            await self._tell(failed, tab.experiment)
             raise
         except asyncio.CancelledError:
             charge = tab.add(prompt, answer, 0, price, estimated=True)

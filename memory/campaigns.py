@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam, insert, select
 
 from evolver.contracts import Campaign, Record
+from evolver.contracts.event import CampaignCreated, StatusChanged
 from evolver.errors import UsageError
 from evolver.memory.database import Repository
 from evolver.memory.mappers import add_event, campaign_record, campaign_row, change_campaign, find_campaign
@@ -47,7 +48,7 @@ class CampaignRepository(Repository):
                 raise UsageError(f"campaign {campaign.name} exists already; choose another name or resume it")
             data = campaign.model_dump(mode="json")
             connection.execute(insert(CampaignRow), {"name": campaign.name, "created": campaign.created, "data": data})
-            add_event(connection, campaign.name, "created", None, task=campaign.task)
+            add_event(connection, campaign.name, CampaignCreated(task=campaign.task))
 
     def get(self, name: str) -> Campaign:
         """A campaign by name. Raises UnknownName that suggests near names."""
@@ -77,7 +78,7 @@ class CampaignRepository(Repository):
             new = Campaign.model_validate({**dict(old), **changes})
             change_campaign(connection, name, data=new.model_dump(mode="json"))
             if new.status is not old.status:
-                add_event(connection, name, "status", None, status=str(new.status))
+                add_event(connection, name, StatusChanged(status=new.status))
             return new
 
     def counts(self, campaign: str) -> Counts:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from evolver.contracts import Campaign, Directive, DirectiveStatus, Experiment
+from evolver.contracts.event import DirectiveClosed, DirectiveGiven, StatusChanged
 from evolver.errors import UnknownName
 from evolver.memory import mappers
 from evolver.memory.database import Repository
@@ -61,16 +62,8 @@ class DirectiveRepository(Repository):
             data = directive.model_dump(mode="json", exclude={"experiments", "uses", "number"})
             values = {"id": directive.id, "campaign": directive.campaign, "given": directive.when, "data": data}
             connection.execute(insert(DirectiveRow), values)
-            mappers.add_event(
-                connection,
-                directive.campaign,
-                "directive",
-                None,
-                directive=directive.id,
-                kind=directive.kind,
-                who=directive.who,
-                text=directive.text,
-            )
+            given = DirectiveGiven(directive=directive.id, kind=directive.kind, who=directive.who, text=directive.text)
+            mappers.add_event(connection, directive.campaign, given)
             for key, reason in (withdraw or {}).items():
                 _close(connection, key, "withdrawn", reason)
             if change is None:
@@ -78,7 +71,7 @@ class DirectiveRepository(Repository):
             new = Campaign.model_validate({**dict(old), **change(old)})
             mappers.change_campaign(connection, old.name, data=new.model_dump(mode="json"))
             if new.status is not old.status:
-                mappers.add_event(connection, old.name, "status", None, status=str(new.status), who=directive.who)
+                mappers.add_event(connection, old.name, StatusChanged(status=new.status, who=directive.who))
             return new
 
     def list(self, campaign: str) -> Sequence[Directive]:
@@ -138,7 +131,7 @@ def _close(connection: Connection, key: str, status: DirectiveStatus, outcome: s
     if row.data.get("status", "in force") != "in force":
         return False
     connection.execute(_CHANGE, {"key": key, "data": {**row.data, "status": status, "outcome": outcome}})
-    mappers.add_event(connection, row.campaign, "directive_closed", None, directive=key, status=status, outcome=outcome)
+    mappers.add_event(connection, row.campaign, DirectiveClosed(directive=key, status=status, outcome=outcome))
     return True
 
 

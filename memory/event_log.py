@@ -7,18 +7,30 @@ from collections.abc import Mapping
 
 from pydantic import JsonValue
 
+from evolver.contracts import EventKind
 from evolver.logging import get_logger
 
 _log = get_logger(__name__)
 
-DETAILS = frozenset(("leased", "lanes", "told", "arm", "idea_repeated", "observed", "call_failed", "parameter_dropped"))
+DETAILS = frozenset(
+    (
+        EventKind.LEASED,
+        EventKind.LANES,
+        EventKind.TOLD,
+        EventKind.ARM,
+        EventKind.IDEA_REPEATED,
+        EventKind.OBSERVED,
+        EventKind.CALL_FAILED,
+        EventKind.PARAMETER_DROPPED,
+    )
+)
 """Kinds of events that change no state that people follow; they are logged at DEBUG."""
 SHOWN = (
     *("task", "status", "who", "number", "count", "operator", "program", "stage", "seed", "kind", "score", "arm"),
     *("role", "purpose", "attempt", "model", "server", "seconds", "replicates", "failed", "delta", "mean", "name"),
 )
 """Data that holds no text of a program, a model or a person."""
-OWN_WORDS = frozenset(("ended", "budget_refused_call"))
+OWN_WORDS = frozenset((EventKind.ENDED, EventKind.BUDGET_REFUSED_CALL))
 """Kinds of events whose reason is Evolver's own text."""
 
 

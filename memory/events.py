@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import overload
 
-from pydantic import JsonValue
-from sqlalchemy import select
+from sqlalchemy import func, select
 
-from evolver.contracts import Event
+from evolver.contracts import Event, EventData
+from evolver.contracts.event import D_co, read_data
 from evolver.memory import mappers
 from evolver.memory.database import Repository
 from evolver.memory.schema import EventRow
@@ -16,19 +17,43 @@ from evolver.memory.schema import EventRow
 class EventRepository(Repository):
     """Events of all campaigns, in the order in which they happened."""
 
-    def add(self, campaign: str, kind: str, experiment: str | None = None, **data: JsonValue) -> None:
-        """Append a line to the log."""
+    def add(self, campaign: str, data: EventData, experiment: str | None = None) -> None:
+        """Append a line to the log; the kind follows from the data."""
         with self._database.write() as connection:
-            mappers.add_event(connection, campaign, kind, experiment, **data)
+            mappers.add_event(connection, campaign, data, experiment)
+
+    def newest_id(self, campaign: str, kind: type[EventData] | None = None) -> int:
+        """Id of a campaign's last event, of one kind of data if named; 0 where there is none."""
+        with self._database.read() as connection:
+            query = select(func.max(EventRow.id)).where(EventRow.campaign == campaign)
+            if kind is not None:
+                query = query.where(EventRow.kind == kind.KIND)
+            return connection.scalar(query) or 0
+
+    @overload
+    def list(
+        self, campaign: str, after: int = 0, limit: int = 1000, *, kind: None = None, newest: int | None = None
+    ) -> Sequence[Event]: ...
+
+    @overload
+    def list(
+        self, campaign: str, after: int = 0, limit: int = 1000, *, kind: type[D_co], newest: int | None = None
+    ) -> Sequence[Event[D_co]]: ...
 
     def list(
-        self, campaign: str, after: int = 0, limit: int = 1000, *, kind: str | None = None, newest: int | None = None
+        self,
+        campaign: str,
+        after: int = 0,
+        limit: int = 1000,
+        *,
+        kind: type[EventData] | None = None,
+        newest: int | None = None,
     ) -> Sequence[Event]:
-        """Lines of the log in order: those after an id, of one kind if named; or the `newest` few."""
+        """Lines of the log in order: those after an id, of one kind of data if named; or the `newest` few."""
         with self._database.read() as connection:
             query = select(EventRow).where(EventRow.campaign == campaign, EventRow.id > after)
             if kind is not None:
-                query = query.where(EventRow.kind == kind)
+                query = query.where(EventRow.kind == kind.KIND)
             ordered = (
                 query.order_by(EventRow.id.desc()).limit(newest) if newest else query.order_by(EventRow.id).limit(limit)
             )
@@ -39,8 +64,9 @@ class EventRepository(Repository):
                     when=row.happened,
                     kind=row.kind,
                     experiment=row.experiment,
-                    data=row.data,
+                    data=read_data(row.kind, row.data),
                 )
                 for row in connection.execute(ordered)
             ]
-            return found[::-1] if newest else found
+        readable = found if kind is None else [event for event in found if isinstance(event.data, kind)]
+        return readable[::-1] if newest else readable

@@ -8,6 +8,7 @@ from pydantic import FiniteFloat
 from sqlalchemy import bindparam, select, update
 
 from evolver.contracts import Experiment, Interval, Lesson, Program, Proposal, Record, Standing, Verdict, now
+from evolver.contracts.event import ChampionCrowned, Coded, Concluded, LessonLearned, ProgramEdited, Proposed
 from evolver.errors import UnknownName
 from evolver.memory.database import Repository
 from evolver.memory.elite_pool import pool_rows, trim_pool
@@ -100,9 +101,8 @@ class ExperimentRepository(Repository):
                 connection.execute(_VISIT, {"key": proposal.parents[0]})
             tried = ({"campaign": campaign, "skeleton": s, "technique": t} for s, t in techniques)
             upsert(connection, CoverageRow, *tried)
-            add_event(
-                connection, campaign, "proposed", experiment_id, operator=str(proposal.operator), plan=proposal.plan
-            )
+            proposed = Proposed(operator=str(proposal.operator), plan=proposal.plan)
+            add_event(connection, campaign, proposed, experiment_id)
             return recorded.model_copy(update={"proposal": proposal})
 
     def add_program(self, experiment_id: str, program: Program, skeleton: str) -> Experiment:
@@ -113,7 +113,7 @@ class ExperimentRepository(Repository):
                 return recorded
             upsert(connection, ProgramRow, {"id": program.id, "files": program.files})
             change_experiment(connection, experiment_id, program=program.id, skeleton=skeleton)
-            add_event(connection, recorded.campaign, "coded", experiment_id, program=program.id)
+            add_event(connection, recorded.campaign, Coded(program=program.id), experiment_id)
             return recorded.model_copy(update={"program": program.id, "skeleton": skeleton})
 
     def replace_program(self, experiment_id: str, program: Program, skeleton: str, who: str) -> None:
@@ -122,7 +122,7 @@ class ExperimentRepository(Repository):
             upsert(connection, ProgramRow, {"id": program.id, "files": program.files})
             change_experiment(connection, experiment_id, program=program.id, skeleton=skeleton)
             campaign = experiment_row(connection, experiment_id).campaign
-            add_event(connection, campaign, "edited", experiment_id, program=program.id, who=who)
+            add_event(connection, campaign, ProgramEdited(program=program.id, who=who), experiment_id)
 
     def with_program(self, campaign: str, program_id: str) -> Sequence[Experiment]:
         """Experiments of a campaign that have exactly this program."""
@@ -159,15 +159,15 @@ class ExperimentRepository(Repository):
                 for arm, reward in conclusion.credits.items()
             )
             upsert(connection, CreditRow, *earned, add=True)
-            add_event(connection, campaign, "concluded", key, kind=str(verdict.kind), score=score)
+            add_event(connection, campaign, Concluded(kind=verdict.kind, score=score), key)
             if pooled:
                 trim_pool(connection, campaign_record(owner))
             if conclusion.champion:
                 change_campaign(connection, campaign, data={**owner.data, "champion": key})
-                add_event(connection, campaign, "champion", key, score=score)
+                add_event(connection, campaign, ChampionCrowned(score=score), key)
             for lesson in conclusion.lessons:
                 upsert_lesson(connection, lesson)
-                add_event(connection, campaign, "lesson", key, claim=lesson.claim, status=str(lesson.status))
+                add_event(connection, campaign, LessonLearned(claim=lesson.claim, status=lesson.status), key)
             return True
 
     def pool(self, campaign: str) -> Sequence[Experiment]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import bindparam, func, insert, select
 
 from evolver.contracts import CampaignStatus, Experiment, Standing, now
+from evolver.contracts.event import Leased
 from evolver.memory.database import Repository
 from evolver.memory.mappers import (
     add_event,
@@ -45,7 +46,7 @@ class LeaseRepository(Repository):
                 change_campaign(connection, campaign, leased=number)
             place = {"id": key, "campaign": campaign, "number": number, "lane": lane, "seq": seq, "created": now()}
             connection.execute(_ADD_EXPERIMENT, {**place, "standing": Standing.OPEN, "visits": 0, "pooled": 0})
-            add_event(connection, campaign, "leased", key, number=number)
+            add_event(connection, campaign, Leased(number=number), key)
             return Experiment.model_validate(place)
 
     def positions(self, campaign: str) -> dict[int, int]:

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from pydantic import JsonValue
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from evolver.contracts import Campaign, Experiment, Lesson, Proposal, Trial, Verdict, now
+from evolver.contracts import Campaign, EventData, Experiment, Lesson, Proposal, Trial, Verdict, now
+from evolver.contracts.event import UnknownData
 from evolver.errors import UnknownName
 from evolver.memory.event_log import log_event
 from evolver.memory.schema import Base, CampaignRow, EventRow, ExperimentRow, LessonRow, TallyRow
@@ -102,11 +102,14 @@ def upsert_lesson(connection: Connection, lesson: Lesson) -> None:
     upsert(connection, LessonRow, {"id": lesson.id, "task": lesson.task, "campaign": lesson.campaign, "data": data})
 
 
-def add_event(connection: Connection, campaign: str, happening: str, experiment: str | None, **data: JsonValue) -> None:
-    """Append a line to the log."""
-    values = {"campaign": campaign, "happened": now(), "kind": happening, "experiment": experiment, "data": data}
+def add_event(connection: Connection, campaign: str, data: EventData, experiment: str | None = None) -> None:
+    """Append a line to the log. Raises TypeError for data of no known kind."""
+    if isinstance(data, UnknownData):
+        raise TypeError("an event of an unknown kind is read and never written")
+    kept = data.model_dump(mode="json", exclude_unset=True)
+    values = {"campaign": campaign, "happened": now(), "kind": data.KIND, "experiment": experiment, "data": kept}
     connection.execute(_ADD_EVENT, values)
-    log_event(campaign, happening, experiment, data)
+    log_event(campaign, data.KIND, experiment, kept)
 
 
 def add_to_tallies(connection: Connection, campaign: str, changes: Mapping[str, float]) -> None:

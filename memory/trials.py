@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import bindparam, delete, insert, select
 
 from evolver.contracts import Trial, TrialStatus
+from evolver.contracts.event import TrialEnded
 from evolver.memory.database import Repository
 from evolver.memory.mappers import add_event, add_to_tallies, experiment_row, trial_record
 from evolver.memory.schema import TrialRow
@@ -57,15 +58,8 @@ class TrialRepository(Repository):
                 },
             )
             add_to_tallies(connection, campaign, _counted(trial, 1.0))
-            add_event(
-                connection,
-                campaign,
-                "trial",
-                trial.experiment,
-                stage=trial.stage,
-                seed=trial.seed,
-                status=str(trial.status),
-            )
+            ended = TrialEnded(stage=trial.stage, seed=trial.seed, status=trial.status)
+            add_event(connection, campaign, ended, trial.experiment)
 
     def list(self, experiment_id: str) -> Sequence[Trial]:
         """An experiment's trials in the order they were run."""

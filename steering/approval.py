@@ -1,7 +1,7 @@
 """Approval: what a trial will cost at most, who is asked, and what becomes of the answer.
 
 The archive is where questions and answers meet. A lane whose experiment would cost more than the campaign's
-`approve_above` writes the event `approval_wanted` and then looks for a directive that names its experiment. So an
+`approve_above` writes an `ApprovalWanted` to the log and then looks for a directive that names its experiment. So an
 answer from any surface, and from any process, works the same: `approve 17` in a chat, the question of `evolver run` in
 a terminal, a button on a page. Only when no other lane of the process works any more does the lane call LangGraph's
 `interrupt()`, so that the run ends in a state that Studio and SDK callers can answer with `Command(resume=...)`; their
@@ -25,41 +25,20 @@ from evolver.contracts import (
     Program,
     Record,
     Standing,
+    TrialEstimate,
     Verdict,
     VerdictKind,
 )
+from evolver.contracts.event import ApprovalWanted, Approved, EventData, Rejected
 from evolver.diffs import experiment_diff
-from evolver.formatting import counted
 
 if TYPE_CHECKING:
     from evolver.evaluation.campaign_resources import CampaignResources
     from evolver.memory import Archive
     from evolver.tasks import Task
 
-WANTED = "approval_wanted"
-"""Kind of the event about an experiment that waits."""
 ASKED = 500
-"""Newest such events that are looked through."""
-
-
-class TrialEstimate(Record):
-    """What an experiment can cost at most, by the limits of the task's stages."""
-
-    stages: tuple[str, ...]
-    trials: int
-    seconds: float
-    """Of all its trials, one after another."""
-    gpu_seconds: float
-    """0 where no stage uses a GPU."""
-
-    @property
-    def cost(self) -> float:
-        """What is compared with the campaign's threshold."""
-        return self.gpu_seconds or self.seconds
-
-    def __str__(self) -> str:
-        gpus = f", {self.gpu_seconds:.0f} GPU seconds" if self.gpu_seconds else ""
-        return f"at most {self.seconds:.0f} s in {counted(self.trials, 'trial')}{gpus}"
+"""Newest events about experiments that wait that are looked through."""
 
 
 class ApprovalDecision(Record):
@@ -97,14 +76,8 @@ def ask(archive: Archive, experiment: Experiment, estimate: TrialEstimate) -> No
     """Let everyone know, once, that an experiment waits."""
     if experiment.id not in _asked(archive, experiment.campaign):
         plan = experiment.proposal.plan if experiment.proposal else ""
-        archive.events.add(
-            experiment.campaign,
-            WANTED,
-            experiment.id,
-            number=experiment.number,
-            plan=plan,
-            estimate=estimate.model_dump(mode="json"),
-        )
+        wanted = ApprovalWanted(number=experiment.number, plan=plan, estimate=estimate)
+        archive.events.add(experiment.campaign, wanted, experiment.id)
 
 
 def waiting(archive: Archive, campaign: str) -> list[PendingApproval]:
@@ -112,7 +85,7 @@ def waiting(archive: Archive, campaign: str) -> list[PendingApproval]:
     asked = _asked(archive, campaign)
     if not asked:
         return []
-    said = {key for kind in ("approved", "rejected") for key in _about(archive, campaign, kind)}
+    said = _about(archive, campaign, Approved) | _about(archive, campaign, Rejected)
     said |= {f"{d.arguments.get('experiment')}" for d in archive.directives.in_force(campaign) if _decides(d)}
     return [
         PendingApproval(experiment=experiment, estimate=asked[experiment.id])
@@ -122,13 +95,11 @@ def waiting(archive: Archive, campaign: str) -> list[PendingApproval]:
 
 
 def _asked(archive: Archive, campaign: str) -> dict[str, TrialEstimate]:
-    events = archive.events.list(campaign, kind=WANTED, newest=ASKED)
-    return {
-        event.experiment: TrialEstimate.model_validate(event.data["estimate"]) for event in events if event.experiment
-    }
+    events = archive.events.list(campaign, kind=ApprovalWanted, newest=ASKED)
+    return {event.experiment: event.data.estimate for event in events if event.experiment}
 
 
-def _about(archive: Archive, campaign: str, kind: str) -> set[str]:
+def _about(archive: Archive, campaign: str, kind: type[EventData]) -> set[str]:
     return {event.experiment for event in archive.events.list(campaign, kind=kind, newest=ASKED) if event.experiment}
 
 
@@ -166,7 +137,7 @@ def decision_on(archive: Archive, experiment: Experiment) -> Directive | None:
 
 def was_approved(archive: Archive, experiment: Experiment) -> bool:
     """Whether somebody has approved it in an earlier process."""
-    return experiment.id in _about(archive, experiment.campaign, "approved")
+    return experiment.id in _about(archive, experiment.campaign, Approved)
 
 
 def settle(resources: CampaignResources, experiment: Experiment, directive: Directive) -> bool:
@@ -186,8 +157,8 @@ def settle(resources: CampaignResources, experiment: Experiment, directive: Dire
     archive.directives.mark_used([directive.id], experiment.id)
     outcome = f"experiment {experiment.number} {'rejected' if rejected else 'runs'}"
     archive.directives.close(directive.id, "done", outcome)
-    kind = "rejected" if rejected else "approved"
-    archive.events.add(experiment.campaign, kind, experiment.id, who=directive.who, reason=reason if rejected else "")
+    decided = Rejected(who=directive.who, reason=reason) if rejected else Approved(who=directive.who, reason="")
+    archive.events.add(experiment.campaign, decided, experiment.id)
     return not rejected
 
 

@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from evolver.contracts import Campaign, CampaignStatus, Directive, Experiment, Standing, Trial
-from evolver.evaluation.ablation import DONE as ABLATED
+from evolver.contracts.event import Ablated, ChampionCrowned, Verified
 from evolver.evaluation.ablation import Ablation
-from evolver.evaluation.verification import DONE as VERIFIED
 from evolver.evaluation.verification import Verification
 from evolver.graph.campaign_lock import is_running
 from evolver.graph.detached import begins, log_of
@@ -75,7 +74,7 @@ class CampaignViews:
 
     def crowned(self, name: str) -> list[str]:
         """Ids of every experiment that was champion, in order."""
-        events = self._archive.events.list(name, kind="champion", limit=MOST_CHAMPIONS)
+        events = self._archive.events.list(name, kind=ChampionCrowned, limit=MOST_CHAMPIONS)
         return list(dict.fromkeys(event.experiment for event in events if event.experiment))
 
     def version(self, name: str) -> str:
@@ -195,14 +194,14 @@ class CampaignViews:
             calls=tuple(archive.calls.list(name, experiment.id)),
             directives=tuple(x for x in archive.directives.list(name) if x.id in in_force),
             verifications=tuple(
-                Verification(experiment=number, **event.data)
-                for event in archive.events.list(name, kind=VERIFIED, newest=RERUNS)
+                Verification(experiment=number, **dict(event.data))
+                for event in archive.events.list(name, kind=Verified, newest=RERUNS)
                 if event.experiment == experiment.id
             ),
             ablation=next(
                 (
-                    Ablation(experiment=number, **event.data)
-                    for event in reversed(archive.events.list(name, kind=ABLATED, newest=RERUNS))
+                    Ablation(experiment=number, **dict(event.data))
+                    for event in reversed(archive.events.list(name, kind=Ablated, newest=RERUNS))
                     if event.experiment == experiment.id
                 ),
                 None,

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 from evolver.agents.hybrid.bandit import MODEL, OFFLINE, Pull, TeamBandit
 from evolver.agents.rewards import gain_over_parent, reward
 from evolver.contracts import Event, Experiment, Record, VerdictKind
+from evolver.contracts.event import ArmChosen
 
 if TYPE_CHECKING:
     from evolver.evaluation.campaign_resources import CampaignResources
     from evolver.memory import Archive
-
-KIND = "arm"
-"""Of the event that says which arm an experiment was given to."""
 
 
 class Assignment(Record):
@@ -50,10 +48,12 @@ class Assignments:
         """Give an experiment to an arm."""
         self._resources.archive.events.add(
             self._resources.name,
-            KIND,
+            ArmChosen(
+                arm=pulled.arm,
+                tunes=pulled.tunes,
+                indices={arm: round(index, 4) for arm, index in indices.items()},
+            ),
             experiment,
-            **pulled.model_dump(),
-            indices={arm: round(index, 4) for arm, index in indices.items()},
         )
         self.look()
 
@@ -103,12 +103,12 @@ def pulls_of(archive: Archive, campaign: str) -> dict[str, Assignment]:
     return {place: Assignment(arm=p.arm, tunes=p.tunes.removeprefix(own)) for place, p in found.items()}
 
 
-def _pulled(event: Event) -> Assignment:
-    return Assignment(arm=str(event.data["arm"]), tunes=str(event.data["tunes"]))
+def _pulled(event: Event[ArmChosen]) -> Assignment:
+    return Assignment(arm=event.data.arm, tunes=event.data.tunes)
 
 
-def _events(archive: Archive, campaign: str, after: int) -> list[Event]:
-    found: list[Event] = []
-    while more := archive.events.list(campaign, found[-1].id if found else after, kind=KIND):
+def _events(archive: Archive, campaign: str, after: int) -> list[Event[ArmChosen]]:
+    found: list[Event[ArmChosen]] = []
+    while more := archive.events.list(campaign, found[-1].id if found else after, kind=ArmChosen):
         found += more
     return found

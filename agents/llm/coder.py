@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from evolver.agents.llm.prompting import GAVE_UP, Prompter
+from evolver.agents.llm.prompting import Prompter
 from evolver.agents.llm.rendering import files_view, is_whole, result_words, task_view
 from evolver.agents.llm.sandbox_checks import Checked, Checks
 from evolver.agents.llm.token_budget import TokenBudget
 from evolver.contracts import Experiment, Message, Program, Proposal, Standing
+from evolver.contracts.event import GaveUp
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.llm import Conversation, EditError, NoUsableAnswer, read_program
 from evolver.llm.conversation import REPAIRS
@@ -232,7 +233,7 @@ class LlmCoder:
         return await self._give_up(work, f"{finding.checked.check}: {lines[-1] if lines else 'no reason'}{more}")
 
     async def _give_up(self, work: Work, reason: str) -> Program | None:
-        await self._prompter.tell(GAVE_UP, work.experiment.id, role=ROLE, reason=inline(reason, LONGEST_REASON))
+        await self._prompter.tell(GaveUp(role=ROLE, reason=inline(reason, LONGEST_REASON)), work.experiment.id)
         return None
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
-from evolver.agents.llm.prompting import GAVE_UP, IN_WORK, Prompted, Prompter
+from evolver.agents.llm.prompting import IN_WORK, Prompted, Prompter
 from evolver.agents.llm.rendering import (
     diff_words,
     gain_with_interval,
@@ -18,11 +18,11 @@ from evolver.agents.llm.rendering import (
     task_view,
     verdict_words,
 )
-from evolver.agents.llm.research_context import OBSERVED
 from evolver.agents.llm.schemas import Observation
 from evolver.agents.llm.token_budget import TokenBudget
 from evolver.agents.offline.critic import OfflineCritic, lessons_arm
 from evolver.contracts import Experiment, Lesson, Message, Trial, Verdict, VerdictKind
+from evolver.contracts.event import GaveUp, Observed
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.evaluation.statistics import Comparison
 from evolver.formatting import better_by, counted
@@ -58,8 +58,8 @@ class MeasuringCritic(OfflineCritic):
 
     def _verdict(self, experiment: Experiment, trials: Sequence[Trial], scores: dict[int, float]) -> Verdict:
         if experiment.program is None:
-            events = self._resources.archive.events.list(self._resources.name, kind=GAVE_UP, newest=IN_WORK)
-            reasons = [str(event.data["reason"]) for event in events if event.experiment == experiment.id]
+            events = self._resources.archive.events.list(self._resources.name, kind=GaveUp, newest=IN_WORK)
+            reasons = [event.data.reason for event in events if event.experiment == experiment.id]
             if reasons:
                 return Verdict(kind=VerdictKind.UNUSABLE, reason=reasons[-1])
         return super()._verdict(experiment, trials, scores)
@@ -113,7 +113,7 @@ class LlmCritic:
         return verdict
 
     def _was_observed(self, experiment: str) -> bool:
-        return self._prompter.told(OBSERVED, experiment) is not None
+        return self._prompter.told(Observed, experiment) is not None
 
     async def _observe(self, experiment: Experiment, verdict: Verdict, lessons: Sequence[Lesson]) -> None:
         asked: Prompted[Observation] = await self._prompter.ask(
@@ -129,14 +129,15 @@ class LlmCritic:
         for lesson in lessons:
             await self._word(experiment, lesson, said)
         await self._prompter.tell(
-            OBSERVED,
+            Observed(
+                claim=inline(said.claim, 1000),
+                component=said.component,
+                mechanism=inline(said.mechanism, 1000),
+                caution=inline(said.caution, 1000),
+                model=asked.answer.model,
+                lessons=tuple(lesson.id for lesson in lessons),
+            ),
             experiment.id,
-            claim=inline(said.claim, 1000),
-            component=said.component,
-            mechanism=inline(said.mechanism, 1000),
-            caution=inline(said.caution, 1000),
-            model=asked.answer.model,
-            lessons=[lesson.id for lesson in lessons],
         )
 
     async def _word(self, experiment: Experiment, lesson: Lesson, said: Observation) -> None:

@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from pydantic import BaseModel
 
 from evolver.agents.llm.rendering import Numbers
 from evolver.agents.llm.token_budget import TokenBudget
 from evolver.contracts import CallStatus, Message
+from evolver.contracts.event import D_co, EventData
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.llm import Answer, ContextTooLong, Conversation, Role
 from evolver.llm.conversation import REPAIRS
@@ -21,8 +22,6 @@ M = TypeVar("M", bound=BaseModel)
 T = TypeVar("T")
 
 HALVINGS = 3
-GAVE_UP = "gave_up"
-"""Kind of the event that says why an experiment has no program."""
 IN_WORK = 2000
 """Newest events of a kind among which those about an experiment in work are."""
 
@@ -119,15 +118,15 @@ class Prompter:
         # Follow-ups are longer: they repeat the question.
         return min(answered, key=len, default=None)
 
-    async def tell(self, kind: str, experiment: str, **data: Any) -> None:
+    async def tell(self, data: EventData, experiment: str) -> None:
         """Write an event."""
-        await asyncio.to_thread(self._resources.archive.events.add, self._resources.name, kind, experiment, **data)
+        await asyncio.to_thread(self._resources.archive.events.add, self._resources.name, data, experiment)
 
-    def told(self, kind: str, experiment: str) -> dict[str, Any] | None:
+    def told(self, kind: type[D_co], experiment: str) -> D_co | None:
         """The newest event of a kind about an experiment in work."""
         return self.told_lately(kind, IN_WORK).get(experiment)
 
-    def told_lately(self, kind: str, newest: int) -> dict[str, dict[str, Any]]:
+    def told_lately(self, kind: type[D_co], newest: int) -> dict[str, D_co]:
         """The newest events of a kind, by experiment."""
         events = self._resources.archive.events.list(self._resources.name, kind=kind, newest=newest)
-        return {event.experiment: dict(event.data) for event in events if event.experiment}
+        return {event.experiment: event.data for event in events if event.experiment}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from evolver import registry
 from evolver.agents.llm.prompting import Prompter
@@ -22,7 +22,8 @@ from evolver.agents.llm.rendering import (
 )
 from evolver.agents.llm.token_budget import TokenBudget
 from evolver.agents.retrieval import Retrieval, Retriever
-from evolver.contracts import Experiment, Message, Note, Operator, Record
+from evolver.contracts import Experiment, Message, Note, Operator
+from evolver.contracts.event import Observed, Shown
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.prompts import conversation, inline
 from evolver.search.novelty import Ideas
@@ -33,19 +34,6 @@ PROGRAMS, NOTES, LESSONS, TRIED, FAILED = 0.5, 0.15, 0.12, 0.12, 0.06
 LONGEST_DIRECTIVE = 1000
 OBSERVATIONS = 100
 """Newest words of the critic that are at hand."""
-OBSERVED = "observed"
-TOLD = "told"
-
-
-class Shown(Record):
-    """Ids of what a researcher was shown."""
-
-    experiments: tuple[int, ...]
-    """Numbers of those that may be parents."""
-    notes: tuple[str, ...] = ()
-    lessons: tuple[str, ...] = ()
-    directives: tuple[str, ...] = ()
-    withheld: bool = False
 
 
 class ResearchContext:
@@ -120,7 +108,7 @@ class ResearchContext:
             withheld=known.withheld,
         )
         self._shown[experiment.id] = shown
-        archive.events.add(campaign.name, TOLD, experiment.id, **shown.model_dump(mode="json"))
+        archive.events.add(campaign.name, shown, experiment.id)
         cuts = [("ideas", left_ideas), ("failures", left_failures), ("lessons", left_lessons)]
         champion = next((e for e in parents if e.id == campaign.champion), None)
         return conversation(
@@ -149,7 +137,7 @@ class ResearchContext:
     def shown(self, experiment: str) -> Shown:
         """What the researcher was shown when it was last asked about an experiment, perhaps by an earlier process."""
         if experiment not in self._shown:
-            self._shown[experiment] = Shown.model_validate(self._prompter.told(TOLD, experiment) or {"experiments": ()})
+            self._shown[experiment] = self._prompter.told(Shown, experiment) or Shown()
         return self._shown[experiment]
 
     def forget(self, experiment: str) -> None:
@@ -219,11 +207,11 @@ class ResearchContext:
 
 def observations(prompter: Prompter) -> dict[str, str]:
     """What the critic said lately, by experiment."""
-    return {key: _said(data) for key, data in prompter.told_lately(OBSERVED, OBSERVATIONS).items()}
+    return {key: _said(data) for key, data in prompter.told_lately(Observed, OBSERVATIONS).items()}
 
 
-def _said(data: dict[str, Any]) -> str:
-    return " ".join(str(data[name]) for name in ("claim", "caution") if data.get(name))
+def _said(observed: Observed) -> str:
+    return " ".join(text for text in (observed.claim, observed.caution) if text)
 
 
 R = TypeVar("R", Tried, LessonView)

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from evolver.agents.llm.prompting import GAVE_UP, Prompted, Prompter
+from evolver.agents.llm.prompting import Prompted, Prompter
 from evolver.agents.llm.rendering import idea_words, result_words
-from evolver.agents.llm.research_context import ResearchContext, Shown, observations
+from evolver.agents.llm.research_context import ResearchContext, observations
 from evolver.agents.llm.schemas import Idea
 from evolver.contracts import Experiment, Message, Operator, Proposal, Standing
+from evolver.contracts.event import GaveUp, IdeaRepeated, Shown
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.llm import Conversation, NoUsableAnswer
 from evolver.prompts import conversation as render
@@ -22,8 +23,6 @@ from evolver.search.novelty import Ideas, NearestIdea
 ROLE: Final = "researcher"
 ASKED_AGAIN = 2
 """Most times that a researcher is asked for something that differs more from what was tried."""
-REPEATED = "idea_repeated"
-"""Kind of the event about an idea that is nearly one that was tried."""
 
 
 @dataclass(frozen=True)
@@ -157,14 +156,8 @@ class LlmResearcher:
         resources, archive, idea = self._resources, self._resources.archive, asked.answer.value
         near = self._ideas.nearest(idea.text, experiment)
         if near is not None:
-            archive.events.add(
-                resources.name,
-                REPEATED,
-                experiment.id,
-                nearest=near.experiment,
-                similarity=round(near.similarity, 4),
-                taken=insist,
-            )
+            repeated = IdeaRepeated(nearest=near.experiment, similarity=round(near.similarity, 4), taken=insist)
+            archive.events.add(resources.name, repeated, experiment.id)
             if not insist:
                 return None, near
         shown = self._research.shown(experiment.id)
@@ -194,7 +187,7 @@ class LlmResearcher:
             # Reasons begin with the model's name.
             author=reason.partition(": ")[0],
         )
-        await self._prompter.tell(GAVE_UP, experiment.id, role=ROLE, reason=inline(reason, 400))
+        await self._prompter.tell(GaveUp(role=ROLE, reason=inline(reason, 400)), experiment.id)
         self._research.forget(experiment.id)
         return (await asyncio.to_thread(archive.experiments.add_proposal, experiment.id, proposal)).proposal or proposal
 

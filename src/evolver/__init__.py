@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         TunerKind,
         Verdict,
         VerdictKind,
+        event,
     )
     from evolver.graph.campaign_graph import build_graph
     from evolver.graph.chat_graph import ChatContext, build_chat
@@ -139,6 +140,7 @@ __all__ = [
     "build_graph",
     "builtin_tasks",
     "errors",
+    "event",
     "load_task",
     "open_archive",
     "run",
@@ -182,6 +184,7 @@ _HOMES = {
         "TunerKind",
         "Verdict",
         "VerdictKind",
+        "event",
     ),
     "evolver.graph.campaign_graph": ("build_graph",),
     "evolver.graph.chat_graph": ("ChatContext", "build_chat"),

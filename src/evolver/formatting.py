@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from evolver.contracts import Interval
+if TYPE_CHECKING:
+    from evolver.contracts import Interval
 
 EXACT = 1e-12
 """Relative width below which an interval is a point."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from evolver.contracts import CampaignStatus, Directive
+from evolver.contracts.event import CampaignEnded
 from evolver.steering.commands import Carried, Command
 from evolver.steering.directive_type import DirectiveType, NoArguments, RunningCampaign
 from evolver.steering.patterns import IT
@@ -33,7 +34,7 @@ class StopDirective(DirectiveType[NoArguments]):
             said = "No more proposals: what runs is finished first, then the champion is re-tested."
             return Carried([said], [directive])
         directive, _ = command.keep(status="done", change=lambda _: {"status": CampaignStatus.FINISHED})
-        command.archive.events.add(command.campaign, "ended", reason=f"stopped by {command.who}")
+        command.archive.events.add(command.campaign, CampaignEnded(reason=f"stopped by {command.who}"))
         said = "Closed. No process ran it, so the champion was not re-tested; `verify the best` does that."
         return Carried([said], [directive])
 

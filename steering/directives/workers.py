@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import JsonValue
 
 from evolver.contracts import Campaign, Record
+from evolver.contracts.event import LanesOpened
 from evolver.errors import UsageError
 from evolver.formatting import counted
 from evolver.steering.commands import Carried, Command
@@ -60,9 +61,9 @@ class WorkersDirective(DirectiveType[WorkersChange]):
 
         directive, campaign = command.keep(status="done", change=change)
         replies = [f"{counted(campaign.workers, 'trial')} may run at the same time {command.when}."]
-        lanes = command.archive.events.list(command.campaign, kind="lanes", newest=1)
-        count = lanes[0].data.get("count") if lanes else None
-        if command.running and isinstance(count, int) and count < campaign.workers:
+        lanes = command.archive.events.list(command.campaign, kind=LanesOpened, newest=1)
+        count = lanes[0].data.count if lanes else None
+        if command.running and count is not None and count < campaign.workers:
             replies.append(
                 f"This run has {counted(count, 'lane')}, so no more trials than that run until it starts over: "
                 f"`pause`, end its process, then `go on`."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from evolver.contracts import Experiment
+from evolver.contracts.event import Ablated, Retested
 from evolver.formatting import counted
 from evolver.steering.intents import Inquiry
 from evolver.steering.question_type import BEST, ONE, CampaignFacts, QuestionType, gain, standing
@@ -72,25 +73,21 @@ def _step(experiment: Experiment) -> str:
 
 def _retested(facts: CampaignFacts, champion: Experiment) -> list[str]:
     lines = []
-    for event in facts.archive.events.list(facts.campaign, kind="retested", newest=1):
+    for event in facts.archive.events.list(facts.campaign, kind=Retested, newest=1):
         if event.experiment == champion.id:
-            interval = event.data["interval"]
-            assert isinstance(interval, list)
-            low, high = float(str(interval[0])), float(str(interval[1]))
             lines.append(
-                f"On fresh replicates (held-out) it has {float(str(event.data['mean'])):.6g}, "
-                f"{gain(float(str(event.data['delta'])), (low, high))} against the baseline (experiment 0)."
+                f"On fresh replicates (held-out) it has {event.data.mean:.6g}, "
+                f"{gain(event.data.delta, event.data.interval)} against the baseline (experiment 0)."
             )
     return lines
 
 
 def _ablated(facts: CampaignFacts, champion: Experiment) -> list[str]:
     """What most of the gain is owed to, or how to find out."""
-    events = facts.archive.events.list(facts.campaign, kind="ablated", newest=50)
-    found = [event for event in events if event.experiment == champion.id]
-    parts = found[-1].data.get("parts") if found else None
-    top = parts[0] if isinstance(parts, list) and parts else None
-    if not isinstance(top, dict):
+    events = facts.archive.events.list(facts.campaign, kind=Ablated, newest=50)
+    found = [event.data for event in events if event.experiment == champion.id]
+    if not found or not found[-1].parts:
         return [f"`ablate {champion.number}` shows what each change is worth."]
-    worth = "the program fails without it" if top.get("gain") is None else f"worth {float(str(top['gain'])):+.4g}"
-    return [f"Ablation: most of it is owed to: {top.get('change')} ({worth})."]
+    top = found[-1].parts[0]
+    worth = "the program fails without it" if top.gain is None else f"worth {top.gain:+.4g}"
+    return [f"Ablation: most of it is owed to: {top.change} ({worth})."]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from evolver.contracts import CampaignStatus, Experiment, VerdictKind
+from evolver.contracts.event import CampaignFailed
 from evolver.steering.intents import Inquiry
 from evolver.steering.question_type import CampaignFacts, QuestionType, newest_numbers
 
@@ -58,8 +59,8 @@ def why_failed(facts: CampaignFacts) -> str:
     """Why the campaign as a whole failed; empty where it did not."""
     if facts.archive.campaigns.get(facts.campaign).status is not CampaignStatus.FAILED:
         return ""
-    ended = facts.archive.events.list(facts.campaign, kind="failed", newest=1)
-    return f"The campaign failed: {ended[-1].data['reason'] if ended else 'see its log'}"
+    ended = facts.archive.events.list(facts.campaign, kind=CampaignFailed, newest=1)
+    return f"The campaign failed: {ended[-1].data.reason if ended else 'see its log'}"
 
 
 def _kind_of(reason: str) -> str:

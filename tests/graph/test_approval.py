@@ -14,6 +14,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
 from evolver.contracts import CampaignStatus, Standing, VerdictKind
+from evolver.contracts.event import ApprovalWanted, ProgramEdited
 from evolver.graph import Context, arun, build_graph
 from evolver.graph.message_handler import send
 from evolver.graph.resolved_run import open_archive
@@ -89,7 +90,7 @@ async def test_a_chat_approves_edits_and_rejects(task: Path, home: Path) -> None
         edited = archive.experiments.by_number("c", 3)
         assert edited.program is not None
         assert "0.125" in archive.programs.get(edited.program).files["program.py"]
-        assert archive.events.list("c", kind="edited")
+        assert archive.events.list("c", kind=ProgramEdited)
     await _say(home, "stop")
     summary = await run
     assert summary.status is CampaignStatus.FINISHED
@@ -157,4 +158,4 @@ async def test_cheap_experiments_ask_nobody(task: Path, home: Path) -> None:
     summary = await arun(_context(task, home, approve_above=1e6, experiments=3))
     assert summary.experiments == 3
     with open_archive(home) as archive:
-        assert not archive.events.list("c", kind="approval_wanted")
+        assert not archive.events.list("c", kind=ApprovalWanted)

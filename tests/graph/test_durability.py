@@ -9,11 +9,13 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from evolver.contracts import CampaignStatus, Event
+from evolver.contracts.event import Concluded, TrialEnded, TrialStarted
 from evolver.graph.resolved_run import open_archive
 
 EVOLVER = Path(sys.executable).parent / "evolver"
@@ -71,11 +73,11 @@ def test_ten_kills_lose_nothing_and_double_nothing(quadratic: Path, home: Path, 
         while batch := archive.events.list("c", after=after):
             events += batch
             after = batch[-1].id
-        concluded = Counter(event.experiment for event in events if event.kind == "concluded")
+        concluded = Counter(event.experiment for event in events if isinstance(event.data, Concluded))
         assert set(concluded.values()) == {1}
         assert len(concluded) == EXPERIMENTS + 1
         _assert_no_finished_trial_was_started_again(events)
-        started = Counter((e.experiment, e.data["stage"], e.data["seed"]) for e in events if e.kind == "trial_started")
+        started = Counter((e.experiment, e.data.stage, e.data.seed) for e in events if isinstance(e.data, TrialStarted))
         repeated = sum(count - 1 for count in started.values())
         assert repeated <= KILLS * WORKERS * 2, "only what was in flight may be repeated"
     assert not list((home / "trials").rglob("program.py")), "no trial folder is left behind"
@@ -95,13 +97,13 @@ def _wait_for_progress(home: Path, had: int, process: subprocess.Popen[bytes]) -
         time.sleep(0.05)
 
 
-def _assert_no_finished_trial_was_started_again(events: list) -> None:  # type: ignore[type-arg]
+def _assert_no_finished_trial_was_started_again(events: Sequence[Event]) -> None:
     done = set()
     for event in events:
-        if event.kind not in ("trial_started", "trial"):
+        if not isinstance(event.data, TrialStarted | TrialEnded):
             continue
-        key = (event.experiment, event.data["stage"], event.data["seed"])
-        if event.kind == "trial":
+        key = (event.experiment, event.data.stage, event.data.seed)
+        if isinstance(event.data, TrialEnded):
             done.add(key)
         else:
             assert key not in done, f"{key} was finished and is run again"

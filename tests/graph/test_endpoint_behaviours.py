@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from evolver.contracts import Call, CallStatus, CampaignStatus, VerdictKind
+from evolver.contracts.event import CallFailed, ParameterDropped
 from evolver.errors import UsageError
 from evolver.graph import Context, arun
 from evolver.graph.resolved_run import open_archive
@@ -108,8 +109,8 @@ async def test_a_campaign_survives_every_behaviour(
         return call
 
     def reason(number: int) -> str:
-        (event,) = [e for e in told[number] if e.kind == "call_failed"]
-        return str(event.data["reason"])
+        (reason,) = [e.data.reason for e in told[number] if isinstance(e.data, CallFailed)]
+        return reason
 
     unusable = [n for n, e in experiments.items() if e.verdict and e.verdict.kind is VerdictKind.UNUSABLE]
     assert unusable == [4] and "you refused" in str(experiments[4].verdict)
@@ -128,7 +129,7 @@ async def test_a_campaign_survives_every_behaviour(
     long, short = calls[9]
     assert long.status is CallStatus.ERROR and "maximum context length" in long.error
     assert short.status is CallStatus.OK
-    dropped_parameters = [str(e.data["difference"]) for e in events if e.kind == "parameter_dropped"]
+    dropped_parameters = [e.data.difference for e in events if isinstance(e.data, ParameterDropped)]
     assert dropped_parameters == ["the schema of answers is not enforced any more", "answers are streamed"]
     assert one(10).status is CallStatus.OK and one(11).status is CallStatus.OK
     streamed = [seen for seen in endpoint.requests if seen.body.get("stream")]

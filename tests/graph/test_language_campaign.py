@@ -15,6 +15,7 @@ import pytest
 from langgraph.runtime import RunControl
 
 from evolver.contracts import CampaignStatus, VerdictKind
+from evolver.contracts.event import ProviderFellSilent
 from evolver.errors import ModelError, UsageError
 from evolver.graph import Context, arun
 from evolver.graph.failure_guard import MOST
@@ -118,7 +119,7 @@ async def test_who_stops_a_campaign_need_not_wait_for_the_end_of_an_outage(
     with Endpoint([failed(503, "overloaded")]) as endpoint:
         work = asyncio.ensure_future(arun(start(endpoint, workers=2), control=control))
         while not archive.campaigns.list() or not archive.events.list(
-            archive.campaigns.list()[0].name, kind="provider_down"
+            archive.campaigns.list()[0].name, kind=ProviderFellSilent
         ):
             await asyncio.sleep(0.05)
         control.request_drain("interrupted")

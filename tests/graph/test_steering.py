@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from evolver.contracts import CampaignStatus, Directive, Experiment, Operator, Proposal
+from evolver.contracts.event import DirectiveGiven, Leased, Verified
 from evolver.graph import Context, arun
 from evolver.graph.campaign_graph import lanes_for
 from evolver.graph.campaign_lock import is_running
@@ -88,8 +89,8 @@ def _leased_since(home: Path, kind: str) -> list[Experiment]:
     """Experiments with a proposal that a lane took up after the directive was in the archive."""
     directive = _directive(home, kind)
     with open_archive(home) as archive:
-        said = next(e.id for e in archive.events.list("c", kind="directive") if e.data["directive"] == directive.id)
-        leased = {e.experiment for e in archive.events.list("c", kind="leased") if e.id > said}
+        said = next(e.id for e in archive.events.list("c", kind=DirectiveGiven) if e.data.directive == directive.id)
+        leased = {e.experiment for e in archive.events.list("c", kind=Leased) if e.id > said}
         return [e for e in archive.experiments.list("c") if e.id in leased and e.proposal is not None]
 
 
@@ -203,7 +204,7 @@ async def test_verify_and_ablate_run_between_experiments(slow: Path, home: Path)
     assert verified.status == "done"
     assert "1 fresh run" in verified.outcome, verified.outcome
     with open_archive(home) as archive:
-        assert archive.events.list("c", kind="verified")
+        assert archive.events.list("c", kind=Verified)
     ablated = _directive(home, "ablate")
     assert ablated.status == "done"
     assert "Without one change at a time" in ablated.outcome or "failed" in ablated.outcome, ablated.outcome

@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from evolver.contracts import CallStatus, Campaign, Message
+from evolver.contracts.event import EventKind, ProviderFellSilent
 from evolver.errors import UsageError
 from evolver.llm import (
     BudgetSpent,
@@ -244,7 +245,7 @@ async def test_an_outage_stops_all_lanes_and_one_of_them_looks_whether_it_is_ove
     assert [answer.value for answer in answers] == ["yes"] * 6
     assert during <= 6 * 2 + 12  # two tries a lane, then one prober
     kinds = [event.kind for event in archive.events.list("c")]
-    assert kinds.count("provider_down") == 1 and kinds.count("provider_up") == 1
+    assert kinds.count(EventKind.PROVIDER_DOWN) == 1 and kinds.count(EventKind.PROVIDER_UP) == 1
     assert archive.calls.spent("c").tokens == sum(answer.tokens_in + answer.tokens_out for answer in answers)
 
 
@@ -288,7 +289,7 @@ async def test_another_model_takes_over_while_a_provider_is_down(
         answers = [await asked.say("coder", "edit", f"c-0-{seq}", PROMPT) for seq in range(4)]
     assert {answer.model for answer in answers} == {"openai:second"}
     assert len(down.requests) < 4 + QUICK.attempts
-    assert [event.kind for event in archive.events.list("c", kind="provider_down")] == ["provider_down"]
+    assert len(archive.events.list("c", kind=ProviderFellSilent)) == 1
 
 
 PLANTED = {

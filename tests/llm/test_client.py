@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from evolver.contracts import CallStatus, Campaign, Message, Record
+from evolver.contracts.event import AnswerLost, CallFailed, D_co, ParameterDropped, ProviderFellSilent
 from evolver.errors import UsageError
 from evolver.llm import (
     ContextTooLong,
@@ -43,7 +44,7 @@ def _statuses(archive: Archive) -> list[str]:
     return [str(call.status) for call in archive.calls.list("c")]
 
 
-def _events(archive: Archive, kind: str) -> list[dict[str, Any]]:
+def _events(archive: Archive, kind: type[D_co]) -> list[D_co]:
     return [event.data for event in archive.events.list("c", kind=kind)]
 
 
@@ -125,7 +126,7 @@ async def test_repairs_are_bounded_and_the_loss_is_recorded(
         assert len(endpoint.requests) == 3
     (line,) = archive.calls.spending("c")
     assert (line.calls, line.repaired, line.lost) == (3, 0, 1)
-    assert _events(archive, "answer_lost")[0]["purpose"] == "propose"
+    assert _events(archive, AnswerLost)[0].purpose == "propose"
 
 
 async def test_a_truncated_answer_is_asked_for_again_with_more_room(
@@ -195,8 +196,8 @@ async def test_passing_trouble_is_tried_again(
     assert answer.value.plan and len(endpoint.requests) == 2
     (call,) = archive.calls.list("c")
     assert call.attempts == 2
-    (event,) = archive.events.list("c", kind="call_failed")
-    assert event.experiment == "c-0-0" and event.data["model"] == "openai:m"
+    (event,) = archive.events.list("c", kind=CallFailed)
+    assert event.experiment == "c-0-0" and event.data.model == "openai:m"
 
 
 async def test_a_slow_answer_is_given_up_and_counted_as_paid(
@@ -216,7 +217,7 @@ async def test_an_answer_that_no_library_can_read_is_no_outage(
     campaign()
     with Endpoint([Step(body='{"weather": "fine"}')]) as endpoint, pytest.raises(NoUsableAnswer):
         await caller(endpoint).ask("researcher", "propose", "c-0-0", PROMPT, Idea)
-    assert _events(archive, "provider_down") == []
+    assert _events(archive, ProviderFellSilent) == []
 
 
 @pytest.mark.parametrize("way", ["sse", "refuse"])
@@ -231,7 +232,7 @@ async def test_a_server_that_only_streams(
     assert first.value == Idea(**IDEA) and "halve" in second.value
     assert second.tokens_out == 9
     assert endpoint.requests[-1].body["stream"] is True
-    assert [event["difference"] for event in _events(archive, "parameter_dropped")] == ["answers are streamed"]
+    assert [event.difference for event in _events(archive, ParameterDropped)] == ["answers are streamed"]
 
 
 async def test_a_refused_parameter_is_dropped_once_and_for_all(
@@ -245,7 +246,7 @@ async def test_a_refused_parameter_is_dropped_once_and_for_all(
             assert answer.value == Idea(**IDEA)
     assert endpoint.refusals == 3
     assert "follows this JSON schema" in endpoint.requests[0].last and '"plan"' in endpoint.requests[0].last
-    assert len(_events(archive, "parameter_dropped")) == 3
+    assert len(_events(archive, ParameterDropped)) == 3
     warnings = [record.message for record in caplog.records if record.levelname == "WARNING"]
     assert len([warning for warning in warnings if "temperature" in warning]) == 1
 
@@ -260,7 +261,7 @@ async def test_several_callers_at_once_learn_it_together(
             *(asked.ask("researcher", "propose", f"c-{lane}-0", PROMPT, Idea) for lane in range(6))
         )
     assert [answer.value for answer in answers] == [Idea(**IDEA)] * 6
-    assert len(_events(archive, "parameter_dropped")) == 2
+    assert len(_events(archive, ParameterDropped)) == 2
 
 
 async def test_the_older_name_of_the_length_limit_is_tried(

@@ -8,11 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 
 from evolver.contracts import (
     Budget,
     Campaign,
     CampaignStatus,
+    EventKind,
     Experiment,
     Operator,
     Program,
@@ -20,9 +22,12 @@ from evolver.contracts import (
     Standing,
     Trial,
     TrialStatus,
+    now,
 )
+from evolver.contracts.event import ChampionCrowned, Compared, Leased, Proposed, Retested, StatusChanged, UnknownData
 from evolver.errors import UnknownName, UsageError
 from evolver.memory import Archive
+from evolver.memory.schema import EventRow
 
 TUNE = Proposal(hypothesis="smaller steps help", plan="halve the step", operator=Operator.TUNE, recipe={"sigma": 0.5})
 
@@ -82,7 +87,7 @@ def test_updates_are_validated_and_a_new_status_is_an_event(
     assert (changed.status, changed.seconds) == (CampaignStatus.PAUSED, 12.5)
     assert archive.campaigns.get("c") == changed
     archive.campaigns.update("c", seconds=13.0)
-    assert len(archive.events.list("c", kind="status")) == 1
+    assert len(archive.events.list("c", kind=StatusChanged)) == 1
     with pytest.raises(ValueError, match="speed"):
         archive.campaigns.update("c", speed=3)
     with pytest.raises(UnknownName):
@@ -113,7 +118,7 @@ def test_leasing_again_returns_the_same_experiment_even_when_nothing_is_left(
     archive.campaigns.update("c", status=CampaignStatus.PAUSED)
     assert archive.leases.acquire("c", 0, 0) == first
     assert archive.campaigns.counts("c").leased == 1
-    assert len(archive.events.list("c", kind="leased")) == 1
+    assert len(archive.events.list("c", kind=Leased)) == 1
 
 
 def test_a_campaign_that_does_not_run_leases_nothing(archive: Archive, make_campaign: Callable[..., Campaign]) -> None:
@@ -239,7 +244,7 @@ def test_the_first_proposal_stays_and_visits_its_first_parent_once(
     assert [archive.experiments.get(key).visits for key in ("c-0-0", "c-0-1")] == [1, 0]
     assert archive.search.covered("c", "s") == {"anneal", "restart"}
     assert archive.search.covered("c", "other") == set()
-    assert len([e for e in archive.events.list("c", kind="proposed") if e.experiment == "c-0-2"]) == 1
+    assert len([e for e in archive.events.list("c", kind=Proposed) if e.experiment == "c-0-2"]) == 1
 
 
 def test_programs_are_kept_once_by_content_and_the_first_one_stays(
@@ -333,8 +338,9 @@ def test_the_log_is_in_order_and_can_be_asked_by_kind_and_by_age(
     archive.campaigns.add(make_campaign())
     archive.campaigns.add(make_campaign("d"))
     finish(archive, 0, champion=True)
-    archive.events.add("d", "compared", score=2.0)
-    archive.events.add("c", "retested", "c-0-0", mean=1.5, interval=[1.0, 2.0])
+    archive.events.add("d", Compared(name="grid", score=2.0, cpu_seconds=1.0))
+    retested = Retested(mean=1.5, baseline=1.0, delta=0.5, interval=(0.25, 0.75))
+    archive.events.add("c", retested, "c-0-0")
     events = archive.events.list("c")
     assert [e.id for e in events] == sorted({e.id for e in events})
     kinds = Counter(e.kind for e in events)
@@ -342,8 +348,27 @@ def test_the_log_is_in_order_and_can_be_asked_by_kind_and_by_age(
     assert "compared" not in kinds
     last = archive.events.list("c", newest=1)
     assert [e.kind for e in last] == ["retested"]
-    assert last[0].data == {"mean": 1.5, "interval": [1.0, 2.0]}
+    assert last[0].data == retested
     assert last[0].experiment == "c-0-0"
     assert archive.events.list("c", after=events[1].id, limit=2) == events[2:4]
     assert archive.events.list("c", after=last[0].id) == []
-    assert [e.experiment for e in archive.events.list("c", kind="champion")] == ["c-0-0"]
+    assert [e.experiment for e in archive.events.list("c", kind=ChampionCrowned)] == ["c-0-0"]
+
+
+def test_events_of_another_version_are_read_and_never_written(
+    archive: Archive, make_campaign: Callable[..., Campaign]
+) -> None:
+    archive.campaigns.add(make_campaign())
+    place = {"campaign": "c", "happened": now(), "experiment": None}
+    with archive._database.write() as connection:
+        connection.execute(insert(EventRow), {**place, "kind": "teleported", "data": {"where": "Mars"}})
+        connection.execute(insert(EventRow), {**place, "kind": EventKind.LEASED, "data": {"number": 3, "mood": "good"}})
+        connection.execute(insert(EventRow), {**place, "kind": EventKind.LEASED, "data": {"number": "many"}})
+    _, unknown, leased, odd = archive.events.list("c")
+    assert unknown.kind == "teleported" and unknown.data.model_dump() == {"where": "Mars"}
+    assert leased.data == Leased(number=3)
+    assert isinstance(odd.data, UnknownData)
+    assert [event.data.number for event in archive.events.list("c", kind=Leased)] == [3]
+    with pytest.raises(TypeError, match="never written"):
+        archive.events.add("c", unknown.data)
+    assert len(archive.events.list("c")) == 4

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from evolver.contracts import Campaign, Experiment, Lesson, LessonStatus, Standing, Verdict, VerdictKind
+from evolver.contracts.event import LessonLearned
 from evolver.errors import UnknownName
 from evolver.memory import Archive, Conclusion, Credit
 
@@ -54,7 +55,7 @@ def test_everything_that_follows_is_recorded(
         "technique:anneal": Credit(pulls=1, total=0.3),
     }
     assert archive.experiments.pool("c") == [experiment]
-    assert [e.data["claim"] for e in archive.events.list("c", kind="lesson")] == [lesson.claim]
+    assert [e.data.claim for e in archive.events.list("c", kind=LessonLearned)] == [lesson.claim]
 
 
 def test_concluding_again_changes_nothing(

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from evolver.contracts import Campaign, Standing
+from evolver.contracts.event import Concluded
 from evolver.memory import Archive
 
 WRITER = """
@@ -91,5 +92,5 @@ def _check(archive: Archive, told: list[tuple[str, str]]) -> None:
     assert archive.search.credits("c")["tune"].pulls == len(finished)
     assert {lesson.id for lesson in archive.lessons.list()} == {e.id for e in finished}
     assert experiments["c-0-0"].visits == len(proposed) - 1
-    assert len(archive.events.list("c", kind="concluded", limit=1_000_000)) == len(finished)
+    assert len(archive.events.list("c", kind=Concluded, limit=1_000_000)) == len(finished)
     assert len(archive.leases.unfinished("c")) <= 1

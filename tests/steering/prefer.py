@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evolver.contracts import Directive, Record
+from evolver.contracts import Directive, EventData, Record
 from evolver.steering.commands import Carried, Command
 from evolver.steering.directive_type import DirectiveType, RunningCampaign, SearchHint
 
@@ -12,6 +12,13 @@ class Preference(Record):
 
     topic: str
     reason: str
+
+
+class Preferred(EventData):
+    """The process that runs the campaign has read a preference."""
+
+    KIND = "preferred"
+    directive: str
 
 
 class PreferDirective(DirectiveType[Preference]):
@@ -35,7 +42,7 @@ class PreferDirective(DirectiveType[Preference]):
 
     async def take_effect(self, directive: Directive, campaign: RunningCampaign) -> None:
         """Write down that the process has read it."""
-        campaign.resources.archive.events.add(directive.campaign, "preferred", directive=directive.id)
+        campaign.resources.archive.events.add(directive.campaign, Preferred(directive=directive.id))
 
     def hint(self, directive: Directive) -> SearchHint:
         """Its two topics."""

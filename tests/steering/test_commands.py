@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from evolver.contracts import CampaignStatus
+from evolver.contracts.event import DirectiveGiven
 from evolver.errors import UnknownName, UsageError
 from evolver.memory import Archive
 from evolver.steering.commands import Carried, Command
@@ -28,7 +29,7 @@ def test_a_directive_keeps_who_when_and_the_words(blank: Archive) -> None:
     assert (kept.kind, kept.who, kept.text, kept.status) == ("focus", "bob", "Please focus on the layout!", "in force")
     assert kept.arguments == {"topic": "the layout"}
     assert kept.when.tzinfo is not None
-    assert [e.data["text"] for e in blank.events.list("c", kind="directive")] == ["Please focus on the layout!"]
+    assert [e.data.text for e in blank.events.list("c", kind=DirectiveGiven)] == ["Please focus on the layout!"]
 
 
 def test_what_is_said_later_replaces_the_contrary(blank: Archive) -> None:

@@ -21,13 +21,15 @@ from evolver.contracts import (
     Proposal,
     Standing,
     Trial,
+    TrialEstimate,
     TrialStatus,
     Verdict,
     VerdictKind,
 )
+from evolver.contracts.event import Retested
 from evolver.graph.resolved_run import open_archive
 from evolver.memory import Archive, Conclusion
-from evolver.steering.approval import TrialEstimate, ask
+from evolver.steering.approval import ask
 
 HOSTILE = "<script>document.title = 'taken over'</script><img src=x onerror=\"document.title='taken over'\">"
 BODY = [f"    total = total + {i} * values[{i}]" for i in range(60)]
@@ -71,12 +73,13 @@ def make_campaign(home: Path, name: str = "long", experiments: int = 2000, *, ho
             champion, best = _experiment(archive, name, number, champion, best, pool, rng, hostile)
         archive.events.add(
             name,
-            "retested",
+            Retested(
+                mean=best * 1.01,
+                baseline=1.002,
+                delta=1.002 - best * 1.01,
+                interval=(0.9 * (1 - best), 1.1 * (1 - best)),
+            ),
             champion,
-            mean=best * 1.01,
-            baseline=1.002,
-            delta=1.002 - best * 1.01,
-            interval=[0.9 * (1 - best), 1.1 * (1 - best)],
         )
         archive.campaigns.update(name, status=CampaignStatus.FINISHED, noise=0.01, noise_replicates=5, seconds=8123.0)
 

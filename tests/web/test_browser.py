@@ -13,6 +13,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
 from evolver.contracts import CampaignStatus
+from evolver.contracts.event import Shown
 from evolver.graph.campaign_lock import is_running
 from evolver.graph.resolved_run import open_archive
 from tests.support.browser import PHONE, Browser, one, script, until, words
@@ -281,7 +282,7 @@ def test_a_reader_is_not_disturbed_by_news(browser: Browser, served: Server) -> 
     assert script(browser, f"document.querySelector('.tree').scrollLeft = 30; {scrolled}") == 30
     with open_archive(served.home) as archive:
         archive.campaigns.update("long", seconds=7777.0)
-        archive.events.add("long", "told")
+        archive.events.add("long", Shown())
     until(lambda: "2 h 09 min" in words(browser, ".tiles"), "the news are shown")
     assert script(browser, "return document.activeElement.name") == "text"
     assert script(browser, "return document.querySelector('#message [name=text]').value") == "half a thou"

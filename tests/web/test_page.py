@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from evolver.contracts import Program
+from evolver.contracts.event import ChampionCrowned
 from evolver.graph.campaign_lock import is_running
 from evolver.graph.resolved_run import open_archive
 from evolver.web.charts import lineage
@@ -59,7 +60,7 @@ def test_the_lineage_shows_every_champion_with_its_ancestors(served: Server) -> 
     with open_archive(served.home) as archive:
         campaign, experiments = archive.campaigns.get("long"), archive.experiments.list("long")
         crowned = list(
-            dict.fromkeys(e.experiment for e in archive.events.list("long", kind="champion") if e.experiment)
+            dict.fromkeys(e.experiment for e in archive.events.list("long", kind=ChampionCrowned) if e.experiment)
         )
     tree = lineage(campaign, experiments, crowned)
     shown = {node.number: node for node in tree.nodes}

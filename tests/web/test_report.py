@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from evolver.contracts.event import Retested
 from evolver.graph.resolved_run import open_archive
 from evolver.web.templating import between, number, signed
 from tests.support import improver
@@ -68,12 +69,11 @@ def test_it_says_what_is_fit_and_what_is_held_out(made: Path, written: Path) -> 
     text = written.read_text()
     with open_archive(made) as archive:
         champion = archive.experiments.champion("hostile")
-        tested = archive.events.list("hostile", kind="retested")[-1].data
+        tested = archive.events.list("hostile", kind=Retested)[-1].data
     assert champion and champion.score and champion.interval
     fit = f'experiment {champion.number} scores <span class="num">{number(champion.score)}</span> <span class="interval num">{between(champion.interval)}</span>'
     assert fit in text and "flattered by having been chosen there" in text
-    assert isinstance(tested["mean"], float) and isinstance(tested["delta"], float)
-    assert f"it scores {number(tested['mean'])}" in text and signed(tested["delta"]) in text
+    assert f"it scores {number(tested.mean)}" in text and signed(tested.delta) in text
     assert "fresh replicates that the search never used" in text and "Brackets are 90 % intervals" in text
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from evolver.contracts.call import Call, CallStatus, Message, Spending, Spent
-from evolver.contracts.campaign import Budget, Campaign, CampaignStatus, Event
+from evolver.contracts.campaign import Budget, Campaign, CampaignStatus
 from evolver.contracts.directive import QUESTION, Directive, DirectiveKind, DirectiveStatus
+from evolver.contracts.event import Event, EventData, EventKind
 from evolver.contracts.experiment import (
     CONTENDED,
     SHORTEST_WAIT,
@@ -16,6 +17,7 @@ from evolver.contracts.experiment import (
     Proposal,
     Standing,
     Trial,
+    TrialEstimate,
     TrialStatus,
     Verdict,
     VerdictKind,
@@ -41,6 +43,8 @@ __all__ = [
     "DirectiveKind",
     "DirectiveStatus",
     "Event",
+    "EventData",
+    "EventKind",
     "Experiment",
     "Interval",
     "Lesson",
@@ -60,6 +64,7 @@ __all__ = [
     "Standing",
     "TeamKind",
     "Trial",
+    "TrialEstimate",
     "TrialStatus",
     "TunerKind",
     "Verdict",

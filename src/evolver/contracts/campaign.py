@@ -1,4 +1,4 @@
-"""A campaign: what it is about, what it may spend, where it stands, and the events of it."""
+"""A campaign: what it is about, what it may spend, where it stands."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field, JsonValue
+from pydantic import Field
 
 from evolver.contracts.experiment import Metric
 from evolver.contracts.record import Record, now
@@ -92,20 +92,3 @@ class Campaign(CampaignConfig):
     """Wall-clock seconds that it has run, resumptions added up."""
     created: datetime = Field(default_factory=now)
     """When it began, in UTC."""
-
-
-class Event(Record):
-    """One line of the append-only log from which every view is projected."""
-
-    id: int
-    """Its place in the log of all campaigns; later events have higher ones."""
-    campaign: str
-    """Name of the campaign that it is about."""
-    when: datetime
-    """When it was written, in UTC."""
-    kind: str
-    """What happened: leased, proposed, coded, trial, concluded, champion, lesson, ended ..."""
-    experiment: str | None = None
-    """Id of the experiment that it is about, if it is about one."""
-    data: dict[str, JsonValue] = {}
-    """What else is to be said of that kind."""

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue, field_validator, model_validator
 
 from evolver.contracts.record import Interval, Record, now
+from evolver.formatting import counted
 
 Direction = Literal["maximize", "minimize"]
 """Which way a metric is better."""
@@ -269,6 +270,26 @@ class Trial(Record):
         if (self.status is TrialStatus.OK) != bool(self.metrics):
             raise ValueError(f"a trial with status {self.status} has {'no' if not self.metrics else 'some'} metrics")
         return self
+
+
+class TrialEstimate(Record):
+    """What an experiment can cost at most, by the limits of the task's stages."""
+
+    stages: tuple[str, ...]
+    trials: int
+    seconds: float
+    """Of all its trials, one after another."""
+    gpu_seconds: float
+    """0 where no stage uses a GPU."""
+
+    @property
+    def cost(self) -> float:
+        """What is compared with the campaign's threshold."""
+        return self.gpu_seconds or self.seconds
+
+    def __str__(self) -> str:
+        gpus = f", {self.gpu_seconds:.0f} GPU seconds" if self.gpu_seconds else ""
+        return f"at most {self.seconds:.0f} s in {counted(self.trials, 'trial')}{gpus}"
 
 
 class VerdictKind(StrEnum):

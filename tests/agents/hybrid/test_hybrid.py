@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from evolver.agents.hybrid.assignments import KIND
 from evolver.agents.hybrid.bandit import OFFLINE, Pull, TeamBandit
 from evolver.contracts import Experiment, Operator, VerdictKind
+from evolver.contracts.event import ArmChosen
 from evolver.graph import Context, arun
 from evolver.graph.resolved_run import open_archive
 from evolver.memory import Archive
@@ -124,10 +124,10 @@ def run(quadratic: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 async def test_the_arm_is_written_down_before_anything_is_asked(run: Any, archive: Archive) -> None:
     summary, experiments = await run(improver.answer, workers=2)
-    events = archive.events.list(summary.campaign)
+    events = archive.events.list(summary.campaign, kind=ArmChosen)
     first_call = {c.experiment: c.created for c in reversed(archive.calls.list(summary.campaign))}
-    arms = {e.experiment: str(e.data["arm"]) for e in events if e.kind == KIND}
-    chosen = {e.experiment: e.when for e in events if e.kind == KIND}
+    arms = {e.experiment: e.data.arm for e in events}
+    chosen = {e.experiment: e.when for e in events}
     assert set(arms) == {e.id for e in experiments}
     assert all(chosen[key] <= moment for key, moment in first_call.items())
     for experiment in experiments:
@@ -144,7 +144,7 @@ async def test_constants_of_a_models_good_program_are_tuned_offline(run: Any, ar
     by_model = {e.id for e in experiments if e.proposal and e.proposal.author}
     champions = {e.id for e in experiments if e.verdict and e.verdict.kind is VerdictKind.IMPROVED}
     assert by_model & champions
-    tuned = Counter(str(e.data["tunes"]) for e in archive.events.list(summary.campaign, kind=KIND) if e.data["tunes"])
+    tuned = Counter(e.data.tunes for e in archive.events.list(summary.campaign, kind=ArmChosen) if e.data.tunes)
     assert tuned and set(tuned) <= by_model and max(tuned.values()) <= 4
     children = [e for e in experiments if e.proposal and e.proposal.parents[:1] and e.proposal.parents[0] in tuned]
     assert any(e.proposal.operator is Operator.TUNE and not e.proposal.author for e in children if e.proposal)

@@ -13,6 +13,7 @@ import pytest
 from evolver.agents.llm import llm_team
 from evolver.agents.roles import Team
 from evolver.contracts import Budget, Campaign, Event, Experiment, Verdict
+from evolver.contracts.event import D_co
 from evolver.evaluation.baseline import establish_baseline
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.llm import Conversation, ModelClient, RetryPolicy, parse_models
@@ -118,7 +119,7 @@ class Lab:
         verdict = await self.team.critic.conclude(experiment.id)
         return self.archive.experiments.get(experiment.id), verdict
 
-    def events(self, kind: str) -> Sequence[Event]:
+    def events(self, kind: type[D_co]) -> Sequence[Event[D_co]]:
         """Lines of the log of one kind."""
         return self.archive.events.list(NAME, kind=kind)
 

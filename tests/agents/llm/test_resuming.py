@@ -11,6 +11,7 @@ import pytest
 
 from evolver.agents.llm import llm_team
 from evolver.contracts import CallStatus, VerdictKind
+from evolver.contracts.event import Observed
 from tests.agents.llm.conftest import NAME, OBSERVATION, Lab, Script, _caller, edit, idea, point, whole
 from tests.support.endpoint import Endpoint, Step, good
 
@@ -46,7 +47,7 @@ async def test_an_idea_that_was_paid_for_is_used_although_the_archive_has_moved_
         await token_budget.run(0)
         # Nearly the idea of experiment 2: asked again, and stopped while the second answer is on its way.
         await _stopped(token_budget.team.researcher.propose(waiting.id), endpoint, 5)
-    token_budget.archive.events.add(NAME, "observed", f"{NAME}-0-0", claim="something new to be told")
+    token_budget.archive.events.add(NAME, Observed(claim="something new to be told"), f"{NAME}-0-0")
     with Endpoint([good(other)]) as endpoint:
         token_budget = await _reopened(token_budget, opened, endpoint)
         proposal = await token_budget.team.researcher.propose(waiting.id)

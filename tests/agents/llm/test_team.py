@@ -12,6 +12,7 @@ from evolver.agents.llm.prompting import Prompter
 from evolver.agents.llm.research_context import ResearchContext
 from evolver.agents.llm.token_budget import TokenBudget
 from evolver.contracts import CallStatus, Directive, DirectiveKind, Operator, Standing, VerdictKind
+from evolver.contracts.event import IdeaRepeated, Observed, TrialStarted
 from evolver.search.novelty import Ideas
 from tests.agents.llm.conftest import NAME, OBSERVATION, Lab, Script, edit, idea, point, whole
 from tests.support.endpoint import Endpoint, good, malformed, refused
@@ -152,8 +153,8 @@ async def test_a_near_identical_idea_is_told_the_result_and_asked_again(lab: Ope
         again = token_budget.asked("researcher")[2].last
     assert second.proposal is not None and second.proposal.plan == other["plan"]
     assert "nearly what experiment 1 tried" in again and "squared_distance 1.44: new champion" in again
-    (event,) = token_budget.events("idea_repeated")
-    assert event.data["nearest"] == f"{NAME}-0-0" and event.data["taken"] is False
+    (event,) = token_budget.events(IdeaRepeated)
+    assert event.data.nearest == f"{NAME}-0-0" and event.data.taken is False
 
 
 async def test_who_insists_is_taken_with_the_nearest_recorded(lab: Open) -> None:
@@ -165,7 +166,7 @@ async def test_who_insists_is_taken_with_the_nearest_recorded(lab: Open) -> None
         asked = len(token_budget.asked("researcher"))
     assert asked == 4, "once, and then three times"
     assert second.proposal is not None and second.proposal.plan == idea()["plan"]
-    assert [event.data["taken"] for event in token_budget.events("idea_repeated")] == [False, False, True]
+    assert [event.data.taken for event in token_budget.events(IdeaRepeated)] == [False, False, True]
 
 
 async def test_an_idea_whose_run_failed_may_be_tried_again_by_who_knows_of_it(lab: Open) -> None:
@@ -306,7 +307,7 @@ async def test_a_failure_of_a_trial_is_observed_but_gives_no_lesson(lab: Open) -
         prompt, code = token_budget.asked("researcher")[1].last, token_budget.asked("coder")[1].last
     assert verdict.kind is VerdictKind.UNUSABLE and "no luck" in verdict.reason
     assert "Why experiment 1 failed" in code and "line 5, in run" in code
-    assert token_budget.events("observed")[0].data["claim"] == seen["claim"]
+    assert token_budget.events(Observed)[0].data.claim == seen["claim"]
     assert "no luck" in prompt and seen["claim"] in prompt
     assert second.proposal is not None and second.proposal.operator is Operator.REPAIR
     assert second.proposal.parents == (first.id,)
@@ -339,8 +340,8 @@ async def test_the_smoke_stage_is_tried_before_and_not_run_twice(lab: Open, task
     assert verdict.kind is VerdictKind.IMPROVED
     assert "no score at the smoke stage" in repair and "too slow" in repair
     assert [(t.stage, t.seed) for t in token_budget.archive.trials.list(experiment.id)] == [("smoke", 0), ("full", 0)]
-    started = [e.data for e in token_budget.events("trial_started") if e.experiment == experiment.id]
-    assert [data["stage"] for data in started] == ["full"]
+    started = [e.data for e in token_budget.events(TrialStarted) if e.experiment == experiment.id]
+    assert [data.stage for data in started] == ["full"]
 
 
 async def test_a_program_that_stays_broken_at_smoke_is_kept_with_its_trial(lab: Open, task_folder: Any) -> None:
