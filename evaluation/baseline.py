@@ -45,7 +45,8 @@ async def establish_baseline(resources: CampaignResources, runner: Runner) -> No
                     f"the baseline of {task.name} got no score at stage {stage.name}, seed {trial.seed}: "
                     f"{trial.status}: {trial.reason}{tail}\nRun `evolver task check {campaign.task}`."
                 )
-    scores = resources.scores(experiment)
+    # By seed, whichever trial ended first: the same sums to the last digit in every run.
+    scores = dict(sorted(resources.scores(experiment).items()))
     noise = measure_noise(list(scores.values()))
     archive.campaigns.update(campaign.name, noise=noise.deviation, noise_replicates=noise.replicates)
     archive.experiments.conclude(
