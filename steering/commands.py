@@ -27,7 +27,7 @@ def directive_id(key: str, place: int = 0) -> str:
 
 
 @dataclass(frozen=True)
-class Carried:
+class CommandResult:
     """What was done about an instruction."""
 
     replies: list[str]

@@ -11,7 +11,7 @@ from pydantic import JsonValue, ValidationError
 
 from evolver.contracts import Directive, Experiment, Record
 from evolver.errors import UsageError
-from evolver.steering.commands import Carried, Command
+from evolver.steering.commands import Command, CommandResult
 from evolver.steering.directive_effect import Effect, effect_of
 from evolver.steering.intents import Instruction, Reading, Understood
 from evolver.steering.patterns import Found
@@ -122,7 +122,7 @@ class DirectiveType(CommandPhrase, Generic[A]):
         except ValidationError:
             return None
 
-    def carry_out(self, command: Command) -> Carried:
+    def carry_out(self, command: Command) -> CommandResult:
         """Keep the directive and do what it says. Raises UsageError where it cannot be, UnknownName."""
         try:
             arguments = self.arguments.model_validate(command.instruction.arguments)
@@ -132,7 +132,7 @@ class DirectiveType(CommandPhrase, Generic[A]):
         return self.do(command, arguments)
 
     @abstractmethod
-    def do(self, command: Command, arguments: A) -> Carried:
+    def do(self, command: Command, arguments: A) -> CommandResult:
         """What happens when it is said: the directive is kept, the campaign changed, and the person told.
 
         Raises UsageError where it cannot be, UnknownName; nothing is kept then.

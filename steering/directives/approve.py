@@ -7,7 +7,7 @@ import re
 from pydantic import JsonValue
 
 from evolver.steering import approval
-from evolver.steering.commands import Carried, Command
+from evolver.steering.commands import Command, CommandResult
 from evolver.steering.directives.decision import MANY, Decision, DecisionDirective
 from evolver.steering.intents import Instruction, Reading
 from evolver.steering.patterns import ABOVE, ASK, Found, seconds
@@ -57,7 +57,7 @@ class ApproveDirective(DecisionDirective):
             return {"above": 0.0}
         return {"above": None} if said.get("never") else super().arguments_of(match)
 
-    def do(self, command: Command, arguments: Decision) -> Carried:
+    def do(self, command: Command, arguments: Decision) -> CommandResult:
         """Approve, or change from when on somebody is asked."""
         if "above" not in arguments.model_fields_set:
             return super().do(command, arguments)
@@ -71,4 +71,4 @@ class ApproveDirective(DecisionDirective):
         else:
             what = "every experiment" if above == 0 else f"experiments whose trials may take more than {above:g} s"
             replies = [f"From now on somebody has to approve {what} before they run."]
-        return Carried(replies, [directive])
+        return CommandResult(replies, [directive])

@@ -7,7 +7,7 @@ from pydantic import JsonValue, ValidationError
 from evolver.contracts import Budget, Campaign, Record
 from evolver.errors import UsageError
 from evolver.formatting import counted
-from evolver.steering.commands import Carried, Command
+from evolver.steering.commands import Command, CommandResult
 from evolver.steering.directive_type import DirectiveType
 from evolver.steering.intents import Understood
 from evolver.steering.normalize import amount
@@ -79,7 +79,7 @@ class BudgetDirective(DirectiveType[BudgetChange]):
         """The amount by its unit."""
         return amount_from(understood, tuple(_LIMITS))
 
-    def do(self, command: Command, arguments: BudgetChange) -> Carried:
+    def do(self, command: Command, arguments: BudgetChange) -> CommandResult:
         """Change the budget, from what it is at that moment."""
 
         def change(campaign: Campaign) -> dict[str, Budget]:
@@ -93,7 +93,7 @@ class BudgetDirective(DirectiveType[BudgetChange]):
             replies.append(f"{done} experiments were started already; those are finished, and no more are started.")
         elif not command.running and campaign.budget != before.budget:
             replies.append("No process runs this campaign now: say `go on`.")
-        return Carried(replies, [directive])
+        return CommandResult(replies, [directive])
 
 
 def amount_from(understood: Understood, units: tuple[str, ...]) -> dict[str, JsonValue] | None:

@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from evolver.contracts import Directive, Experiment, Program, Record
 from evolver.errors import UsageError
 from evolver.steering import approval
-from evolver.steering.commands import Carried, Command, directive_id
+from evolver.steering.commands import Command, CommandResult, directive_id
 from evolver.steering.directive_type import DirectiveType
 from evolver.steering.patterns import Found
 
@@ -50,7 +50,7 @@ class DecisionDirective(DirectiveType[Decision]):
             arguments["reason"] = reason.strip()
         return arguments
 
-    def do(self, command: Command, arguments: Decision) -> Carried:
+    def do(self, command: Command, arguments: Decision) -> CommandResult:
         """Keep a decision for each experiment; the lane that waits reads it."""
         waits = [one.experiment for one in approval.waiting(command.archive, command.campaign)]
         chosen = _chosen(arguments, waits)
@@ -69,7 +69,7 @@ class DecisionDirective(DirectiveType[Decision]):
             replies.append(f"{self.done}: experiment {experiment.number}" + (" with your program." if files else "."))
         if not command.running:
             replies.append("No process runs this campaign now; that counts when it continues: say `go on`.")
-        return Carried(replies, kept)
+        return CommandResult(replies, kept)
 
     def check(self, chosen: Sequence[Experiment], arguments: Decision) -> None:
         """Raises UsageError where something is missing."""

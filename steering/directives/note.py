@@ -9,7 +9,7 @@ import re
 from pydantic import JsonValue
 
 from evolver.contracts import Directive, Note, Record
-from evolver.steering.commands import Carried, Command
+from evolver.steering.commands import Command, CommandResult
 from evolver.steering.directive_type import DirectiveType, RunningCampaign
 from evolver.steering.intents import Instruction, Reading, Understood
 from evolver.steering.phrase import Line
@@ -48,7 +48,7 @@ class NoteDirective(DirectiveType[NoteText]):
         """The whole hint."""
         return {"note": understood.topic} if understood.topic.strip() else None
 
-    def do(self, command: Command, arguments: NoteText) -> Carried:
+    def do(self, command: Command, arguments: NoteText) -> CommandResult:
         """Put it among the notes of the task."""
         from evolver.tasks import load_task
 
@@ -57,7 +57,7 @@ class NoteDirective(DirectiveType[NoteText]):
         command.archive.notes.save([note])
         directive, _ = command.keep(arguments={"notes": [note.id]})
         code = " Its code is a technique now." if "```" in note.text else ""
-        return Carried([f"Noted; researchers find it {command.when}.{code}"], [directive])
+        return CommandResult([f"Noted; researchers find it {command.when}.{code}"], [directive])
 
     async def take_effect(self, directive: Directive, campaign: RunningCampaign) -> None:
         """Put it where researchers of this process find it."""

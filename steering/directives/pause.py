@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from evolver.contracts import CampaignStatus
 from evolver.formatting import counted
-from evolver.steering.commands import Carried, Command
+from evolver.steering.commands import Command, CommandResult
 from evolver.steering.directive_type import DirectiveType, NoArguments
 from evolver.steering.patterns import IT
 
@@ -21,14 +21,14 @@ class PauseDirective(DirectiveType[NoArguments]):
     fields = "stop ends the campaign for good"
     arguments = NoArguments
 
-    def do(self, command: Command, arguments: NoArguments) -> Carried:
+    def do(self, command: Command, arguments: NoArguments) -> CommandResult:
         """Have the campaign paused."""
         campaign = command.archive.campaigns.get(command.campaign)
         if campaign.status is not CampaignStatus.RUNNING:
-            return Carried([f"The campaign is {campaign.status} already."])
+            return CommandResult([f"The campaign is {campaign.status} already."])
         directive, _ = command.keep(status="done", change=lambda _: {"status": CampaignStatus.PAUSED})
         if not command.running:
-            return Carried(["Paused; no process runs it. Say `go on` to start one."], [directive])
+            return CommandResult(["Paused; no process runs it. Say `go on` to start one."], [directive])
         busy = counted(len(command.archive.leases.unfinished(command.campaign)), "experiment")
         said = f"Paused: {busy} in work are finished, no more are started. Say `go on` to continue."
-        return Carried([said], [directive])
+        return CommandResult([said], [directive])

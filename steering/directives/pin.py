@@ -6,7 +6,7 @@ from pydantic import JsonValue
 
 from evolver.contracts import Directive
 from evolver.errors import UsageError
-from evolver.steering.commands import Carried, Command
+from evolver.steering.commands import Command, CommandResult
 from evolver.steering.directive_type import DirectiveType, OneExperiment, SearchHint
 from evolver.steering.patterns import WHICH, Found, experiment_number
 
@@ -27,7 +27,7 @@ class PinDirective(DirectiveType[OneExperiment]):
         """The experiment."""
         return {"experiment": experiment_number(match)}
 
-    def do(self, command: Command, arguments: OneExperiment) -> Carried:
+    def do(self, command: Command, arguments: OneExperiment) -> CommandResult:
         """Keep it instead of the one that is pinned now."""
         experiment = command.experiment(arguments.experiment)
         if experiment.program is None or experiment.score is None:
@@ -38,7 +38,7 @@ class PinDirective(DirectiveType[OneExperiment]):
             if d.kind == self.kind
         }
         directive, _ = command.keep(withdraw=earlier, arguments={"experiment": experiment.number})
-        return Carried([f"Most proposals start from experiment {experiment.number} {command.when}."], [directive])
+        return CommandResult([f"Most proposals start from experiment {experiment.number} {command.when}."], [directive])
 
     def hint(self, directive: Directive) -> SearchHint:
         """Start from it."""

@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from evolver.contracts import Directive, Experiment, Record
 from evolver.errors import UsageError
-from evolver.steering.commands import Carried, Command
+from evolver.steering.commands import Command, CommandResult
 from evolver.steering.directive_type import DirectiveType, RunningCampaign
 from evolver.steering.patterns import Found, experiment_number
 
@@ -40,7 +40,7 @@ class RerunDirective(DirectiveType[Rerun]):
         """The experiment."""
         return {"experiment": experiment_number(match)}
 
-    def do(self, command: Command, arguments: Rerun) -> Carried:
+    def do(self, command: Command, arguments: Rerun) -> CommandResult:
         """Keep it for the process that runs the campaign, or have one started."""
         experiment = command.experiment(arguments.experiment)
         if experiment.program is None or experiment.verdict is None:
@@ -49,7 +49,7 @@ class RerunDirective(DirectiveType[Rerun]):
         said = command.instruction.arguments
         directive, _ = command.keep(arguments={**said, "experiment": experiment.number})
         when = "between two experiments" if command.running else "in a process of its own"
-        return Carried(
+        return CommandResult(
             [f"Experiment {experiment.number} {self.runs} {when}; ask for `directives` to see what came out."],
             [directive],
             process=() if command.running else (self.kind, command.campaign, str(experiment.number)),

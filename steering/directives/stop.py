@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from evolver.contracts import CampaignStatus, Directive
 from evolver.contracts.event import CampaignEnded
-from evolver.steering.commands import Carried, Command
+from evolver.steering.commands import Command, CommandResult
 from evolver.steering.directive_type import DirectiveType, NoArguments, RunningCampaign
 from evolver.steering.patterns import IT
 
@@ -24,19 +24,19 @@ class StopDirective(DirectiveType[NoArguments]):
     fields = "stop ends the campaign for good"
     arguments = NoArguments
 
-    def do(self, command: Command, arguments: NoArguments) -> Carried:
+    def do(self, command: Command, arguments: NoArguments) -> CommandResult:
         """Have the process end the campaign, or close it here where none runs."""
         campaign = command.archive.campaigns.get(command.campaign)
         if campaign.status is CampaignStatus.FINISHED and not command.running:
-            return Carried(["The campaign is finished already."])
+            return CommandResult(["The campaign is finished already."])
         if command.running:
             directive, _ = command.keep(change=lambda _: {"status": CampaignStatus.RUNNING})
             said = "No more proposals: what runs is finished first, then the champion is re-tested."
-            return Carried([said], [directive])
+            return CommandResult([said], [directive])
         directive, _ = command.keep(status="done", change=lambda _: {"status": CampaignStatus.FINISHED})
         command.archive.events.add(command.campaign, CampaignEnded(reason=f"stopped by {command.who}"))
         said = "Closed. No process ran it, so the champion was not re-tested; `verify the best` does that."
-        return Carried([said], [directive])
+        return CommandResult([said], [directive])
 
     async def take_effect(self, directive: Directive, campaign: RunningCampaign) -> None:
         """Have nothing more proposed; a stop that was meant for an earlier process is void."""

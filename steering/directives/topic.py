@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from evolver.contracts import Record
 from evolver.errors import UsageError
-from evolver.steering.commands import Carried, Command
+from evolver.steering.commands import Command, CommandResult
 from evolver.steering.directive_type import DirectiveType
 from evolver.steering.intents import Reading, Unclear
 from evolver.steering.patterns import Found, bare_topic
@@ -53,7 +53,7 @@ class TopicDirective(DirectiveType[Topic]):
         """The topic."""
         return {"topic": bare_topic(match["topic"])}
 
-    def do(self, command: Command, arguments: Topic) -> Carried:
+    def do(self, command: Command, arguments: Topic) -> CommandResult:
         """Keep it, and take back what was said about the topic before."""
         topic = arguments.topic
         if not words(topic):
@@ -67,7 +67,7 @@ class TopicDirective(DirectiveType[Topic]):
         replies = [f"{self.said.format(topic)} {command.when}."]
         if earlier:
             replies.append("That replaces what was said before about it.")
-        return Carried([*replies, *self._meant(command, topic)], [directive])
+        return CommandResult([*replies, *self._meant(command, topic)], [directive])
 
     def _meant(self, command: Command, topic: str) -> list[str]:
         """What the topic is taken for."""

@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from evolver.contracts import Record
 from evolver.errors import UsageError
-from evolver.steering.commands import Carried, Command
+from evolver.steering.commands import Command, CommandResult
 from evolver.steering.directive_type import DirectiveType
 from evolver.steering.directives import directive_types, find_type
 from evolver.steering.intents import Understood
@@ -68,7 +68,7 @@ class WithdrawDirective(DirectiveType[Withdrawal]):
         known = find_type(understood.unit)
         return {"kind": understood.unit, "topic": understood.topic} if known and known.named else None
 
-    def do(self, command: Command, arguments: Withdrawal) -> Carried:
+    def do(self, command: Command, arguments: Withdrawal) -> CommandResult:
         """Close what is meant."""
         topic, in_force = arguments.topic, command.in_force
         if arguments.number is not None:
@@ -84,7 +84,7 @@ class WithdrawDirective(DirectiveType[Withdrawal]):
         reason = f"{command.who} said: {command.text}"
         directive, _ = command.keep(status="done", withdraw={d.id: reason for d in found})
         said = ", ".join(f"{d.number} ({d.text})" for d in found)
-        return Carried([f"Withdrawn: {said}."], [directive])
+        return CommandResult([f"Withdrawn: {said}."], [directive])
 
 
 def _is(named: str, word: str) -> bool:

@@ -8,7 +8,7 @@ from evolver.contracts import Campaign, Record
 from evolver.contracts.event import LanesOpened
 from evolver.errors import UsageError
 from evolver.formatting import counted
-from evolver.steering.commands import Carried, Command
+from evolver.steering.commands import Command, CommandResult
 from evolver.steering.directive_type import DirectiveType
 from evolver.steering.directives.budget_change import amount_from
 from evolver.steering.intents import Understood
@@ -49,7 +49,7 @@ class WorkersDirective(DirectiveType[WorkersChange]):
         """The number by its unit."""
         return amount_from(understood, ("workers",))
 
-    def do(self, command: Command, arguments: WorkersChange) -> Carried:
+    def do(self, command: Command, arguments: WorkersChange) -> CommandResult:
         """Change the number, from what it is at that moment."""
 
         def change(campaign: Campaign) -> dict[str, int]:
@@ -68,4 +68,4 @@ class WorkersDirective(DirectiveType[WorkersChange]):
                 f"This run has {counted(count, 'lane')}, so no more trials than that run until it starts over: "
                 f"`pause`, end its process, then `go on`."
             )
-        return Carried(replies, [directive])
+        return CommandResult(replies, [directive])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evolver.contracts import Directive, EventData, Record
-from evolver.steering.commands import Carried, Command
+from evolver.steering.commands import Command, CommandResult
 from evolver.steering.directive_type import DirectiveType, RunningCampaign, SearchHint
 
 
@@ -35,10 +35,12 @@ class PreferDirective(DirectiveType[Preference]):
     fields = "topic is what is preferred, reason what it is preferred to"
     arguments = Preference
 
-    def do(self, command: Command, arguments: Preference) -> Carried:
+    def do(self, command: Command, arguments: Preference) -> CommandResult:
         """Keep it."""
         directive, _ = command.keep()
-        return Carried([f"More of {arguments.topic}, nothing of {arguments.reason}, {command.when}."], [directive])
+        return CommandResult(
+            [f"More of {arguments.topic}, nothing of {arguments.reason}, {command.when}."], [directive]
+        )
 
     async def take_effect(self, directive: Directive, campaign: RunningCampaign) -> None:
         """Write down that the process has read it."""

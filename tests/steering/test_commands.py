@@ -11,13 +11,13 @@ from evolver.contracts import CampaignStatus
 from evolver.contracts.event import DirectiveGiven
 from evolver.errors import UnknownName, UsageError
 from evolver.memory import Archive
-from evolver.steering.commands import Carried, Command
+from evolver.steering.commands import Command, CommandResult
 from evolver.steering.directives import directive_type
 from evolver.steering.grammar import read
 from evolver.steering.intents import Instruction
 
 
-def _say(archive: Archive, text: str, who: str = "ann", *, running: bool = True, key: str = "") -> Carried:
+def _say(archive: Archive, text: str, who: str = "ann", *, running: bool = True, key: str = "") -> CommandResult:
     reading = read(text)
     assert isinstance(reading, Instruction), reading
     return directive_type(reading.kind).carry_out(Command(archive, "c", who, running, reading, text, key))
