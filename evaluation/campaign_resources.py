@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from evolver.contracts import Campaign, Experiment, Program, Trial
 from evolver.errors import UsageError
 from evolver.evaluation.statistics import SIZES, Noise
+from evolver.registry import TUNERS
 
 if TYPE_CHECKING:
     from evolver.memory import Archive, Memory
@@ -56,11 +57,6 @@ class CampaignResources:
         return self.campaign.stage
 
     @cached_property
-    def samples(self) -> bool:
-        """Whether constants are sampled by what others scored."""
-        return self.campaign.tuner != "evolution"
-
-    @cached_property
     def reuses_trials(self) -> bool:
         """Whether trials of the same program in other campaigns count here."""
         return self.campaign.reuses_trials
@@ -76,13 +72,13 @@ class CampaignResources:
     @cached_property
     def operators(self) -> Operators:
         """Program-search operators over this campaign's notes."""
-        from evolver.search import EvolveBlocks, Operators, TechniqueLibrary, Tuner
+        from evolver.search import EvolveBlocks, Operators, TechniqueLibrary
 
         library, program = TechniqueLibrary.from_notes(self.archive.notes.list(self.task.name)), self.task.spec.program
-        baseline, kind = self.task.baseline(), self.campaign.tuner
+        campaign, baseline = self.campaign, self.task.baseline()
         blocks = EvolveBlocks(baseline) if program.blocks else None
-        tuner = None if kind == "evolution" else Tuner(kind, self.task.metric.direction)
-        return Operators(library, program.entry, baseline, blocks, tuner)
+        tuner = TUNERS.load(campaign.tuner)(self.task.metric.direction)
+        return Operators(library, program.entry, baseline, blocks, tuner, campaign.added_operators)
 
     def renew_notes(self) -> None:
         """Read the notes again when techniques are next looked for."""

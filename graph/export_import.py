@@ -10,13 +10,13 @@ import tempfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import JsonValue, TypeAdapter
 
 from evolver.contracts import CAMPAIGN_NAME, Campaign
 from evolver.errors import UsageError
-from evolver.registry import PARENTS, SANDBOXES
+from evolver.registry import OPERATORS, PARENTS, SANDBOXES, TUNERS, Registry
 
 if TYPE_CHECKING:
     from evolver.memory import Archive, Memory
@@ -75,7 +75,13 @@ def unpack_recording(path: Path, home: Path) -> tuple[Path, str]:
 def _read_whole(archive: Archive, name: str) -> None:
     """Find out now whether all records are what they should be. Raises ValueError and UnknownName."""
     campaign = archive.campaigns.get(name)
-    for chosen, registry in ((campaign.sandbox, SANDBOXES), (campaign.parents, PARENTS)):
+    choices: list[tuple[str, Registry[Any]]] = [
+        (campaign.sandbox, SANDBOXES),
+        (campaign.parents, PARENTS),
+        (campaign.tuner, TUNERS),
+        *((name, OPERATORS) for name in campaign.added_operators),
+    ]
+    for chosen, registry in choices:
         if not registry.is_registered(chosen):
             raise ValueError(f"it names the {registry.kind} {chosen!r}, which is not registered here")
     for experiment in archive.experiments.list(name):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from evolver.errors import UnknownName, UsageError
 from evolver.graph.context import Context
-from evolver.registry import PARENTS, SANDBOXES
+from evolver.registry import PARENTS, SANDBOXES, TUNERS
 from evolver.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -21,8 +21,9 @@ def refuse_remote(context: Context) -> None:
             f"sandbox: `{context.sandbox}` cannot be chosen over the network: what protects nothing, and a class by "
             "its path, can be named on the command line alone"
         )
-    if not PARENTS.is_registered(context.parents):
-        raise UsageError("parents: a class by its path can be named on the command line alone")
+    for field, registry in (("parents", PARENTS), ("tuner", TUNERS)):
+        if not registry.is_registered(getattr(context, field)):
+            raise UsageError(f"{field}: a class by its path can be named on the command line alone")
     if context.notes:
         raise UsageError(
             "notes: files of the server are not read for the network; say it in the chat (`note: ...`), "

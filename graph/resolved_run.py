@@ -12,7 +12,8 @@ from evolver.contracts import Budget, Campaign, CampaignConfig, CampaignStatus, 
 from evolver.contracts.run_config import Spelling, in_python
 from evolver.errors import UnknownName, UsageError
 from evolver.graph.context import Context
-from evolver.graph.team_factory import TeamSpec, check_team, check_tuner, team_spec_for
+from evolver.graph.team_factory import TeamSpec, check_search, check_team, team_spec_for
+from evolver.registry import OPERATORS
 from evolver.settings import Settings
 
 if TYPE_CHECKING:
@@ -173,7 +174,8 @@ class ResolvedRun:
         read_notes([*([task.notes] if task.notes else []), *context.notes], task.name)  # or there is no campaign
         budget, team_spec = Budget.of(context, task.spec.budget.experiments), self.team_spec
         check_team(team_spec, budget, context, self.settings, self._spelling)
-        check_tuner(context.tuner, self._spelling)
+        added = OPERATORS.added()
+        check_search(context.parents, context.tuner, added, self._spelling)
         kept = {name: getattr(context, name) for name in CampaignConfig.model_fields}
         said = {
             "name": context.campaign or self.archive.campaigns.free_name(task.name),
@@ -185,6 +187,7 @@ class ResolvedRun:
             "sandbox": self.sandbox_kind,
             "notes": tuple(str(Path(note).absolute()) for note in context.notes),
             "budget": budget,
+            "added_operators": added,
         }
         campaign = Campaign.model_validate({**kept, **said, **dict(team_spec)})
         self.archive.campaigns.add(campaign)
@@ -208,6 +211,7 @@ class ResolvedRun:
             tokens=context.tokens or known.tokens,
         )
         team_spec = self.team_spec
+        check_search(campaign.parents, campaign.tuner, campaign.added_operators)
         if not campaign.replays:
             check_team(team_spec, budget, context, self.settings, self._spelling)
         return self.archive.campaigns.update(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from evolver.contracts import Budget, Campaign, Record, TeamKind, TunerKind
+from evolver.contracts import Budget, Campaign, Record, TeamKind
 from evolver.contracts.run_config import Spelling, in_python
 from evolver.errors import UsageError
 from evolver.graph.context import Context
+from evolver.registry import OPERATORS, PARENTS, TUNERS
 from evolver.settings import Settings
 
 if TYPE_CHECKING:
@@ -75,9 +76,12 @@ def check_team(team_spec: TeamSpec, budget: Budget, context: Context, settings: 
     check_models(choices, ROLES, budget, settings)
 
 
-def check_tuner(tuner: TunerKind, spelling: Spelling = in_python) -> None:
-    """Look whether the packages of a tuner are there. Raises UsageError that says what to install."""
-    needs = {"evolution": (), "optuna:tpe": ("optuna",), "optuna:cmaes": ("optuna", "cmaes")}[tuner]
+def check_search(parents: str, tuner: str, operators: Sequence[str] = (), spelling: Spelling = in_python) -> None:
+    """Look whether a campaign's ways of searching, and the packages that they need, are there. Raises UsageError."""
+    PARENTS.load(parents)
+    for name in operators:
+        OPERATORS.load(name)
+    needs = TUNERS.load(tuner).requires
     if missing := [name for name in needs if importlib.util.find_spec(name) is None]:
         raise UsageError(f"{spelling('tuner', tuner)} needs {' and '.join(missing)}: pip install 'evolver[tune]'")
 

@@ -7,10 +7,10 @@ budget among operators.
 
 from evolver.search.evolve_blocks import EvolveBlocks
 from evolver.search.fingerprint import skeleton
-from evolver.search.operators import Operators
-from evolver.search.optuna_tuner import ScoredProgram, Tuner
+from evolver.search.operator_set import Operators
 from evolver.search.recipes import Recipe
 from evolver.search.techniques import Technique, TechniqueLibrary
+from evolver.search.tuners.base import ScoredProgram, Tuner
 
 __all__ = [
     "EvolveBlocks",

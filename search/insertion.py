@@ -1,19 +1,20 @@
-"""draft and rewrite: where a technique of the notes fits into a program, best place first, and putting it there."""
+"""Where a technique of the notes fits into a program, best place first: what draft and rewrite draw from."""
 
 from __future__ import annotations
 
 import ast
+import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
-from evolver.contracts import Program
+from evolver.contracts import Program, Record
 from evolver.search.fingerprint import shape
-from evolver.search.recipes import Draft, Rewrite, Site, file_of
+from evolver.search.recipes import Site, choose
 from evolver.search.scopes import required
-from evolver.search.source import Definition, Function, Source, Statement, TextEdit, is_python, parse, splice
+from evolver.search.source import Definition, Function, Source, Statement, is_python, parse
 from evolver.search.techniques import Technique, TechniqueLibrary, accepts
-from evolver.search.transplant import additions, call_fits, closure, entry_names, replaced_function
+from evolver.search.transplant import call_fits, entry_names
 
 Kind = Literal["last", "call", "earlier", "function", "loop"]
 """The last refinement of a function, an assignment that gives the same names, any other statement, a whole function,
@@ -22,6 +23,40 @@ REFINEMENT: tuple[Kind, ...] = ("last", "call", "earlier", "function", "loop")
 """Best kind first for a technique that improves what it is given."""
 CONSTRUCTION: tuple[Kind, ...] = ("call", "function", "last", "earlier", "loop")
 """The same for a technique that makes its outputs from other things: called last, it would throw refinements away."""
+
+
+_LIKELY = (8.0, 4.0, 2.0, 2.0, 1.0)
+"""How likely each kind of place is drawn, from best to worst."""
+_REPEAT = 0.25
+"""How much less likely a technique is called a second time in the same function."""
+
+
+class DraftRecipe(Record):
+    """Call a technique of the notes: as a new statement, or instead of the right-hand side of an assignment."""
+
+    operator: Literal["draft"] = "draft"
+    technique: str
+    digest: str
+    """Of the technique's text, so that a recipe never brings in another text than it was made for."""
+    placement: Literal["before", "after", "replace_call"]
+    site: Site
+    call: str
+    """The whole new statement."""
+    final: bool
+    """Whether it comes right before the return."""
+
+
+class RewriteRecipe(Record):
+    """Replace a function of the program by a technique, under the program's name."""
+
+    operator: Literal["rewrite"] = "rewrite"
+    technique: str
+    digest: str
+    file: str
+    function: str
+
+
+_R = TypeVar("_R", DraftRecipe, RewriteRecipe)
 
 
 @dataclass(frozen=True)
@@ -34,7 +69,7 @@ class Insertion:
     """Of this kind of place for this technique; 0 is the best."""
     order: int
     """Among functions: entry points first, then source order."""
-    recipe: Draft | Rewrite
+    recipe: DraftRecipe | RewriteRecipe
 
     @property
     def rank(self) -> tuple[bool, int, int]:
@@ -54,32 +89,20 @@ def placements(library: TechniqueLibrary, program: Program, entry: Sequence[str]
     return firsts + sorted(rest, key=lambda place: place.rank)
 
 
-def apply_draft(recipe: Draft, library: TechniqueLibrary, program: Program) -> dict[str, str]:
-    """The changed file. Raises CannotApply if the place or the technique is gone."""
-    technique = library.get(recipe.technique, recipe.digest)
-    source = parse(file_of(program, recipe.site.file))
-    statement = recipe.site.find(source)
-    bound = statement.bound_before | (statement.binds if recipe.placement == "after" else frozenset())
-    missing = [technique.name, *(name for name in technique.inputs if name not in bound)]
-    edits = additions(source, closure(missing, technique.lookup, source), statement.function.top)
-    if recipe.placement == "replace_call":
-        edits.append(TextEdit(*source.span(statement.node), recipe.call))
-    else:
-        start, end = source.block(statement.node)
-        at = end if recipe.placement == "after" else start
-        edits.append(TextEdit(at, at, f"{source.indent(statement.node)}{recipe.call}\n"))
-    return {recipe.site.file: splice(source.text, edits)}
-
-
-def apply_rewrite(recipe: Rewrite, library: TechniqueLibrary, program: Program) -> dict[str, str]:
-    """The changed file. Raises CannotApply if the function or the technique is gone."""
-    technique = library.get(recipe.technique, recipe.digest)
-    source = parse(file_of(program, recipe.file))
-    edit = replaced_function(source, recipe.function, technique.renamed(recipe.function))
-    needs = sorted(technique.definition.free - {technique.name})
-    anchor = source.functions[recipe.function].top
-    parts = closure(needs, technique.lookup, source)
-    return {recipe.file: splice(source.text, [*additions(source, parts, anchor), edit])}
+def choose_place(found: Sequence[Insertion], kind: type[_R], rng: random.Random) -> _R | None:
+    """A technique, each as likely as the next, then one of its places, better ones likelier; None if there is none."""
+    places = [(place, place.recipe) for place in found if isinstance(place.recipe, kind)]
+    if not places:
+        return None
+    technique = rng.choice(sorted({recipe.technique for _, recipe in places}))
+    return choose(
+        [
+            (_LIKELY[place.preference] * (_REPEAT if place.called else 1.0), recipe)
+            for place, recipe in places
+            if recipe.technique == technique
+        ],
+        rng,
+    )
 
 
 def _places(key: str, technique: Technique, program: Program, entry: Sequence[str]) -> Iterator[Insertion]:
@@ -107,7 +130,7 @@ def _places(key: str, technique: Technique, program: Program, entry: Sequence[st
                     False,
                     preference,
                     place,
-                    Rewrite(technique=key, digest=technique.digest, file=path, function=function.name),
+                    RewriteRecipe(technique=key, digest=technique.digest, file=path, function=function.name),
                 )
 
 
@@ -131,9 +154,9 @@ def _is(technique: Technique, function: Function) -> bool:
 
 def _drafts(
     key: str, technique: Technique, path: str, source: Source, function: Function
-) -> Iterator[tuple[Kind, Draft]]:
-    def draft(statement: Statement, placement: str, final: bool = False) -> Draft:
-        return Draft.model_validate(
+) -> Iterator[tuple[Kind, DraftRecipe]]:
+    def draft(statement: Statement, placement: str, final: bool = False) -> DraftRecipe:
+        return DraftRecipe.model_validate(
             {
                 "technique": key,
                 "digest": technique.digest,

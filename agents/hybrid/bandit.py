@@ -27,7 +27,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from evolver.contracts import Campaign, Operator
+from evolver.contracts import Campaign
 from evolver.search.ucb1 import highest, upper_bound
 
 OFFLINE = "offline"
@@ -47,7 +47,7 @@ class Pull:
     """What models were paid for it; None where a price is unknown."""
     seconds: float = 0.0
     """Spent waiting for models."""
-    operator: Operator | None = None
+    operator: str | None = None
 
 
 @dataclass
@@ -128,7 +128,7 @@ class TeamBandit:
         last = self._accounts[arm].last
         return len(last) == self._plateau and not any(pull.improved for pull in last)
 
-    def stale_operators(self) -> set[Operator]:
+    def stale_operators(self) -> set[str]:
         """Offline operators that were tried often on a plateau of the offline arm, and are not worth another try."""
         if not self.is_exhausted(OFFLINE):
             return set()

@@ -35,7 +35,7 @@ class TuningResearcher(OfflineResearcher):
         self,
         resources: CampaignResources,
         coder: OfflineCoder,
-        stale: Callable[[], Collection[Operator]],
+        stale: Callable[[], Collection[str]],
         *,
         tries: int = 3,
     ) -> None:
@@ -82,7 +82,7 @@ class TuningResearcher(OfflineResearcher):
 def _made_offline(experiment: Experiment) -> bool:
     """Whether the offline operators proposed it."""
     proposal = experiment.proposal
-    return proposal is not None and not proposal.author and proposal.operator is not Operator.BASELINE
+    return proposal is not None and not proposal.author and proposal.operator != Operator.BASELINE
 
 
 class HybridResearcher:

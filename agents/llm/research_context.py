@@ -161,7 +161,7 @@ class ResearchContext:
         self, experiment: Experiment, champion: str | None, token_budget: TokenBudget, share: float
     ) -> Parent:
         proposal = experiment.proposal
-        baseline = proposal is None or proposal.operator is Operator.BASELINE
+        baseline = proposal is None or proposal.operator == Operator.BASELINE
         files: tuple[FileView, ...] = files_view(self._resources.program(experiment), token_budget, share)
         return Parent(
             number=experiment.number,

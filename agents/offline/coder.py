@@ -34,7 +34,7 @@ class OfflineCoder:
         return program
 
     def _apply(self, proposal: Proposal) -> Program | None:
-        if proposal.operator is Operator.BASELINE:
+        if proposal.operator == Operator.BASELINE:
             return self._resources.task.baseline()
         if not proposal.recipe:
             return None

@@ -24,22 +24,12 @@ from evolver.steering.search_bias import FOCUS_DRAWS, SearchBias
 
 _log = get_logger(__name__)
 
-BANDIT = (
-    Operator.TUNE,
-    Operator.DRAFT,
-    Operator.REWRITE,
-    Operator.CROSSOVER,
-    Operator.EDIT,
-    Operator.ABLATE,
-    Operator.REPAIR,
-)
-
 
 @dataclass(frozen=True)
 class Draw:
     """One way to go on: a recipe for a parent, with the other programs that it takes parts from."""
 
-    operator: Operator
+    operator: str
     parent: Experiment
     recipe: Recipe
     others: tuple[Experiment, ...] = ()
@@ -166,7 +156,7 @@ class OfflineResearcher:
 
     def _draws(self, inputs: ProposalInputs) -> Iterator[Draw]:
         """Draws in the order in which they are to be looked at; those in focus come first."""
-        if self._resources.samples and inputs.rng.random() < self._sampled:
+        if self._resources.operators.samples and inputs.rng.random() < self._sampled:
             draw = self._change(Operator.TUNE, inputs.start or inputs.pool[0], inputs.pool, inputs.rng)
             if draw is not None and not self._is_avoided(draw, inputs):
                 yield draw
@@ -191,8 +181,8 @@ class OfflineResearcher:
             near = [t for t, recipe in untried.recipes.items() if inputs.guidance.in_focus(recipe, *describe(recipe))]
             if near:
                 recipe = untried.recipes.pop(self._most_promising(near, inputs))
-                return Draw(Operator(str(recipe["operator"])), untried.parent, recipe)
-        operator = rng.choice([operator for operator in BANDIT if operator is not Operator.REPAIR])
+                return Draw(str(recipe["operator"]), untried.parent, recipe)
+        operator = rng.choice(self._resources.operators.of_parents)
         draw = self._change(operator, self._parent(inputs), inputs.pool, rng)
         if draw is None or not inputs.guidance.in_focus(draw.recipe, *describe(draw.recipe)):
             return None
@@ -283,7 +273,7 @@ class OfflineResearcher:
         for untried in inputs.untried:
             if untried.recipes and inputs.rng.random() < untried.chance:
                 recipe = untried.recipes.pop(self._most_promising(list(untried.recipes), inputs))
-                return Draw(Operator(str(recipe["operator"])), untried.parent, recipe)
+                return Draw(str(recipe["operator"]), untried.parent, recipe)
         return None
 
     def _most_promising(self, techniques: list[str], inputs: ProposalInputs) -> str:
@@ -305,11 +295,12 @@ class OfflineResearcher:
         rng, misses = inputs.rng, inputs.misses
         pulls = {name: (credit.pulls, credit.total) for name, credit in inputs.credits.items()}
         failures = [] if inputs.start else inputs.failures
-        able = [op for op in BANDIT if misses[op] < self._misses and (failures or op is not Operator.REPAIR)]
-        arms = [f"operator:{op}" for op in able or BANDIT[:1]]
-        operator = Operator(self._bandit.choose(arms, pulls, rng).removeprefix("operator:"))
-        if operator is Operator.REPAIR:
-            draw = self._repair(rng.choice(failures), rng)
+        operators = self._resources.operators
+        able = [op for op in operators.names if misses[op] < self._misses and (failures or not operators.repairs(op))]
+        arms = [f"operator:{op}" for op in able or operators.names[:1]]
+        operator = self._bandit.choose(arms, pulls, rng).removeprefix("operator:")
+        if operators.repairs(operator):
+            draw = self._repair(operator, rng.choice(failures), rng)
         else:
             draw = self._change(operator, self._parent(inputs), inputs.pool, rng)
         if draw is None:
@@ -323,20 +314,19 @@ class OfflineResearcher:
         fresh = [e for e in inputs.pool if inputs.misses[e.id] < self._misses] or inputs.pool
         return inputs.parents.choose(fresh, inputs.rng, self._resources.task.metric, inputs.number)
 
-    def _change(
-        self, operator: Operator, parent: Experiment, pool: Sequence[Experiment], rng: random.Random
-    ) -> Draw | None:
+    def _change(self, operator: str, parent: Experiment, pool: Sequence[Experiment], rng: random.Random) -> Draw | None:
         others = [e for e in pool if e.id != parent.id and e.skeleton != parent.skeleton]
         ranked = sorted(range(len(others)), key=lambda rank: rng.random() ** (rank + 1), reverse=True)
-        mates = [others[rank] for rank in ranked[: self._mates]] if operator is Operator.CROSSOVER else []
-        recipe = self._resources.operators.draw(
+        operators = self._resources.operators
+        mates = [others[rank] for rank in ranked[: self._mates]] if operators.takes_partners(operator) else []
+        recipe = operators.draw(
             operator,
             self._resources.program(parent),
             rng,
             others=[self._resources.program(mate) for mate in mates],
             sigma=_sigma(parent),
             parent_recipe=parent.proposal.recipe if parent.proposal else None,
-            history=self._history() if operator is Operator.TUNE else (),
+            history=self._history() if operator == Operator.TUNE else (),
         )
         if recipe is None:
             return None
@@ -348,28 +338,28 @@ class OfflineResearcher:
         Failures count where constants alone were changed: others have other causes.
         """
         resources = self._resources
-        if not resources.samples:
+        if not resources.operators.samples:
             return []
         newest = resources.archive.campaigns.counts(resources.name).leased - self._remembered
         return [
             ScoredProgram(resources.program(e), e.score, e.finished is not None)
             for e in resources.archive.experiments.list(resources.name, after=max(newest, -1))
             if e.program is not None
-            and (e.score is not None or e.finished is None or (e.proposal and e.proposal.operator is Operator.TUNE))
+            and (e.score is not None or e.finished is None or (e.proposal and e.proposal.operator == Operator.TUNE))
         ]
 
-    def _repair(self, failed: Experiment, rng: random.Random) -> Draw | None:
+    def _repair(self, operator: str, failed: Experiment, rng: random.Random) -> Draw | None:
         trials = self._resources.archive.trials.list(failed.id)
         if failed.program is None or not trials:
             return None
         recipe = self._resources.operators.draw(
-            Operator.REPAIR,
+            operator,
             self._resources.program(failed),
             rng,
             failure=trials[-1],
             parent_recipe=failed.proposal.recipe if failed.proposal else None,
         )
-        return Draw(Operator.REPAIR, failed, recipe) if recipe else None
+        return Draw(operator, failed, recipe) if recipe else None
 
     def _proposal(self, draw: Draw, inputs: ProposalInputs) -> Proposal:
         operators, metric, known = self._resources.operators, self._resources.task.metric, inputs.known
@@ -379,15 +369,13 @@ class OfflineResearcher:
         technique = operators.library.techniques.get(str(draw.recipe.get("technique", "")))
         cause = f" (note: {technique.title})" if technique else ""
         score = "" if draw.parent.score is None else f", now {draw.parent.score:.6g}"
-        verb = "makes" if draw.operator is Operator.REPAIR else "improves"
-        aim = (
-            f"experiment {draw.parent.number} run"
-            if draw.operator is Operator.REPAIR
-            else f"{metric.name} of experiment {draw.parent.number}{score}"
-        )
+        if operators.repairs(draw.operator):
+            aim = f"makes experiment {draw.parent.number} run"
+        else:
+            aim = f"improves {metric.name} of experiment {draw.parent.number}{score}"
         notes = known.notes if technique is None else (technique.note, *(n for n in known.notes if n != technique.note))
         return Proposal(
-            hypothesis=f"{plan[:1].upper()}{plan[1:]}{cause} {verb} {aim}.",
+            hypothesis=f"{plan[:1].upper()}{plan[1:]}{cause} {aim}.",
             plan=plan,
             operator=draw.operator,
             parents=(draw.parent.id, *(other.id for other in draw.others)),

@@ -26,7 +26,9 @@ from evolver.errors import UnknownName
 
 if TYPE_CHECKING:
     from evolver.sandbox import Sandbox
+    from evolver.search.operators.base import SearchOperator
     from evolver.search.parent_selection import ParentSelection
+    from evolver.search.tuners.base import Tuner
 
 T = TypeVar("T")
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
@@ -147,6 +149,20 @@ def task_folders() -> dict[Path, str]:
     return found
 
 
+OPERATORS: Registry[SearchOperator[Any]] = Registry(
+    kind="search operator",
+    group="evolver.operators",
+    builtin={
+        "tune": "evolver.search.operators.tune:Tune",
+        "draft": "evolver.search.operators.draft:Draft",
+        "rewrite": "evolver.search.operators.rewrite:Rewrite",
+        "crossover": "evolver.search.operators.crossover:Crossover",
+        "edit": "evolver.search.operators.edit:Edit",
+        "ablate": "evolver.search.operators.ablate:Ablate",
+        "repair": "evolver.search.operators.repair:Repair",
+    },
+    methods=("name", "recipe", "draw", "apply", "describe"),
+)
 PARENTS: Registry[ParentSelection] = Registry(
     kind="parent selection",
     group="evolver.parents",
@@ -157,6 +173,16 @@ PARENTS: Registry[ParentSelection] = Registry(
         "islands": "evolver.search.parent_selection:Islands",
     },
     methods=("choose",),
+)
+TUNERS: Registry[Tuner] = Registry(
+    kind="tuner",
+    group="evolver.tuners",
+    builtin={
+        "evolution": "evolver.search.tuners.evolution:EvolutionTuner",
+        "optuna:tpe": "evolver.search.tuners.optuna_samplers:TpeTuner",
+        "optuna:cmaes": "evolver.search.tuners.optuna_samplers:CmaEsTuner",
+    },
+    methods=("name", "requires", "draw"),
 )
 SANDBOXES: Registry[Sandbox] = Registry(
     kind="sandbox",

@@ -96,7 +96,7 @@ def _leased_since(home: Path, kind: str) -> list[Experiment]:
 
 def _about(proposal: Proposal) -> list[str]:
     """The words for what a proposal changes; the statement that an insertion stands beside is not among them."""
-    inserts = proposal.operator is Operator.DRAFT
+    inserts = proposal.operator == Operator.DRAFT
     return re.findall(r"\w+", proposal.component if inserts else f"{proposal.component} {proposal.plan}")
 
 

@@ -40,7 +40,7 @@ async def test_a_sampled_campaign_is_repeated_and_resumed_exactly(quadratic: Pat
     assert whole != other
     with open_archive(tmp_path / "whole") as archive:
         assert archive.campaigns.get("c").tuner == "optuna:tpe"
-        tuned = [e for e in archive.experiments.list("c") if e.proposal and e.proposal.operator is Operator.TUNE]
+        tuned = [e for e in archive.experiments.list("c") if e.proposal and e.proposal.operator == Operator.TUNE]
         both = [e for e in tuned if e.proposal and {"X", "Y"} <= set(e.proposal.component.split(", "))]
     assert len(tuned) >= 8
     assert len(both) >= 4

@@ -11,7 +11,8 @@ import pytest
 from evolver.contracts import Operator, Program
 from evolver.errors import CannotApply
 from evolver.search import Operators, Recipe, TechniqueLibrary
-from evolver.search.tuning import SIGMA_RANGE, TAU, NumericLiteral, literals, mutate
+from evolver.search.tuners.evolution import SIGMA_RANGE, TAU, mutate
+from evolver.search.tuning import NumericLiteral, literals
 
 TEXT = '''
 RATE = 0.5

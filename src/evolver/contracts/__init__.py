@@ -13,6 +13,7 @@ from evolver.contracts.experiment import (
     Experiment,
     Metric,
     Operator,
+    OperatorName,
     Program,
     Proposal,
     Standing,
@@ -23,9 +24,9 @@ from evolver.contracts.experiment import (
     VerdictKind,
 )
 from evolver.contracts.lesson import Lesson, LessonStatus, Note
-from evolver.contracts.names import ParentsKind, SandboxKind
+from evolver.contracts.names import ParentsKind, SandboxKind, TunerKind
 from evolver.contracts.record import Interval, Record, now
-from evolver.contracts.run_config import CAMPAIGN_NAME, CampaignConfig, RunConfig, TeamKind, TunerKind
+from evolver.contracts.run_config import CAMPAIGN_NAME, CampaignConfig, RunConfig, TeamKind
 
 __all__ = [
     "CAMPAIGN_NAME",
@@ -53,6 +54,7 @@ __all__ = [
     "Metric",
     "Note",
     "Operator",
+    "OperatorName",
     "ParentsKind",
     "Program",
     "Proposal",

@@ -74,6 +74,10 @@ class Campaign(CampaignConfig):
     """Where programs run, by name; any text here and below, because an archive outlives what was installed."""
     parents: str = "ucb1"
     """How a parent is chosen from the pool."""
+    tuner: str = "evolution"
+    """What chooses constants."""
+    added_operators: tuple[str, ...] = ()
+    """Search operators that installed packages added to Evolver's own when it began."""
     team: TeamKind = "offline"
     """Who proposes and writes programs."""
     replays: str = ""

@@ -83,7 +83,7 @@ class Metric(Record):
 
 
 class Operator(StrEnum):
-    """How a program was made."""
+    """How a program was made, as far as Evolver itself does it; installed packages add search operators by name."""
 
     BASELINE = "baseline"
     """It is the program that the campaign started from."""
@@ -103,6 +103,10 @@ class Operator(StrEnum):
     """A program that failed was mended."""
 
 
+OperatorName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
+"""One of `Operator`, or a search operator of an installed package."""
+
+
 class Proposal(Record):
     """What the researcher wants tried, and what it was told when it decided.
 
@@ -114,7 +118,7 @@ class Proposal(Record):
     """What is expected, and why."""
     plan: str
     """What is to be changed, in one line."""
-    operator: Operator
+    operator: OperatorName
     """How the program is made."""
     parents: tuple[str, ...] = ()
     """Experiment ids; the first one is the program that is changed."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from evolver.contracts.experiment import Operator
+from evolver.contracts.experiment import OperatorName
 from evolver.contracts.record import Interval, Record
 
 
@@ -41,7 +41,7 @@ class Lesson(Record):
     """What was learned, in one sentence with its numbers."""
     component: str
     """The part of the program or the technique that it is about."""
-    operator: Operator
+    operator: OperatorName
     """How the programs behind it were made."""
     effect: float
     """Mean gain over the parent in the metric's unit; positive is better whatever the direction."""

@@ -9,7 +9,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from evolver.errors import UnknownName
-from evolver.registry import PARENTS, SANDBOXES, Registry
+from evolver.registry import PARENTS, SANDBOXES, TUNERS, Registry
 
 
 @dataclass(frozen=True, eq=False)  # a type with None beside it is hashed, and a registry cannot be
@@ -35,3 +35,5 @@ SandboxKind = Annotated[str, NameIn(SANDBOXES)]
 """Where programs run: `auto` takes the best that works here; `none` protects nothing."""
 ParentsKind = Annotated[str, NameIn(PARENTS)]
 """How a parent is chosen from the pool."""
+TunerKind = Annotated[str, NameIn(TUNERS)]
+"""What chooses the constants of programs that are tuned offline."""

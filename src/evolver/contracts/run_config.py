@@ -13,14 +13,12 @@ from typing import Annotated, Any, Literal, Protocol, Self
 from pydantic import BeforeValidator, Field, ModelWrapValidatorHandler, ValidationError, ValidationInfo, model_validator
 from pydantic_core import ErrorDetails
 
-from evolver.contracts.names import ParentsKind, SandboxKind
+from evolver.contracts.names import ParentsKind, SandboxKind, TunerKind
 from evolver.contracts.record import Record
 from evolver.errors import WrongValue
 
 TeamKind = Literal["offline", "llm", "hybrid"]
 """Who proposes and writes programs: search operators, language models, or both."""
-TunerKind = Literal["evolution", "optuna:tpe", "optuna:cmaes"]
-"""What chooses the constants of programs that are tuned offline."""
 CAMPAIGN_NAME = r"[A-Za-z0-9][A-Za-z0-9._\-]{0,63}"
 """Pattern of a campaign's name: it names files, and it stands in addresses. Browsers want the dash escaped."""
 

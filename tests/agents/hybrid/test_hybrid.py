@@ -147,7 +147,7 @@ async def test_constants_of_a_models_good_program_are_tuned_offline(run: Any, ar
     tuned = Counter(e.data.tunes for e in archive.events.list(summary.campaign, kind=ArmChosen) if e.data.tunes)
     assert tuned and set(tuned) <= by_model and max(tuned.values()) <= 4
     children = [e for e in experiments if e.proposal and e.proposal.parents[:1] and e.proposal.parents[0] in tuned]
-    assert any(e.proposal.operator is Operator.TUNE and not e.proposal.author for e in children if e.proposal)
+    assert any(e.proposal.operator == Operator.TUNE and not e.proposal.author for e in children if e.proposal)
 
 
 async def test_a_useless_model_loses_no_experiment_and_is_asked_rarely(run: Any, archive: Archive) -> None:

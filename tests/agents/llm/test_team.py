@@ -188,7 +188,7 @@ async def test_code_of_several_experiments_is_a_crossover(lab: Open) -> None:
         first, _ = await token_budget.run()
         second, _ = await token_budget.run()
         code = token_budget.asked("coder")[1].last
-    assert second.proposal is not None and second.proposal.operator is Operator.CROSSOVER
+    assert second.proposal is not None and second.proposal.operator == Operator.CROSSOVER
     assert second.proposal.parents == (f"{NAME}-baseline", first.id)
     assert "Y = 1.0" in code and '<data name="program.py of experiment 1">' in code and "Y = 2.2" in code
 
@@ -309,7 +309,7 @@ async def test_a_failure_of_a_trial_is_observed_but_gives_no_lesson(lab: Open) -
     assert "Why experiment 1 failed" in code and "line 5, in run" in code
     assert token_budget.events(Observed)[0].data.claim == seen["claim"]
     assert "no luck" in prompt and seen["claim"] in prompt
-    assert second.proposal is not None and second.proposal.operator is Operator.REPAIR
+    assert second.proposal is not None and second.proposal.operator == Operator.REPAIR
     assert second.proposal.parents == (first.id,)
     assert all(first.id not in lesson.evidence for lesson in token_budget.archive.lessons.list(campaign=NAME))
 

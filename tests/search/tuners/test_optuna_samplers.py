@@ -9,12 +9,13 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from evolver.contracts import Operator, Program, TunerKind
+from evolver.contracts import Operator, Program
 from evolver.errors import UsageError
-from evolver.graph.team_factory import check_tuner
-from evolver.search import EvolveBlocks, Operators, ScoredProgram, TechniqueLibrary, Tuner
-from evolver.search.optuna_tuner import FIRST, draw_sampled
-from evolver.search.tuning import change_constants, draw_tune, literals
+from evolver.graph.team_factory import check_search
+from evolver.registry import TUNERS
+from evolver.search import EvolveBlocks, Operators, ScoredProgram, TechniqueLibrary
+from evolver.search.tuners.optuna_samplers import TpeTuner
+from evolver.search.tuning import change_constants, literals
 from evolver.search.tuning_space import parameters, point
 
 TEXT = """
@@ -49,12 +50,9 @@ def away(of: Program) -> float:
 Draw = Callable[[Program, Sequence[ScoredProgram], random.Random], Program]
 
 
-def tuned(kind: TunerKind) -> Draw:
+def tuned(kind: str) -> Draw:
     def draw(parent: Program, history: Sequence[ScoredProgram], rng: random.Random) -> Program:
-        tune = None
-        if kind != "evolution":
-            tune = draw_sampled(kind, parent, history, "minimize", rng, sigma=0.3)
-        tune = tune or draw_tune(parent, rng, 0.3)
+        tune = TUNERS.load(kind)("minimize").draw(parent, rng, sigma=0.3, history=history)
         assert tune is not None
         return Program(files={**parent.files, **change_constants(parent, tune.changes)})
 
@@ -98,27 +96,25 @@ def test_what_a_program_has_comes_back_as_it_was() -> None:
 
 
 @pytest.mark.parametrize("kind", ["optuna:tpe", "optuna:cmaes"])
-def test_sampling_finds_a_known_optimum_better_than_the_evolution_strategy(kind: TunerKind) -> None:
+def test_sampling_finds_a_known_optimum_better_than_the_evolution_strategy(kind: str) -> None:
     plain = [searched(tuned("evolution"), seed) for seed in range(5)]
     sampled = [searched(tuned(kind), seed) for seed in range(5)]
     assert statistics.median(sampled) < 0.6 * statistics.median(plain)
 
 
 @pytest.mark.parametrize("kind", ["optuna:tpe", "optuna:cmaes"])
-def test_the_same_seed_and_programs_give_the_same_values(kind: TunerKind) -> None:
+def test_the_same_seed_and_programs_give_the_same_values(kind: str) -> None:
     assert searched(tuned(kind), 4, 14) == searched(tuned(kind), 4, 14)
     assert searched(tuned(kind), 4, 14) != searched(tuned(kind), 5, 14)
 
 
 def test_until_enough_is_known_the_evolution_strategy_goes_on() -> None:
-    some = [ScoredProgram(program(START.replace("60", str(60 + k))), float(k)) for k in range(FIRST["optuna:tpe"])]
-    assert draw_sampled("optuna:tpe", some[0].program, some[:-1], "minimize", random.Random(0), sigma=0.3) is None
-    same = [some[0]] * 10
-    assert draw_sampled("optuna:tpe", some[0].program, same, "minimize", random.Random(0), sigma=0.3) is None
-    assert draw_sampled("optuna:tpe", some[0].program, some, "minimize", random.Random(0), sigma=0.3) is not None
-    plain, ready = (
-        Operators(TechniqueLibrary.from_notes([]), [], tuner=tuner) for tuner in (None, Tuner("optuna:tpe", "minimize"))
-    )
+    some = [ScoredProgram(program(START.replace("60", str(60 + k))), float(k)) for k in range(TpeTuner.first)]
+    tuner, first = TpeTuner("minimize"), some[0].program
+    assert tuner.sampled(first, random.Random(0), history=some[:-1]) is None
+    assert tuner.sampled(first, random.Random(0), history=[some[0]] * 10) is None
+    assert tuner.sampled(first, random.Random(0), history=some) is not None
+    plain, ready = (Operators(TechniqueLibrary.from_notes([]), [], tuner=chosen) for chosen in (None, tuner))
     draws = [o.draw(Operator.TUNE, some[0].program, random.Random(3), history=some[:2]) for o in (plain, ready)]
     assert draws[0] == draws[1]
 
@@ -126,20 +122,12 @@ def test_until_enough_is_known_the_evolution_strategy_goes_on() -> None:
 def test_programs_of_another_structure_count_if_they_have_the_constants() -> None:
     other = START + "\n\ndef extra(x, power=2.0):\n    return x**power\n"
     some = [ScoredProgram(program(other.replace("60", str(60 + k))), float(k)) for k in range(6)]
-    tune = draw_sampled("optuna:tpe", program(START), some, "minimize", random.Random(0), sigma=0.3)
+    tuner = TpeTuner("minimize")
+    tune = tuner.sampled(program(START), random.Random(0), history=some)
     assert tune is not None
     assert {change.name for change in tune.changes} <= set(OPTIMUM)
-    assert (
-        draw_sampled(
-            "optuna:tpe",
-            program(other),
-            [ScoredProgram(program(START), 1.0)] * 6,
-            "minimize",
-            random.Random(0),
-            sigma=0.3,
-        )
-        is None
-    )
+    unknown = [ScoredProgram(program(START), 1.0)] * 6
+    assert tuner.sampled(program(other), random.Random(0), history=unknown) is None
 
 
 def test_constants_that_failed_are_avoided() -> None:
@@ -159,7 +147,7 @@ def test_constants_that_failed_are_avoided() -> None:
 def test_only_marked_blocks_are_sampled() -> None:
     text = "FIXED = 5.0\n# EVOLVE-BLOCK-START\nRATE = 0.1\n# EVOLVE-BLOCK-END\nLAST = 7\n"
     operators = Operators(
-        TechniqueLibrary.from_notes([]), [], program(text), EvolveBlocks(program(text)), Tuner("optuna:tpe", "minimize")
+        TechniqueLibrary.from_notes([]), [], program(text), EvolveBlocks(program(text)), TpeTuner("minimize")
     )
     history = [ScoredProgram(program(text.replace("0.1", f"0.{k}")), float(k)) for k in range(1, 9)]
     for seed in range(5):
@@ -169,8 +157,8 @@ def test_only_marked_blocks_are_sampled() -> None:
 
 
 def test_a_tuner_whose_packages_are_missing_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    check_tuner("optuna:cmaes")
+    check_search("ucb1", "optuna:cmaes")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    check_tuner("evolution")
+    check_search("ucb1", "evolution")
     with pytest.raises(UsageError, match=r"optuna and cmaes: pip install 'evolver\[tune\]'"):
-        check_tuner("optuna:cmaes")
+        check_search("ucb1", "optuna:cmaes")

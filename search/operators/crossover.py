@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
-import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from typing import Literal
 
-from evolver.contracts import Program
+from evolver.contracts import Program, Record
 from evolver.errors import CannotApply
-from evolver.search.recipes import Crossover, Site, choose, file_of
+from evolver.search.operators.base import ApplyInputs, Description, DrawInputs, SearchOperator
+from evolver.search.recipes import Site, choose, file_of
 from evolver.search.scopes import BUILTINS, free, loads, required
 from evolver.search.source import Function, Source, Statement, TextEdit, is_python, parse, splice
 from evolver.search.techniques import accepts
@@ -18,32 +19,58 @@ FUNCTION, ENTRY, LINE = 3.0, 1.0, 3.0
 """How likely a function, an entry point (it brings most of the other program) and a stage's line are taken."""
 
 
-def draw_crossover(
-    program: Program, others: Sequence[Program], rng: random.Random, entry: Sequence[str]
-) -> Crossover | None:
-    """One exchange among all that the other programs offer; None if they offer nothing."""
-    return choose([option for other in others for option in _offers(program, other, entry)], rng)
+class CrossoverRecipe(Record):
+    """Take a function, or a line that calls a stage, from another archived program."""
+
+    operator: Literal["crossover"] = "crossover"
+    other: str
+    """Program id."""
+    file: str
+    function: str
+    site: Site | None = None
+    """Where a line goes; None if the whole function is taken."""
+    placement: Literal["before", "after"] = "after"
+    line: str = ""
 
 
-def apply_crossover(recipe: Crossover, program: Program, others: Mapping[str, Program]) -> dict[str, str]:
-    """The changed file. Raises CannotApply if the other program is not at hand or the place is gone."""
-    if recipe.other not in others:
-        raise CannotApply(f"program {recipe.other} is not at hand")
-    mine = parse(file_of(program, recipe.file))
-    theirs = parse(file_of(others[recipe.other], recipe.file))
-    if recipe.site is not None:
-        return {recipe.file: _with_line(recipe, recipe.site, mine, theirs)}
-    function = theirs.functions.get(recipe.function)
-    if function is None:
-        raise CannotApply(f"program {recipe.other} has no function {recipe.function}()")
-    edit = replaced_function(mine, recipe.function, _text(theirs, function))
-    needs = sorted(free(function.node) - {function.node.name})
-    anchor = mine.functions[recipe.function].top
-    parts = closure(needs, local_lookup(theirs), mine)
-    return {recipe.file: splice(mine.text, [*additions(mine, parts, anchor), edit])}
+class Crossover(SearchOperator[CrossoverRecipe]):
+    """Takes one part that works elsewhere."""
+
+    name = "crossover"
+    recipe = CrossoverRecipe
+    takes_partners = True
+
+    def draw(self, inputs: DrawInputs) -> CrossoverRecipe | None:
+        """One exchange among all that the other programs offer; None if they offer nothing."""
+        options = [option for other in inputs.others for option in _offers(inputs.program, other, inputs.entry)]
+        return choose(options, inputs.rng)
+
+    def apply(self, recipe: CrossoverRecipe, inputs: ApplyInputs) -> dict[str, str]:
+        """The changed file. Raises CannotApply if the other program is not at hand or the place is gone."""
+        if recipe.other not in inputs.others:
+            raise CannotApply(f"program {recipe.other} is not at hand")
+        mine = parse(file_of(inputs.program, recipe.file))
+        theirs = parse(file_of(inputs.others[recipe.other], recipe.file))
+        if recipe.site is not None:
+            return {recipe.file: _with_line(recipe, recipe.site, mine, theirs)}
+        function = theirs.functions.get(recipe.function)
+        if function is None:
+            raise CannotApply(f"program {recipe.other} has no function {recipe.function}()")
+        edit = replaced_function(mine, recipe.function, _text(theirs, function))
+        needs = sorted(free(function.node) - {function.node.name})
+        anchor = mine.functions[recipe.function].top
+        parts = closure(needs, local_lookup(theirs), mine)
+        return {recipe.file: splice(mine.text, [*additions(mine, parts, anchor), edit])}
+
+    def describe(self, recipe: CrossoverRecipe) -> Description:
+        """What is taken from which program; lessons are kept by what is taken."""
+        if recipe.site is None:
+            return Description(f"take {recipe.function}() from program {recipe.other}", f"{recipe.function}()")
+        plan = f"take `{recipe.line}` in {recipe.function}() from program {recipe.other}"
+        return Description(plan, recipe.line)
 
 
-def _with_line(recipe: Crossover, site: Site, mine: Source, theirs: Source) -> str:
+def _with_line(recipe: CrossoverRecipe, site: Site, mine: Source, theirs: Source) -> str:
     anchor = site.find(mine)
     after = recipe.placement == "after"
     bound = anchor.bound_before | (anchor.binds if after else frozenset())
@@ -63,7 +90,7 @@ def _text(source: Source, function: Function) -> str:
     return source.text[start:end]
 
 
-def _offers(program: Program, other: Program, entry: Sequence[str]) -> Iterator[tuple[float, Crossover]]:
+def _offers(program: Program, other: Program, entry: Sequence[str]) -> Iterator[tuple[float, CrossoverRecipe]]:
     for path, text in program.files.items():
         if not is_python(path) or path not in other.files:
             continue
@@ -77,11 +104,14 @@ def _offers(program: Program, other: Program, entry: Sequence[str]) -> Iterator[
             if partner is None or _text(mine, function) == _text(theirs, partner):
                 continue
             if _exchangeable(mine, function, partner):
-                yield (ENTRY if name in entries else FUNCTION), Crossover(other=other.id, file=path, function=name)
+                yield (
+                    (ENTRY if name in entries else FUNCTION),
+                    CrossoverRecipe(other=other.id, file=path, function=name),
+                )
             for line, anchor, placement in _lines(mine, function, theirs, partner):
                 yield (
                     LINE,
-                    Crossover.model_validate(
+                    CrossoverRecipe.model_validate(
                         {
                             "other": other.id,
                             "file": path,

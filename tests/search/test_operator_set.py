@@ -13,12 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evolver import registry
 from evolver.contracts import Note, Operator, Program, Trial, TrialStatus
 from evolver.errors import CannotApply
+from evolver.memory import read_notes
 from evolver.search import Operators, Recipe, TechniqueLibrary, skeleton
+from evolver.tasks import load_task
 
 SAMPLES = Path(__file__).parent / "samples"
-OPERATORS = [operator for operator in Operator if operator is not Operator.BASELINE]
+OPERATORS = [*registry.OPERATORS.builtin]
 FAILURES = (TrialStatus.FAILED, TrialStatus.TIMEOUT, TrialStatus.OUT_OF_MEMORY, TrialStatus.INVALID)
 LOG = "Traceback:\n  File \"/in/program.py\", line 31, in construct\nNameError: name 'perturb' is not defined\n"
 
@@ -65,7 +68,7 @@ def _failure(program: Program, status: TrialStatus) -> Trial:
     return Trial(experiment="e", program=program.id, stage="full", seed=0, status=status, log_tail=LOG)
 
 
-def _draw(kind: str, operator: Operator, program: Program, seed: int, others: list[Program]) -> Recipe | None:
+def _draw(kind: str, operator: str, program: Program, seed: int, others: list[Program]) -> Recipe | None:
     rng = random.Random(seed)
     return sample(kind).operators.draw(
         operator, program, rng, others=others, failure=_failure(program, FAILURES[seed % len(FAILURES)])
@@ -97,7 +100,7 @@ def test_each_technique_is_offered_first_once_and_runs_in_its_best_place(kind: s
 
 @kinds
 @pytest.mark.parametrize("operator", OPERATORS)
-def test_recipes_are_deterministic_and_survive_json(kind: str, operator: Operator) -> None:
+def test_recipes_are_deterministic_and_survive_json(kind: str, operator: str) -> None:
     it, others = sample(kind), _relatives(kind)
     by_id = {other.id: other for other in others}
     made = 0
@@ -106,7 +109,7 @@ def test_recipes_are_deterministic_and_survive_json(kind: str, operator: Operato
         assert recipe == _draw(kind, operator, it.program, seed, others)
         if recipe is None:
             continue
-        assert recipe["operator"] == operator.value
+        assert recipe["operator"] == operator
         plan, component = it.operators.describe(recipe)
         assert plan and component
         try:
@@ -120,7 +123,7 @@ def test_recipes_are_deterministic_and_survive_json(kind: str, operator: Operato
 
 @kinds
 @pytest.mark.parametrize("operator", [Operator.TUNE, Operator.DRAFT, Operator.CROSSOVER])
-def test_most_changes_still_run(kind: str, operator: Operator) -> None:
+def test_most_changes_still_run(kind: str, operator: str) -> None:
     it, others = sample(kind), _relatives(kind)
     ran = tried = 0
     for seed in range(30):
@@ -138,10 +141,10 @@ def test_most_changes_still_run(kind: str, operator: Operator) -> None:
 
 @kinds
 @pytest.mark.parametrize("operator", OPERATORS)
-def test_untouched_lines_stay_as_they_are(kind: str, operator: Operator) -> None:
+def test_untouched_lines_stay_as_they_are(kind: str, operator: str) -> None:
     it, others = sample(kind), _relatives(kind)
     lines = it.program.files["program.py"].splitlines()
-    most = {Operator.CROSSOVER: 30, Operator.REWRITE: 12, Operator.ABLATE: 20}.get(operator, 10)
+    most = {"crossover": 30, "rewrite": 12, "ablate": 20}.get(operator, 10)
     for seed in range(10):
         recipe = _draw(kind, operator, it.program, seed, others)
         try:
@@ -157,7 +160,7 @@ def test_untouched_lines_stay_as_they_are(kind: str, operator: Operator) -> None
     kind=st.sampled_from(KINDS),
     steps=st.lists(st.tuples(st.sampled_from(OPERATORS), st.integers(0, 10**6)), min_size=1, max_size=8),
 )
-def test_any_recipe_parses_keeps_the_entry_or_cannot_apply(kind: str, steps: list[tuple[Operator, int]]) -> None:
+def test_any_recipe_parses_keeps_the_entry_or_cannot_apply(kind: str, steps: list[tuple[str, int]]) -> None:
     it = sample(kind)
     seen = [it.program]
     for operator, seed in steps:
@@ -170,7 +173,7 @@ def test_any_recipe_parses_keeps_the_entry_or_cannot_apply(kind: str, steps: lis
             continue
         compile(program.files["program.py"], "program.py", "exec")
         assert not any("does not define" in fault or "must take" in fault for fault in it.operators.check(program))
-        if operator is Operator.TUNE:
+        if operator == Operator.TUNE:
             assert skeleton(program) == skeleton(seen[-1])
         seen.append(program)
 
@@ -235,10 +238,33 @@ def test_nothing_is_offered_where_there_is_nothing() -> None:
     operators = Operators(TechniqueLibrary.from_notes([]), ["program.py:f"])
     empty = Program(files={"program.py": "def f():\n    return g()\n"})
     assert operators.techniques_for(empty) == []
-    for operator in Operator:
+    for operator in OPERATORS:
         assert operators.draw(operator, empty, random.Random(0)) is None
     broken = Program(files={"program.py": "def f(:\n"})
     assert operators.techniques_for(broken) == []
-    for operator in Operator:
+    for operator in OPERATORS:
         recipe = operators.draw(operator, broken, random.Random(0), failure=_failure(broken, TrialStatus.FAILED))
         assert recipe is None
+
+
+@pytest.mark.parametrize(
+    "archived",
+    json.loads((SAMPLES / "archived_recipes.json").read_text()),
+    ids=lambda found: found["recipe"]["operator"],
+)
+def test_recipes_of_earlier_releases_are_carried_out_as_they_were(archived: dict[str, Any]) -> None:
+    """One of each operator, from a campaign of function-fitting before operators were classes."""
+    task = load_task("function-fitting")
+    library = TechniqueLibrary.from_notes(read_notes([task.root / "notes"], task.name))
+    operators = Operators(library, task.spec.program.entry, task.baseline())
+    parent, *others = [Program(files=files) for files in archived["parents"]]
+    made = operators.apply(archived["recipe"], parent, {other.id: other for other in others})
+    assert made.id == archived["makes"]
+    assert operators.describe(archived["recipe"]) == (archived["plan"], archived["component"])
+
+
+def test_a_recipe_of_an_operator_that_is_not_here_is_refused() -> None:
+    it = sample("packing")
+    for name in ("anneal", "subprocess:Popen", "evolver.search.operators.tune:Tune"):
+        with pytest.raises(CannotApply, match="there is no operator"):
+            it.operators.apply({"operator": name}, it.program, {})

@@ -1,0 +1,1 @@
+"""The search operators, one module each; `evolver.registry` has their names, `base` what each of them is."""

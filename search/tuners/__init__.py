@@ -1,0 +1,1 @@
+"""What chooses the constants of programs, one class each; `evolver.registry` has their names."""
