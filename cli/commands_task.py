@@ -18,7 +18,7 @@ ANY_WORDS = {"ignore_unknown_options": True, "help_option_names": list[str]()}
 
 @task_app.command("list")
 def task_list(json: Json = False) -> None:
-    """List the built-in tasks."""
+    """List the installed tasks."""
     from evolver.cli.task_commands import list_tasks
 
     list_tasks(json)

@@ -20,7 +20,7 @@ from evolver.contracts import SandboxKind
 from evolver.errors import UsageError
 from evolver.formatting import duration
 from evolver.settings import Settings
-from evolver.tasks import Task, builtin_tasks, load_task
+from evolver.tasks import Task, installed_tasks, load_task
 
 if TYPE_CHECKING:
     from evolver.evaluation.task_check import Finding
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 
 def list_tasks(as_json: bool) -> None:
-    """The built-in tasks with metric, stages and suggested budget."""
-    tasks = builtin_tasks()
+    """The installed tasks with metric, stages and suggested budget."""
+    tasks = installed_tasks()
     if as_json:
         print(
             json.dumps(

@@ -1,6 +1,6 @@
 """Tasks: what to improve, from which baseline, measured how. `load_task` is the way in."""
 
-from evolver.tasks.loading import INPUTS, RUNTIME, Task, builtin_tasks, load_task
+from evolver.tasks.loading import INPUTS, RUNTIME, Task, installed_tasks, load_task
 from evolver.tasks.new_task import new_task
 
-__all__ = ["INPUTS", "RUNTIME", "Task", "builtin_tasks", "load_task", "new_task"]
+__all__ = ["INPUTS", "RUNTIME", "Task", "installed_tasks", "load_task", "new_task"]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 import difflib
 import hashlib
+import logging
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from evolver.contracts import Metric, Program
 from evolver.errors import TaskError, UnknownName
+from evolver.registry import task_folders
 from evolver.settings import Settings
 from evolver.tasks.block_markers import fixed, has_blocks
 from evolver.tasks.importers import read_foreign
@@ -18,6 +20,7 @@ from evolver.tasks.integrity import TaskIntegrity
 from evolver.tasks.spec import STAGES, ResourcesSpec, StageSpec, TaskSpec, read_spec
 
 HERE = Path(__file__).resolve().parent
+_log = logging.getLogger(__name__)
 RUNTIME = HERE / "trial-runtime"
 """Folder that is shown at /evolver inside every sandbox."""
 INPUTS = "inputs"
@@ -184,18 +187,18 @@ class Task:
 def load_task(ref: str | Path, home: Path | None = None) -> Task:
     """Load a task and check that its folder keeps the contract.
 
-    A folder in the format of OpenEvolve, ShinkaEvolve or ASI-Evolve is made into a task folder below the data folder
-    first.
+    A folder in the format of OpenEvolve, ShinkaEvolve or ASI-Evolve (or of an importer that an installed package adds)
+    is made into a task folder below the data folder first.
 
     Args:
-        ref: A task folder, or the name of a built-in task (`-` and `_` alike).
+        ref: A task folder, or the name of a task of Evolver's or of an installed package (`-` and `_` alike).
         home: The data folder; None: EVOLVER_HOME, or `.evolver` in the working directory.
 
     Returns:
         The task; nothing of its code is run.
 
     Raises:
-        UnknownName: There is neither a folder nor a built-in task of that name.
+        UnknownName: There is neither a folder nor an installed task of that name.
         TaskError: The folder does not keep the contract; the message names the file, the field and what to write.
 
     Example:
@@ -207,7 +210,7 @@ def load_task(ref: str | Path, home: Path | None = None) -> Task:
     """
     path = Path(ref)
     if not path.is_dir():
-        return _load_folder(_builtin_folder(str(ref)).resolve())
+        return _load_folder(_installed_folder(str(ref)).resolve())
     path = path.resolve()
     foreign = None if (path / "task.yaml").exists() else read_foreign(path)
     if foreign is None:
@@ -216,31 +219,49 @@ def load_task(ref: str | Path, home: Path | None = None) -> Task:
     return replace(task, warnings=(foreign.shared_process, *foreign.warnings))
 
 
-def builtin_tasks() -> list[Task]:
-    """Load the tasks that come with Evolver, whether or not the packages they require are installed.
+def installed_tasks() -> list[Task]:
+    """Load the tasks that come with Evolver and with installed packages, whatever packages they require.
+
+    Tasks of other packages whose folders do not keep the contract are left out, with a warning in the log.
 
     Returns:
         The tasks, by name in alphabetical order.
 
     Example:
-        >>> "circle-packing" in [task.name for task in evolver.builtin_tasks()]
+        >>> "circle-packing" in [task.name for task in evolver.installed_tasks()]
         True
     """
-    return [_load_folder(folder) for _, folder in sorted(_builtin_folders().items())]
+    tasks = []
+    for _, folder in sorted(_installed_folders().items()):
+        try:
+            tasks.append(_load_folder(folder))
+        except TaskError as error:
+            if folder.parent == HERE:
+                raise
+            _log.warning("a task of an installed package is left out: %s", error)
+    return tasks
 
 
-def _builtin_folders() -> dict[str, Path]:
-    return {path.parent.name: path.parent for path in HERE.glob("*/task.yaml")}
+def _installed_folders() -> dict[str, Path]:
+    """Folders by the names of their tasks; Evolver's own cannot be replaced."""
+    found: dict[str, Path] = {}
+    for place in task_folders():
+        folders = [place] if (place / "task.yaml").is_file() else [path.parent for path in place.glob("*/task.yaml")]
+        for folder in sorted(folders):
+            name = folder.name.replace("_", "-")
+            if found.setdefault(name, folder) != folder:
+                _log.warning("two packages bring a task %s: %s is left out", name, folder)
+    return found | {path.parent.name: path.parent for path in HERE.glob("*/task.yaml")}
 
 
-def _builtin_folder(ref: str) -> Path:
-    folders, name = _builtin_folders(), ref.replace("_", "-")
+def _installed_folder(ref: str) -> Path:
+    folders, name = _installed_folders(), ref.replace("_", "-")
     if name in folders:
         return folders[name]
     near = difflib.get_close_matches(name, folders, n=1)
     raise UnknownName(
-        f"there is no task folder and no built-in task {ref!r}; "
-        + (f"did you mean {near[0]}?" if near else f"built-in are {', '.join(sorted(folders))}")
+        f"there is no task folder and no installed task {ref!r}; "
+        + (f"did you mean {near[0]}?" if near else f"installed are {', '.join(sorted(folders))}")
     )
 
 

@@ -35,10 +35,10 @@ def home(_request: Request) -> Response:
 
 def campaigns(request: Request) -> Response:
     """All campaigns, and the form that starts one."""
-    from evolver.tasks import builtin_tasks
+    from evolver.tasks import installed_tasks
 
     resources = resources_of(request)
-    tasks = [{"name": task.name, "summary": task.spec.summary} for task in builtin_tasks()]
+    tasks = [{"name": task.name, "summary": task.spec.summary} for task in installed_tasks()]
     settings = Settings()
     return page(
         "list.html",

@@ -76,7 +76,7 @@ if TYPE_CHECKING:
     from evolver.memory.campaigns import Counts
     from evolver.memory.search_history import Credit
     from evolver.settings import Settings
-    from evolver.tasks.loading import Task, builtin_tasks, load_task
+    from evolver.tasks.loading import Task, installed_tasks, load_task
     from evolver.tasks.spec import ProgramSpec, ResourcesSpec, StageSpec, TaskSpec
 
 
@@ -138,7 +138,6 @@ __all__ = [
     "astream",
     "build_chat",
     "build_graph",
-    "builtin_tasks",
     "errors",
     "event",
     "load_task",
@@ -208,7 +207,7 @@ _HOMES = {
     "evolver.memory.search_history": ("Credit",),
     "evolver.logging": ("set_verbosity",),
     "evolver.settings": ("Settings",),
-    "evolver.tasks.loading": ("Task", "builtin_tasks", "load_task"),
+    "evolver.tasks.loading": ("Task", "installed_tasks", "load_task"),
     "evolver.tasks.spec": ("ProgramSpec", "ResourcesSpec", "StageSpec", "TaskSpec"),
 }
 

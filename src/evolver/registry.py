@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from evolver.search.operators.base import SearchOperator
     from evolver.search.parent_selection import ParentSelection
     from evolver.search.tuners.base import Tuner
+    from evolver.tasks.importers.base import Importer
 
 T = TypeVar("T")
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
@@ -183,6 +184,16 @@ TUNERS: Registry[Tuner] = Registry(
         "optuna:cmaes": "evolver.search.tuners.optuna_samplers:CmaEsTuner",
     },
     methods=("name", "requires", "draw"),
+)
+IMPORTERS: Registry[Importer] = Registry(
+    kind="importer",
+    group="evolver.importers",
+    builtin={
+        "openevolve": "evolver.tasks.importers.openevolve:OpenEvolveImporter",
+        "shinka": "evolver.tasks.importers.shinka:ShinkaImporter",
+        "asi-evolve": "evolver.tasks.importers.asi_evolve:AsiEvolveImporter",
+    },
+    methods=("name", "recognises", "read"),
 )
 SANDBOXES: Registry[Sandbox] = Registry(
     kind="sandbox",

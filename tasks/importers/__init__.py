@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from evolver.tasks.importers import asi_evolve, openevolve, shinka
-from evolver.tasks.importers.foreign import ForeignTask
+from evolver.registry import IMPORTERS
+from evolver.tasks.importers.base import ForeignTask
 from evolver.tasks.importers.task_writer import write
 
 __all__ = ["ForeignTask", "read_foreign", "write"]
-
-_READERS = (openevolve.read, shinka.read, asi_evolve.read)
 
 
 def read_foreign(folder: Path) -> ForeignTask | None:
@@ -18,4 +16,5 @@ def read_foreign(folder: Path) -> ForeignTask | None:
 
     Raises TaskError where it is, but cannot be run here.
     """
-    return next((found for read in _READERS if (found := read(folder)) is not None), None)
+    importers = (IMPORTERS.load(name)() for name in IMPORTERS.names())
+    return next((importer.read(folder) for importer in importers if importer.recognises(folder)), None)

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from evolver.errors import TaskError
-from evolver.tasks.importers.foreign import ForeignTask
+from evolver.tasks.importers.base import ForeignTask, Importer
 from evolver.tasks.importers.foreign_files import (
     absent_requirements,
     entries,
@@ -39,34 +39,41 @@ class _AsiEvolveConfig(BaseModel):
     pipeline: _Pipeline = _Pipeline()
 
 
-def read(folder: Path) -> ForeignTask | None:
-    """The experiment in a folder, or None if it is none. Raises TaskError."""
-    if not (folder / TASK).is_file() or not (folder / SCRIPT).is_file():
-        return None
-    program = next((folder / name for name in PROGRAMS if (folder / name).is_file()), None)
-    if program is None:
-        raise TaskError(f"{folder} has {TASK} and {SCRIPT} but no {PROGRAMS[0]}, from which a campaign would start")
-    try:
-        ast.parse(text_of(program))
-    except (SyntaxError, ValueError) as error:
-        raise TaskError(f"{program} is not Python, and Evolver improves Python programs: {error}") from None
-    helpers = sorted(path for path in folder.glob("*.py") if path != program and path.name != "init_cognition.py")
-    task, absent = text_of(folder / TASK), absent_requirements(folder)
-    return ForeignTask(
-        system="ASI-Evolve",
-        runner="asi_evolve",
-        folder=folder,
-        name=task_name(folder),
-        summary=summary_of(task),
-        program=program.name,
-        text=text_of(program),
-        entry=entries(program, folder / SCRIPT, *helpers),
-        metric="eval_score",
-        seconds={"full": _timeout(folder / "config.yaml") + OVERHEAD},
-        requires=packages(folder, program, *(path for path in helpers if path.name.startswith("eval"))),
-        notes={"input.md": task} if task.strip() else {},
-        warnings=(f"requirements.txt names what is not installed here: {', '.join(absent)}",) if absent else (),
-    )
+class AsiEvolveImporter(Importer):
+    """Reads the experiments of ASI-Evolve."""
+
+    name = "asi-evolve"
+
+    def recognises(self, folder: Path) -> bool:
+        """By input.md and eval.sh."""
+        return (folder / TASK).is_file() and (folder / SCRIPT).is_file()
+
+    def read(self, folder: Path) -> ForeignTask:
+        """The experiment in a folder. Raises TaskError."""
+        program = next((folder / name for name in PROGRAMS if (folder / name).is_file()), None)
+        if program is None:
+            raise TaskError(f"{folder} has {TASK} and {SCRIPT} but no {PROGRAMS[0]}, from which a campaign would start")
+        try:
+            ast.parse(text_of(program))
+        except (SyntaxError, ValueError) as error:
+            raise TaskError(f"{program} is not Python, and Evolver improves Python programs: {error}") from None
+        helpers = sorted(path for path in folder.glob("*.py") if path != program and path.name != "init_cognition.py")
+        task, absent = text_of(folder / TASK), absent_requirements(folder)
+        return ForeignTask(
+            system="ASI-Evolve",
+            runner="asi_evolve",
+            folder=folder,
+            name=task_name(folder),
+            summary=summary_of(task),
+            program=program.name,
+            text=text_of(program),
+            entry=entries(program, folder / SCRIPT, *helpers),
+            metric="eval_score",
+            seconds={"full": _timeout(folder / "config.yaml") + OVERHEAD},
+            requires=packages(folder, program, *(path for path in helpers if path.name.startswith("eval"))),
+            notes={"input.md": task} if task.strip() else {},
+            warnings=(f"requirements.txt names what is not installed here: {', '.join(absent)}",) if absent else (),
+        )
 
 
 def _timeout(path: Path) -> float:

@@ -29,6 +29,14 @@ def text_of(path: Path) -> str:
         raise TaskError(f"{path} cannot be read as UTF-8 text: {error}") from None
 
 
+def python_program(folder: Path, stem: str) -> Path:
+    """The initial program, which may have had any ending. Raises TaskError unless it is Python."""
+    program = folder / f"{stem}.py"
+    if not program.exists():
+        raise TaskError(f"{min(folder.glob(f'{stem}.*'))} is not Python; Evolver improves Python programs")
+    return program
+
+
 def tree_of(path: Path) -> ast.Module:
     """A Python file's syntax tree. Raises TaskError."""
     try:

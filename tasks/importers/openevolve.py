@@ -9,11 +9,12 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from evolver.errors import TaskError
-from evolver.tasks.importers.foreign import ForeignTask
+from evolver.tasks.importers.base import ForeignTask, Importer
 from evolver.tasks.importers.foreign_files import (
     absent_requirements,
     entries,
     packages,
+    python_program,
     settings_of,
     summary_of,
     task_name,
@@ -61,56 +62,59 @@ class _OpenEvolveConfig(BaseModel):
     database: _DatabaseConfig = _DatabaseConfig()
 
 
-def read(folder: Path) -> ForeignTask | None:
-    """The example in a folder, or None if it is none. Raises TaskError."""
-    evaluator = folder / EVALUATOR
-    programs = sorted(folder.glob(f"{PROGRAM}.*"))
-    if not evaluator.is_file() or not programs:
-        return None
-    program = folder / f"{PROGRAM}.py"
-    if program not in programs:
-        raise TaskError(f"{programs[0]} is not Python; Evolver improves Python programs")
-    config = _config(folder / "config.yaml")
-    defined = {node.name for node in tree_of(evaluator).body if isinstance(node, ast.FunctionDef)}
-    if "evaluate" not in defined:
-        raise TaskError(f"{evaluator} does not define evaluate(program_path)")
-    cascade = []
-    for function in STAGES if config.evaluator.cascade_evaluation else ():
-        if function not in defined:
-            break
-        cascade.append(function)
-    timeout = config.evaluator.timeout
-    seconds = {STAGES[function]: timeout * count + OVERHEAD for count, function in enumerate(cascade, 1)}
-    warnings = []
-    if config.evaluator.use_llm_feedback:
-        warnings.append("evaluator.use_llm_feedback of config.yaml is left out: no model judges programs here")
-    if absent := absent_requirements(folder):
-        warnings.append(f"requirements.txt names what is not installed here: {', '.join(absent)}")
-    message, readme = config.prompt.system_message, folder / "README.md"
-    notes = {"system_message.md": message} if message.strip() else {}
-    return ForeignTask(
-        system="OpenEvolve",
-        runner="openevolve",
-        folder=folder,
-        name=task_name(folder),
-        summary=summary_of(
-            message, text_of(readme) if readme.is_file() else "", ast.get_docstring(tree_of(evaluator)) or ""
-        ),
-        program=program.name,
-        text=text_of(program),
-        entry=entries(program, evaluator),
-        metric="combined_score",
-        seconds=seconds or {"full": timeout + OVERHEAD},
-        requires=packages(folder, evaluator, program),
-        options={
-            "cascade": list[JsonValue](cascade),
-            "thresholds": list[JsonValue](config.evaluator.cascade_thresholds),
-            "features": list[JsonValue](config.database.feature_dimensions),
-            "arguments": config.evaluator.evaluator_args or {},
-        },
-        notes=notes,
-        warnings=tuple(warnings),
-    )
+class OpenEvolveImporter(Importer):
+    """Reads the examples of OpenEvolve."""
+
+    name = "openevolve"
+
+    def recognises(self, folder: Path) -> bool:
+        """By evaluator.py and an initial program."""
+        return (folder / EVALUATOR).is_file() and any(folder.glob(f"{PROGRAM}.*"))
+
+    def read(self, folder: Path) -> ForeignTask:
+        """The example in a folder. Raises TaskError."""
+        evaluator, program = folder / EVALUATOR, python_program(folder, PROGRAM)
+        config = _config(folder / "config.yaml")
+        defined = {node.name for node in tree_of(evaluator).body if isinstance(node, ast.FunctionDef)}
+        if "evaluate" not in defined:
+            raise TaskError(f"{evaluator} does not define evaluate(program_path)")
+        cascade = []
+        for function in STAGES if config.evaluator.cascade_evaluation else ():
+            if function not in defined:
+                break
+            cascade.append(function)
+        timeout = config.evaluator.timeout
+        seconds = {STAGES[function]: timeout * count + OVERHEAD for count, function in enumerate(cascade, 1)}
+        warnings = []
+        if config.evaluator.use_llm_feedback:
+            warnings.append("evaluator.use_llm_feedback of config.yaml is left out: no model judges programs here")
+        if absent := absent_requirements(folder):
+            warnings.append(f"requirements.txt names what is not installed here: {', '.join(absent)}")
+        message, readme = config.prompt.system_message, folder / "README.md"
+        notes = {"system_message.md": message} if message.strip() else {}
+        return ForeignTask(
+            system="OpenEvolve",
+            runner="openevolve",
+            folder=folder,
+            name=task_name(folder),
+            summary=summary_of(
+                message, text_of(readme) if readme.is_file() else "", ast.get_docstring(tree_of(evaluator)) or ""
+            ),
+            program=program.name,
+            text=text_of(program),
+            entry=entries(program, evaluator),
+            metric="combined_score",
+            seconds=seconds or {"full": timeout + OVERHEAD},
+            requires=packages(folder, evaluator, program),
+            options={
+                "cascade": list[JsonValue](cascade),
+                "thresholds": list[JsonValue](config.evaluator.cascade_thresholds),
+                "features": list[JsonValue](config.database.feature_dimensions),
+                "arguments": config.evaluator.evaluator_args or {},
+            },
+            notes=notes,
+            warnings=tuple(warnings),
+        )
 
 
 def _config(path: Path) -> _OpenEvolveConfig:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-from evolver.errors import TaskError
-from evolver.tasks.importers.foreign import ForeignTask
+from evolver.tasks.importers.base import ForeignTask, Importer
 from evolver.tasks.importers.foreign_files import (
     absent_requirements,
     entries,
     packages,
+    python_program,
     summary_of,
     task_name,
     text_of,
@@ -22,34 +22,37 @@ SECONDS = 610.0
 """Of a trial; ShinkaEvolve keeps the limit in its launcher, not in the example."""
 
 
-def read(folder: Path) -> ForeignTask | None:
-    """The example in a folder, or None if it is none. Raises TaskError."""
-    evaluator = folder / EVALUATOR
-    programs = sorted(folder.glob(f"{PROGRAM}.*"))
-    if not evaluator.is_file() or not programs:
-        return None
-    program = folder / f"{PROGRAM}.py"
-    if program not in programs:
-        raise TaskError(f"{programs[0]} is not Python; Evolver improves Python programs")
-    message = _task_message(folder)
-    absent = absent_requirements(folder)
-    return ForeignTask(
-        system="ShinkaEvolve",
-        runner="shinka",
-        folder=folder,
-        name=task_name(folder),
-        summary=summary_of(
-            message, ast.get_docstring(tree_of(evaluator)) or "", ast.get_docstring(tree_of(program)) or ""
-        ),
-        program=program.name,
-        text=text_of(program),
-        entry=entries(program, evaluator),
-        metric="combined_score",
-        seconds={"full": SECONDS},
-        requires=packages(folder, evaluator, program),
-        notes={"task_message.md": message} if message else {},
-        warnings=(f"requirements.txt names what is not installed here: {', '.join(absent)}",) if absent else (),
-    )
+class ShinkaImporter(Importer):
+    """Reads the examples of ShinkaEvolve."""
+
+    name = "shinka"
+
+    def recognises(self, folder: Path) -> bool:
+        """By evaluate.py and an initial program."""
+        return (folder / EVALUATOR).is_file() and any(folder.glob(f"{PROGRAM}.*"))
+
+    def read(self, folder: Path) -> ForeignTask:
+        """The example in a folder. Raises TaskError."""
+        evaluator, program = folder / EVALUATOR, python_program(folder, PROGRAM)
+        message = _task_message(folder)
+        absent = absent_requirements(folder)
+        return ForeignTask(
+            system="ShinkaEvolve",
+            runner="shinka",
+            folder=folder,
+            name=task_name(folder),
+            summary=summary_of(
+                message, ast.get_docstring(tree_of(evaluator)) or "", ast.get_docstring(tree_of(program)) or ""
+            ),
+            program=program.name,
+            text=text_of(program),
+            entry=entries(program, evaluator),
+            metric="combined_score",
+            seconds={"full": SECONDS},
+            requires=packages(folder, evaluator, program),
+            notes={"task_message.md": message} if message else {},
+            warnings=(f"requirements.txt names what is not installed here: {', '.join(absent)}",) if absent else (),
+        )
 
 
 def _task_message(folder: Path) -> str:

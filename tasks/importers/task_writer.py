@@ -15,9 +15,10 @@ import yaml
 
 from evolver.errors import TaskError
 from evolver.tasks.block_markers import has_blocks
-from evolver.tasks.importers.foreign import ForeignTask
+from evolver.tasks.importers.base import ForeignTask
 
 FILES = Path(__file__).resolve().parents[1] / "import-templates"
+RUNNERS = FILES / "runners"
 EXAMPLE, OPTIONS = "example", "import.json"
 """In public/: the foreign folder as it is, and what its harness has to know."""
 REPLICATES = 5
@@ -41,6 +42,8 @@ def write(foreign: ForeignTask, home: Path) -> Path:
         )
     parts = {f"example/{path.relative_to(foreign.folder)}": path for path in source}
     parts |= {f"files/{path.relative_to(FILES)}": path for path in _files(FILES)}
+    if (runner := _runner(foreign)).parent != RUNNERS:
+        parts["runner"] = runner
     digest = hashlib.sha256(foreign.model_dump_json(exclude={"folder"}).encode())
     for name in sorted(parts):
         digest.update(f"{name}\0{hashlib.sha256(parts[name].read_bytes()).hexdigest()}\n".encode())
@@ -77,12 +80,17 @@ def _fill(made: Path, foreign: ForeignTask, source: list[Path]) -> None:
         path.write_text(text, encoding="utf-8")
     for name in ("harness.py", "judge.py"):
         shutil.copy(FILES / name, made)
-    shutil.copy(FILES / "runners" / f"{foreign.runner}.py", made / "public/runner.py")
+    shutil.copy(_runner(foreign), made / "public/runner.py")
     shutil.copytree(FILES / "stand-ins", made / "public/stand-ins", ignore=shutil.ignore_patterns("__pycache__"))
     for path in source:
         copy = made / "public" / EXAMPLE / path.relative_to(foreign.folder)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, copy)
+
+
+def _runner(foreign: ForeignTask) -> Path:
+    path = Path(foreign.runner)
+    return path if path.is_absolute() else RUNNERS / f"{foreign.runner}.py"
 
 
 def _program_name(foreign: ForeignTask) -> str:

@@ -10,15 +10,15 @@ import pytest
 
 from evolver.contracts import Program
 from evolver.errors import TaskError, UnknownName
-from evolver.tasks import Task, builtin_tasks, load_task
+from evolver.tasks import Task, installed_tasks, load_task
 
 
 def test_built_in_tasks_are_found_by_either_spelling() -> None:
-    names = [task.name for task in builtin_tasks()]
+    names = [task.name for task in installed_tasks()]
     assert names == sorted(names)
     assert {"circle-packing", "function-fitting"} <= set(names)
     assert load_task("circle_packing") == load_task("circle-packing")
-    assert all(task.root.name == task.name for task in builtin_tasks())
+    assert all(task.root.name == task.name for task in installed_tasks())
 
 
 def test_a_task_is_found_by_its_folder(example: Path) -> None:
@@ -31,7 +31,7 @@ def test_a_task_is_found_by_its_folder(example: Path) -> None:
 def test_an_unknown_name_suggests_a_near_one() -> None:
     with pytest.raises(UnknownName, match="did you mean circle-packing"):
         load_task("circle-paking")
-    with pytest.raises(UnknownName, match=r"built-in are .*circle-packing, .*function-fitting"):
+    with pytest.raises(UnknownName, match=r"installed are .*circle-packing, .*function-fitting"):
         load_task("no/such/folder")
 
 

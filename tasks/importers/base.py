@@ -1,8 +1,10 @@
-"""What another system's folder describes, in the words of a task."""
+"""What an importer is, and what it reads: another system's folder in the words of a task."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import JsonValue
 
@@ -15,7 +17,7 @@ class ForeignTask(Record):
     system: str
     """Its name, as people write it."""
     runner: str
-    """File among import-templates/runners that calls its evaluator."""
+    """What calls its evaluator: a file among import-templates/runners by its stem, or the path of another package's."""
     folder: Path
     name: str
     """Kebab-case."""
@@ -44,3 +46,18 @@ class ForeignTask(Record):
             "candidate could forge its score. It still runs in the sandbox, without network; read the champion before "
             "you believe it, or write a judge of your own (docs/importing.md)."
         )
+
+
+class Importer(ABC):
+    """Reads the folders of one other system."""
+
+    name: ClassVar[str]
+    """By which it is registered."""
+
+    @abstractmethod
+    def recognises(self, folder: Path) -> bool:
+        """Whether a folder is in this system's format, by the files that it has."""
+
+    @abstractmethod
+    def read(self, folder: Path) -> ForeignTask:
+        """What such a folder describes. Raises TaskError where it cannot be run here."""
