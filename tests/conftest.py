@@ -14,6 +14,7 @@ import pytest
 
 from tests.support import attack_table
 
+collect_ignore = ["plugin_package"]  # what it tests is installed by test_plugin_package.py
 ROOT = Path(__file__).resolve().parent.parent
 EVOLVER = Path(sys.executable).parent / "evolver"
 

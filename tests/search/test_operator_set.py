@@ -19,6 +19,7 @@ from evolver.errors import CannotApply
 from evolver.memory import read_notes
 from evolver.search import Operators, Recipe, TechniqueLibrary, skeleton
 from evolver.tasks import load_task
+from evolver.testing import SearchOperatorContract
 
 SAMPLES = Path(__file__).parent / "samples"
 OPERATORS = [*registry.OPERATORS.builtin]
@@ -268,3 +269,9 @@ def test_a_recipe_of_an_operator_that_is_not_here_is_refused() -> None:
     for name in ("anneal", "subprocess:Popen", "evolver.search.operators.tune:Tune"):
         with pytest.raises(CannotApply, match="there is no operator"):
             it.operators.apply({"operator": name}, it.program, {})
+
+
+class TestContract(SearchOperatorContract):
+    @pytest.fixture(params=OPERATORS)
+    def operator(self, request: pytest.FixtureRequest) -> str:
+        return str(request.param)

@@ -10,29 +10,19 @@ from collections.abc import Callable, Sequence
 import pytest
 from scipy.stats import chisquare
 
-from evolver.contracts import Experiment, Metric, Standing
+from evolver.contracts import Experiment, Metric
 from evolver.registry import PARENTS
 from evolver.search.parent_selection import Greedy, Islands, ParentSelection, Ucb1, Uniform
+from evolver.testing import ParentSelectionContract
+from evolver.testing.parents import DOWN, UP, scored_experiment
 
-UP = Metric(name="m", direction="maximize")
-DOWN = Metric(name="m", direction="minimize")
 MEANS = (0.1, 0.3, 0.5, 0.7, 0.9)
 
 
-def _experiment(
-    number: int, score: float | None, visits: int = 1, lane: int = 0, skeleton: str | None = None
-) -> Experiment:
-    return Experiment(
-        id=f"c-{lane}-{number}",
-        campaign="c",
-        number=number,
-        lane=lane,
-        seq=number,
-        standing=Standing.PROMISING,
-        score=score,
-        visits=visits,
-        skeleton=skeleton or f"s{number}",
-    )
+class TestContract(ParentSelectionContract):
+    @pytest.fixture(params=PARENTS.builtin)
+    def make_selection(self, request: pytest.FixtureRequest) -> Callable[[], ParentSelection]:
+        return PARENTS.load(request.param)
 
 
 def _bandit(choice: ParentSelection, pulls: int, metric: Metric = UP, seed: int = 0) -> list[int]:
@@ -41,7 +31,7 @@ def _bandit(choice: ParentSelection, pulls: int, metric: Metric = UP, seed: int 
     visits, totals, chosen = [0] * len(MEANS), [0.0] * len(MEANS), list[int]()
     for _ in range(pulls):
         pool = [
-            _experiment(arm, sign * total / seen if seen else sign * 0.5, seen)
+            scored_experiment(arm, sign * total / seen if seen else sign * 0.5, seen)
             for arm, (seen, total) in enumerate(zip(visits, totals, strict=True))
         ]
         arm = choice.choose(pool, rng, metric).number
@@ -71,7 +61,7 @@ def test_ucb1_chooses_by_its_formula(metric: Metric) -> None:
     rng = random.Random(3)
     picked = set[int]()
     for _ in range(200):
-        pool = [_experiment(n, rng.uniform(-50, 900), rng.randint(1, 30)) for n in range(8)]
+        pool = [scored_experiment(n, rng.uniform(-50, 900), rng.randint(1, 30)) for n in range(8)]
         choice = Ucb1(0.7).choose(pool, rng, metric)
         assert choice.number == _ucb1(pool, 0.7, (lambda x: x) if metric is UP else (lambda x: -x))
         picked.add(choice.number)
@@ -90,37 +80,46 @@ def test_ucb1_visits_every_arm_and_its_regret_is_sublinear(metric: Metric) -> No
     assert all(count > 1 for chosen in runs for count in Counter(chosen).values())
 
 
-def test_visits_count_against_an_experiment() -> None:
+def test_visits_count_against_anscored_experiment() -> None:
     rng = random.Random(0)
-    fresh = [_experiment(1, 0.9, visits=1), _experiment(2, 0.8, visits=1), _experiment(3, 0.0, visits=1)]
-    worn = [_experiment(1, 0.9, visits=50), *fresh[1:]]
+    fresh = [
+        scored_experiment(1, 0.9, visits=1),
+        scored_experiment(2, 0.8, visits=1),
+        scored_experiment(3, 0.0, visits=1),
+    ]
+    worn = [scored_experiment(1, 0.9, visits=50), *fresh[1:]]
     assert Ucb1().choose(fresh, rng, UP).number == 1
     assert Ucb1().choose(worn, rng, UP).number == 2
 
 
 def test_an_experiment_counts_its_own_run_and_is_not_chosen_for_being_new_alone() -> None:
-    pool = [_experiment(1, 0.9, 3), _experiment(2, 0.1, 0), _experiment(3, 0.2, 0), _experiment(4, 0.15, 0)]
+    pool = [
+        scored_experiment(1, 0.9, 3),
+        scored_experiment(2, 0.1, 0),
+        scored_experiment(3, 0.2, 0),
+        scored_experiment(4, 0.15, 0),
+    ]
     assert Ucb1().choose(pool, random.Random(0), UP).number == 1
-    equal = [_experiment(1, 0.9, 3), _experiment(2, 0.9, 0)]
+    equal = [scored_experiment(1, 0.9, 3), scored_experiment(2, 0.9, 0)]
     assert Ucb1().choose(equal, random.Random(0), UP).number == 2
 
 
 def test_one_poor_program_does_not_make_the_good_ones_look_alike() -> None:
-    pool = [_experiment(n, 2.60 + 0.01 * n) for n in range(8)] + [_experiment(9, -1e9)]
+    pool = [scored_experiment(n, 2.60 + 0.01 * n) for n in range(8)] + [scored_experiment(9, -1e9)]
     assert Ucb1(0.1).choose(pool, random.Random(0), UP).number == 7
 
 
 def test_greedy_takes_the_best_whatever_its_visits_and_equals_by_chance() -> None:
-    pool = [_experiment(1, 3.0, visits=999), _experiment(2, 1.0, 0), _experiment(3, 2.0, 0)]
+    pool = [scored_experiment(1, 3.0, visits=999), scored_experiment(2, 1.0, 0), scored_experiment(3, 2.0, 0)]
     rng = random.Random(0)
     assert {Greedy().choose(pool, rng, UP).number for _ in range(50)} == {1}
     assert {Greedy().choose(pool, rng, DOWN).number for _ in range(50)} == {2}
-    tied = [_experiment(1, 3.0), _experiment(2, 3.0), _experiment(3, 2.0)]
+    tied = [scored_experiment(1, 3.0), scored_experiment(2, 3.0), scored_experiment(3, 2.0)]
     assert {Greedy().choose(tied, rng, UP).number for _ in range(50)} == {1, 2}
 
 
 def test_random_is_uniform() -> None:
-    pool = [_experiment(n, float(n), visits=n) for n in range(10)]
+    pool = [scored_experiment(n, float(n), visits=n) for n in range(10)]
     rng = random.Random(5)
     counts = Counter(Uniform().choose(pool, rng, UP).number for _ in range(5000))
     assert len(counts) == 10
@@ -130,11 +129,11 @@ def test_random_is_uniform() -> None:
 @pytest.mark.parametrize(("metric", "best"), [(UP, 4), (DOWN, 2)], ids=["maximize", "minimize"])
 def test_a_cell_holds_the_best_of_its_island_and_skeleton(metric: Metric, best: int) -> None:
     pool = [
-        _experiment(0, 0.3, skeleton="base"),
-        _experiment(2, 0.2, skeleton="a"),
-        _experiment(4, 0.4, skeleton="a"),
-        _experiment(6, 0.1, skeleton="b"),
-        _experiment(1, 0.9, skeleton="a"),
+        scored_experiment(0, 0.3, skeleton="base"),
+        scored_experiment(2, 0.2, skeleton="a"),
+        scored_experiment(4, 0.4, skeleton="a"),
+        scored_experiment(6, 0.1, skeleton="b"),
+        scored_experiment(1, 0.9, skeleton="a"),
     ]
     islands = Islands(islands=2)
     assert sorted(e.number for e in islands.elites(pool, metric, 0)) == [0, best, 6]
@@ -143,7 +142,7 @@ def test_a_cell_holds_the_best_of_its_island_and_skeleton(metric: Metric, best: 
 
 def _archipelago() -> list[Experiment]:
     """Three islands of four cells each; the higher the number, the higher the score."""
-    return [_experiment(number, number / 10) for number in range(1, 13)]
+    return [scored_experiment(number, number / 10) for number in range(1, 13)]
 
 
 def test_parents_come_from_the_childs_island_but_for_the_rounds_of_migration() -> None:
@@ -165,30 +164,6 @@ def test_an_islands_cells_are_chosen_by_rank() -> None:
 
 
 def test_an_island_without_programs_takes_from_the_others() -> None:
-    pool = [_experiment(4, 0.5), _experiment(8, 0.6)]
+    pool = [scored_experiment(4, 0.5), scored_experiment(8, 0.6)]
     rng = random.Random(0)
     assert {Islands(islands=4).choose(pool, rng, UP, 1).number for _ in range(50)} == {4, 8}
-
-
-@pytest.mark.parametrize("name", PARENTS.names())
-@pytest.mark.parametrize("metric", [UP, DOWN], ids=["maximize", "minimize"])
-def test_failures_and_what_is_no_number_are_never_chosen(name: str, metric: Metric) -> None:
-    odd = [None, math.nan, math.inf, -math.inf]
-    failed = _experiment(4, 5.0, visits=0).model_copy(update={"standing": Standing.UNUSABLE})
-    pool = [
-        *(_experiment(n, score, visits=0) for n, score in enumerate(odd)),
-        failed,
-        *(_experiment(n, float(n), visits=n) for n in (7, 8)),
-    ]
-    rng = random.Random(0)
-    assert {PARENTS.load(name)().choose(pool, rng, metric).number for _ in range(100)} <= {7, 8}
-    with pytest.raises(ValueError, match="no experiment"):
-        PARENTS.load(name)().choose(pool[:5], rng, metric)
-
-
-@pytest.mark.parametrize("name", PARENTS.names())
-def test_the_same_seed_chooses_the_same(name: str) -> None:
-    pool = [_experiment(n, float(n % 3), visits=n % 4, lane=n % 5) for n in range(20)]
-    first, second = random.Random(7), random.Random(7)
-    for _ in range(20):
-        assert PARENTS.load(name)().choose(pool, first, UP) == PARENTS.load(name)().choose(pool[::-1], second, UP)
