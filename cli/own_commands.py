@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from evolver.errors import EvolverError, TaskError
-from evolver.tasks import builtin_tasks, load_task
+from evolver.tasks import installed_tasks, load_task
 
 FILE = "commands.py"
 
@@ -36,7 +36,7 @@ def _named_function(command: str, words: Sequence[str]) -> Callable[..., Any]:
             continue
         if function is not None:
             return function
-    having = {task.name: function for task in builtin_tasks() if (function := _function(task.root, command))}
+    having = {task.name: function for task in installed_tasks() if (function := _function(task.root, command))}
     if names or not having:
         raise TaskError(
             f"task {load_task(names[0]).name if names else ''} takes no data of your own: no function {command} in a "

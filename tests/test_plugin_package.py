@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from evolver.graph.sessions import open_archive
+from evolver import open_archive
 
 SOURCE = Path(__file__).parent / "plugin_package"
 EVOLVER = Path(sys.executable).parent / "evolver"
