@@ -140,6 +140,7 @@ __all__ = [
     "build_graph",
     "errors",
     "event",
+    "installed_tasks",
     "load_task",
     "open_archive",
     "run",
