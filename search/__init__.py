@@ -10,7 +10,7 @@ from evolver.search.fingerprint import skeleton
 from evolver.search.operator_set import Operators
 from evolver.search.recipes import Recipe
 from evolver.search.techniques import Technique, TechniqueLibrary
-from evolver.search.tuners.base import ScoredProgram, Tuner
+from evolver.search.tuners.tuner import ScoredProgram, Tuner
 
 __all__ = [
     "EvolveBlocks",

@@ -11,13 +11,13 @@ from evolver.errors import CannotApply
 from evolver.registry import OPERATORS
 from evolver.search.evolve_blocks import EvolveBlocks
 from evolver.search.insertion import placements
-from evolver.search.operators.base import ApplyInputs, Description, DrawInputs, operator_named, read_recipe
+from evolver.search.operators.search_operator import ApplyInputs, Description, DrawInputs, operator_named, read_recipe
 from evolver.search.recipes import Recipe
 from evolver.search.source import is_python, parse
 from evolver.search.static_checks import check, missing_entries
 from evolver.search.techniques import TechniqueLibrary
-from evolver.search.tuners.base import ScoredProgram, Tuner
 from evolver.search.tuners.evolution import EvolutionTuner
+from evolver.search.tuners.tuner import ScoredProgram, Tuner
 
 MOST_LINES = 400
 """Programs do not grow beyond; a larger baseline may only shrink."""

@@ -1,1 +1,1 @@
-"""The search operators, one module each; `evolver.registry` has their names, `base` what each of them is."""
+"""The search operators, one module each; `evolver.registry` has their names, `search_operator` what each of them is."""

@@ -8,7 +8,7 @@ from typing import Literal
 
 from evolver.contracts import Program, Record
 from evolver.errors import CannotApply
-from evolver.search.operators.base import ApplyInputs, Description, DrawInputs, SearchOperator
+from evolver.search.operators.search_operator import ApplyInputs, Description, DrawInputs, SearchOperator
 from evolver.search.recipes import Site, choose, file_of
 from evolver.search.scopes import BUILTINS, free, loads, required
 from evolver.search.source import Function, Source, Statement, TextEdit, is_python, parse, splice

@@ -9,7 +9,7 @@ from typing import Literal
 
 from evolver.contracts import Record
 from evolver.errors import CannotApply
-from evolver.search.operators.base import ApplyInputs, Description, DrawInputs, SearchOperator
+from evolver.search.operators.search_operator import ApplyInputs, Description, DrawInputs, SearchOperator
 from evolver.search.recipes import Site, choose, file_of
 from evolver.search.removal import removable, sources, weight, without_statement
 from evolver.search.source import Source, Statement, TextEdit, parse, splice

@@ -13,15 +13,15 @@ from typing import Literal
 from evolver.contracts import Program, Record, TrialStatus
 from evolver.errors import CannotApply
 from evolver.search.insertion import DraftRecipe
-from evolver.search.operators.base import ApplyInputs, Description, DrawInputs, SearchOperator, read_recipe
 from evolver.search.operators.crossover import CrossoverRecipe
+from evolver.search.operators.search_operator import ApplyInputs, Description, DrawInputs, SearchOperator, read_recipe
 from evolver.search.recipes import ConstantChange, Recipe, Site, changes_in_words, choose, file_of
 from evolver.search.removal import removable, without_statement
 from evolver.search.scopes import loads
 from evolver.search.source import Definition, Source, Statement, TextEdit, is_python, parse, splice
 from evolver.search.techniques import TechniqueLibrary
 from evolver.search.transplant import Lookup, additions, closure
-from evolver.search.tuners.base import TuneRecipe
+from evolver.search.tuners.tuner import TuneRecipe
 from evolver.search.tuning import change_constants, literals, number
 
 LARGEST_CONSTANTS = 4

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evolver.search.insertion import RewriteRecipe, choose_place, placements
-from evolver.search.operators.base import ApplyInputs, Description, DrawInputs, SearchOperator
+from evolver.search.operators.search_operator import ApplyInputs, Description, DrawInputs, SearchOperator
 from evolver.search.recipes import file_of
 from evolver.search.source import parse, splice
 from evolver.search.transplant import additions, closure, replaced_function

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from evolver.search.operators.base import ApplyInputs, Description, DrawInputs, SearchOperator
+from evolver.search.operators.search_operator import ApplyInputs, Description, DrawInputs, SearchOperator
 from evolver.search.recipes import changes_in_words
-from evolver.search.tuners.base import TuneRecipe
+from evolver.search.tuners.tuner import TuneRecipe
 from evolver.search.tuning import change_constants
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from evolver.contracts import Program
 from evolver.search.recipes import ConstantChange
 from evolver.search.source import is_python
-from evolver.search.tuners.base import ScoredProgram, Tuner, TuneRecipe
+from evolver.search.tuners.tuner import ScoredProgram, Tuner, TuneRecipe
 from evolver.search.tuning import NumericLiteral, literals
 
 SIGMA = 0.3

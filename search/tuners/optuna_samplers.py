@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, ClassVar
 from evolver.contracts import Direction, Program
 from evolver.errors import CannotApply
 from evolver.search.recipes import ConstantChange
-from evolver.search.tuners.base import ScoredProgram, Tuner, TuneRecipe
 from evolver.search.tuners.evolution import SIGMA, EvolutionTuner
+from evolver.search.tuners.tuner import ScoredProgram, Tuner, TuneRecipe
 from evolver.search.tuning import literals
 from evolver.search.tuning_space import Parameter, Value, anchored, find, parameters, point
 

@@ -26,10 +26,10 @@ from evolver.errors import UnknownName
 
 if TYPE_CHECKING:
     from evolver.sandbox import Sandbox
-    from evolver.search.operators.base import SearchOperator
+    from evolver.search.operators.search_operator import SearchOperator
     from evolver.search.parent_selection import ParentSelection
-    from evolver.search.tuners.base import Tuner
-    from evolver.tasks.importers.base import Importer
+    from evolver.search.tuners.tuner import Tuner
+    from evolver.tasks.importers.importer import Importer
 
 T = TypeVar("T")
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
@@ -159,7 +159,7 @@ OPERATORS: Registry[SearchOperator[Any]] = Registry(
         "rewrite": "evolver.search.operators.rewrite:Rewrite",
         "crossover": "evolver.search.operators.crossover:Crossover",
         "edit": "evolver.search.operators.edit:Edit",
-        "ablate": "evolver.search.operators.ablate:Ablate",
+        "ablate": "evolver.search.operators.ablate_statement:Ablate",
         "repair": "evolver.search.operators.repair:Repair",
     },
     methods=("name", "recipe", "draw", "apply", "describe"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from evolver.registry import IMPORTERS
-from evolver.tasks.importers.base import ForeignTask
+from evolver.tasks.importers.importer import ForeignTask
 from evolver.tasks.importers.task_writer import write
 
 __all__ = ["ForeignTask", "read_foreign", "write"]

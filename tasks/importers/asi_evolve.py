@@ -9,7 +9,6 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from evolver.errors import TaskError
-from evolver.tasks.importers.base import ForeignTask, Importer
 from evolver.tasks.importers.foreign_files import (
     absent_requirements,
     entries,
@@ -19,6 +18,7 @@ from evolver.tasks.importers.foreign_files import (
     task_name,
     text_of,
 )
+from evolver.tasks.importers.importer import ForeignTask, Importer
 
 TASK, SCRIPT = "input.md", "eval.sh"
 PROGRAMS = ("initial_program", "initial_program.py")

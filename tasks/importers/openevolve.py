@@ -9,7 +9,6 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from evolver.errors import TaskError
-from evolver.tasks.importers.base import ForeignTask, Importer
 from evolver.tasks.importers.foreign_files import (
     absent_requirements,
     entries,
@@ -21,6 +20,7 @@ from evolver.tasks.importers.foreign_files import (
     text_of,
     tree_of,
 )
+from evolver.tasks.importers.importer import ForeignTask, Importer
 
 PROGRAM, EVALUATOR = "initial_program", "evaluator.py"
 STAGES = {"evaluate_stage1": "smoke", "evaluate_stage2": "proxy", "evaluate_stage3": "full"}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-from evolver.tasks.importers.base import ForeignTask, Importer
 from evolver.tasks.importers.foreign_files import (
     absent_requirements,
     entries,
@@ -16,6 +15,7 @@ from evolver.tasks.importers.foreign_files import (
     text_of,
     tree_of,
 )
+from evolver.tasks.importers.importer import ForeignTask, Importer
 
 PROGRAM, EVALUATOR = "initial", "evaluate.py"
 SECONDS = 610.0

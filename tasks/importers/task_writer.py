@@ -15,7 +15,7 @@ import yaml
 
 from evolver.errors import TaskError
 from evolver.tasks.block_markers import has_blocks
-from evolver.tasks.importers.base import ForeignTask
+from evolver.tasks.importers.importer import ForeignTask
 
 FILES = Path(__file__).resolve().parents[1] / "import-templates"
 RUNNERS = FILES / "runners"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from evolver.contracts import Record
-from evolver.search.operators.base import ApplyInputs, Description, DrawInputs, SearchOperator
+from evolver.search.operators.search_operator import ApplyInputs, Description, DrawInputs, SearchOperator
 from evolver.search.recipes import ConstantChange
 from evolver.search.tuning import change_constants, literals
 

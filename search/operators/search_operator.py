@@ -16,7 +16,7 @@ from evolver.errors import CannotApply
 from evolver.registry import OPERATORS
 from evolver.search.recipes import Recipe
 from evolver.search.techniques import TechniqueLibrary
-from evolver.search.tuners.base import ScoredProgram, Tuner
+from evolver.search.tuners.tuner import ScoredProgram, Tuner
 
 R = TypeVar("R", bound=Record)
 
