@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -20,8 +21,10 @@ _log = get_logger(__name__)
 class Runner:
     """Runs an experiment's trials up the stages and races it against the champion at the deciding one."""
 
-    def __init__(self, resources: CampaignResources) -> None:
+    def __init__(self, resources: CampaignResources, execute: Callable[..., Awaitable[Trial]] = run_trial) -> None:
+        """`execute` is called as `run_trial` is; benchmarks draw trials instead of running them."""
         self._resources = resources
+        self._execute = execute
         self._locks: WeakValueDictionary[tuple[str, str, int], asyncio.Lock] = WeakValueDictionary()
 
     async def run(self, experiment_id: str) -> None:
@@ -88,7 +91,7 @@ class Runner:
             if known is not None:
                 return known
             archive.events.add(resources.name, TrialStarted(stage=stage, seed=seed), experiment_id)
-            trial = await run_trial(
+            trial = await self._execute(
                 resources.sandbox,
                 resources.task,
                 resources.program(experiment),
