@@ -115,9 +115,7 @@ class Proposer:
         parent = PARENTS.load(campaign.parents)().choose(
             archive.experiments.pool(campaign.name), rng, resources.task.metric, experiment.number
         )
-        genome = self._landscape.change(
-            genome_of(resources.program(parent).files["program.py"]), experiment.number
-        )
+        genome = self._landscape.change(genome_of(resources.program(parent).files["program.py"]), experiment.number)
         proposal = Proposal(
             hypothesis=f"change {genome[-1]} helps",
             plan=f"apply change {genome[-1]}",
@@ -295,7 +293,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one object and nothing else")
     given = parser.parse_args()
     if not 0.0 <= given.rho < 1.0 or not 0.0 <= given.flaky < 1.0:
-        sys.exit("campaign_lab: --rho and --flaky are shares below 1")
+        parser.error("--rho and --flaky are shares: at least 0, below 1")
     landscape = Landscape(kind=given.landscape, noise=given.noise, rho=given.rho, flaky=given.flaky)
     outcomes = []
     for number in range(given.campaigns):

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, get_args
 
-from scipy.special import expit, ndtr, ndtri
+from scipy.special import expit, ndtri
 
 Kind = Literal["gainless", "few-gains", "small-gains"]
 NoiseKind = Literal["equal", "unequal", "quiet", "still", "t2", "lognormal", "accuracy20"]
