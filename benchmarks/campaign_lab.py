@@ -36,6 +36,7 @@ from landscapes import KINDS, NOISES, Landscape, genome_of, text_of  # type: ign
 from evolver.agents.offline.critic import OfflineCritic
 from evolver.agents.roles import Team
 from evolver.contracts import Campaign, Operator, Program, Proposal, Trial, TrialStatus
+from evolver.contracts.event import ChampionCrowned
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.evaluation.race import Runner
 from evolver.graph.campaign_graph import MOST_STEPS, build_graph
@@ -242,7 +243,7 @@ def outcome_of(archive: Archive, landscape: Landscape, cpu_seconds: float) -> Ou
 def _crowned(archive: Archive, campaign: Campaign, landscape: Landscape) -> tuple[int, int, Any]:
     """How many champions were crowned after the baseline, how many of them falsely, and who reigns in the end."""
     crowned, falsely, reigning = 0, 0, ()
-    for event in archive.events.list(campaign.name, kind="champion"):
+    for event in archive.events.list(campaign.name, kind=ChampionCrowned):
         genome = _genome(archive, str(event.experiment))
         if not genome:
             continue
