@@ -14,7 +14,7 @@ from evolver.sandbox.bubblewrap import BubblewrapSandbox
 from evolver.sandbox.docker.backend import DockerSandbox
 from evolver.sandbox.probe import is_privileged
 from evolver.sandbox.subprocess_backend import SubprocessSandbox
-from evolver.testing.sandboxes import SandboxBench, started_from_now
+from evolver.testing.sandbox_bench import SandboxBench, started_from_now
 from tests.support.engine import ensure_engine
 
 CONFINED = ["root", "user"] if is_privileged() else ["user"]

@@ -23,14 +23,16 @@ from evolver.lazy import lazy_names
 if TYPE_CHECKING:
     from evolver.testing.operators import SearchOperatorContract
     from evolver.testing.parents import ParentSelectionContract
-    from evolver.testing.sandboxes import SandboxBench, SandboxContract
+    from evolver.testing.sandbox_bench import SandboxBench
+    from evolver.testing.sandboxes import SandboxContract
 
 __all__ = ["ParentSelectionContract", "SandboxBench", "SandboxContract", "SearchOperatorContract"]
 
 _HOMES = {
     f"{__name__}.operators": ("SearchOperatorContract",),
     f"{__name__}.parents": ("ParentSelectionContract",),
-    f"{__name__}.sandboxes": ("SandboxBench", "SandboxContract"),
+    f"{__name__}.sandbox_bench": ("SandboxBench",),
+    f"{__name__}.sandboxes": ("SandboxContract",),
 }
 pytest.register_assert_rewrite(*_HOMES)
 
