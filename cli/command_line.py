@@ -18,7 +18,6 @@ from evolver.errors import EvolverError, UsageError
 app = typer.Typer(
     name="evolver",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"max_content_width": 110},

@@ -121,11 +121,6 @@ class ResolvedRun:
         """The campaign's name."""
         return self._campaign.name if self._campaign else self.context.campaign
 
-    @property
-    def is_registered(self) -> bool:
-        """Whether the archive knows what this run asks for."""
-        return self._campaign is not None
-
     def register(self) -> Campaign:
         """Create the campaign, or give an existing one its new budget and workers; once, however often it is called.
 

@@ -130,7 +130,7 @@ class _Driver:
         archive, name = self.resolved.archive, self.resolved.name
         pending = await self._pending()
         # A fan-out that is too narrow for the workers asked for now is laid out again.
-        if pending >= max(1, lanes_for(self.resolved.campaign.workers)):
+        if pending >= lanes_for(self.resolved.campaign.workers):
             newest = self._newest_event()
             await self._invoke(None)
             if not self._reopen(newest):
