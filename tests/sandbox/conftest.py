@@ -40,6 +40,14 @@ class Bench(SandboxBench):
     kind: str = ""
 
 
+@pytest.fixture(params=[*CONFINED, "none", "docker"])
+async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
+    """Every backend."""
+    bench = Bench(make(request.param), tmp_path, kind=request.param)
+    yield bench
+    await bench.sandbox.close()
+
+
 @pytest.fixture(params=[*CONFINED, "none"])
 async def local(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
     """Each backend whose jobs are child processes."""

@@ -260,7 +260,7 @@ async def test_a_client_approves_rejects_and_edits_at_the_interrupt(
 
 
 async def test_what_is_wrong_is_told_in_words(client: LangGraphClient, quadratic: Path) -> None:
-    with pytest.raises(Exception, match="no built-in task") as refused:
+    with pytest.raises(Exception, match="no installed task") as refused:
         await client.runs.wait(None, "campaign", input={}, context={"task": "no-such-task"})
     assert "Traceback" not in str(refused.value)
     with pytest.raises(Exception, match="no field experimints"):

@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -29,6 +30,8 @@ class Ran:
     status: int
     log: str
     seconds: float
+    cpu_seconds: float
+    """Of the harness and its processes."""
     outputs: Path
     answer: dict[str, Any]
 
@@ -80,9 +83,9 @@ def run_trial(tmp_path: Path) -> RunTrial:
             "OPENBLAS_NUM_THREADS": "1",
             "PYTHONHASHSEED": "0",
         }
-        began = time.monotonic()
+        began, used = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
         harness = _python(root / "evolver" / "run_harness.py", environment)
-        took = time.monotonic() - began
+        took, now = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
         answer: dict[str, Any] = {}
         (root / "out").rename(root / "outputs")
         if harness.returncode == 0:
@@ -94,6 +97,7 @@ def run_trial(tmp_path: Path) -> RunTrial:
             status=harness.returncode,
             log=harness.stdout + harness.stderr,
             seconds=took,
+            cpu_seconds=now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime,
             outputs=root / "outputs",
             answer=answer,
         )

@@ -253,7 +253,7 @@ def test_a_fragment_with_too_much_to_do_returns_in_time(
     program = with_stages(fences(TASK.root / "notes"), f"{stage}(centers, radii, {count}=10**6)")
     ran = run_trial(TASK.root, program, seconds=4.0)
     assert ran.metrics["sum_of_radii"] > 1.0
-    assert ran.seconds < 4.0
+    assert ran.cpu_seconds < 4.0
 
 
 @pytest.mark.slow
@@ -261,7 +261,7 @@ def test_a_fragment_with_too_much_to_do_returns_in_time(
 def test_the_comparison_methods_fill_their_time(name: str, run_trial: Callable[..., Any]) -> None:
     ran = run_trial(TASK.root, TASK.comparisons()[name].files, seconds=4.0)
     assert ran.metrics["sum_of_radii"] > 2.58
-    assert 2.5 < ran.seconds < 4.0
+    assert ran.seconds > 2.5 and ran.cpu_seconds < 4.0
 
 
 def test_coincident_centers_cost_only_their_own_radii(
