@@ -1,4 +1,4 @@
-"""Opens the workspace of a campaign once per process and hands it to every node that asks."""
+"""Opens a campaign once per process and hands it to every node that asks."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SAVE_CLOCK_EVERY = 10.0
 
 @dataclass
 class CampaignSession:
-    """A campaign's workspace with the team that works in it and the clock of its budget."""
+    """What a campaign has open, with the team that works in it and the clock of its budget."""
 
     resources: CampaignResources
     team: Team

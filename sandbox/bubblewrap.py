@@ -144,7 +144,7 @@ class BubblewrapSandbox(ProcessSandbox):
             descriptors=[*([] if joined is None else [joined]), *files.values(), filter_],
             kill=_kill,
             clean=partial(_cleared, group, staging),
-            gauge=partial(_gauge, group, job.limits),
+            monitor=partial(_monitor, group, job.limits),
         )
 
     def _files(self, user: int) -> dict[str, bytes]:
@@ -208,7 +208,7 @@ def _in_memory(data: bytes) -> int:
     return descriptor
 
 
-def _gauge(group: Group | None, limits: Limits, pid: int) -> ResourceMonitor:
+def _monitor(group: Group | None, limits: Limits, pid: int) -> ResourceMonitor:
     # The one child of bwrap is the launcher, whose own memory is not the program's.
     return group or ProcessTree(pid, limits, skip=1, count=False)
 

@@ -45,8 +45,8 @@ class ProcessLaunch:
     environment: dict[str, str]
     descriptors: list[int]
     """Passed to the command under the same numbers and closed here once it runs."""
-    gauge: Callable[[int], ResourceMonitor]
-    """Makes the gauge when the process id is known."""
+    monitor: Callable[[int], ResourceMonitor]
+    """Makes the monitor when the process id is known."""
     kill: Callable[[int], None]
     """Ends the process and everything below it; is called again and again until the process has ended."""
     clean: Callable[[], bool]
@@ -86,7 +86,7 @@ class ProcessHandle(SupervisedHandle):
         with suppress(OSError):
             fcntl.fcntl(self._stream, fcntl.F_SETPIPE_SZ, _PIPE_SIZE)
         self._pidfd: int | None = os.pidfd_open(self._process.pid)
-        self._gauge = launch.gauge(self._process.pid)
+        self._monitor = launch.monitor(self._process.pid)
         self._waiting = CpuContention()
         self._log_ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._begin()
@@ -102,7 +102,7 @@ class ProcessHandle(SupervisedHandle):
             await readable(self._pidfd)
             # Open until the last process that could write to it is gone.
             await asyncio.wait([self._log_ended], timeout=LINGER_SECONDS)
-            self._cause = self._cause or self._gauge.overrun()
+            self._cause = self._cause or self._monitor.overrun()
             return self._conclude(report)
         finally:
             watch.cancel()
@@ -152,7 +152,7 @@ class ProcessHandle(SupervisedHandle):
 
     def _conclude(self, report: Report | None) -> Outcome:
         """Put the outcome together, and the output in its place if the job earned that. Raises SandboxError."""
-        cpu, peak = self._gauge.cpu_seconds(self._reap()), self._gauge.peak_memory()
+        cpu, peak = self._monitor.cpu_seconds(self._reap()), self._monitor.peak_memory()
         ending, reason = self._cause or (Ending.EXITED, "")
         exit_code = None
         if report is not None:
@@ -213,7 +213,7 @@ class ProcessHandle(SupervisedHandle):
                 self._waiting.look(below(self._process.pid))
             if self._cause is not None:
                 self._kill()
-            elif (overrun := self._gauge.overrun()) is not None:
+            elif (overrun := self._monitor.overrun()) is not None:
                 self.end(*overrun)
 
     async def _heard(self) -> bytes:

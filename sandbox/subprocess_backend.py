@@ -109,7 +109,7 @@ class SubprocessSandbox(ProcessSandbox):
             descriptors=[],
             kill=_kill,
             clean=partial(_cleared, root),
-            gauge=partial(_gauge, job.limits),
+            monitor=partial(_monitor, job.limits),
         )
 
 
@@ -134,7 +134,7 @@ def _lay_out(root: Path, inputs: Sequence[Mount]) -> None:
             shutil.copyfile(mount.source, target)
 
 
-def _gauge(limits: Limits, pid: int) -> ResourceMonitor:
+def _monitor(limits: Limits, pid: int) -> ResourceMonitor:
     return ProcessTree(pid, limits, skip=0, count=True)
 
 

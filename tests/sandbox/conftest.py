@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,28 +41,33 @@ class Bench(SandboxBench):
     kind: str = ""
 
 
+@asynccontextmanager
+async def opened(kind: str, folder: Path) -> AsyncIterator[Bench]:
+    """A bench of one kind, closed afterwards."""
+    made = Bench(make(kind), folder, kind=kind)
+    yield made
+    await made.sandbox.close()
+
+
 @pytest.fixture(params=[*CONFINED, "none", "docker"])
 async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
     """Every backend."""
-    bench = Bench(make(request.param), tmp_path, kind=request.param)
-    yield bench
-    await bench.sandbox.close()
+    async with opened(request.param, tmp_path) as made:
+        yield made
 
 
 @pytest.fixture(params=[*CONFINED, "none"])
 async def local(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
     """Each backend whose jobs are child processes."""
-    bench = Bench(make(request.param), tmp_path, kind=request.param)
-    yield bench
-    await bench.sandbox.close()
+    async with opened(request.param, tmp_path) as made:
+        yield made
 
 
 @pytest.fixture(params=CONFINED)
 async def confined(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
     """Each way in which bubblewrap runs here."""
-    bench = Bench(make(request.param), tmp_path, kind=request.param)
-    yield bench
-    await bench.sandbox.close()
+    async with opened(request.param, tmp_path) as made:
+        yield made
 
 
 @pytest.fixture(params=CONFINED)
