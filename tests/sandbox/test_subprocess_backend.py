@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from evolver.sandbox import PYTHON, Ending, Job, Limits, Mount, Outcome, open_sandbox
+from evolver.sandbox.orphans import mark
 from evolver.sandbox.subprocess_backend import SubprocessSandbox, rewritten
 
 Survivors = Callable[[], list[psutil.Process]]
@@ -72,7 +73,9 @@ async def test_a_program_that_kills_its_launcher_leaves_nothing(tmp_path: Path) 
     code = "import os, time\nif os.fork(): os.kill(os.getppid(), 9)\ntime.sleep(60)"
     outcome = await run(tmp_path, code)
     assert (outcome.ending, outcome.exit_code) == (Ending.EXITED, -9) and "from outside" in outcome.reason
-    marked = [process for process in psutil.process_iter() if "EVOLVER_ROOT" in _environment(process)]
+    # Of this process alone: other tests run jobs beside this one.
+    ours = f"/{mark()}"
+    marked = [process for process in psutil.process_iter() if ours in _environment(process).get("EVOLVER_ROOT", "")]
     assert marked == [] and roots() == []
 
 
