@@ -46,6 +46,10 @@ class Comparison(Record):
     """Delta over its standard error."""
     p_value: float
     """One-sided: chance of a statistic this high if there were no difference."""
+    standard_error: float = 0.0
+    """Of delta, in the metric's unit; 0 where nothing varied."""
+    freedom: float = 0.0
+    """Degrees of freedom behind the standard error; 0 where nothing varied."""
 
 
 class RaceDecision(Record):
@@ -92,6 +96,8 @@ def compare(candidate: Mapping[int, float], reference: Mapping[int, float], metr
         interval=(delta - half, delta + half),
         statistic=statistic,
         p_value=_student_tail(statistic, freedom),
+        standard_error=error,
+        freedom=freedom,
     )
 
 

@@ -12,6 +12,7 @@ import pytest
 from evolver.contracts import Experiment, Operator, Program, Proposal, VerdictKind
 from evolver.evaluation.baseline import establish_baseline
 from evolver.evaluation.confirmation import FRESH, retest_champion
+from evolver.evaluation.effects import effects_of
 from evolver.evaluation.verification import verify
 from evolver.graph import Context
 from evolver.graph.resolved_run import register
@@ -98,3 +99,13 @@ async def test_a_champion_that_fails_every_fresh_replicate_says_why(session: Cam
     assert await retest_champion(session.resources, session.team.runner) is None
     summary = summarise(session.resources.archive, "c")
     assert summary.fresh is None and "stops on this one" in summary.retest_failed
+
+
+async def test_effects_are_paired_and_leave_out_failed_replicates(session: CampaignSession, add: Add) -> None:
+    first = await add(3.0, "(3, 4)")
+    near = await add(3.02, "()")
+    effects = effects_of(session.resources, near)
+    parent, champion = effects.parent, effects.champion
+    assert parent is not None and parent.reference == "c-baseline" and parent.delta > 0.0
+    assert champion is not None and champion.reference == first.id and champion.delta == pytest.approx(0.0276)
+    assert set(champion.seeds) <= {0, 1, 2} and champion.standard_error >= 0.0
