@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from evolver.contracts import Program, Record, Trial, TrialStatus
 from evolver.errors import UsageError
+from evolver.evaluation.import_check import BaselineImport, ImportCheck
 from evolver.evaluation.statistics import measure_noise
 from evolver.evaluation.trial import run_trial
 from evolver.sandbox import Sandbox
+from evolver.search.static_checks import objections
 from evolver.tasks import Task
 
 if TYPE_CHECKING:
@@ -58,6 +60,7 @@ async def check(task: Task, sandbox: Sandbox, scratch: Path, stage: str = "") ->
         scores[spec.name] = [trial.metrics[task.metric.name] for trial in trials if trial.metrics]
         if spec.replicates == 1 and trials[0].metrics:
             findings.append(await _repeated(attempt, spec.name, trials[0]))
+    findings.extend(await _gates(task, attempt))
     findings.extend([await _refused(attempt, stages[0].name, *hostile) for hostile in _hostile(task)])
     for name, program in task.cheats().items():
         findings.append(await _fruitless(attempt, name, program, stages, scores))
@@ -91,10 +94,36 @@ class _Attempts:
     def __init__(self, task: Task, sandbox: Sandbox, scratch: Path) -> None:
         self.task, self._sandbox, self._scratch, self._count = task, sandbox, scratch, 0
 
+    async def imported(self) -> BaselineImport:
+        """What importing the baseline needs."""
+        return await ImportCheck(self._sandbox, self.task).of_baseline(
+            self._scratch / "check" / "import", "check.import"
+        )
+
     async def __call__(self, program: Program, stage: str, seed: int) -> Trial:
         self._count += 1
         folder = self._scratch / "check" / str(self._count)
         return await run_trial(self._sandbox, self.task, program, stage, seed, folder, experiment="check")
+
+
+async def _gates(task: Task, attempt: _Attempts) -> list[Finding]:
+    """What the checks that programs must pass before a trial say of the baseline: later that is no objection."""
+    said = objections(task.baseline())
+    static = f"the baseline does not pass them ({_some(said)}); programs may keep that" if said else "passed"
+    imported = await attempt.imported()
+    if imported.said:
+        last = imported.said.strip().splitlines()[-1]
+        words = f"the baseline does not pass it ({last}); programs need not either"
+    else:
+        words = f"{imported.seconds:.2f} s; programs may take {imported.limit:g} s"
+    return [
+        Finding(what="static checks", good=True, said=static),
+        Finding(what="import", good=True, said=words),
+    ]
+
+
+def _some(said: Sequence[str]) -> str:
+    return said[0] if len(said) == 1 else f"{said[0]}, and {len(said) - 1} more"
 
 
 async def _repeated(attempt: _Attempts, stage: str, first: Trial) -> Finding:
@@ -108,9 +137,9 @@ async def _repeated(attempt: _Attempts, stage: str, first: Trial) -> Finding:
 
 def _hostile(task: Task) -> list[tuple[str, Program]]:
     """A broken and a cheating program for any task."""
-    files, first = task.baseline().files, task.spec.program.files[0]
+    files, entries = task.baseline().files, {entry.partition(":")[0] for entry in task.spec.program.entry}
     texts = {"broken program": BROKEN, "cheating program": CHEATING.replace("METRIC", repr(task.metric.name))}
-    return [(what, Program(files={**files, first: text})) for what, text in texts.items()]
+    return [(what, Program(files={**files, **dict.fromkeys(entries, text)})) for what, text in texts.items()]
 
 
 async def _refused(attempt: _Attempts, stage: str, what: str, program: Program) -> Finding:

@@ -100,9 +100,10 @@ class CampaignSession:
             self.resources.archive.events.add(self.resources.name, CampaignEnded(reason=reason))
 
     def check_failures(self, experiment: str) -> None:
-        """Stop a campaign of models alone when they have given no usable answer for long."""
-        if self.resources.campaign.team == "llm":
-            self.trouble = self.trouble or self.failure_guard.after(self.resources.archive, experiment)
+        """Stop a campaign where nothing has got through for long, or whose models alone give no usable answers."""
+        alone = self.resources.campaign.team == "llm"
+        failed = self.failure_guard.after(self.resources.archive, experiment, models_alone=alone)
+        self.trouble = self.trouble or failed
 
 
 class Sessions:

@@ -146,10 +146,10 @@ class Operators:
         lines, before = (sum(text.count("\n") for text in p.files.values()) for p in (new, program))
         if lines > MOST_LINES and lines > before:
             raise CannotApply(f"the program would grow to {lines} lines")
-        for path, text in new.files.items():
+        for path, text in changed.items():
             if is_python(path):
                 parse(text)
-        if lost := missing_entries(new, self._entry):
+        if lost := sorted({*missing_entries(new, self._entry)} - {*missing_entries(program, self._entry)}):
             raise CannotApply(f"the recipe loses {', '.join(lost)}")
         return new
 

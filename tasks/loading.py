@@ -18,6 +18,7 @@ from evolver.tasks.importers import read_foreign
 from evolver.tasks.importers import write as write_foreign
 from evolver.tasks.integrity import TaskIntegrity
 from evolver.tasks.spec import STAGES, ResourcesSpec, StageSpec, TaskSpec, read_spec
+from evolver.tasks.top_level_names import may_define
 
 HERE = Path(__file__).resolve().parent
 _log = logging.getLogger(__name__)
@@ -270,12 +271,12 @@ def _load_folder(root: Path) -> Task:
     for name, signature in (("harness.py", "run(trial)"), ("judge.py", "judge(out, private, stage, seed)")):
         if not (root / name).is_file():
             raise TaskError(f"{root / name} does not exist; write it and define {signature} in it")
-        if signature.partition("(")[0] not in _definitions(root / name):
+        if not may_define(_parsed(root / name), signature.partition("(")[0]):
             raise TaskError(f"{root / name} does not define {signature}; the sandbox calls it")
     _baseline_texts(root, spec)
     for entry in spec.program.entry:
         file, _, function = entry.partition(":")
-        if function not in _definitions(root / "baseline" / file):
+        if not may_define(_parsed(root / "baseline" / file), function):
             raise TaskError(
                 f"{root / 'task.yaml'}: program.entry: baseline/{file} defines no {function}; "
                 "correct the entry or define it there"
@@ -338,10 +339,10 @@ def _text(path: Path) -> str:
         raise TaskError(f"{path} cannot be read as UTF-8 text: {error}") from None
 
 
-def _definitions(path: Path) -> set[str]:
-    """Names of the functions and classes that a Python file defines at top level."""
+def _parsed(path: Path) -> ast.Module:
     try:
-        body = ast.parse(_text(path)).body
+        return ast.parse(_text(path), str(path))
     except (SyntaxError, ValueError) as error:
         raise TaskError(f"{path} does not parse as Python: {error}") from None
-    return {node.name for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    except (RecursionError, MemoryError):
+        raise TaskError(f"{path} does not parse as Python: it is nested too deep") from None

@@ -230,10 +230,12 @@ class LlmCoder:
             return await self._give_up(work, f"identical to experiment {finding.owner.number}")
         self._programs.release(program, work.experiment)
         lines = finding.checked.problem.strip().splitlines()
-        return await self._give_up(work, f"{finding.checked.check}: {lines[-1] if lines else 'no reason'}{more}")
+        check = finding.checked.check
+        return await self._give_up(work, f"{check}: {lines[-1] if lines else 'no reason'}{more}", check)
 
-    async def _give_up(self, work: Work, reason: str) -> Program | None:
-        await self._prompter.tell(GaveUp(role=ROLE, reason=inline(reason, LONGEST_REASON)), work.experiment.id)
+    async def _give_up(self, work: Work, reason: str, check: str = "") -> Program | None:
+        gave_up = GaveUp(role=ROLE, reason=inline(reason, LONGEST_REASON), check=check)
+        await self._prompter.tell(gave_up, work.experiment.id)
         return None
 
 

@@ -50,6 +50,6 @@ class OfflineCoder:
         except CannotApply:
             return None
 
-    def is_sound(self, program: Program) -> bool:
-        """Whether a program passes the cheap checks that come before any trial."""
-        return not self._resources.operators.check(program)
+    def faults(self, program: Program) -> list[str]:
+        """What the cheap checks that come before any trial say against a program; empty if it passes."""
+        return self._resources.operators.check(program)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from evolver.agents.offline.coder import OfflineCoder
 from evolver.agents.retrieval import Retrieval, Retriever
 from evolver.contracts import Experiment, Operator, Program, Proposal
+from evolver.contracts.event import GaveUp
 from evolver.errors import UnknownName
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.logging import get_logger
@@ -23,6 +24,7 @@ from evolver.search.parent_selection import ParentSelection
 from evolver.steering.search_bias import FOCUS_DRAWS, SearchBias
 
 _log = get_logger(__name__)
+LONGEST_REASON = 400
 
 
 @dataclass(frozen=True)
@@ -134,16 +136,20 @@ class OfflineResearcher:
             return self._find(experiment)
 
     def _find(self, experiment: Experiment) -> Proposal:
-        inputs = self._inputs(experiment)
+        inputs, refused = self._inputs(experiment), ""
         for draw in self._draws(inputs):
             program = self._coder.make(draw.recipe, (draw.parent, *draw.others))
-            if program is not None and self._is_wanted(draw, program, inputs) and self._coder.is_sound(program):
-                self._claimed.add(program.id)
-                return self._record(experiment, draw, self._proposal(draw, inputs))
+            if program is not None and self._is_wanted(draw, program, inputs):
+                faults = self._coder.faults(program)
+                if not faults:
+                    self._claimed.add(program.id)
+                    return self._record(experiment, draw, self._proposal(draw, inputs))
+                refused = refused or faults[0]
             _log.debug("%s: %s of %s gave nothing new", experiment.id, draw.operator, draw.parent.id)
             inputs.misses.update((draw.operator, draw.parent.id))
+        reason = f"every new program failed the static checks: {refused}"
         nothing = Proposal(
-            hypothesis="no operator found a program that was not tried before",
+            hypothesis=reason if refused else "no operator found a program that was not tried before",
             plan="nothing to run",
             operator=Operator.EDIT,
             notes=inputs.known.notes,
@@ -152,6 +158,9 @@ class OfflineResearcher:
         )
         self._resources.archive.experiments.add_proposal(experiment.id, nothing)
         self._resources.archive.directives.mark_used(nothing.directives, experiment.id)
+        if refused:
+            gave_up = GaveUp(role="researcher", reason=reason[:LONGEST_REASON], check="the static checks")
+            self._resources.archive.events.add(self._resources.name, gave_up, experiment.id)
         return nothing
 
     def _draws(self, inputs: ProposalInputs) -> Iterator[Draw]:

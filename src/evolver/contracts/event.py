@@ -187,6 +187,8 @@ class GaveUp(EventData):
     KIND = EventKind.GAVE_UP
     role: str
     reason: str
+    check: str = ""
+    """The check that no program passed; empty where something else was the matter."""
 
 
 class TrialStarted(EventData):

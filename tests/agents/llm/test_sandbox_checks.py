@@ -48,7 +48,7 @@ async def test_what_cannot_be_imported_says_why(check: Callable[[str], Any], tex
 async def test_importing_ends(opened: Callable[..., Any]) -> None:
     made = SandboxChecks(await opened(), import_seconds=0.5)
     found = await made.check("c-0-0", Program(files={"program.py": "while True:\n    pass\n"}))
-    assert "importing it took more than 0.5 s" in found.problem
+    assert "importing it took more than" in found.problem and "do the work inside" in found.problem
 
 
 async def test_packages_are_those_that_the_sandbox_has(opened: Callable[..., Any]) -> None:
