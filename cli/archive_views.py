@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from textwrap import indent
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -135,6 +136,7 @@ def show_experiment(name: str, number: int, as_json: bool) -> None:
     """One experiment: proposal, diff against its parent, trials, verdict, lessons."""
     with open_archive(Settings().home) as archive:
         experiment = archive.experiments.by_number(name, number)
+        metric = archive.campaigns.get(name).metric.name
         trials = archive.trials.list(experiment.id)
         lessons = [lesson for lesson in archive.lessons.list(campaign=name) if experiment.id in lesson.evidence]
         calls = archive.calls.list(name, experiment.id)
@@ -186,19 +188,30 @@ def show_experiment(name: str, number: int, as_json: bool) -> None:
         facts.add_row("call" if call is calls[0] else "", Text(_call_line(call)))
     console.print(facts)
     for trial in trials:
-        metrics = ", ".join(f"{key} {value:.6g}" for key, value in trial.metrics.items())
-        console.print(
-            Text(
-                f"trial {trial.stage} seed {trial.seed}: {trial.status} {metrics or trial.reason} "
-                f"({trial.seconds:.2f} s, {size(trial.peak_memory)}{_processors(trial)})"
-            )
-        )
-        if trial.is_contended:
-            console.print(Text("  it waited too long for CPUs: do not compare times", style="yellow"))
-        if not trial.metrics and trial.log_tail.strip():
-            console.print(Text(trial.log_tail.strip()[-1500:], style="dim"))
+        _print_trial(console, trial, metric)
     if diff:
         console.print(Syntax(diff, "diff", background_color="default", word_wrap=True))
+
+
+def _print_trial(console: Console, trial: Trial, metric: str) -> None:
+    """A trial with its metrics, or why there are none, and what was said of it."""
+    metrics = ", ".join(f"{key} {value:.6g}" for key, value in trial.metrics.items())
+    console.print(
+        Text(
+            f"trial {trial.stage} seed {trial.seed}: {trial.status} {metrics or trial.reason} "
+            f"({trial.seconds:.2f} s, {size(trial.peak_memory)}{_processors(trial)})"
+        )
+    )
+    if trial.is_contended:
+        console.print(Text("  it waited too long for CPUs: do not compare times", style="yellow"))
+    if trial.gate:
+        console.print(Text(f"  it did not pass a gate: {trial.gate}", style="yellow"))
+    if zero := trial.zero_with_error(metric):
+        console.print(Text(f"  {zero}", style="yellow"))
+    if trial.feedback:
+        console.print(Text(indent(str(trial.feedback), "  "), style="dim"))
+    if not trial.metrics and trial.log_tail.strip():
+        console.print(Text(trial.log_tail.strip()[-1500:], style="dim"))
 
 
 def _processors(trial: Trial) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
 
-from evolver.contracts import Program, Trial, TrialStatus
+from evolver.contracts import Feedback, Program, Trial, TrialStatus
 from evolver.errors import SandboxError
 from evolver.evaluation.accelerate_launcher import AccelerateLaunch, failure, launch_of, program_log
 from evolver.redaction import Redactor
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 JUDGE_OUTPUT, JUDGE_FILES = 1 << 20, 4
 MAX_METRICS = 64
-LONGEST_TAIL = 4000
+LONGEST_TAIL, LONGEST_GATE = 4000, 300
 _METRICS = TypeAdapter(dict[str, float])
 _STATUS = {
     Ending.TIMEOUT: TrialStatus.TIMEOUT,
@@ -263,10 +263,16 @@ class _Attempt:
             return _without_score(base, TrialStatus.INVALID, why)
         try:
             answer = json.loads((job.output / "metrics.json").read_text())
+            clean = Redactor()
+            base = base.model_copy(update={"feedback": Feedback.of(answer.get("feedback"), clean)})
+            if "failed" in answer:
+                return _without_score(base, TrialStatus.FAILED, str(answer["failed"]))
             if "invalid" in answer:
                 return _without_score(base, TrialStatus.INVALID, str(answer["invalid"]))
-            return _scored(base, _METRICS.validate_python(answer["metrics"], strict=True), self.task)
-        except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
+            scored = _scored(base, _METRICS.validate_python(answer["metrics"], strict=True), self.task)
+            gate = clean(str(answer.get("gate", "")))[:LONGEST_GATE]
+            return scored.model_copy(update={"gate": gate}) if gate and scored.metrics else scored
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, ValidationError) as error:
             return _without_score(base, TrialStatus.INVALID, f"the judge's answer cannot be read: {error}")
 
 

@@ -195,7 +195,8 @@ class LlmCoder:
             return ""
         failed = [trial for trial in self._resources.archive.trials.list(parent.id) if not trial.metrics]
         log = token_budget.cut(failed[-1].log_tail, LOG, "tail") if failed else ""
-        return f"{parent.verdict.reason}\n{log}".strip()
+        said = token_budget.cut(str(failed[-1].feedback), LOG) if failed else ""
+        return "\n".join(part for part in (parent.verdict.reason, said, log) if part).strip()
 
     def _repair_prompt(
         self, work: Work, program: Program, checked: Checked, token_budget: TokenBudget

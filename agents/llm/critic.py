@@ -31,7 +31,7 @@ from evolver.prompts import conversation as render
 from evolver.prompts import inline
 
 ROLE: Final = "critic"
-DIFF, SCORES, LOG = 0.4, 0.15, 0.2
+DIFF, SCORES, LOG, FEEDBACK = 0.4, 0.15, 0.2, 0.15
 """Shares of the room."""
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?:e[-+]?\d+)?\s*%?", re.IGNORECASE)
 _SMALL = 10
@@ -177,6 +177,7 @@ class LlmCritic:
             lessons=[lesson_view(self._prompter.numbers, lesson) for lesson in lessons],
             scores=token_budget.cut("\n".join(score_lines(trials, reference, number)), SCORES).splitlines(),
             reason=verdict.reason if unusable else "",
+            feedback=token_budget.cut(str(last.feedback), FEEDBACK) if last is not None else "",
             log=token_budget.cut(last.log_tail, LOG, "tail") if last is not None else "",
         )
 

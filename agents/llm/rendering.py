@@ -61,6 +61,8 @@ class Parent:
     score: str
     change: str
     files: tuple[FileView, ...]
+    feedback: str = ""
+    """What its evaluator said."""
 
 
 @dataclass(frozen=True)
@@ -202,13 +204,16 @@ def result_words(numbers: Numbers, experiment: Experiment, metric: Metric, obser
     return f"{score_words(experiment, metric)}: {words}{said}"
 
 
-def tried_view(numbers: Numbers, experiment: Experiment, metric: Metric, observed: Mapping[str, str]) -> Tried:
-    """An experiment in one line."""
+def tried_view(
+    numbers: Numbers, experiment: Experiment, metric: Metric, observed: Mapping[str, str], feedback: str = ""
+) -> Tried:
+    """An experiment in one line, with what its evaluator said."""
+    said = f" (evaluator: {inline(feedback, LONGEST_RESULT)})" if feedback else ""
     return Tried(
         number=experiment.number,
         parent=parent_of(numbers, experiment),
         idea=idea_words(experiment.proposal),
-        result=result_words(numbers, experiment, metric, observed),
+        result=result_words(numbers, experiment, metric, observed) + said,
     )
 
 
@@ -243,6 +248,12 @@ def gain_words(gain: Comparison, metric: str) -> str:
 def diff_words(old: Program | None, new: Program) -> str:
     """A unified diff of two programs."""
     return unified(old, new, "before", "after")
+
+
+def feedback_words(trials: Sequence[Trial]) -> str:
+    """What the evaluator said of a program: of the trial without a score, else of the last one; empty for nothing."""
+    telling = [trial for trial in trials if trial.feedback]
+    return str(next((t for t in telling if not t.metrics), telling[-1]).feedback) if telling else ""
 
 
 def score_lines(trials: Sequence[Trial], reference: Sequence[Trial], number: str) -> list[str]:

@@ -14,6 +14,7 @@ from evolver.agents.llm.rendering import (
     LessonView,
     Parent,
     Tried,
+    feedback_words,
     files_view,
     lesson_view,
     score_words,
@@ -29,7 +30,7 @@ from evolver.prompts import conversation, inline
 from evolver.search.novelty import Ideas
 from evolver.steering.directives import told_to_models
 
-PROGRAMS, NOTES, LESSONS, TRIED, FAILED = 0.5, 0.15, 0.12, 0.12, 0.06
+PROGRAMS, NOTES, LESSONS, TRIED, FAILED, FEEDBACK = 0.5, 0.15, 0.12, 0.12, 0.06, 0.08
 """Shares of the room."""
 LONGEST_DIRECTIVE = 1000
 OBSERVATIONS = 100
@@ -88,7 +89,7 @@ class ResearchContext:
         observed = observations(self._prompter)
         failures, left_failures = _fitting(
             [
-                tried_view(self._prompter.numbers, e, metric, observed)
+                tried_view(self._prompter.numbers, e, metric, observed, self._feedback(e))
                 for e in archive.experiments.failures(campaign.name, self._failures)
             ],
             token_budget.characters(FAILED),
@@ -171,7 +172,12 @@ class ResearchContext:
             if baseline or proposal is None
             else inline(proposal.plan, LONGEST_IDEA),
             files=files,
+            feedback=token_budget.cut(self._feedback(experiment), share * FEEDBACK / PROGRAMS),
         )
+
+    def _feedback(self, experiment: Experiment) -> str:
+        """What the evaluator said of an experiment's program."""
+        return feedback_words(self._resources.archive.trials.list(experiment.id))
 
     def _known_notes(self, known: Retrieval) -> list[Note]:
         if any(key not in self._notes for key in known.notes):
@@ -201,7 +207,8 @@ class ResearchContext:
         rows = [e for e in found.values() if e.number not in told and e.lane >= 0 and e.proposal is not None]
         rows.sort(key=lambda e: e.number, reverse=True)
         return _fitting(
-            [tried_view(self._prompter.numbers, e, metric, observed) for e in rows], token_budget.characters(TRIED)
+            [tried_view(self._prompter.numbers, e, metric, observed, self._feedback(e)) for e in rows],
+            token_budget.characters(TRIED),
         )
 
 

@@ -98,7 +98,8 @@ class SandboxChecks:
             return Checked()
         if trial.metrics:
             return Checked(trial=trial)
-        said = f"{trial.status}: {trial.reason}\n{trial.log_tail[-LOG:]}".strip()
+        told = (f"{trial.status}: {trial.reason}", str(trial.feedback)[:LOG], trial.log_tail[-LOG:])
+        said = "\n".join(part for part in told if part).strip()
         return Checked(check="it got no score at the smoke stage", problem=said, trial=trial)
 
     async def _find_packages(self) -> tuple[str, ...]:

@@ -32,7 +32,18 @@ Arrays = dict[str, "numpy.ndarray[Any, Any]"]
 
 
 class Invalid(Exception):
-    """Raised by a judge: this output gets no score, for the reason given."""
+    """Raised by a judge: this output gets no score, for the reason given.
+
+    `feedback` is what else is to be said, as texts and small tables by name.
+    """
+
+    def __init__(self, reason: str, feedback: Mapping[str, object] | None = None) -> None:
+        super().__init__(reason)
+        self.feedback = dict(feedback or {})
+
+
+class Failed(Invalid):
+    """Raised by a judge where the output itself says that the program ended with an error."""
 
 
 def refuse_other_formats(folder: Path) -> None:

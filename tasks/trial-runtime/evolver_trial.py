@@ -17,9 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from evolver_readers import Invalid, read_bounded, safe_json, safe_npy, safe_npz, safe_safetensors
+from evolver_readers import Failed, Invalid, read_bounded, safe_json, safe_npy, safe_npz, safe_safetensors
 
 __all__ = [
+    "FEEDBACK",
+    "Failed",
     "Invalid",
     "Trial",
     "folder",
@@ -34,6 +36,8 @@ __all__ = [
 
 SECONDS_UNSAID = 60.0
 """Limit assumed where nobody says one: a program that is run by hand."""
+FEEDBACK = "feedback.json"
+"""What a harness says about the trial, in its output folder."""
 MARGIN, LARGEST_MARGIN = 0.1, 1.0
 """Share of the limit, and most seconds, that are kept for writing the output and ending."""
 
@@ -114,6 +118,17 @@ class Trial:
         text = json.dumps(value)
         if self.is_main:
             (self.out / name).write_text(text, encoding="utf-8")
+
+    def say(self, name: str, value: object) -> None:
+        """Tell whoever proposes and criticises a text, or a small table as a list of dicts, beside what is judged.
+
+        It is kept with the trial, shortened where it is long, and shown as what a program wrote. Only what is said in
+        the last phase is kept.
+        """
+        if self.is_main:
+            path = self.out / FEEDBACK
+            said = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+            path.write_text(json.dumps({**said, name: value}, default=str), encoding="utf-8")
 
     def save_npy(self, name: str, array: object) -> None:
         """Write an array to `out` in npy format; raises ValueError for arrays of Python objects."""

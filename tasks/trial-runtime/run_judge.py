@@ -1,6 +1,7 @@
 """Runs a task's judge, in a sandbox that the candidate never was in: `python /evolver/run_judge.py`.
 
-Writes /out/metrics.json: {"metrics": {name: number}} or {"invalid": "why there is no score"}.
+Writes /out/metrics.json: {"metrics": {name: number}}, {"invalid": "why there is no score"} or {"failed": "the error"};
+beside them "feedback", texts and tables by name, and "gate", why a later stage would give the same.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from evolver_readers import refuse_other_formats
-from evolver_trial import Invalid, folder
+from evolver_trial import FEEDBACK, Failed, Invalid, folder, safe_json
 
 LONGEST_REASON = 2000
+LARGEST_FEEDBACK = 1 << 18
+"""Bytes of what is said beside the metrics; far more than is kept."""
 
 
 def load_judge() -> ModuleType:
@@ -47,8 +50,37 @@ def checked(metrics: object) -> dict[str, float]:
     return plain
 
 
+def plain(value: object) -> object:
+    """A value of numpy or torch as JSON can hold it."""
+    for method in ("tolist", "item"):
+        if callable(getattr(value, method, None)):
+            return getattr(value, method)()
+    return str(value)
+
+
+def said_by_harness() -> dict[str, Any]:
+    """What the harness said, if it left something usable."""
+    try:
+        said = safe_json(folder("outputs") / FEEDBACK, LARGEST_FEEDBACK)
+    except Invalid:
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
 def answer() -> dict[str, Any]:
-    """The judge's verdict on /outputs, whatever the judge does."""
+    """The judge's verdict on /outputs with what was said beside it."""
+    verdict = judged()
+    said = {**said_by_harness(), **verdict.pop("feedback", {})}
+    if not said:
+        return verdict
+    text = json.dumps(said, default=plain)
+    if len(text) > LARGEST_FEEDBACK:
+        said = {"feedback": f"{len(text)} characters are more than {LARGEST_FEEDBACK}; the beginning: {text[:4000]}"}
+    return {**verdict, "feedback": json.loads(json.dumps(said, default=plain))}
+
+
+def judged() -> dict[str, Any]:
+    """What the judge says of /outputs, whatever the judge does."""
     try:
         refuse_other_formats(folder("outputs"))
         returned = load_judge().judge(
@@ -57,9 +89,15 @@ def answer() -> dict[str, Any]:
             stage=os.environ["EVOLVER_STAGE"],
             seed=int(os.environ["EVOLVER_SEED"]),
         )
-        return {"metrics": checked(returned)}
+        more = {}
+        if isinstance(returned, dict):
+            kinds = (("feedback", dict), ("gate", str))
+            more = {name: returned[name] for name, kind in kinds if isinstance(returned.get(name), kind)}
+            returned = {name: value for name, value in returned.items() if name not in more}
+        return {"metrics": checked(returned), **more}
     except Invalid as error:
-        return {"invalid": str(error)[:LONGEST_REASON]}
+        kind = "failed" if isinstance(error, Failed) else "invalid"
+        return {kind: str(error)[:LONGEST_REASON], "feedback": error.feedback}
     except (Exception, SystemExit) as error:
         traceback.print_exc()
         last = traceback.format_exception_only(error)[-1].strip()

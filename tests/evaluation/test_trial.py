@@ -310,3 +310,45 @@ async def test_a_judge_that_vanishes_is_tampering_too(attempt: Try, copy: Task) 
     await asyncio.sleep(1)
     (copy.root / "judge.py").unlink()
     assert (await running).status is TrialStatus.TAMPERED
+
+
+# Feedback
+
+
+def saying(tmp_path: Path, judge: str) -> Task:
+    """The quadratic task, whose harness says something and whose judge ends in its own way."""
+    root = tmp_path / "saying"
+    shutil.copytree(Path(__file__).parents[2] / "benchmarks/tasks/quadratic", root)
+    harness = (root / "harness.py").read_text()
+    (root / "harness.py").write_text(
+        harness
+        + "\n\n_measured = run\n\n\ndef run(trial):\n    _measured(trial)\n    trial.say('slope', 'PROGRAMSAYS')\n"
+    )
+    text = (root / "judge.py").read_text().replace("def judge(", "def measured(")
+    (root / "judge.py").write_text(f"{text}\n\n{judge}\n")
+    return load_task(root)
+
+
+@pytest.mark.parametrize(
+    ("judge", "status", "gate"),
+    [
+        ("    return {**found, 'feedback': said, 'gate': 'below 0.5'}", TrialStatus.OK, "below 0.5"),
+        ("    raise Invalid('no good', said)", TrialStatus.INVALID, ""),
+        ("    raise Failed('no good', said)", TrialStatus.FAILED, ""),
+    ],
+)
+async def test_what_judge_and_harness_say_is_kept_with_the_trial(
+    attempt: Try, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, judge: str, status: TrialStatus, gate: str
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "a-secret-of-many-letters")
+    text = (
+        "from evolver_trial import Failed, Invalid\n\n\ndef judge(out, private, stage, seed):\n"
+        "    found = measured(out=out, private=private, stage=stage, seed=seed)\n"
+        "    said = {'cases': [{'case': 'JUDGESAYS', 'off': 0.5}], 'key': 'a-secret-of-many-letters'}\n" + judge
+    )
+    trial = await attempt(saying(tmp_path, text))
+    assert trial.status is status, f"{trial.reason}\n{trial.log_tail}"
+    assert (trial.gate, bool(trial.metrics)) == (gate, status is TrialStatus.OK)
+    assert trial.feedback.texts["slope"] == "PROGRAMSAYS"
+    assert trial.feedback.tables["cases"].rows == (("JUDGESAYS", 0.5),)
+    assert trial.feedback.texts["key"] == "[secret removed]"

@@ -23,6 +23,7 @@ from evolver.contracts.experiment import (
     Verdict,
     VerdictKind,
 )
+from evolver.contracts.feedback import Feedback, FeedbackTable
 from evolver.contracts.lesson import Lesson, LessonStatus, Note
 from evolver.contracts.names import ParentsKind, SandboxKind, TunerKind
 from evolver.contracts.record import Interval, Record, now
@@ -47,6 +48,8 @@ __all__ = [
     "EventData",
     "EventKind",
     "Experiment",
+    "Feedback",
+    "FeedbackTable",
     "Interval",
     "Lesson",
     "LessonStatus",

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, field_validator, model_validator
 
+from evolver.contracts.feedback import Feedback
 from evolver.contracts.record import Interval, Record, now
 from evolver.formatting import counted
 
@@ -251,6 +252,10 @@ class Trial(Record):
     """The end of what it printed."""
     reason: str = ""
     """Why there is no score, in words."""
+    feedback: Feedback = Field(default=Feedback(), exclude_if=lambda said: not said)
+    """What the evaluator said beside its metrics; untrusted where it ran beside the program."""
+    gate: str = Field(default="", exclude_if=lambda said: not said)
+    """The gate that the program did not pass, in words: later stages would give the same. Empty: there was none."""
 
     @property
     def contention(self) -> float | None:
@@ -268,6 +273,20 @@ class Trial(Record):
         """Whether it waited so long that its time, and a score that depends on it, say little."""
         waited = self.waited_seconds or 0.0
         return waited > SHORTEST_WAIT and (self.contention or 0.0) > CONTENDED
+
+    def zero_with_error(self, metric: str) -> str:
+        """What is to be said of a score of 0 beside which the evaluator reports an error.
+
+        Args:
+            metric: Name of the deciding metric.
+
+        Returns:
+            A sentence; empty where there is nothing to be said.
+        """
+        trouble = self.feedback.trouble.strip()
+        if self.metrics.get(metric) != 0.0 or not trouble:
+            return ""
+        return f"it scored 0, and the evaluator reports an error: {trouble.splitlines()[-1][:300]}"
 
     @model_validator(mode="after")
     def _metrics_only_when_ok(self) -> Trial:
