@@ -11,7 +11,9 @@ from evolver.agents.hybrid.assignments import Assignment, Assignments
 from evolver.agents.hybrid.bandit import MODEL, OFFLINE, TeamBandit, bandit_for
 from evolver.agents.llm import LlmResearcher
 from evolver.agents.offline.coder import OfflineCoder
-from evolver.agents.offline.researcher import Draw, OfflineResearcher, ProposalInputs
+from evolver.agents.offline.drawing import Draw, Drawer
+from evolver.agents.offline.proposal_inputs import ProposalInputs
+from evolver.agents.offline.researcher import OfflineResearcher
 from evolver.contracts import Experiment, Operator, Proposal
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.llm import Conversation, ModelSpec, NoUsableAnswer
@@ -24,6 +26,31 @@ class ModelResearcher(LlmResearcher):
         raise NoUsableAnswer(reason)
 
 
+class TuningDrawer(Drawer):
+    """Draws as ever, or tunes the constants of one program first.
+
+    Args:
+        resources: Those of the campaign.
+        tries: Draws that a tuning of one program may take.
+    """
+
+    def __init__(self, resources: CampaignResources, *, tries: int = 3) -> None:
+        super().__init__(resources)
+        self._tries = tries
+        self.programs: dict[int, str] = {}
+        """Number of an experiment, and the one whose constants it is to tune."""
+
+    def sweep(self, inputs: ProposalInputs) -> Draw | None:
+        """A tuning of the program that this experiment is to tune; else as ever."""
+        key = self.programs.get(inputs.number)
+        if key is not None:
+            draw = self.change(Operator.TUNE, self._resources.archive.experiments.get(key), [], inputs.rng)
+            if draw is not None and inputs.misses[key] < self._tries:
+                return draw
+            del self.programs[inputs.number]
+        return super().sweep(inputs)
+
+
 class TuningResearcher(OfflineResearcher):
     """Proposes as ever, or tunes the constants of one program; on a plateau, passes over operators that are stale.
 
@@ -31,25 +58,17 @@ class TuningResearcher(OfflineResearcher):
     leaves models' failures, which their coder has tried to repair, alone. Such models cost their experiments, no more.
     """
 
-    def __init__(
-        self,
-        resources: CampaignResources,
-        coder: OfflineCoder,
-        stale: Callable[[], Collection[str]],
-        *,
-        tries: int = 3,
-    ) -> None:
-        """`stale` names the operators to pass over; `tries` is how many draws a tuning of one program may take."""
-        super().__init__(resources, coder)
-        self._stale, self._tries = stale, tries
-        self._programs: dict[int, str] = {}
-        """Number of an experiment, and the one whose constants it is to tune."""
+    def __init__(self, resources: CampaignResources, coder: OfflineCoder, stale: Callable[[], Collection[str]]) -> None:
+        """`stale` names the operators to pass over."""
+        self._tuning = TuningDrawer(resources)
+        super().__init__(resources, coder, drawer=self._tuning)
+        self._stale = stale
         self._turns: int | None = None
         """Proposals made; None until the archive was asked for those of earlier processes."""
 
     async def tune(self, experiment: Experiment, program_of: str) -> Proposal:
         """Tune the constants of another experiment's program; propose as ever where it has none."""
-        self._programs[experiment.number] = program_of
+        self._tuning.programs[experiment.number] = program_of
         return await self.propose(experiment.id)
 
     def _find(self, experiment: Experiment) -> Proposal:
@@ -66,17 +85,9 @@ class TuningResearcher(OfflineResearcher):
     def _inputs(self, experiment: Experiment) -> ProposalInputs:
         inputs = super()._inputs(experiment)
         inputs = replace(inputs, failures=[e for e in inputs.failures if _made_offline(e)])
-        inputs.misses.update({operator: self._misses for operator in self._stale()})
+        for operator in self._stale():
+            self._tuning.pass_over(inputs, operator)
         return inputs
-
-    def _sweep(self, inputs: ProposalInputs) -> Draw | None:
-        key = self._programs.get(inputs.number)
-        if key is not None:
-            draw = self._change(Operator.TUNE, self._resources.archive.experiments.get(key), [], inputs.rng)
-            if draw is not None and inputs.misses[key] < self._tries:
-                return draw
-            del self._programs[inputs.number]
-        return super()._sweep(inputs)
 
 
 def _made_offline(experiment: Experiment) -> bool:

@@ -1,0 +1,197 @@
+"""How the offline team finds something to try: an untried technique, or what credit names, on a parent of the pool."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from evolver.agents.offline.proposal_inputs import ProposalInputs
+from evolver.contracts import Experiment, Operator
+from evolver.evaluation.campaign_resources import CampaignResources
+from evolver.search import Recipe, ScoredProgram
+from evolver.search.operator_bandit import OperatorBandit
+from evolver.steering.search_bias import FOCUS_DRAWS
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One way to go on: a recipe for a parent, with the other programs that it takes parts from."""
+
+    operator: str
+    parent: Experiment
+    recipe: Recipe
+    others: tuple[Experiment, ...] = ()
+
+
+class Drawer:
+    """Draws recipes in the order in which they are to be looked at.
+
+    Args:
+        resources: Those of the campaign.
+        attempts: Draws before there is nothing new.
+        exploration: Of the bandit over operators. Rewards are rare; the paper's bound would keep it near uniform for
+            long.
+        history: Newest experiments that a tuner learns from.
+        sampled: Share of experiments in which a campaign with a tuner tunes its best program, beside those that credit
+            gives.
+        misses: Draws by one operator, or on one parent, that may come to nothing before a proposal looks elsewhere.
+        mates: Programs that a crossover may take parts from; better ones are likelier.
+    """
+
+    def __init__(
+        self,
+        resources: CampaignResources,
+        *,
+        attempts: int = 24,
+        exploration: float = 0.5,
+        history: int = 300,
+        sampled: float = 0.4,
+        misses: int = 1,
+        mates: int = 3,
+    ) -> None:
+        self._resources = resources
+        self._bandit = OperatorBandit(exploration)
+        self._attempts, self._misses, self._mates = attempts, misses, mates
+        self._remembered, self._sampled = history, sampled
+
+    def draws(self, inputs: ProposalInputs) -> Iterator[Draw]:
+        """Draws in the order in which they are to be looked at; those in focus come first."""
+        if self._resources.operators.samples and inputs.rng.random() < self._sampled:
+            draw = self.change(Operator.TUNE, inputs.start or inputs.pool[0], inputs.pool, inputs.rng)
+            if draw is not None and not self._is_avoided(draw, inputs):
+                yield draw
+        if inputs.focused:
+            for _ in range(FOCUS_DRAWS):
+                draw = self._in_focus(inputs)
+                if draw is not None and not self._is_avoided(draw, inputs):
+                    yield draw
+        for _ in range(self._attempts * 2 if inputs.guidance.avoid else self._attempts):
+            draw = self.sweep(inputs) or self._by_credit(inputs)
+            if draw is None:
+                continue
+            if self._is_avoided(draw, inputs):
+                self.pass_over(inputs, draw.operator)
+            else:
+                yield draw
+
+    def pass_over(self, inputs: ProposalInputs, operator: str) -> None:
+        """Draw no more by an operator in this proposal, as long as there are others."""
+        inputs.misses[operator] += self._misses
+
+    def sweep(self, inputs: ProposalInputs) -> Draw | None:
+        """An untried technique on one of the best skeletons, or None to let credit decide."""
+        for untried in inputs.untried:
+            if untried.recipes and inputs.rng.random() < untried.chance:
+                recipe = untried.recipes.pop(self._most_promising(list(untried.recipes), inputs))
+                return Draw(str(recipe["operator"]), untried.parent, recipe)
+        return None
+
+    def change(self, operator: str, parent: Experiment, pool: Sequence[Experiment], rng: random.Random) -> Draw | None:
+        """A recipe by one operator for a parent; None where it has nothing to offer."""
+        others = [e for e in pool if e.id != parent.id and e.skeleton != parent.skeleton]
+        ranked = sorted(range(len(others)), key=lambda rank: rng.random() ** (rank + 1), reverse=True)
+        operators = self._resources.operators
+        mates = [others[rank] for rank in ranked[: self._mates]] if operators.takes_partners(operator) else []
+        recipe = operators.draw(
+            operator,
+            self._resources.program(parent),
+            rng,
+            others=[self._resources.program(mate) for mate in mates],
+            sigma=_sigma(parent),
+            parent_recipe=parent.proposal.recipe if parent.proposal else None,
+            history=self._history() if operator == Operator.TUNE else (),
+        )
+        if recipe is None:
+            return None
+        return Draw(operator, parent, recipe, tuple(mate for mate in mates if mate.program == recipe.get("other")))
+
+    def _in_focus(self, inputs: ProposalInputs) -> Draw | None:
+        """An untried technique in focus, else some change if it happens to be in focus."""
+        rng, describe = inputs.rng, self._resources.operators.describe
+        for untried in inputs.untried:
+            near = [t for t, recipe in untried.recipes.items() if inputs.guidance.in_focus(recipe, *describe(recipe))]
+            if near:
+                recipe = untried.recipes.pop(self._most_promising(near, inputs))
+                return Draw(str(recipe["operator"]), untried.parent, recipe)
+        operator = rng.choice(self._resources.operators.of_parents)
+        draw = self.change(operator, self._parent(inputs), inputs.pool, rng)
+        if draw is None or not inputs.guidance.in_focus(draw.recipe, *describe(draw.recipe)):
+            return None
+        return draw
+
+    def _is_avoided(self, draw: Draw, inputs: ProposalInputs) -> bool:
+        return inputs.guidance.is_avoided(draw.recipe, *self._resources.operators.describe(draw.recipe))
+
+    def _most_promising(self, techniques: list[str], inputs: ProposalInputs) -> str:
+        """By measured effect, then by earnings, then by how close its note is to the question, then at random."""
+        effects = inputs.known.effects()
+        notes = {note: rank for rank, note in enumerate(inputs.known.notes)}
+        library = self._resources.operators.library.techniques
+
+        def rank(technique: str) -> tuple[float, float, int, float]:
+            credit = inputs.credits.get(f"technique:{technique}")
+            earned = credit.total / credit.pulls if credit else 0.0
+            near = notes.get(library[technique].note, len(notes))
+            return (-effects.get(technique, 0.0), -earned, near, inputs.rng.random())
+
+        return min(techniques, key=rank)
+
+    def _by_credit(self, inputs: ProposalInputs) -> Draw | None:
+        """What the bandit over operators names, on a parent from the pool; passes over what missed already."""
+        rng, misses = inputs.rng, inputs.misses
+        pulls = {name: (credit.pulls, credit.total) for name, credit in inputs.credits.items()}
+        failures = [] if inputs.start else inputs.failures
+        operators = self._resources.operators
+        able = [op for op in operators.names if misses[op] < self._misses and (failures or not operators.repairs(op))]
+        arms = [f"operator:{op}" for op in able or operators.names[:1]]
+        operator = self._bandit.choose(arms, pulls, rng).removeprefix("operator:")
+        if operators.repairs(operator):
+            draw = self._repair(operator, rng.choice(failures), rng)
+        else:
+            draw = self.change(operator, self._parent(inputs), inputs.pool, rng)
+        if draw is None:
+            self.pass_over(inputs, operator)
+        return draw
+
+    def _parent(self, inputs: ProposalInputs) -> Experiment:
+        """The pinned experiment, or one from the pool that has not missed yet."""
+        if inputs.start is not None:
+            return inputs.start
+        fresh = [e for e in inputs.pool if inputs.misses[e.id] < self._misses] or inputs.pool
+        return inputs.parents.choose(fresh, inputs.rng, self._resources.task.metric, inputs.number)
+
+    def _history(self) -> list[ScoredProgram]:
+        """What became of the newest programs, oldest first, where the campaign's tuner asks.
+
+        Failures count where constants alone were changed: others have other causes.
+        """
+        resources = self._resources
+        if not resources.operators.samples:
+            return []
+        newest = resources.archive.campaigns.counts(resources.name).leased - self._remembered
+        return [
+            ScoredProgram(resources.program(e), e.score, e.finished is not None)
+            for e in resources.archive.experiments.list(resources.name, after=max(newest, -1))
+            if e.program is not None
+            and (e.score is not None or e.finished is None or (e.proposal and e.proposal.operator == Operator.TUNE))
+        ]
+
+    def _repair(self, operator: str, failed: Experiment, rng: random.Random) -> Draw | None:
+        trials = self._resources.archive.trials.list(failed.id)
+        if failed.program is None or not trials:
+            return None
+        recipe = self._resources.operators.draw(
+            operator,
+            self._resources.program(failed),
+            rng,
+            failure=trials[-1],
+            parent_recipe=failed.proposal.recipe if failed.proposal else None,
+        )
+        return Draw(operator, failed, recipe) if recipe else None
+
+
+def _sigma(parent: Experiment) -> float | None:
+    """The step size that the parent's own tuning arrived at."""
+    sigma = parent.proposal.recipe.get("sigma") if parent.proposal else None
+    return float(sigma) if isinstance(sigma, int | float) else None
