@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import getpass
 import os
-import select
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -20,9 +18,9 @@ from rich.syntax import Syntax
 from evolver.contracts import Program
 from evolver.diffs import experiment_diff
 from evolver.memory import Archive
+from evolver.memory.event_feed import EventFeed
 from evolver.steering.approval import ApprovalDecision, PendingApproval, directive_for, waiting
 
-LOOK_EVERY = 0.5
 DIFF = 40
 """Lines of a diff that are shown."""
 ASK = "approve (a), reject (r REASON), edit (e), or leave it for later (Enter)? "
@@ -36,55 +34,72 @@ class Approvals:
         self._archive = archive
         self._campaign = campaign
         self._aside = aside
-        self._ending = threading.Event()
+        self._feed = archive.follow(campaign)
+        self._answers: EventFeed | None = None
+        self._ended = False
         self._asked: set[str] = set()
 
     async def watch(self) -> None:
         """Ask whenever an experiment waits, until `end`."""
-        while not self._ending.is_set():
-            one = await asyncio.to_thread(self._next)
-            if one is None:
-                await asyncio.sleep(LOOK_EVERY)
-                continue
-            self._asked.add(one.experiment.id)
-            with self._aside():
-                await asyncio.to_thread(self._ask, one)
+        async for _ in self._feed:
+            while not self._ended and (one := await self._archive.run(self._next)) is not None:
+                self._asked.add(one.experiment.id)
+                with self._aside():
+                    await self._ask(one)
 
     def end(self) -> None:
         """Ask no more, and take back a question that is still open."""
-        self._ending.set()
+        self._ended = True
+        self._feed.stop()
+        if self._answers is not None:
+            self._answers.stop()
 
     def _next(self) -> PendingApproval | None:
         waits = waiting(self._archive, self._campaign)
         return next((one for one in waits if one.experiment.id not in self._asked), None)
 
-    def _ask(self, one: PendingApproval) -> None:
+    async def _ask(self, one: PendingApproval) -> None:
         console, experiment, archive = Console(highlight=False), one.experiment, self._archive
-        diff = experiment_diff(archive, experiment).splitlines()
+        diff = (await archive.run(experiment_diff, archive, experiment)).splitlines()
         plan = experiment.proposal.plan if experiment.proposal else ""
         console.print(f"\nExperiment {experiment.number} waits for approval: {one.estimate}", style="bold yellow")
         console.print(plan, markup=False)
         console.print(Syntax("\n".join(diff[:DIFF]), "diff", background_color="default", word_wrap=True))
-        while (answer := self._line(one)) is not None:
-            decision = self._decision(one, answer.strip())
+        while (answer := await self._line(one)) is not None:
+            decision = await asyncio.to_thread(self._decision, one, answer.strip())
             if decision is not None:
-                archive.directives.add(directive_for(experiment, decision))
+                await archive.run(archive.directives.add, directive_for(experiment, decision))
                 return
             if not answer.strip():
                 console.print(f"Later: evolver chat {self._campaign}, then `approve {experiment.number}`")
                 return
 
-    def _line(self, one: PendingApproval) -> str | None:
+    async def _line(self, one: PendingApproval) -> str | None:
         """What is typed; None where somebody else was quicker, or the campaign ends."""
         print(ASK, end="", flush=True)
-        while not self._ending.is_set():
-            if select.select([sys.stdin], [], [], LOOK_EVERY)[0]:
-                return sys.stdin.readline()
-            if all(other.experiment.id != one.experiment.id for other in waiting(self._archive, self._campaign)):
-                print("(answered elsewhere)")
-                return None
-        print()
-        return None
+        loop, archive = asyncio.get_running_loop(), self._archive
+        self._answers = answers = await archive.run(archive.follow, self._campaign)
+        typed: list[str] = []
+
+        def read() -> None:
+            loop.remove_reader(sys.stdin)
+            typed.append(sys.stdin.readline())
+            answers.stop()
+
+        loop.add_reader(sys.stdin, read)
+        try:
+            async for _ in answers:
+                if self._ended:
+                    break
+                waits = await archive.run(waiting, archive, self._campaign)
+                if not typed and all(other.experiment.id != one.experiment.id for other in waits):
+                    print("(answered elsewhere)")
+                    return None
+        finally:
+            loop.remove_reader(sys.stdin)
+        if not typed:
+            print()
+        return typed[0] if typed else None
 
     def _decision(self, one: PendingApproval, answer: str) -> ApprovalDecision | None:
         word, _, rest = answer.partition(" ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from prompt_toolkit.formatted_text import StyleAndTextTuples
@@ -10,11 +11,12 @@ from rich.console import Console
 
 from evolver.cli.event_lines import happening
 from evolver.cli.progress import conclusion_line
-from evolver.contracts import VerdictKind
+from evolver.contracts import Event, VerdictKind
 from evolver.contracts.event import Concluded, DirectiveGiven
 from evolver.graph.campaign_lock import is_running
 from evolver.graph.resolved_run import open_archive
 from evolver.memory import Archive
+from evolver.memory.event_feed import EventFeed
 from evolver.settings import Settings
 from evolver.steering.approval import waiting
 
@@ -24,18 +26,19 @@ SHOWN = 3
 
 
 class View:
-    """Looks into the archive in a thread of its own, so that typing is never slow."""
+    """Follows the campaign in a thread of its own, so that typing is never slow."""
 
     refresh = 0.5
-    """Seconds between looks."""
+    """Seconds between two pictures of the input line."""
 
     def __init__(self, home: Path) -> None:
         self._home = home
         self._settings = Settings(home=home)
-        self.campaign = ""
-        self._seen: tuple[str, int] = ("", 0)
+        self._campaign = ""
         self._lines: list[str] = []
-        self._ending = threading.Event()
+        self._feed: EventFeed | None = None
+        self._ending = False
+        self._turned = threading.Event()
         self._looked = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="evolver-view", daemon=True)
 
@@ -44,32 +47,58 @@ class View:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ending.set()
+        self._ending = True
+        self._turn()
         self._thread.join(timeout=5)
+
+    @property
+    def campaign(self) -> str:
+        """The campaign that is shown; empty: none."""
+        return self._campaign
+
+    @campaign.setter
+    def campaign(self, name: str) -> None:
+        if name != self._campaign:
+            self._campaign = name
+            self._looked.clear()
+            self._turn()
 
     def above(self) -> StyleAndTextTuples:
         """The state and the prompt, for the input line."""
-        if self.campaign and self._seen[0] != self.campaign:
+        if self.campaign:
             self._looked.wait(2.0)
         state = [("fg:ansicyan", f"{line}\n") for line in self._lines]
         return [*state, ("bold", "> ")]
 
+    def _turn(self) -> None:
+        """Have the thread see that it is to show something else."""
+        self._turned.set()
+        if self._feed is not None:
+            self._feed.stop()
+
     def _watch(self) -> None:
         with open_archive(self._home, self._settings) as archive:
-            while not self._ending.is_set():
-                if self.campaign:
-                    self._look(archive, self.campaign)
-                    self._looked.set()
-                self._ending.wait(self.refresh)
+            while True:
+                self._turned.clear()  # before it is looked what has turned
+                if self._ending:
+                    return
+                name = self._campaign
+                if name:
+                    self._feed = archive.follow(name, every=self.refresh)
+                    self._show_all(archive, name, self._feed)
+                self._turned.wait()
 
-    def _look(self, archive: Archive, name: str) -> None:
-        if self._seen[0] != name:
-            newest = archive.events.list(name, newest=1)
-            self._seen = (name, newest[0].id if newest else 0)
+    def _show_all(self, archive: Archive, name: str, feed: EventFeed) -> None:
+        for events in feed:
+            if self._turned.is_set():
+                return
+            self._show(archive, name, events)
+            self._looked.set()
+
+    def _show(self, archive: Archive, name: str, events: Sequence[Event]) -> None:
         # Made each time: standard output is exchanged while the prompt is shown.
         console = Console(highlight=False, soft_wrap=True)
-        for event in archive.events.list(name, after=self._seen[1]):
-            self._seen = (name, event.id)
+        for event in events:
             if isinstance(event.data, Concluded) and event.experiment:
                 experiment = archive.experiments.get(event.experiment)
                 if experiment.verdict is not None and experiment.verdict.kind is VerdictKind.IMPROVED:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 
 from rich.console import Console, Group, RenderableType
@@ -17,7 +17,7 @@ from rich.text import Text
 
 from evolver.cli.event_lines import happening
 from evolver.cli.spending_line import SpendingLine
-from evolver.contracts import Campaign, Experiment, VerdictKind
+from evolver.contracts import Campaign, Event, Experiment, VerdictKind
 from evolver.contracts.event import ApprovalWanted, Concluded, LessonLearned
 from evolver.formatting import counted, duration, score_with_interval
 from evolver.memory import Archive
@@ -37,10 +37,10 @@ class Progress:
         self._console = Console(stderr=to_stderr, highlight=False, soft_wrap=not _is_terminal(to_stderr))
         self._campaign = campaign
         self._archive = archive
+        self._feed = archive.follow(campaign.name, every=REFRESH)
         self._settings = settings
         self._began = time.monotonic()
         self._before: int | None = None
-        self._seen_event = 0
         self._last_lesson = ""
         self._spending = SpendingLine(campaign, settings)
         self._live: Live | None = None
@@ -74,50 +74,43 @@ class Progress:
     async def watching(self) -> AsyncIterator[None]:
         """Keep the view up to date until the block ends."""
         campaign = self._campaign
-        newest = self._archive.events.list(campaign.name, newest=1)
-        self._seen_event = newest[0].id if newest else 0
         self.say(
             f"Campaign {campaign.name}: task {campaign.task}, {campaign.metric.direction} {campaign.metric.name}, "
             f"{campaign.budget.experiments} experiments, {counted(campaign.workers, 'worker')}, seed {campaign.seed}, "
             f"team {campaign.team}" + (f" with {', '.join(campaign.models)}" if campaign.team != "offline" else "")
         )
-        stop = asyncio.Event()
         live = Live(console=self._console, refresh_per_second=4, transient=True) if self._console.is_terminal else None
         self._live = live
-        watcher = asyncio.ensure_future(self._watch(live, stop))
+        watcher = asyncio.ensure_future(self._watch(live))
         try:
             if live is not None:
                 live.start()
             yield
         finally:
-            stop.set()
+            self._feed.stop()
             await watcher
+            self._print_held()
             if live is not None:
                 live.stop()
 
-    async def _watch(self, live: Live | None, stop: asyncio.Event) -> None:
-        while True:
-            ending = stop.is_set()
-            lines, view = await asyncio.to_thread(self._look)
+    async def _watch(self, live: Live | None) -> None:
+        async for events in self._feed:
+            lines, view = await self._archive.run(self._look, events)
             self._held += lines
-            if ending or not self._is_aside:
-                for line in self._held:
-                    self._console.print(line)
-                self._held.clear()
+            if not self._is_aside:
+                self._print_held()
             if live is not None:
                 live.update(view)
-            if ending:
-                return
-            try:
-                await asyncio.wait_for(stop.wait(), REFRESH)
-            except TimeoutError:
-                continue
 
-    def _look(self) -> tuple[list[Text], RenderableType]:
+    def _print_held(self) -> None:
+        for line in self._held:
+            self._console.print(line)
+        self._held.clear()
+
+    def _look(self, events: Sequence[Event]) -> tuple[list[Text], RenderableType]:
         """New lines for the scroll, and the panel."""
         lines, archive = [], self._archive
-        for event in archive.events.list(self._campaign.name, after=self._seen_event):
-            self._seen_event = event.id
+        for event in events:
             if isinstance(event.data, Concluded) and event.experiment:
                 lines.extend(self._conclusion(archive.experiments.get(event.experiment)))
             asked_here = isinstance(event.data, ApprovalWanted) and self.is_conversation

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from evolver.graph.context import Context
     from evolver.graph.sessions import CampaignSession
 
-LOOK_EVERY = 0.25
-"""Seconds between looks into the archive while a lane waits."""
 GRACE = 1.0
 """Seconds that a lane waits for others to begin before it takes itself for the last one."""
 
@@ -39,13 +37,14 @@ async def apply_directives(session: CampaignSession, runtime: Runtime[Context]) 
     if not _is_paused(session, runtime):
         return
     async with session.lanes.resting:
-        since = time.monotonic()
-        while _is_paused(session, runtime):
-            await asyncio.sleep(LOOK_EVERY)
+        since, archive = time.monotonic(), session.resources.archive
+        async for _ in await archive.run(archive.follow, session.resources.name):
             # The clock of the budget stands still.
             session.opened += time.monotonic() - since
             since = time.monotonic()
             await _take_in(session)
+            if not _is_paused(session, runtime):
+                return
 
 
 def _is_paused(session: CampaignSession, runtime: Runtime[Context]) -> bool:
@@ -109,13 +108,15 @@ async def _answer(
     session: CampaignSession, experiment: Experiment, estimate: TrialEstimate, runtime: Runtime[Context]
 ) -> Directive | None:
     """What somebody says; None where the campaign is stopped first."""
-    archive, alone, problem = session.resources.archive, 0.0, ""
-    while True:
+    archive, last_company, problem = session.resources.archive, time.monotonic(), ""
+    async for _ in await archive.run(archive.follow, experiment.campaign):
+        if session.lanes.others_work():
+            last_company = time.monotonic()
         await _take_in(session)
         directive = approval.decision_on(archive, experiment)
         if directive is not None or session.ended:
             return directive
-        if runtime.drain_requested or alone >= GRACE:
+        if runtime.drain_requested or time.monotonic() - last_company >= GRACE:
             # Raised as an exception the first time; answered, the node begins again and comes here.
             shown = approval.payload(archive, experiment, estimate)
             answer = interrupt({**shown, "problem": problem} if problem else shown, response_schema=_FORM)
@@ -126,9 +127,7 @@ async def _answer(
                 continue
             if decision is not None:
                 archive.directives.add(approval.directive_for(experiment, decision))
-            continue
-        await asyncio.sleep(LOOK_EVERY)
-        alone = 0.0 if session.lanes.others_work() else alone + LOOK_EVERY
+    return None
 
 
 _FORM = ApprovalDecision.model_json_schema()

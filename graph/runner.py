@@ -12,7 +12,7 @@ from langgraph.errors import GraphDrained
 from langgraph.runtime import RunControl
 
 from evolver.contracts import CampaignStatus
-from evolver.contracts.event import CampaignEnded, CampaignFailed, DirectiveGiven, EventData
+from evolver.contracts.event import CampaignEnded, CampaignFailed, DirectiveGiven
 from evolver.errors import ModelError, UsageError
 from evolver.graph.campaign_graph import MOST_STEPS, CampaignGraph, build_graph, lanes_for
 from evolver.graph.campaign_lock import campaign_lock
@@ -24,7 +24,7 @@ from evolver.graph.state import CampaignInput
 from evolver.graph.summary import Summary, summarise
 
 LOOK_EVERY = 0.25
-"""Seconds between looks for an answer."""
+"""Seconds between looks whether the campaign is to drain."""
 
 
 def run(context: Context) -> Summary:
@@ -151,7 +151,7 @@ class _Driver:
         """Run to the end; while every lane waits for approval, wait with them. Raises GraphDrained."""
         context = self.resolved.context.model_copy(update={"campaign": self.resolved.name})
         while True:
-            heard = self._newest_event(DirectiveGiven)
+            heard = self._newest_event()
             listening = asyncio.ensure_future(self._listen())
             try:
                 await self.graph.ainvoke(given, self._config, context=context, durability="async", control=self.control)
@@ -173,15 +173,17 @@ class _Driver:
 
     async def _answer(self, heard: int) -> None:
         """Wait until somebody says something; a lane that finds no answer for it in that waits again."""
-        while self._newest_event(DirectiveGiven) == heard:
+        archive, since = self.resolved.archive, time.monotonic()
+        async for events in archive.follow(self.resolved.name, heard):
+            self.sessions.rest(time.monotonic() - since)
+            since = time.monotonic()
+            if any(isinstance(event.data, DirectiveGiven) for event in events):
+                return
             if self.control.drain_requested:
                 raise GraphDrained(self.control.drain_reason or "stopped")
-            since = time.monotonic()
-            await asyncio.sleep(LOOK_EVERY)
-            self.sessions.rest(time.monotonic() - since)
 
-    def _newest_event(self, kind: type[EventData] | None = None) -> int:
-        return self.resolved.archive.events.newest_id(self.resolved.name, kind)
+    def _newest_event(self) -> int:
+        return self.resolved.archive.events.newest_id(self.resolved.name)
 
     def _reopen(self, since: int) -> bool:
         """After pending lanes ended: whether budget is left; the campaign is then running again."""

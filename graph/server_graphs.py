@@ -22,6 +22,7 @@ from evolver.graph.dev_server_patch import impatient
 from evolver.graph.remote_policy import refuse_remote, refuse_remote_home
 from evolver.graph.resolved_run import open_archive
 from evolver.graph.sessions import CampaignSession, Sessions
+from evolver.memory.event_feed import EventFeed
 
 # The archive is called directly, in milliseconds; `langgraph dev` would refuse every such call. The server reads this
 # after it has imported the graphs.
@@ -43,7 +44,7 @@ class ServerSessions(Sessions):
         super().__init__()
         self._locks = ExitStack()
         self._opening = asyncio.Lock()
-        self._told: dict[tuple[Path, str], int] = {}
+        self._feeds: dict[tuple[Path, str], EventFeed] = {}
 
     def check(self, context: Context) -> None:
         """Raises UsageError where it asks for what the network is not given."""
@@ -54,14 +55,14 @@ class ServerSessions(Sessions):
         self.check(context)
         key = (context.home.absolute(), campaign)
         async with self._opening:
-            opens = key not in self._told
+            opens = key not in self._feeds
             if opens:
                 await self._take(*key)
             session = await super().get(context, campaign)
             if opens:
-                newest = session.resources.archive.events.list(campaign, newest=1)
-                self._told[key] = newest[0].id if newest else 0
-        self._tell(key, session)
+                archive = session.resources.archive
+                self._feeds[key] = await archive.run(archive.follow, campaign)
+        await self._tell(key, session)
         return session
 
     async def _take(self, home: Path, campaign: str) -> None:
@@ -81,7 +82,7 @@ class ServerSessions(Sessions):
         """Close one campaign's session, after its last events were told."""
         key = (context.home.absolute(), campaign)
         if key in self._open:
-            self._tell(key, self._open[key])
+            await self._tell(key, self._open[key])
         await super().close(context, campaign)
 
     async def let_go(self, failed: CampaignStatus | None) -> None:
@@ -94,10 +95,9 @@ class ServerSessions(Sessions):
                     archive.campaigns.update(campaign, status=failed)
         self._locks.close()
 
-    def _tell(self, key: tuple[Path, str], session: CampaignSession) -> None:
+    async def _tell(self, key: tuple[Path, str], session: CampaignSession) -> None:
         """Write the archive's new events to the stream mode `custom`."""
-        for event in session.resources.archive.events.list(key[1], after=self._told[key]):
-            self._told[key] = event.id
+        for event in await session.resources.archive.run(self._feeds[key].new):
             with suppress(RuntimeError):  # no stream where a node is called by itself
                 get_stream_writer()(event.model_dump(mode="json"))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 import uuid
 from typing import Literal
@@ -18,7 +17,6 @@ from evolver.memory import Archive
 from evolver.steering.directives import directive_type
 from evolver.steering.directives.rerun import RerunDirective
 
-LOOK_EVERY = 0.2
 RerunKind = Literal["verify", "ablate"]
 
 
@@ -29,10 +27,11 @@ async def run_again(resolved: ResolvedRun, kind: RerunKind, number: int, who: st
     """
     archive, campaign = resolved.archive, resolved.name
     directive = ask_for_rerun(archive, campaign, kind, number, who, against)
-    while is_running(resolved.home, campaign):
+    async for _ in archive.follow(campaign):
         if (known := _known(archive, directive)).status != "in force":
             return known
-        await asyncio.sleep(LOOK_EVERY)
+        if not is_running(resolved.home, campaign):
+            break
     with campaign_lock(resolved.home, campaign):
         known = _known(archive, directive)
         # The campaign's process may have done it just before it ended.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncGenerator, Generator, Sequence
+from collections.abc import AsyncGenerator, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
@@ -15,9 +14,7 @@ from evolver.graph.context import Context
 from evolver.graph.resolved_run import ResolvedRun
 from evolver.graph.runner import drive
 from evolver.graph.summary import Summary
-
-LOOK_EVERY = 0.1
-"""Seconds between looks into the archive."""
+from evolver.memory.event_feed import EventFeed
 
 
 def stream(context: Context) -> Generator[Event | Summary, None, None]:
@@ -46,13 +43,12 @@ def stream(context: Context) -> Generator[Event | Summary, None, None]:
     """
     resolved, control = ResolvedRun(context), RunControl()
     with closing(resolved.archive), ThreadPoolExecutor(1, thread_name_prefix="evolver-campaign") as pool:
-        news = _News(resolved)
+        feed = _registered(resolved)
         work = pool.submit(lambda: asyncio.run(drive(resolved, control)))
+        work.add_done_callback(lambda _: feed.stop())
         try:
-            while not work.done():
-                yield from news.read()
-                time.sleep(LOOK_EVERY)
-            yield from news.read()
+            for events in feed:
+                yield from events
             yield work.result()
         finally:
             control.request_drain("the caller has left")
@@ -76,15 +72,13 @@ async def astream(context: Context, *, control: RunControl | None = None) -> Asy
     """
     control, resolved = control or RunControl(), ResolvedRun(context)
     try:
-        news = await asyncio.to_thread(_News, resolved)
+        feed = await asyncio.to_thread(_registered, resolved)
         work = asyncio.ensure_future(drive(resolved, control))
+        work.add_done_callback(lambda _: feed.stop())
         try:
-            while not work.done():
-                for event in await asyncio.to_thread(news.read):
+            async for events in feed:
+                for event in events:
                     yield event
-                await asyncio.sleep(LOOK_EVERY)
-            for event in await asyncio.to_thread(news.read):
-                yield event
             yield work.result()
         finally:
             control.request_drain("the caller has left")
@@ -95,16 +89,7 @@ async def astream(context: Context, *, control: RunControl | None = None) -> Asy
         await resolved.close()
 
 
-class _News:
-    """The events of one campaign that were not read yet, from now on."""
-
-    def __init__(self, resolved: ResolvedRun) -> None:
-        newest = resolved.archive.events.list(resolved.name, newest=1)
-        self._seen = newest[0].id if newest else 0
-        self._resolved = resolved
-        resolved.register()
-
-    def read(self) -> Sequence[Event]:
-        events = self._resolved.archive.events.list(self._resolved.name, after=self._seen)
-        self._seen = events[-1].id if events else self._seen
-        return events
+def _registered(resolved: ResolvedRun) -> EventFeed:
+    """Register the run; its campaign's events from now on, the first of a new campaign among them."""
+    seen = resolved.archive.events.newest_id(resolved.name)
+    return resolved.archive.follow(resolved.register().name, seen)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Self
+import asyncio
+import contextvars
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import ParamSpec, Self, TypeVar
 
 from evolver.memory.backup import Backup
 from evolver.memory.calls import CallRepository
 from evolver.memory.campaigns import CampaignRepository
 from evolver.memory.database import Database
 from evolver.memory.directives import DirectiveRepository
+from evolver.memory.event_feed import EVERY, EventFeed
 from evolver.memory.events import EventRepository
 from evolver.memory.experiments import ExperimentRepository
 from evolver.memory.leases import LeaseRepository
@@ -18,11 +24,15 @@ from evolver.memory.programs import ProgramRepository
 from evolver.memory.search_history import SearchHistoryRepository
 from evolver.memory.trials import TrialRepository
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 
 class Archive:
     """An open database and its repositories; every call of a repository is one short transaction.
 
-    `evolver.open_archive` opens the archive of a data folder.
+    They wait for the disk and for other writers, so a coroutine makes them by `run`. `evolver.open_archive` opens the
+    archive of a data folder.
 
     Attributes:
         campaigns: Campaigns as a whole: `list`, `get`, `counts`.
@@ -47,6 +57,7 @@ class Archive:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="evolver-archive")
         self.campaigns = CampaignRepository(database)
         self.leases = LeaseRepository(database)
         self.experiments = ExperimentRepository(database)
@@ -75,8 +86,48 @@ class Archive:
         """
         return cls(Database.open(url))
 
+    async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call the archive from a coroutine: in its one thread, so that the event loop waits for nothing.
+
+        Args:
+            work: A method of a repository, or a short function that calls some.
+            args: What it is given.
+            kwargs: The same by name.
+
+        Returns:
+            What it returns.
+
+        Raises:
+            Exception: What it raises.
+
+        Example:
+            >>> experiments = await archive.run(archive.experiments.list, "function-fitting-1")  # doctest: +SKIP
+        """
+        # As asyncio.to_thread does, so that what a context variable says holds there, too.
+        call = partial(contextvars.copy_context().run, work, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+
+    def follow(self, campaign: str, after: int | None = None, *, every: float = EVERY) -> EventFeed:
+        """Follow a campaign, whichever process runs it.
+
+        Args:
+            campaign: Its name. It need not be there yet.
+            after: Id of the event after which to begin; None: with what happens from now on.
+            every: Seconds between two looks into the log while something happens; they grow to half a second while
+                nothing does.
+
+        Returns:
+            Its events, for `for` and for `async for`; it is ended by leaving the loop, or by its `stop`.
+
+        Example:
+            >>> for events in archive.follow("function-fitting-1"):  # doctest: +SKIP
+            ...     print(*(event.kind for event in events))
+        """
+        return EventFeed(self, campaign, self.events.newest_id(campaign) if after is None else after, every)
+
     def close(self) -> None:
         """Release the database."""
+        self._thread.shutdown()
         self._database.close()
 
     def __enter__(self) -> Self:

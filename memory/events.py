@@ -22,13 +22,10 @@ class EventRepository(Repository):
         with self._database.write() as connection:
             mappers.add_event(connection, campaign, data, experiment)
 
-    def newest_id(self, campaign: str, kind: type[EventData] | None = None) -> int:
-        """Id of a campaign's last event, of one kind of data if named; 0 where there is none."""
+    def newest_id(self, campaign: str) -> int:
+        """Id of a campaign's last event; 0 where there is none."""
         with self._database.read() as connection:
-            query = select(func.max(EventRow.id)).where(EventRow.campaign == campaign)
-            if kind is not None:
-                query = query.where(EventRow.kind == kind.KIND)
-            return connection.scalar(query) or 0
+            return connection.scalar(select(func.max(EventRow.id)).where(EventRow.campaign == campaign)) or 0
 
     @overload
     def list(

@@ -62,8 +62,7 @@ class CampaignViews:
     def experiments(self, name: str) -> Sequence[Experiment]:
         """All experiments by number, read once for every state of the event log. Raises UnknownName."""
         self._archive.campaigns.get(name)
-        newest = self._archive.events.list(name, newest=1)
-        seen = newest[0].id if newest else 0
+        seen = self._archive.events.newest_id(name)
         known = self._read.get(name)
         if known is None or known[0] != seen:
             known = (seen, self._archive.experiments.list(name))
@@ -80,8 +79,7 @@ class CampaignViews:
     def version(self, name: str) -> str:
         """Changes whenever the page would. Raises UnknownName."""
         campaign = self._archive.campaigns.get(name)
-        newest = self._archive.events.list(name, newest=1)
-        return f"{newest[0].id if newest else 0}-{self.state(campaign)}-{campaign.budget.experiments}"
+        return f"{self._archive.events.newest_id(name)}-{self.state(campaign)}-{campaign.budget.experiments}"
 
     def lines(self) -> list[CampaignLine]:
         """All campaigns, the one with the newest event first."""
