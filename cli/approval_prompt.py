@@ -20,6 +20,7 @@ from evolver.diffs import experiment_diff
 from evolver.memory import Archive
 from evolver.memory.event_feed import EventFeed
 from evolver.steering.approval import ApprovalDecision, PendingApproval, directive_for, waiting
+from evolver.text_files import read_text
 
 DIFF = 40
 """Lines of a diff that are shown."""
@@ -124,4 +125,4 @@ def _edited(program: Program) -> dict[str, str]:
         program.write_to(Path(folder))
         paths = {name: Path(folder, name) for name in program.files}
         subprocess.run([*editor.split(), *map(str, paths.values())], check=False)
-        return {name: path.read_text() for name, path in paths.items()}
+        return {name: read_text(path) for name, path in paths.items()}

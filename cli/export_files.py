@@ -27,7 +27,7 @@ def export_campaign(name: str, output: Path, as_json: bool) -> None:
             output.mkdir(parents=True)
         except OSError as error:
             raise UsageError(f"--output {output}: cannot be made: {error.strerror}") from None
-        (output / "summary.json").write_text(summary.model_dump_json(indent=2) + "\n")
+        (output / "summary.json").write_text(summary.model_dump_json(indent=2) + "\n", encoding="utf-8")
         champion = archive.experiments.champion(name)
         if champion is not None and champion.program is not None:
             archive.programs.get(champion.program).write_to(output / "best" / "program")
@@ -54,4 +54,4 @@ def export_campaign(name: str, output: Path, as_json: bool) -> None:
 
 
 def _write_lines(path: Path, records: Sequence[Record]) -> None:
-    path.write_text("".join(record.model_dump_json() + "\n" for record in records))
+    path.write_text("".join(record.model_dump_json() + "\n" for record in records), encoding="utf-8")

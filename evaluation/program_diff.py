@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from evolver.contracts import Program
+from evolver.text_files import lines_of
 
 LONGEST = 90
 """Characters of a change's description."""
@@ -69,7 +70,7 @@ def changes_between(old: Program, new: Program) -> list[ProgramChange]:
 
 def without(program: Program, change: ProgramChange, old: Program) -> Program | None:
     """The program with a change taken back; None where that gives no Python."""
-    lines = program.files.get(change.file, "").splitlines()
+    lines = lines_of(program.files.get(change.file, ""))
     edits = [change, *([change.origin] if change.origin else [])]
     for edit in sorted(edits, key=lambda edit: -edit.start):
         lines[edit.start : edit.end] = edit.old
@@ -83,8 +84,8 @@ def without(program: Program, change: ProgramChange, old: Program) -> Program | 
 
 
 def _whole(path: str, before: str, after: str) -> ProgramChange:
-    new = tuple(after.splitlines())
-    return ProgramChange(path, "", 0, len(new), tuple(before.splitlines()), new)
+    new = tuple(lines_of(after))
+    return ProgramChange(path, "", 0, len(new), tuple(lines_of(before)), new)
 
 
 def _brief(lines: Sequence[str]) -> str:
@@ -97,7 +98,7 @@ class _File:
 
     def __init__(self, path: str, before: str, after: str) -> None:
         self._path = path
-        self._old, self._new = before.splitlines(), after.splitlines()
+        self._old, self._new = lines_of(before), lines_of(after)
         self._before, self._after = ast.parse(before), ast.parse(after)
 
     def changes(self) -> list[ProgramChange]:
@@ -249,7 +250,7 @@ def _with_lost(text: str, old: str) -> str:
         tree = ast.parse("\n".join([*lost, text]))
         bound = {name for node in tree.body for name in _binds(node)}
         used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-        lines = old.splitlines()
+        lines = lines_of(old)
         more = [
             "\n".join(lines[_first(node) : _last(node)])
             for node in ast.parse(old).body
@@ -261,7 +262,7 @@ def _with_lost(text: str, old: str) -> str:
     if not lost:
         return text
     # Behind the docstring and future imports would be prettier; before everything is always right but for those.
-    lines, at = text.splitlines(), _after_head(text)
+    lines, at = lines_of(text), _after_head(text)
     return "\n".join([*lines[:at], *lost, *lines[at:]]) + "\n"
 
 

@@ -119,7 +119,7 @@ class _Attempt:
     def was_begun(self, program: Program) -> bool:
         """Whether an earlier process was killed in this trial of this program."""
         try:
-            return bool(json.loads(self._note.read_text()) == self._identity(program))
+            return bool(json.loads(self._note.read_text(encoding="utf-8")) == self._identity(program))
         except (OSError, ValueError):
             return False
 
@@ -132,7 +132,7 @@ class _Attempt:
         shutil.rmtree(self.folder, ignore_errors=True)
         program.write_to(self.source)
         # Last: with it there, the program is whole.
-        self._note.write_text(json.dumps(self._identity(program)))
+        self._note.write_text(json.dumps(self._identity(program)), encoding="utf-8")
 
     def _identity(self, program: Program) -> dict[str, object]:
         return {
@@ -147,13 +147,13 @@ class _Attempt:
         """The outcome of a job: as it was if it ended well before, else of the one that runs, else of a new one."""
         note = job.output.with_suffix(".json")
         try:
-            return Outcome.model_validate_json(note.read_text())
+            return Outcome.model_validate_json(note.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             shutil.rmtree(job.output, ignore_errors=True)
         handle = await self.sandbox.attach(job) or await self.sandbox.start(job)
         outcome = without_secrets(await self.sandbox.wait(handle))
         if outcome.succeeded:
-            note.write_text(outcome.model_dump_json())
+            note.write_text(outcome.model_dump_json(), encoding="utf-8")
         return outcome
 
     async def run(self, base: Trial) -> tuple[Trial, Path | None]:
@@ -262,7 +262,7 @@ class _Attempt:
             why = f"the judge ended without a score ({outcome.ending}): {said}"
             return _without_score(base, TrialStatus.INVALID, why)
         try:
-            answer = json.loads((job.output / "metrics.json").read_text())
+            answer = json.loads((job.output / "metrics.json").read_text(encoding="utf-8"))
             clean = Redactor()
             base = base.model_copy(update={"feedback": Feedback.of(answer.get("feedback"), clean)})
             if "failed" in answer:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from evolver.llm.provider_errors import FailureKind, ProviderFailure
+from evolver.llm.provider_errors import SYSTEM_ROLE, FailureKind, ProviderFailure
 
 SHORTEST_ANSWER = 256
 """Tokens below which an answer is not worth asking for."""
@@ -52,6 +52,8 @@ class Sent:
     temperature: bool
     prompt_tokens: int
     answer_tokens: int
+    system: bool = False
+    """Whether there were instructions in a role of their own."""
 
 
 @dataclass
@@ -62,6 +64,8 @@ class Capabilities:
     length: Length = Length.PARAMETER
     temperature: bool = True
     stream: bool = False
+    system: bool = True
+    """Whether instructions may have a role of their own."""
     most_tokens: int | None = None
     """Longest answer that the provider allows."""
 
@@ -79,6 +83,9 @@ class Capabilities:
 
     def _drop_parameter(self, failure: ProviderFailure, sent: Sent) -> str | None:
         named = failure.parameter or failure.text
+        if sent.system and SYSTEM_ROLE.search(f"{named} {failure.text}"):
+            known, self.system = not self.system, False
+            return "" if known else "instructions are part of the first message: the model takes no system role"
         if _STREAM.search(named):
             return self._try_streaming(sent)
         if sent.temperature and _TEMPERATURE.search(named):

@@ -27,6 +27,10 @@ class CircuitBreaker:
         self.due = 0.0
         """When the provider may be tried again."""
         self.reason = ""
+        self.was_reached = False
+        """Whether the provider has said anything so far, if only that it is overloaded."""
+        self.unreached = False
+        """Whether the last request did not leave the machine, nor any before it."""
 
     def admit(self) -> bool:
         """Whether the caller may ask now; if the provider is down, it asks for all that wait and must `leave`."""

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from evolver.contracts import Call, CallStatus, Message
 from evolver.contracts.event import AnswerLost, EventData
 from evolver.errors import NoUsableAnswer
+from evolver.llm.answer_text import answer_text, is_all_thinking
 from evolver.llm.model_spec import ModelSpec, Role
 from evolver.llm.output_parser import AnswerError, read
 from evolver.llm.provider import Question
@@ -193,8 +194,8 @@ class Conversation(ABC):
         replied: tuple[Message, ...] = ()
         if call.status is CallStatus.TRUNCATED:
             tokens = min(2 * tokens, MOST_GROWTH * self._answer_tokens)
-        elif call.reply.strip():
-            replied = (Message(role="assistant", text=call.reply),)
+        elif said := answer_text(call.reply):
+            replied = (Message(role="assistant", text=said),)
         complaint = Message(role="user", text=f"Your answer cannot be used: {problem}\nAnswer again, completely.")
         question = Question((*old.messages, *replied, complaint), old.form, tokens, old.temperature)
         return Exchange(asking.role, asking.purpose, asking.experiment, question, asking.model)
@@ -205,14 +206,33 @@ def _judge(call: Call, reader: Callable[[str], T], *, is_record: bool) -> T:
     if call.status is CallStatus.REFUSED:
         raise AnswerError(f"you refused ({call.reply}); this is ordinary research code, please answer")
     if call.status is not CallStatus.TRUNCATED:
-        return reader(call.reply)
-    if is_record:
+        return _read_whole(call, reader)
+    answer = answer_text(call.reply, truncated=True)
+    if is_record and answer:
         # A record that is complete was not hurt by what was cut off after it.
         try:
-            return reader(call.reply)
+            return reader(answer)
         except AnswerError:
             pass
+    if is_all_thinking(call.reply):
+        raise AnswerError("it was cut off before your thinking came to an end; think less, and answer")
     raise AnswerError("it was cut off because it is too long; be briefer")
+
+
+def _read_whole(call: Call, reader: Callable[[str], T]) -> T:
+    if not call.reply.strip() and call.tokens_out > 0 and not call.estimated:
+        raise AnswerError(
+            f"the answer is empty, though the server counted {call.tokens_out} tokens, which it sends in no field that "
+            "is read here; turn its reasoning off, or have it sent with the answer"
+        )
+    try:
+        return reader(answer_text(call.reply))
+    except AnswerError as error:
+        if not is_all_thinking(call.reply):
+            raise
+        raise AnswerError(
+            f"there is only thinking (or the server sends all as reasoning), and no answer after it: {error}"
+        ) from None
 
 
 def _not_empty(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections import defaultdict
 from dataclasses import dataclass
@@ -9,8 +10,10 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from evolver.contracts import Program
+from evolver.llm.answer_text import answer_text
 from evolver.llm.fuzzy_match import Match, find, nearest, replace
 from evolver.llm.output_parser import AnswerError
+from evolver.text_files import lines_of
 
 _SEARCH = re.compile(r"<{4,9}\s*SEARCH\s*$")
 _DIVIDER = re.compile(r"={4,9}\s*$")
@@ -19,6 +22,9 @@ _MARKER = re.compile(r"(<{4,9}\s*SEARCH|>{4,9}\s*REPLACE)")
 _FENCE = re.compile(r"\s*(`{3,}|~{3,})\s*(.*)$")
 _PATH = re.compile(r"[\w.@+-]+(/[\w.@+-]+)*\.\w+|[\w.@+-]+(/[\w.@+-]+)+|Makefile|Dockerfile")
 _LABEL = re.compile(r"(?:(?:new |updated )?file(?:name)?|path)\b\s*:?\s*", re.IGNORECASE)
+
+MOST_ENDS = 64
+"""Lines that could end a fenced block that are looked at."""
 
 
 class EditError(AnswerError):
@@ -47,6 +53,7 @@ def read_program(text: str, program: Program) -> Program:
 
     Raises EditError saying which block does not fit and what stands near, or that nothing changes.
     """
+    text = answer_text(text)
     changed = apply_edits(text, program) if _MARKER.search(text) else replace_files(text, program)
     if changed.id == program.id:
         raise EditError("the answer changes nothing: the program would be the same as before")
@@ -71,7 +78,7 @@ def apply_edits(text: str, program: Program) -> Program:
 def replace_files(text: str, program: Program) -> Program:
     """A program with the files that stand whole in fences; others stay. Raises EditError."""
     found: dict[str, list[str]] = defaultdict(list)
-    blocks = _fenced(text)
+    blocks = _fenced(text, next(iter(program.files)) if len(program.files) == 1 else "")
     for path, inner in blocks:
         found[path].append(inner)
     nameless = found.pop("", [])
@@ -85,7 +92,8 @@ def replace_files(text: str, program: Program) -> Program:
     elif nameless:
         raise EditError(
             f"{len(nameless)} fenced block(s) name no file; write the path on the line before each block "
-            f"(files are {_names(program.files)}), and give only files in fenced blocks"
+            f"(files are {_names(program.files)}), and give only files in fenced blocks; a file that has lines of ``` "
+            "itself goes into a longer fence, such as ````"
         )
     twice = [path for path, texts in found.items() if len(set(texts)) > 1]
     if twice:
@@ -109,7 +117,7 @@ def _edits(text: str) -> list[EditBlock]:
     edits: list[EditBlock] = []
     path, before = "", list[str]()
     inside: list[str] | None = None
-    for line in text.splitlines():
+    for line in lines_of(text):
         if _SEARCH.match(line.strip()):
             if inside is not None:
                 raise EditError(f"block {len(edits) + 1} has no line `>>>>>>> REPLACE` before the next block begins")
@@ -174,7 +182,7 @@ def _edited(edit: EditBlock, path: str, text: str) -> str:
         if not any(line.strip() for line in search):
             if text.strip():
                 raise EditError(f"its SEARCH part is empty but {path} is not; quote the lines to be replaced")
-            return "\n".join(replacement) + "\n"
+            return "\n".join([*replacement, ""])
         fits = fits or [(spot, replacement) for spot in find(search, text)]
     if not text and not fits:
         raise EditError(f"there is no file {path} to search; leave the SEARCH part empty to make a new file")
@@ -193,25 +201,44 @@ def _missing(search: list[str], path: str, text: str) -> str:
     return f"these lines are not in {path}:\n{quoted}\n{hint}\nquote lines exactly as they stand in the file"
 
 
-def _fenced(text: str) -> list[tuple[str, str]]:
-    """(path, content) of every fenced block; the path is empty where none is named."""
-    blocks: list[tuple[str, str]] = []
-    before: list[str] = []
-    path, fence, inside = "", "", list[str]()
-    for line in text.splitlines():
-        match = _FENCE.match(line)
-        if fence:
-            if match and match[1].startswith(fence) and not match[2]:
-                blocks.append((path, "\n".join(inside)))
-                before, fence = [], ""
-            else:
-                inside.append(line)
-        elif match:
-            language, _, rest = match[2].strip().replace(":", " ", 1).partition(" ")
-            path = _path_in(rest) or (_path_in(language) if "." in language else "") or _heading(before)
-            fence, inside = match[1], []
-        else:
-            before.append(line)
-    if fence:
-        raise EditError(f"the fenced block of {path or 'a file'} is not complete: its closing {fence} is missing")
+def _fenced(text: str, only: str) -> list[tuple[str, str]]:
+    """(path, content) of every fenced block; the path is empty where none is named.
+
+    A block ends at the first line of its fence before which it is Python, so that a file may show fences in a string of
+    its own. `only` is the path of a block without one, where the program has one file.
+    """
+    lines, blocks = lines_of(text), list[tuple[str, str]]()
+    before, at = list[str](), 0
+    while at < len(lines):
+        match = _FENCE.match(lines[at])
+        if match is None:
+            before.append(lines[at])
+            at += 1
+            continue
+        language, _, rest = match[2].strip().replace(":", " ", 1).partition(" ")
+        path = _path_in(rest) or (_path_in(language) if "." in language else "") or _heading(before)
+        ends = [end for end in range(at + 1, len(lines)) if _closes(lines[end], match[1])]
+        if not ends:
+            raise EditError(
+                f"the fenced block of {path or 'a file'} is not complete: its closing {match[1]} is missing"
+            )
+        end = next((end for end in ends[:MOST_ENDS] if _is_whole(lines[at + 1 : end], path or only)), ends[0])
+        blocks.append((path, "\n".join([*lines[at + 1 : end], ""])))
+        before, at = [], end + 1
     return blocks
+
+
+def _closes(line: str, fence: str) -> bool:
+    match = _FENCE.match(line)
+    return match is not None and match[1].startswith(fence) and not match[2]
+
+
+def _is_whole(lines: list[str], path: str) -> bool:
+    """Whether lines are all of a file, as far as can be told."""
+    if not path.endswith(".py"):
+        return True
+    try:
+        ast.parse("\n".join([*lines, ""]))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True

@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from evolver.text_files import lines_of
+
 CONTEXT = 2
 """Lines shown around the nearest ones."""
 TAB = 8
@@ -32,7 +34,7 @@ class Match:
 
 def find(search: list[str], text: str) -> list[Match]:
     """All places that fit as well as the best one does; none if nothing fits."""
-    lines = [line.rstrip() for line in text.splitlines()]
+    lines = [line.rstrip() for line in lines_of(text)]
     exact = _windows([line.rstrip() for line in search], lines)
     if exact:
         return [Match(at, at + len(search)) for at in exact]
@@ -46,16 +48,17 @@ def find(search: list[str], text: str) -> list[Match]:
 
 
 def replace(text: str, spot: Match, replacement: list[str]) -> str:
-    """The text with the lines of a spot replaced, indented as they were."""
-    lines = text.splitlines()
+    """The text with the lines of a spot replaced, indented as they were; all others stay as they are."""
+    lines, end = text.split("\n"), "\r" if text.split("\n", 1)[0].endswith("\r") else ""
     if spot.indents:
         replacement = [_reindented(line, spot.indents) for line in _without_blank_ends(replacement)]
-    return "\n".join([*lines[: spot.start], *replacement, *lines[spot.end :]]) + "\n"
+    rest = lines[spot.end :] or [""]
+    return "\n".join([*lines[: spot.start], *(line + end for line in replacement), *rest])
 
 
 def nearest(search: list[str], text: str) -> tuple[int, str]:
     """Number and text of the lines that are most like the quoted ones; empty where none is like them."""
-    lines, quoted = text.splitlines(), [line.strip() for line in _without_blank_ends(search)]
+    lines, quoted = lines_of(text), [line.strip() for line in _without_blank_ends(search)]
     stripped = [line.strip() for line in lines]
     best, score = 0, 0
     for at in range(len(lines)):

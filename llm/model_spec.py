@@ -10,12 +10,12 @@ import random
 import re
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Literal, get_args
-from urllib.parse import urlsplit
 
 from pydantic import Field
 
 from evolver.contracts import Record
 from evolver.errors import UsageError
+from evolver.llm.access_check import check_address
 from evolver.settings import Settings
 
 Role = Literal["researcher", "coder", "critic", "chat"]
@@ -91,7 +91,7 @@ def parse_models(words: Iterable[str], base_url: str | None = None) -> tuple[Mod
     `base_url` is where models of OpenAI's protocol are asked, unless a word has an address; None: EVOLVER_BASE_URL.
     """
     server = Settings().base_url if base_url is None else base_url
-    return tuple(_parse(word.strip(), server) for word in words)
+    return tuple(_parse(word.strip(), server.strip()) for word in words)
 
 
 def models_for(choices: Sequence[ModelSpec], role: Role) -> tuple[ModelSpec, ...]:
@@ -115,8 +115,8 @@ def _parse(word: str, base_url: str) -> ModelSpec:
     own = f"http{address}" if address else ""
     provider, name = _split_provider(word, name, own or base_url)
     server = own or (base_url if provider == "openai" else "")
-    if server and (urlsplit(server).scheme not in ("http", "https") or not urlsplit(server).hostname):
-        raise UsageError(f"{server} is no address of a server; write --base-url http://HOST:PORT/v1")
+    if server:
+        check_address(server, "--base-url")
     return ModelSpec(role=role, model=f"{provider}:{name}", weight=weight, base_url=server)
 
 

@@ -10,6 +10,9 @@ from typing import Any, NoReturn, TypeVar
 from json_repair import repair_json
 from pydantic import BaseModel, ValidationError
 
+from evolver.llm.answer_text import answer_text
+from evolver.text_files import whole_text
+
 T = TypeVar("T", bound=BaseModel)
 
 MOST_ERRORS = 10
@@ -17,7 +20,6 @@ MOST_ERRORS = 10
 MOST_UNCLOSED = 50
 """Brackets without an end after which no more are looked at: each costs a look at all the rest."""
 
-_THOUGHT = re.compile(r"\A\s*<(think|thinking|thought|reasoning)>.*?</\1>", re.DOTALL | re.IGNORECASE)
 _FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})[ \t]*(\w*)[^\n]*\n(.*?)^[ \t]*\1[ \t]*$", re.DOTALL | re.MULTILINE)
 _TAG = re.compile(r"<(json|answer|output|response|result)>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
 
@@ -26,13 +28,17 @@ class AnswerError(ValueError):
     """An answer cannot be used; the text is written for the model that gave it."""
 
 
+MOST_DIGITS = 18
+"""Of a whole number; longer ones fit into no column of the archive."""
+
+
 def read(text: str, form: type[T]) -> T:
     """The record in a model's answer. Raises AnswerError saying what is missing or wrong.
 
     The most explicit place counts: the whole answer, then tags, then fences, then JSON amid prose. Several different
     records in the same kind of place are an error, since nobody can tell which is meant.
     """
-    answer = _THOUGHT.sub("", text).strip()
+    answer = answer_text(text).strip()
     if not answer:
         raise AnswerError("the answer is empty; answer with one JSON object")
     complaint = ""
@@ -138,7 +144,13 @@ def _repaired(text: str) -> Any:
 
 def _load(text: str) -> Any:
     try:
-        return json.loads(text, strict=False, object_pairs_hook=_no_doubles, parse_constant=_no_constant)
+        return json.loads(
+            text,
+            strict=False,
+            object_pairs_hook=_no_doubles,
+            parse_constant=_no_constant,
+            parse_int=_bounded_int,
+        )
     except RecursionError:
         raise AnswerError("the JSON is nested too deeply") from None
 
@@ -148,7 +160,13 @@ def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     doubles = sorted({key for key in keys if keys.count(key) > 1}) if len(set(keys)) < len(keys) else []
     if doubles:
         raise AnswerError(f"the key {doubles[0]!r} occurs twice in the same JSON object")
-    return dict(pairs)
+    return {whole_text(key): whole_text(value) if isinstance(value, str) else value for key, value in pairs}
+
+
+def _bounded_int(digits: str) -> int:
+    if len(digits) > MOST_DIGITS:
+        raise AnswerError(f"there is a whole number of {len(digits)} digits, which cannot be meant")
+    return int(digits)
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -158,7 +176,7 @@ def _no_constant(name: str) -> NoReturn:
 def _where(error: json.JSONDecodeError) -> str:
     if error.pos >= len(error.doc.rstrip()) or "Unterminated" in error.msg:
         return "the JSON ends before it is complete"
-    line = error.doc.splitlines()[error.lineno - 1]
+    line = error.doc.split("\n")[error.lineno - 1]
     near = line[max(0, error.colno - 41) : error.colno + 40]
     return f"not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}, near: {near}"
 

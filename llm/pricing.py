@@ -18,6 +18,7 @@ from evolver.contracts import Record
 from evolver.errors import UsageError
 from evolver.llm.model_spec import ModelSpec
 from evolver.settings import Settings
+from evolver.text_files import read_text
 
 if TYPE_CHECKING:
     from genai_prices.types import TieredPrices
@@ -65,7 +66,7 @@ def load_prices(file: Path | None) -> Prices:
     if file is None:
         return shipped
     try:
-        given = Prices.model_validate(json.loads(file.read_text(encoding="utf-8")))
+        given = Prices.model_validate(json.loads(read_text(file)))
     except OSError as error:
         raise UsageError(f"EVOLVER_PRICES: {file} cannot be read: {error.strerror}") from None
     except (ValidationError, ValueError) as error:

@@ -16,10 +16,11 @@ from pydantic import BaseModel
 
 from evolver.contracts import Message
 from evolver.errors import UsageError
+from evolver.llm.access_check import checked_key
 from evolver.llm.budget import TokenEstimate
 from evolver.llm.capabilities import Capabilities, Form, Length, Sent, strict_schema
 from evolver.llm.model_spec import PROVIDERS, ModelSpec
-from evolver.llm.provider_errors import FailureKind, ProviderFailure, classify
+from evolver.llm.provider_errors import FailureKind, ProviderFailure, classify, innermost
 from evolver.llm.replies import Reply, cut_reply, read_message
 from evolver.logging import get_logger
 from evolver.redaction import Redactor
@@ -146,6 +147,7 @@ class ChatModel:
             length=able.length,
             stream=able.stream,
             temperature=able.temperature and question.temperature is not None,
+            system=able.system and any(message.role == "system" for message in question.messages),
             prompt_tokens=self.prompt_tokens(question),
             answer_tokens=able.answer_tokens(question.answer_tokens),
         )
@@ -157,7 +159,7 @@ class ChatModel:
         failure: ProviderFailure | None = None
         try:
             async with asyncio.timeout(self._seconds):
-                raw = await chain.ainvoke([{"role": m.role, "content": m.text} for m in messages])
+                raw = await chain.ainvoke(_turns(messages, self.capabilities))
         except TimeoutError:
             waited = f"no answer within {self._seconds:g} s (EVOLVER_REQUEST_SECONDS)"
             failure = ProviderFailure(FailureKind.TRANSIENT, waited, billed=True)
@@ -169,7 +171,11 @@ class ChatModel:
         if failure is not None:
             # Raised here, without the library's error behind it: that one holds the request with its headers.
             raise failure
-        return read_message(raw["raw"] if isinstance(raw, dict) else raw).scrubbed(self._redactor)
+        reply = read_message(raw["raw"] if isinstance(raw, dict) else raw).scrubbed(self._redactor)
+        if reply.broken:
+            said = f"the server broke the answer off ({reply.broken})"
+            raise ProviderFailure(FailureKind.TRANSIENT, said, billed=bool(reply.text.strip()))
+        return reply
 
     def _client(self, answer_tokens: int, temperature: float | None) -> BaseChatModel:
         able = self.capabilities
@@ -194,8 +200,12 @@ class ChatModel:
             options["extra_body"] = {"max_tokens": answer_tokens}
         if able.stream:
             options |= {"streaming": True, **({"stream_usage": True} if provider == "openai" else {})}
-        if self.choice.base_url and provider == "openai" and not os.environ.get("OPENAI_API_KEY"):
+        variable = key_variable(provider)
+        key = checked_key(variable, f"--model {self.choice.model}") if provider not in KEYLESS else ""
+        if self.choice.base_url and provider == "openai" and not key:
             options["api_key"] = NO_KEY
+        elif key and key != os.environ[variable]:
+            options["api_key"] = key
         return options
 
 
@@ -214,11 +224,8 @@ def _open(choice: ModelSpec, options: dict[str, Any]) -> BaseChatModel:
     missing = [name for name in ("langchain", package.replace("-", "_")) if not _installed(name)]
     if missing:
         raise UsageError(f"--model {choice.model} needs a package that is not installed: {install}")
-    from langchain.chat_models import init_chat_model
-
     try:
-        model: BaseChatModel = init_chat_model(choice.name, model_provider=choice.provider, **options)
-        return model
+        return _made(choice, options)
     except ImportError as error:
         raise UsageError(f"--model {choice.model}: {error}; {install}") from None
     except Exception as error:
@@ -226,7 +233,18 @@ def _open(choice: ModelSpec, options: dict[str, Any]) -> BaseChatModel:
         if choice.provider not in KEYLESS and not os.environ.get(variable):
             server = ", or give --base-url for a server of your own" if choice.provider == "openai" else ""
             raise UsageError(f"--model {choice.model}: no key; set {variable}{server}") from None
-        raise UsageError(f"--model {choice.model}: {Redactor()(str(error))}") from None
+        raise UsageError(f"--model {choice.model}: {Redactor()(innermost(error))}") from None
+
+
+def _made(choice: ModelSpec, options: dict[str, Any]) -> BaseChatModel:
+    if choice.provider == "openai":
+        from evolver.llm.openai_compatible import OpenAiCompatible
+
+        return OpenAiCompatible(model=choice.name, **options)
+    from langchain.chat_models import init_chat_model
+
+    model: BaseChatModel = init_chat_model(choice.name, model_provider=choice.provider, **options)
+    return model
 
 
 def _installed(module: str) -> bool:
@@ -253,6 +271,18 @@ def _formed(client: BaseChatModel, question: Question, form: Form) -> Any:
         raise ProviderFailure(
             FailureKind.REJECTED, f"no json_schema with this library: {error}", parameter="json_schema"
         ) from None
+
+
+def _turns(messages: Sequence[Message], able: Capabilities) -> list[dict[str, str]]:
+    """The messages as they are sent: neighbours of one role joined, instructions in the first turn where they must."""
+    turns: list[dict[str, str]] = []
+    for message in messages:
+        role = "user" if message.role == "system" and not able.system else message.role
+        if turns and turns[-1]["role"] == role:
+            turns[-1]["content"] += f"\n\n{message.text}"
+        else:
+            turns.append({"role": role, "content": message.text})
+    return turns
 
 
 def _with_form_in_words(question: Question) -> Sequence[Message]:

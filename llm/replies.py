@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from evolver.llm.answer_text import as_thinking
 from evolver.redaction import Redactor
+from evolver.text_files import whole_text
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
-CUT = {"length", "max_tokens", "max_output_tokens", "model_context_window_exceeded"}
-FILTERED = {"content_filter", "refusal", "safety", "prohibited_content", "recitation", "blocklist", "spii"}
+CUT = {"length", "max_tokens", "max_output_tokens", "model_context_window_exceeded", "model_length", "token_limit"}
+FILTERED = {"content_filter", "refusal", "safety", "prohibited_content", "recitation", "blocklist", "spii", "sensitive"}
+BROKEN = {"error", "network_error", "insufficient_system_resource", "abort", "load", "unload"}
+"""Reasons for which a server ends an answer that has nothing to do with it."""
+REASONING = ("reasoning_content", "reasoning", "thinking", "thought", "reasoning_text")
+"""Fields in which servers send what a model thought; some send everything there."""
 
 
 @dataclass(frozen=True)
@@ -21,14 +28,16 @@ class Reply:
 
     text: str
     truncated: bool = False
+    broken: str = ""
+    """The reason that the server gives for ending an answer that it could not finish."""
     refusal: str = ""
     tokens_in: int | None = None
     tokens_cached: int = 0
     tokens_out: int | None = None
 
     def scrubbed(self, redactor: Redactor) -> Reply:
-        """The same without secrets."""
-        return replace(self, text=redactor(self.text), refusal=redactor(self.refusal))
+        """The same without secrets, and without halves of characters, which no store takes."""
+        return replace(self, text=redactor(whole_text(self.text)), refusal=redactor(whole_text(self.refusal)))
 
 
 def read_message(message: BaseMessage) -> Reply:
@@ -38,18 +47,66 @@ def read_message(message: BaseMessage) -> Reply:
     refusal = str(message.additional_kwargs.get("refusal") or "")
     if reason in FILTERED and not refusal:
         refusal = str(message.text) or f"the provider stopped the answer: {reason}"
+    text = _text(message)
+    return Reply(
+        text=text,
+        truncated=reason in CUT,
+        broken=reason if reason in BROKEN else "",
+        refusal=refusal,
+        tokens_in=usage.get("input_tokens") or None,
+        tokens_cached=int((usage.get("input_token_details") or {}).get("cache_read") or 0),
+        tokens_out=_counted(usage.get("output_tokens"), text),
+    )
+
+
+def _counted(tokens: int | None, text: str) -> int | None:
+    """The tokens of a text, None where none were counted: a text that is there has some, as every prompt has."""
+    return tokens or (None if text or tokens is None else 0)
+
+
+def _text(message: BaseMessage) -> str:
+    """What it says, or wants to hand to a tool; where neither is there, what it thought."""
     text = str(message.text)
     tool_calls = getattr(message, "tool_calls", None)
     if not text.strip() and tool_calls:
         text = json.dumps(tool_calls[0]["args"], ensure_ascii=False)
-    return Reply(
-        text=text,
-        truncated=reason in CUT,
-        refusal=refusal,
-        tokens_in=usage.get("input_tokens"),
-        tokens_cached=int((usage.get("input_token_details") or {}).get("cache_read") or 0),
-        tokens_out=usage.get("output_tokens"),
-    )
+    if not text.strip():
+        called = message.additional_kwargs.get("function_call")
+        text = str(called.get("arguments") or "") if isinstance(called, dict) else ""
+    if not text.strip():
+        text = _as_answer(reasoning_in(message.additional_kwargs) or _thinking_parts(message.content))
+    return text
+
+
+def _as_answer(reasoning: str) -> str:
+    return as_thinking(reasoning) if reasoning.strip() else ""
+
+
+def reasoning_in(fields: Mapping[str, Any]) -> str:
+    """What a message or a piece of one has in a field for reasoning."""
+    for name in REASONING:
+        if isinstance(value := fields.get(name), str) and value:
+            return value
+    details = fields.get("reasoning_details")
+    return "".join(_said(part) for part in details) if isinstance(details, list) else ""
+
+
+def _thinking_parts(content: Any) -> str:
+    parts = content if isinstance(content, list) else []
+    return "".join(_said(part) for part in parts)
+
+
+def _said(part: Any) -> str:
+    """The text of a part of a message, however it is called."""
+    if not isinstance(part, dict):
+        return ""
+    for name in ("text", "thinking", "reasoning", "reasoning_content", "summary"):
+        value = part.get(name)
+        if isinstance(value, str) and value:
+            return value
+        if isinstance(value, list):
+            return "".join(_said(inner) for inner in value)
+    return ""
 
 
 def cut_reply(error: Exception) -> Reply | None:
@@ -60,15 +117,17 @@ def cut_reply(error: Exception) -> Reply | None:
         return None
     choice, usage = choices[0], getattr(completion, "usage", None)
     text = str(choice.message.content or "")
+    if not text.strip():
+        text = _as_answer(reasoning_in(getattr(choice.message, "model_extra", None) or {}))
     reason = str(choice.finish_reason)
     details = getattr(usage, "prompt_tokens_details", None)
     return Reply(
         text=text,
         truncated=reason in CUT,
         refusal=text or f"the provider stopped the answer: {reason}" if reason in FILTERED else "",
-        tokens_in=getattr(usage, "prompt_tokens", None),
+        tokens_in=getattr(usage, "prompt_tokens", None) or None,
         tokens_cached=int(getattr(details, "cached_tokens", None) or 0),
-        tokens_out=getattr(usage, "completion_tokens", None),
+        tokens_out=_counted(getattr(usage, "completion_tokens", None), text),
     )
 
 

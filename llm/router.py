@@ -7,10 +7,10 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from tenacity import AsyncRetrying, RetryCallState, stop_after_attempt, wait_exponential_jitter
 
 from evolver.contracts.event import CallFailed
-from evolver.errors import ContextTooLong, EvolverError, NoUsableAnswer, UsageError
+from evolver.errors import ContextTooLong, EvolverError, NoUsableAnswer, ProviderUnreached, UsageError
 from evolver.llm.budget import BudgetLedger, Charge
 from evolver.llm.circuit_breaker import CircuitBreakers, Tell
 from evolver.llm.model_spec import ModelSpec
@@ -22,6 +22,8 @@ from evolver.logging import get_logger
 from evolver.redaction import Redactor
 
 _log = get_logger(__name__)
+FIRST_CONTACTS = 2
+"""Requests to a server that was never reached before that is said."""
 
 
 @dataclass
@@ -102,7 +104,18 @@ class Router:
                 reply = await self._ask(model, question, tab)
                 if reply is not None:
                     return reply
+            self._refuse_if_unreachable(models)
             await self._outages.wait(model.choice.server for model in models)
+
+    def _refuse_if_unreachable(self, models: Sequence[ChatModel]) -> None:
+        """Raises ProviderUnreached where no server was ever reached: an address is wrong, or nothing runs there."""
+        gates = {model.choice.server: self._outages.gate(model.choice.server) for model in models}
+        if all(gate.unreached for gate in gates.values()):
+            reasons = "; ".join(f"{server}: {gate.reason}" for server, gate in gates.items())
+            raise ProviderUnreached(
+                f"--model {models[0].choice.model}: no request could be sent ({reasons}); nothing was paid. Look "
+                "whether the server runs, check --base-url, the network and the proxy, then resume the campaign"
+            )
 
     async def _ask(self, model: ChatModel, question: Question, tab: CallCost) -> Reply | None:
         """One model's answer, or None while its provider is down."""
@@ -115,11 +128,15 @@ class Router:
             reply = await self._attempts(model, question, tab, 1 if probing else self._retry_policy.attempts)
         except ProviderFailure as failure:
             if failure.kind is FailureKind.TRANSIENT:
+                gate.unreached = failure.unsent and not gate.was_reached
+                gate.was_reached = gate.was_reached or not failure.unsent
                 await self._outages.failed(server, failure.text, failure.retry_after, probing=probing)
                 return None
+            gate.was_reached = gate.was_reached or not failure.unsent
             await self._outages.answered(server)
             raise self._outcome(model, failure) from None
         else:
+            gate.was_reached = True
             await self._outages.answered(server)
             return reply
         finally:
@@ -135,16 +152,20 @@ class Router:
             asked = error.retry_after if isinstance(error, ProviderFailure) else None
             return backoff(state) if asked is None else asked + random.random() * self._retry_policy.pause / 10
 
-        def again(error: BaseException) -> bool:
+        gate = self._outages.gate(model.choice.server)
+
+        def again(state: RetryCallState) -> bool:
+            error = state.outcome.exception() if state.outcome else None
+            if not isinstance(error, ProviderFailure):
+                return False
+            if error.unsent and not gate.was_reached and state.attempt_number >= FIRST_CONTACTS:
+                return False
             return (
-                isinstance(error, ProviderFailure)
-                and error.kind in {FailureKind.TRANSIENT, FailureKind.UNREADABLE}
+                error.kind in {FailureKind.TRANSIENT, FailureKind.UNREADABLE}
                 and (error.retry_after or 0.0) <= self._retry_policy.longest_probe
             )
 
-        retrying = AsyncRetrying(
-            stop=stop_after_attempt(most), wait=pause, retry=retry_if_exception(again), reraise=True
-        )
+        retrying = AsyncRetrying(stop=stop_after_attempt(most), wait=pause, retry=again, reraise=True)
         return await retrying(self._attempt, model, question, tab)
 
     async def _attempt(self, model: ChatModel, question: Question, tab: CallCost) -> Reply:
@@ -193,6 +214,12 @@ class Router:
             return NoUsableAnswer(f"{name}: the provider's filter stopped the question: {said}")
         if failure.kind is FailureKind.ACCESS:
             return UsageError(f"--model {name}: {_what_to_check(provider, failure, model.choice.base_url)} ({said})")
+        if failure.kind is FailureKind.LOCAL:
+            where = model.choice.base_url or provider
+            return UsageError(
+                f"--model {name}: no request can be sent to {where} ({said}); nothing was paid. Check "
+                f"{key_variable(provider)}, --base-url and the proxy"
+            )
         if failure.kind is FailureKind.UNREADABLE or model.answered:
             return NoUsableAnswer(f"{name}: {said}")
         return UsageError(

@@ -190,7 +190,7 @@ def _environment(job: Job) -> list[str]:
 def _compiled_launcher() -> bytes:
     """launcher.py as a .pyc file, because compiling it in every job would take milliseconds."""
     path = Path(__file__).with_name("launcher.py")
-    code = compile(path.read_text(), path.name, "exec", dont_inherit=True)
+    code = compile(path.read_text(encoding="utf-8"), path.name, "exec", dont_inherit=True)
     return importlib.util.MAGIC_NUMBER + bytes(12) + marshal.dumps(code)
 
 

@@ -51,14 +51,14 @@ class Group:
 
     def set_limits(self) -> None:
         """Write the limits. Raises OSError."""
-        (self.folder / "memory.max").write_text(str(self._limits.memory))
-        (self.folder / "memory.oom.group").write_text("1")
+        (self.folder / "memory.max").write_text(str(self._limits.memory), encoding="utf-8")
+        (self.folder / "memory.oom.group").write_text("1", encoding="utf-8")
         # Absent where the kernel does not count swap, and without the controller cpu.
         with suppress(FileNotFoundError):
-            (self.folder / "memory.swap.max").write_text("0")
-        (self.folder / "pids.max").write_text(str(self._limits.processes))
+            (self.folder / "memory.swap.max").write_text("0", encoding="utf-8")
+        (self.folder / "pids.max").write_text(str(self._limits.processes), encoding="utf-8")
         with suppress(FileNotFoundError):
-            (self.folder / "cpu.max").write_text(f"{self._limits.cpus * PERIOD} {PERIOD}")
+            (self.folder / "cpu.max").write_text(f"{self._limits.cpus * PERIOD} {PERIOD}", encoding="utf-8")
 
     def remove(self) -> bool:
         """Remove the folder; False if it is still in use."""
@@ -164,7 +164,7 @@ def _own_group() -> str:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text()
+        return path.read_text(encoding="utf-8")
     except OSError:
         return ""
 

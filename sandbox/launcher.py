@@ -181,7 +181,7 @@ def end_others(options: Options) -> None:
 
 def children() -> list[int]:
     """Own children; as the reaper of orphans this process is handed grandchildren as their parents are killed."""
-    with open(f"/proc/self/task/{os.getpid()}/children") as listing:
+    with open(f"/proc/self/task/{os.getpid()}/children", encoding="utf-8") as listing:
         return [int(pid) for pid in listing.read().split()]
 
 

@@ -26,7 +26,7 @@ _MARK = re.compile(r"evolver-(\d+)-(\d+)-(\d+)-")
 def _started(pid: int | str) -> int | None:
     """Start time of a process in clock ticks since boot; None if there is no such process."""
     try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+        return int(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19])
     except (OSError, IndexError, ValueError):
         return None
 

@@ -26,7 +26,11 @@ ADVICE = (
 
 def is_privileged() -> bool:
     """Whether this is the host's root, with every user id at hand; root of a user namespace is an ordinary user."""
-    return os.geteuid() == 0 and Path("/proc/self/uid_map").read_text().split() == ["0", "0", "4294967295"]
+    return os.geteuid() == 0 and Path("/proc/self/uid_map").read_text(encoding="utf-8").split() == [
+        "0",
+        "0",
+        "4294967295",
+    ]
 
 
 def isolation(*, privileged: bool) -> list[str]:

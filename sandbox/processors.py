@@ -39,7 +39,7 @@ def claim_again(cpus: Sequence[int]) -> ResourceLock | None:
 def _place_in_core(cpu: int) -> int:
     """0 for the first hardware thread of a core, 1 for its second."""
     try:
-        listed = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list").read_text()
+        listed = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list").read_text(encoding="utf-8")
     except OSError:
         return 0
     threads: list[int] = []

@@ -83,7 +83,7 @@ def children(pid: int) -> list[int]:
     found: list[int] = []
     for task in _listed(Path(f"/proc/{pid}/task")):
         try:
-            found += map(int, (task / "children").read_text().split())
+            found += map(int, (task / "children").read_text(encoding="utf-8").split())
         except OSError:
             continue
     return found
@@ -103,7 +103,7 @@ def _threads(pid: int) -> int:
 def _cpu_seconds(pid: int) -> float:
     """Processor time of a process and of the children it waited for."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     except OSError:
         return 0.0
     return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
@@ -121,7 +121,7 @@ def _proportional(pid: int) -> int:
 
 def _sum_of(path: Path, names: tuple[str, ...]) -> int:
     try:
-        lines = path.read_text().splitlines()
+        lines = path.read_text(encoding="utf-8").splitlines()
     except OSError:
         return 0
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(names))

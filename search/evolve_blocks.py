@@ -10,6 +10,7 @@ from evolver.errors import TaskError
 from evolver.search.source import is_python
 from evolver.search.tuning import literals
 from evolver.tasks.block_markers import fixed, has_blocks, pieces
+from evolver.text_files import lines_of
 
 
 class EvolveBlocks:
@@ -23,7 +24,7 @@ class EvolveBlocks:
         """What a program changes that must stay, in words."""
         for path, text in program.files.items():
             if path in self._whole:
-                if text != self._whole[path]:
+                if _lines(text) != _lines(self._whole[path]):
                     yield f"{path}: it has no marked block, so nothing in it may change"
                 continue
             try:
@@ -61,19 +62,24 @@ class EvolveBlocks:
         head = [line.rstrip() for line in found[0]]
         if len(found) != 2 * len(wanted) - 1 or head == wanted[0]:
             return text
-        added = []
+        added = list[int]()
         for kind, low, high, start, end in difflib.SequenceMatcher(a=wanted[0], b=head, autojunk=False).get_opcodes():
             if kind in ("replace", "delete") and any(wanted[0][low:high]):
                 return text
             if kind in ("insert", "replace"):
-                added += head[start:end]
+                added += range(start, end)
+        kept = [line for at, line in enumerate(found[0]) if at not in added]
         inner = [
-            *wanted[0],
-            *(line for line in added if line.strip()),
+            *(kept if [line.rstrip() for line in kept] == wanted[0] else wanted[0]),
+            *(found[0][at] for at in added if head[at]),
             *found[1],
             *(line for piece in found[2:] for line in piece),
         ]
         return "\n".join(inner) + "\n"
+
+
+def _lines(text: str) -> list[str]:
+    return [line.rstrip() for line in lines_of(text.strip("\n"))]
 
 
 def _inside(text: str) -> list[bool]:

@@ -70,6 +70,7 @@ class Operators:
 
     def techniques_for(self, program: Program) -> list[Recipe]:
         """Every place of every technique: the best of each first, then the alternatives, then those called already."""
+        program = _with_plain_lines(program)
         try:
             found = [_json(place.recipe) for place in placements(self.library, program, self._entry)]
         except CannotApply:
@@ -95,6 +96,7 @@ class Operators:
         `history` holds programs with their scores, for a tuner that samples.
         """
         blocks, drawing = self._blocks, operator_named(operator)
+        program, others = _with_plain_lines(program), [_with_plain_lines(other) for other in others]
         inputs = DrawInputs(
             program=program,
             rng=rng,
@@ -137,10 +139,13 @@ class Operators:
         the program grow beyond 400 lines.
         """
         operator, model = read_recipe(recipe)
-        changed = operator.apply(model, ApplyInputs(program, self.library, self._entry, others))
+        exact, program = program, _with_plain_lines(program)
+        plain = {key: _with_plain_lines(other) for key, other in others.items()}
+        changed = operator.apply(model, ApplyInputs(program, self.library, self._entry, plain))
         if self._blocks is not None:
             changed = self._blocks.confined(changed)
-        new = Program(files={**program.files, **changed})
+        ends = {path for path, text in exact.files.items() if path in changed and "\r\n" in text}
+        new = Program(files={**exact.files, **{p: _with_ends(t) if p in ends else t for p, t in changed.items()}})
         if new.id == program.id:
             raise CannotApply("the recipe changes nothing")
         lines, before = (sum(text.count("\n") for text in p.files.values()) for p in (new, program))
@@ -162,6 +167,18 @@ class Operators:
         """What is wrong with a program before it is run, in words; empty if nothing is."""
         wrong = check(program, self._entry, self._baseline)
         return wrong if wrong or self._blocks is None else list(self._blocks.faults(program))
+
+
+def _with_plain_lines(program: Program) -> Program:
+    """The same program with lines that end in one character, so that places in the text are those of Python."""
+    if not any("\r" in text for path, text in program.files.items() if is_python(path)):
+        return program
+    plain = {p: t.replace("\r\n", "\n").replace("\r", "\n") if is_python(p) else t for p, t in program.files.items()}
+    return Program(files=plain)
+
+
+def _with_ends(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\n", "\r\n")
 
 
 def _sigma(recipe: Recipe | None) -> float | None:

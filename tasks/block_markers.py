@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from evolver.errors import TaskError
+from evolver.text_files import lines_of
 
 START, END = "EVOLVE-BLOCK-START", "EVOLVE-BLOCK-END"
 RULE = f"Only what stands between a line with {START} and the next with {END} may change, not the marks themselves."
@@ -13,7 +14,7 @@ _MARK = re.compile(rf"^\s*#.*\b({START}|{END})\b")
 
 def has_blocks(text: str) -> bool:
     """Whether a file has marks at all."""
-    return any(_MARK.match(line) for line in text.splitlines())
+    return any(_MARK.match(line) for line in lines_of(text))
 
 
 def pieces(text: str) -> list[list[str]]:
@@ -22,7 +23,7 @@ def pieces(text: str) -> list[list[str]]:
     Raises TaskError where marks do not alternate.
     """
     found: list[list[str]] = [[]]
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(lines_of(text), 1):
         mark = _MARK.match(line)
         inside = len(found) % 2 == 0
         if mark is None:

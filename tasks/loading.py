@@ -19,6 +19,7 @@ from evolver.tasks.importers import write as write_foreign
 from evolver.tasks.integrity import TaskIntegrity
 from evolver.tasks.spec import STAGES, ResourcesSpec, StageSpec, TaskSpec, read_spec
 from evolver.tasks.top_level_names import may_define
+from evolver.text_files import read_text
 
 HERE = Path(__file__).resolve().parent
 _log = logging.getLogger(__name__)
@@ -334,7 +335,7 @@ def _baseline_texts(root: Path, spec: TaskSpec) -> dict[str, str]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         raise TaskError(f"{path} cannot be read as UTF-8 text: {error}") from None
 

@@ -6,6 +6,7 @@ import difflib
 from typing import Literal
 
 from evolver.contracts import Program, Record
+from evolver.text_files import lines_of
 
 AROUND = 3
 """Unchanged lines shown on either side of a change."""
@@ -34,7 +35,7 @@ def diff_between(old: Program | None, new: Program) -> tuple[FileDiff, ...]:
     before = old.files if old else {}
     files = []
     for path in sorted(before.keys() | new.files.keys()):
-        lines = _lines(before.get(path, "").splitlines(), new.files.get(path, "").splitlines())
+        lines = _lines(lines_of(before.get(path, "")), lines_of(new.files.get(path, "")))
         if lines:
             added = sum(line.kind == "added" for line in lines)
             removed = sum(line.kind == "removed" for line in lines)

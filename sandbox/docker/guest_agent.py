@@ -92,7 +92,7 @@ class GuestAgent:
         """In the child, last: be the first to go when memory is short, and close doors that the engine leaves open."""
         libc = ctypes.CDLL(None, use_errno=True)
         libc.prctl(SET_DUMPABLE, 1, 0, 0, 0)
-        with open("/proc/self/oom_score_adj", "w") as file:
+        with open("/proc/self/oom_score_adj", "w", encoding="utf-8") as file:
             file.write("1000")
         rules = base64.b64decode(str(self._job["filter"]))
         if not rules:

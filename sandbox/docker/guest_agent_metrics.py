@@ -65,7 +65,7 @@ class GuestMetrics:
 def _read(*names: str) -> str:
     for name in names:
         try:
-            with open(f"/sys/fs/cgroup/{name}") as file:
+            with open(f"/sys/fs/cgroup/{name}", encoding="utf-8") as file:
                 return file.read()
         except OSError:
             continue

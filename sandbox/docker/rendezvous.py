@@ -82,7 +82,7 @@ class Rendezvous:
     def note(self, job: Job) -> None:
         """Write the job down, before it is given."""
         draft = self.folder / "job.draft"
-        draft.write_text(job.model_dump_json())
+        draft.write_text(job.model_dump_json(), encoding="utf-8")
         draft.rename(self.folder / "job.json")
 
     def listen(self) -> socket.socket:
@@ -131,6 +131,6 @@ def left_behind(wanted: Callable[[Job | None], bool]) -> list[Rendezvous]:
 
 def _job_in(folder: Path) -> Job | None:
     try:
-        return Job.model_validate_json((folder / "job.json").read_text())
+        return Job.model_validate_json((folder / "job.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None

@@ -23,6 +23,7 @@ from evolver.search.techniques import TechniqueLibrary
 from evolver.search.transplant import Lookup, additions, closure
 from evolver.search.tuners.tuner import TuneRecipe
 from evolver.search.tuning import change_constants, literals, number
+from evolver.text_files import lines_of
 
 LARGEST_CONSTANTS = 4
 """How many of the largest integers are candidates for shrinking."""
@@ -257,6 +258,6 @@ def _guard(source: Source, statement: Statement) -> TextEdit:
         raise CannotApply(f"an error from {source.first_line(statement.node)!r} cannot be passed over")
     start, end = source.block(statement.node)
     indent = source.indent(statement.node)
-    inner = "".join(f"    {line}\n" if line.strip() else "\n" for line in source.text[start:end].splitlines())
+    inner = "".join(f"    {line}\n" if line.strip() else "\n" for line in lines_of(source.text[start:end]))
     keep = f"{indent}except Exception:\n{indent}    pass  # the inputs stay as they are\n"
     return TextEdit(start, end, f"{indent}try:\n{inner}{keep}")

@@ -6,6 +6,7 @@ import difflib
 from typing import TYPE_CHECKING
 
 from evolver.contracts import Experiment, Program
+from evolver.text_files import lines_of
 
 if TYPE_CHECKING:
     from evolver.memory import Archive
@@ -17,8 +18,8 @@ def unified(old: Program | None, new: Program | None, before: str, after: str) -
     lines: list[str] = []
     for path in sorted(was.keys() | now.keys()):
         lines += difflib.unified_diff(
-            was.get(path, "").splitlines(),
-            now.get(path, "").splitlines(),
+            lines_of(was.get(path, "")),
+            lines_of(now.get(path, "")),
             f"{before}/{path}",
             f"{after}/{path}",
             lineterm="",

@@ -15,6 +15,7 @@ EvolverError
 │       │   └── ContextTooLong  the role: send less
 │       ├── BudgetSpent         nobody: the campaign's tokens or dollars are used up
 │       └── ProviderDown        the person: the provider did not come back; the campaign can be resumed
+│           └── ProviderUnreached   the person: no request ever left the machine (exit status 2)
 └── CannotApply             the search: a recipe does not fit a program; another recipe may
 
 Catch `EvolverError` for all of them. Wrong values of records are pydantic.ValidationError.
@@ -31,6 +32,7 @@ __all__ = [
     "ModelError",
     "NoUsableAnswer",
     "ProviderDown",
+    "ProviderUnreached",
     "RunFailed",
     "RunRefused",
     "SandboxError",
@@ -151,6 +153,14 @@ class ProviderDown(ModelError):
 
     Raised by `evolver.run` and its kin; the campaign is paused. The person acts: look at the provider, then run the
     campaign again under its name. Nothing that was paid for is asked again.
+    """
+
+
+class ProviderUnreached(ProviderDown, UsageError):
+    """No request has reached any provider so far: an address is wrong, nothing runs there, or there is no network.
+
+    Raised at once instead of waiting as for a provider that was there before. The campaign is paused and nothing was
+    paid. The person acts: the message names the address and the cause.
     """
 
 

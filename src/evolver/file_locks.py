@@ -43,7 +43,7 @@ def is_locked(path: Path) -> bool:
     Whoever takes the lock at the same moment may find it held, and should be given some patience.
     """
     try:
-        with path.open() as file:
+        with path.open(encoding="utf-8") as file:
             # Shared, so that those who look do not find each other; filelock knows exclusive locks alone.
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:

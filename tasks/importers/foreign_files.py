@@ -14,6 +14,7 @@ import yaml
 
 from evolver.errors import TaskError
 from evolver.tasks.spec import KEBAB, LONGEST_NAME
+from evolver.text_files import read_text
 
 LONGEST_SUMMARY = 2000
 STAND_INS = {"openevolve": ("openevolve.evaluation_result",), "shinka": ("shinka.core", "shinka.core.wrap_eval")}
@@ -24,7 +25,7 @@ _REQUIREMENT = re.compile(r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 def text_of(path: Path) -> str:
     """A text file's content. Raises TaskError."""
     try:
-        return path.read_text(encoding="utf-8")
+        return read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         raise TaskError(f"{path} cannot be read as UTF-8 text: {error}") from None
 

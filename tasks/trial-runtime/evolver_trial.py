@@ -51,7 +51,7 @@ def _process_start() -> float:
     """When this process, or the launcher that started it, began; on time.monotonic()'s clock, in seconds."""
     process = os.getppid() if "EVOLVER_PROCESSES" in os.environ else "self"
     try:
-        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
         age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
     except (OSError, ValueError, IndexError, AttributeError):
         age = 0.0

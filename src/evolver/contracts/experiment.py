@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import math
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
@@ -14,6 +16,7 @@ from pydantic import Field, JsonValue, field_validator, model_validator
 from evolver.contracts.feedback import Feedback
 from evolver.contracts.record import Interval, Record, now
 from evolver.formatting import counted
+from evolver.text_files import write_text
 
 Direction = Literal["maximize", "minimize"]
 """Which way a metric is better."""
@@ -140,18 +143,20 @@ class Proposal(Record):
 
 
 class Program(Record):
-    """A candidate's files, addressed by the hash of their normalised content.
+    """A candidate's files, kept and run as they are, addressed by the hash of what they mean.
 
     Example:
         >>> program = evolver.Program(files={"program.py": "def main():\\n    return 1  \\n"})
         >>> program.files["program.py"]
-        'def main():\\n    return 1\\n'
+        'def main():\\n    return 1  \\n'
+        >>> program.id == evolver.Program(files={"program.py": "def main():\\n    return 1\\n"}).id
+        True
         >>> len(program.id)
         16
     """
 
     files: dict[str, str]
-    """Texts by plain relative path, with `/` between folders; spaces at the ends of lines are dropped."""
+    """Texts by plain relative path, with `/` between folders."""
 
     @field_validator("files")
     @classmethod
@@ -162,16 +167,14 @@ class Program(Record):
             path = PurePosixPath(name)
             if not name or path.is_absolute() or ".." in path.parts or str(path) != name or "\x00" in name:
                 raise ValueError(f"program path {name!r} is not a plain relative path")
-        return {
-            name: "\n".join(line.rstrip() for line in text.splitlines()).strip("\n") + "\n"
-            for name, text in sorted(files.items())
-        }
+        return dict(sorted(files.items()))
 
     @property
     def id(self) -> str:
-        """SHA-256 over paths and normalised texts, first 16 hex digits."""
+        """SHA-256 over paths and texts, first 16 hex digits; spaces at the ends of lines count where they matter."""
         digest = hashlib.sha256()
-        for name, text in self.files.items():
+        for name, exact in self.files.items():
+            text = _normal_form(name, exact)
             digest.update(f"{len(name)}:{name}{len(text)}:{text}".encode())
         return digest.hexdigest()[:16]
 
@@ -187,7 +190,20 @@ class Program(Record):
         for name, text in self.files.items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+            write_text(path, text)
+
+
+@lru_cache(maxsize=512)
+def _normal_form(name: str, text: str) -> str:
+    """A Python file without spaces at the ends of lines, where that is the same program; else the text as it is."""
+    normal = "\n".join(line.rstrip() for line in text.splitlines()).strip("\n") + "\n"
+    if normal == text:
+        return text
+    try:
+        same = name.endswith(".py") and ast.dump(ast.parse(normal)) == ast.dump(ast.parse(text))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        same = False
+    return normal if same else text
 
 
 class TrialStatus(StrEnum):

@@ -89,7 +89,7 @@ class SandboxContract:
         """A signal is a negative status."""
         outcome, output = await bench.run("open(R + '/out/partial', 'w').write('x')\n" + code)
         assert (outcome.ending, outcome.exit_code, outcome.succeeded) == (Ending.EXITED, status, False)
-        assert (output / "partial").read_text() == "x"
+        assert (output / "partial").read_text(encoding="utf-8") == "x"
         assert "boom" in outcome.log or "boom" not in code
 
     @pytest.mark.asyncio
@@ -127,15 +127,16 @@ class SandboxContract:
         """Folders and files at any place; one that protects shows them read-only."""
         folder = bench.folder / "data"
         (folder / "deep").mkdir(parents=True)
-        (folder / "deep" / "x.txt").write_text("inside")
+        (folder / "deep" / "x.txt").write_text("inside", encoding="utf-8")
         (folder / "main.py").write_text(
             "import os; print(open(os.environ.get('EVOLVER_ROOT', '') + '/data/deep/x.txt').read())\n"
-            "try: open(os.path.dirname(__file__) + '/deep/x.txt', 'w')\nexcept OSError: print('no')"
+            "try: open(os.path.dirname(__file__) + '/deep/x.txt', 'w')\nexcept OSError: print('no')",
+            encoding="utf-8",
         )
         inputs = {"/data": folder, "/single/file": folder / "main.py"}
         outcome, _ = await bench.run("", command=("python", "/data/main.py"), inputs=inputs)
         assert outcome.log.startswith("inside\n"), outcome
-        assert (folder / "deep" / "x.txt").read_text() == "inside"
+        assert (folder / "deep" / "x.txt").read_text(encoding="utf-8") == "inside"
         assert not bench.sandbox.protects or outcome.log == "inside\nno\n"
 
     @pytest.mark.asyncio
@@ -143,7 +144,7 @@ class SandboxContract:
         """As is what an earlier job delivered."""
         _, first = await bench.run("open(R + '/out/weights', 'w').write('0.5')")
         secret = bench.folder / "single"
-        secret.write_text("alone")
+        secret.write_text("alone", encoding="utf-8")
         secret.chmod(0o600)
         outcome, _ = await bench.run(
             "print(open(R + '/artifacts/weights').read(), open(R + '/single').read())",
