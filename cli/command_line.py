@@ -13,7 +13,9 @@ from evolver.cli.commands_steering import register
 from evolver.cli.commands_task import task_app
 from evolver.cli.lazy_command import lazy
 from evolver.cli.options import Json
+from evolver.cli.output import protect_output
 from evolver.errors import EvolverError, UsageError
+from evolver.system_errors import of_system
 
 app = typer.Typer(
     name="evolver",
@@ -167,7 +169,8 @@ register(app)
 
 
 def entry() -> int:
-    """Run the command line and turn errors into exit statuses."""
+    """Run the command line and turn errors into exit statuses; tracebacks of the system's errors need --debug."""
+    protect_output()
     try:
         app()
     except SystemExit as stop:
@@ -175,6 +178,10 @@ def entry() -> int:
     except EvolverError as error:
         print(f"evolver: {error}", file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1
-    except BrokenPipeError:
-        sys.stderr.close()
+    except Exception as error:
+        said = of_system(error)
+        if said is None or "--debug" in sys.argv:
+            raise
+        print(f"evolver: {said}", file=sys.stderr)
+        return 1
     return 0
