@@ -1,4 +1,4 @@
-"""Standard output and error that never fail: what cannot be encoded is replaced, where nobody listens nothing is said."""
+"""Standard output and error that never fail: where nobody listens nothing is said, and odd letters are replaced."""
 
 from __future__ import annotations
 
