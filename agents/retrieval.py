@@ -50,10 +50,10 @@ class Retriever:
     def recall(self, query: str, rng: random.Random) -> Retrieval:
         """Search notes and lessons for `query`, and read the directives in force."""
         resources = self._resources
-        campaign, task = resources.campaign, resources.task.name
+        campaign, task, scope = resources.campaign, resources.task.name, resources.lesson_scope
         notes = tuple(hit.id for hit in resources.memory.search_notes(query, task, self._notes))
         within = None if campaign.recall else campaign.name
-        hits = resources.memory.search_lessons(query, task, self._lessons, within)
+        hits = resources.memory.search_lessons(query, scope, self._lessons, within)
         found = resources.archive.lessons.get_many([hit.id for hit in hits])
         withheld = bool(found) and rng.random() < self._held_out
         ids = [lesson.id for lesson in found]

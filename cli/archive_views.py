@@ -15,6 +15,7 @@ from rich.text import Text
 from evolver.cli.directive_table import directives_json, directives_table
 from evolver.contracts import Call, Experiment, Lesson, Program, Trial
 from evolver.contracts.event import ChampionCrowned
+from evolver.contracts.lesson import told_order
 from evolver.diffs import unified
 from evolver.formatting import cost, counted, difference_with_interval, duration, score_with_interval, size
 from evolver.graph.resolved_run import open_archive
@@ -244,7 +245,7 @@ def _diff(archive: Archive, experiment: Experiment, program: Program | None) -> 
 
 
 def show_lessons(name: str, query: str | None, as_json: bool) -> None:
-    """A campaign's lessons, strongest effect first, or nearest to a question first."""
+    """A campaign's lessons, the best known and strongest first, or nearest to a question first."""
     home = Settings().home
     with open_archive(home) as archive:
         archive.campaigns.get(name)
@@ -252,25 +253,25 @@ def show_lessons(name: str, query: str | None, as_json: bool) -> None:
         numbers = {
             evidence: archive.experiments.get(evidence).number for lesson in lessons for evidence in lesson.evidence
         }
-    ranked = _nearest(lessons, query) if query else sorted(lessons, key=lambda lesson: -abs(lesson.effect))
+    ranked = _nearest(lessons, query) if query else sorted(lessons, key=told_order)
     if as_json:
         print(json.dumps({"lessons": [lesson.model_dump(mode="json") for lesson in ranked]}))
         return
     if not ranked:
-        print("No lessons yet: no experiment has shown a decisive difference.")
+        print("No lessons yet: no experiment has been compared with its parent.")
         return
     console = Console(highlight=False)
     table = Table(box=None, header_style="dim", expand=True)
     table.add_column("effect", justify="right")
+    table.add_column("helps", justify="right")
     table.add_column("status")
-    table.add_column("sure", justify="right")
     table.add_column("experiments")
     table.add_column("claim", overflow="fold", ratio=1)
     for lesson in ranked:
         table.add_row(
             f"{lesson.effect:+.4g}",
+            "" if lesson.helps is None else f"{lesson.helps:.0%}",
             str(lesson.status),
-            f"{lesson.confidence:.0%}",
             " ".join(str(numbers[e]) for e in lesson.evidence),
             Text(lesson.claim),
         )

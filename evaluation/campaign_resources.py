@@ -52,6 +52,11 @@ class CampaignResources:
         return self.archive.campaigns.get(self.name)
 
     @cached_property
+    def lesson_scope(self) -> str:
+        """Where its lessons hold: its scope, or its task's name if it began before there were scopes."""
+        return self.campaign.scope or self.task.name
+
+    @cached_property
     def stage(self) -> str:
         """Name of the stage whose metric decides."""
         return self.campaign.stage

@@ -77,12 +77,12 @@ class Posterior:
     @property
     def helps(self) -> float:
         """Probability that the effect is above 0."""
-        return float(self.weights[: len(self.weights) // 2].sum())
+        return min(float(self.weights[: len(self.weights) // 2].sum()), 1.0)
 
     @property
     def harms(self) -> float:
         """Probability that the effect is below 0."""
-        return float(self.weights[len(self.weights) // 2 :].sum())
+        return min(float(self.weights[len(self.weights) // 2 :].sum()), 1.0)
 
     @property
     def mean(self) -> float:
@@ -134,7 +134,7 @@ class Posterior:
         at = (value - self.means) / self.deviations
         zero = -self.means / self.deviations
         # Of each part: the share that is farther from 0 than the value.
-        above = np.clip(np.exp(log_ndtr(-side * at) - log_ndtr(-side * zero)), 0.0, 1.0)
+        above = np.exp(np.minimum(log_ndtr(-side * at) - log_ndtr(-side * zero), 0.0))
         if value >= 0.0:
             return self.harms + self.null + float(self.weights[:half] @ (1.0 - above[:half]))
         return float(self.weights[half:] @ above[half:])
@@ -188,6 +188,12 @@ class EffectModel:
             spread=self.spread,
         )
 
+    def log_evidence(self, effects: Sequence[Effect]) -> float:
+        """How well the model foresees the effects of one change, as a logarithm; contexts are compared by it."""
+        data = _summaries([effects], self.spread, self.floor, self.limit)
+        logs = _log_likelihoods(data, self.scales)[0] + np.log(np.concatenate(([self.null], self.shares)) + 1e-300)
+        return float(np.logaddexp.reduce(logs))
+
 
 class _Summaries(NamedTuple):
     """Each change's experiments in four numbers, shapes (n,)."""
@@ -228,7 +234,7 @@ def fit_effects(
     typical = float(np.median(sizes)) if len(sizes) else max(resolution, 1.0)
     limit = 25.0 * typical
     errors = [effect.error for group in groups for effect in group]
-    floor = max(resolution / 2, 1e-3 * typical, 1e-3 * float(np.median(errors)) if errors else 0.0)
+    floor = max(resolution / 2, 1e-5 * typical, 1e-3 * float(np.median(errors)) if errors else 0.0)
     largest = min(float(sizes.max()), limit) if len(sizes) else typical
     steps = max(4, math.ceil(math.log2(max(largest / typical, 1.0))) + 4)
     scales: Floats = np.array([typical / 4 * 2.0**step for step in range(steps)] * 2)

@@ -176,6 +176,7 @@ class ResolvedRun:
             "name": context.campaign or self.archive.campaigns.free_name(task.name),
             "task": self._reference,
             "task_version": task.version,
+            "scope": task.scope,
             "metric": task.metric,
             "stage": self.stage,
             "workers": self.workers,

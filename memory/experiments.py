@@ -8,7 +8,15 @@ from pydantic import FiniteFloat
 from sqlalchemy import bindparam, select, update
 
 from evolver.contracts import Experiment, Interval, Lesson, Program, Proposal, Record, Standing, Verdict, now
-from evolver.contracts.event import ChampionCrowned, Coded, Concluded, LessonLearned, ProgramEdited, Proposed
+from evolver.contracts.event import (
+    ChampionCrowned,
+    ChangeMeasured,
+    Coded,
+    Concluded,
+    LessonLearned,
+    ProgramEdited,
+    Proposed,
+)
 from evolver.errors import UnknownName
 from evolver.memory.database import Repository
 from evolver.memory.elite_pool import pool_rows, trim_pool
@@ -53,6 +61,10 @@ class Conclusion(Record):
     score: FiniteFloat | None = None
     interval: Interval | None = None
     lessons: tuple[Lesson, ...] = ()
+    renewed: tuple[Lesson, ...] = ()
+    """Lessons of other changes that are estimated anew; no event tells of them."""
+    measured: ChangeMeasured | None = None
+    """What it says about its change."""
     credits: dict[str, FiniteFloat] = {}
     """Reward by arm, in [0, 1]."""
     champion: bool = False
@@ -165,6 +177,10 @@ class ExperimentRepository(Repository):
             if conclusion.champion:
                 change_campaign(connection, campaign, data={**owner.data, "champion": key})
                 add_event(connection, campaign, ChampionCrowned(score=score), key)
+            if conclusion.measured is not None:
+                add_event(connection, campaign, conclusion.measured, key)
+            for lesson in conclusion.renewed:
+                upsert_lesson(connection, lesson)
             for lesson in conclusion.lessons:
                 upsert_lesson(connection, lesson)
                 add_event(connection, campaign, LessonLearned(claim=lesson.claim, status=lesson.status), key)

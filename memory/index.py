@@ -147,9 +147,9 @@ class Memory:
             self._answers[key] = self._search("notes", query, k, {"task": [task, EVERY_TASK]})
         return self._answers[key]
 
-    def search_lessons(self, query: str, task: str, k: int, campaign: str | None = None) -> list[Hit]:
-        """Lessons about a task, nearest first; of one campaign alone if named."""
-        return self._search("lessons", query, k, {"task": [task]} | ({"campaign": [campaign]} if campaign else {}))
+    def search_lessons(self, query: str, where: str, k: int, campaign: str | None = None) -> list[Hit]:
+        """Lessons that hold in a scope (`Lesson.where`), nearest first; of one campaign alone if named."""
+        return self._search("lessons", query, k, {"task": [where]} | ({"campaign": [campaign]} if campaign else {}))
 
     def search_ideas(self, query: str, campaign: str, k: int) -> list[Hit]:
         """Ideas of a campaign, nearest first."""
@@ -260,12 +260,13 @@ def _note_entry(note: Note) -> _Entry:
 
 
 def _lesson_entry(lesson: Lesson) -> _Entry:
+    # What harms is worth telling as long as it is estimated; one that was merged into another, or is of before, is not.
     gone = lesson.status in (LessonStatus.CONTRADICTED, LessonStatus.RETIRED)
     return _Entry(
         collection="lessons",
         id=lesson.id,
         text="" if gone else _NUMBER.sub("", f"{lesson.component}: {lesson.claim}"),
-        metadata={"task": lesson.task, "campaign": lesson.campaign},
+        metadata={"task": lesson.where, "campaign": lesson.campaign},
     )
 
 

@@ -64,6 +64,10 @@ class Operators:
         """Whether an operator changes programs that failed, not programs of the pool."""
         return operator_named(operator).repairs
 
+    def removes(self, operator: str) -> bool:
+        """Whether an operator takes out what its recipes name."""
+        return OPERATORS.is_registered(operator) and operator_named(operator).removes
+
     def takes_partners(self, operator: str) -> bool:
         """Whether an operator takes parts from other programs of the pool."""
         return operator_named(operator).takes_partners

@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import difflib
 import hashlib
+import json
 import logging
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from evolver.contracts import Metric, Program
@@ -50,6 +52,16 @@ class Task:
     """Those files as they were when the task was loaded."""
     warnings: tuple[str, ...] = ()
     """What whoever runs it should know before."""
+
+    @cached_property
+    def scope(self) -> str:
+        """Hash of what scores mean: the metric, the interface, harness, judge and further code of theirs, not the data.
+
+        What was learned under one scope may be told under it, whatever the task is called.
+        """
+        code = {name: digest for name, digest in self.integrity.digests.items() if name.endswith(".py")}
+        means = {"metric": self.metric.model_dump(mode="json"), "entry": self.spec.program.entry, "code": code}
+        return hashlib.sha256(json.dumps(means, sort_keys=True).encode()).hexdigest()[:16]
 
     @property
     def name(self) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from evolver.contracts import Campaign, CampaignStatus, Directive, Experiment, Standing, Trial
 from evolver.contracts.event import Ablated, ChampionCrowned, Verified
+from evolver.contracts.lesson import told_order
 from evolver.evaluation.ablation import Ablation
 from evolver.evaluation.verification import Verification
 from evolver.graph.campaign_lock import is_running
@@ -115,7 +116,7 @@ class CampaignViews:
         numbers = {e.id: e.number for e in experiments}
         crowned = self.crowned(name)
         by_id = {e.id: e for e in experiments}
-        lessons = sorted(archive.lessons.list(campaign=name), key=lambda lesson: -abs(lesson.effect))
+        lessons = sorted(archive.lessons.list(campaign=name), key=told_order)
         shown = lessons if all_lessons else lessons[:LESSONS_SHOWN]
         state = self.state(campaign)
         return CampaignView(

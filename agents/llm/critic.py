@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
+from evolver.agents.llm.claim_numbers import mark_unchecked
 from evolver.agents.llm.prompting import IN_WORK, Prompted, Prompter
 from evolver.agents.llm.rendering import (
     diff_words,
@@ -21,11 +21,11 @@ from evolver.agents.llm.rendering import (
 from evolver.agents.llm.schemas import Observation
 from evolver.agents.llm.token_budget import TokenBudget
 from evolver.agents.offline.critic import OfflineCritic, lessons_arm
-from evolver.contracts import Experiment, Lesson, Message, Trial, Verdict, VerdictKind
-from evolver.contracts.event import GaveUp, Observed
+from evolver.contracts import Experiment, Lesson, LessonStatus, Message, Trial, Verdict, VerdictKind
+from evolver.contracts.event import ChangeMeasured, GaveUp, Observed, SameClaim
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.evaluation.statistics import Comparison
-from evolver.formatting import better_by, counted
+from evolver.formatting import better_by
 from evolver.llm import BudgetSpent, Conversation, NoUsableAnswer
 from evolver.prompts import conversation as render
 from evolver.prompts import inline
@@ -33,16 +33,16 @@ from evolver.prompts import inline
 ROLE: Final = "critic"
 DIFF, SCORES, LOG, FEEDBACK = 0.4, 0.15, 0.2, 0.15
 """Shares of the room."""
-_NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?:e[-+]?\d+)?\s*%?", re.IGNORECASE)
-_SMALL = 10
-"""Whole numbers up to this may be said freely: they count things."""
+EARLIER = 5
+"""Lessons that a model is shown which an experiment may say once more."""
+LONGEST_TEXT = 1000
 
 
 class MeasuringCritic(OfflineCritic):
     """Statistics as ever; knows why an experiment of the language team has no program, and credits its model."""
 
-    def __init__(self, resources: CampaignResources, *, evidence: int = 12, retire_after: int = 4) -> None:
-        super().__init__(resources, evidence=evidence, retire_after=retire_after)
+    def __init__(self, resources: CampaignResources) -> None:
+        super().__init__(resources)
         self._written: dict[str, tuple[Lesson, ...]] = {}
 
     def lessons_of(self, experiment: str, *, concluded_before: bool) -> tuple[Lesson, ...]:
@@ -50,7 +50,29 @@ class MeasuringCritic(OfflineCritic):
         if not concluded_before:
             return self._written.pop(experiment, ())
         lessons = self._resources.archive.lessons.list(campaign=self._resources.name)
-        return tuple(lesson for lesson in lessons if lesson.evidence[-1:] == (experiment,))
+        return tuple(x for x in lessons if x.evidence[-1:] == (experiment,) and x.status is not LessonStatus.RETIRED)
+
+    def say(self, experiment: str, words: str, same_as: Lesson | None) -> tuple[Lesson, ...]:
+        """Give an experiment's lessons their words, or those of an earlier lesson that a model says claims the same.
+
+        The experiment is evidence of that lesson then, and its own is retired. Call it while nothing is concluded.
+        """
+        archive, history = self._resources.archive, self._history
+        history.look()
+        known, change = self._known_lessons(), history.change_in(experiment)
+        if not change:
+            return ()
+        written: list[Lesson] = []
+        if same_as is not None and same_as.change and same_as.change != change:
+            archive.events.add(self._resources.name, SameClaim(change=same_as.change), experiment)
+            history.look()
+            written += self._writer.lessons_of(change, known)  # nothing is left of it but what is retired
+            change = same_as.change
+        written += self._writer.lessons_of(change, known, words)
+        for lesson in written:
+            archive.lessons.save(lesson)
+        known.update({lesson.id: lesson for lesson in written})
+        return tuple(written)
 
     def gain_of(self, experiment: Experiment) -> Comparison | None:
         """An experiment's difference from its parent, where both have scores."""
@@ -71,18 +93,21 @@ class MeasuringCritic(OfflineCritic):
             return super()._credits(experiment, gain, champion)
         return dict.fromkeys((f"model:{proposal.author}", lessons_arm(proposal)), self._reward(gain, champion))
 
-    def _lessons(self, experiment: Experiment, gain: Comparison | None) -> tuple[Lesson, ...]:
-        lessons = super()._lessons(experiment, gain)
+    def _lessons(
+        self, experiment: Experiment, measured: ChangeMeasured | None
+    ) -> tuple[tuple[Lesson, ...], tuple[Lesson, ...]]:
+        lessons, renewed = super()._lessons(experiment, measured)
         if lessons and experiment.proposal is not None and experiment.proposal.author:
-            self._written[experiment.id] = lessons
-        return lessons
+            self._written[experiment.id] = tuple(x for x in lessons if x.status is not LessonStatus.RETIRED)
+        return lessons, renewed
 
 
 class LlmCritic:
     """Has the verdict formed by statistics, then asks a model what a lesson or a failure teaches.
 
-    The model is asked about experiments of models that gave a lesson or failed while running; its words replace a
-    lesson's claim and nothing else. Where it has none that can be used, the claim stays as measured.
+    The model is asked about experiments of models that gave a lesson or failed while running; its words stand
+    before what was measured. They are about this one comparison, unless the model is shown an earlier lesson and says
+    that it claims the same. Where it has none that can be used, the claim stays as measured.
     """
 
     def __init__(self, resources: CampaignResources, conversation: Conversation, offline: MeasuringCritic) -> None:
@@ -116,43 +141,59 @@ class LlmCritic:
         return self._prompter.told(Observed, experiment) is not None
 
     async def _observe(self, experiment: Experiment, verdict: Verdict, lessons: Sequence[Lesson]) -> None:
+        earlier = await asyncio.to_thread(self._earlier, experiment, lessons)
         asked: Prompted[Observation] = await self._prompter.ask(
             ROLE,
             "observe",
             experiment.id,
-            lambda token_budget: self._prompt(experiment, verdict, lessons, token_budget),
+            lambda token_budget: self._prompt(experiment, verdict, lessons, earlier, token_budget),
             Observation,
-            check=_invented_number,
+            check=lambda said, _: _unknown_lesson(said, earlier),
             repairs=1,
         )
-        said = asked.answer.value
-        for lesson in lessons:
-            await self._word(experiment, lesson, said)
+        said = _checked(asked.answer.value, asked.messages)
+        same_as = next((lesson for lesson in earlier if lesson.id == said.same_as), None)
+        words = _words(said, self._against_champion(verdict))
+        async with self._resources.concluding:
+            written = await asyncio.to_thread(self._offline.say, experiment.id, words, same_as)
+        self._resources.memory.add_lessons(written)
         await self._prompter.tell(
             Observed(
-                claim=inline(said.claim, 1000),
+                claim=said.claim,
                 component=said.component,
-                mechanism=inline(said.mechanism, 1000),
-                caution=inline(said.caution, 1000),
+                mechanism=said.mechanism,
+                caution=said.caution,
                 model=asked.answer.model,
-                lessons=tuple(lesson.id for lesson in lessons),
+                lessons=tuple(lesson.id for lesson in written if lesson.status is not LessonStatus.RETIRED),
             ),
             experiment.id,
         )
 
-    async def _word(self, experiment: Experiment, lesson: Lesson, said: Observation) -> None:
-        """Give a lesson its words, unless a later experiment has changed it meanwhile."""
-        resources = self._resources
-        async with resources.concluding:
-            current = await asyncio.to_thread(resources.archive.lessons.get, lesson.id)
-            if current.evidence[-1:] != (experiment.id,):
-                return
-            worded = current.model_copy(update={"claim": _claim(said, current, resources.task.metric.name)})
-            await asyncio.to_thread(resources.archive.lessons.save, worded)
-            resources.memory.add_lessons([worded])
+    def _earlier(self, experiment: Experiment, lessons: Sequence[Lesson]) -> list[Lesson]:
+        """Lessons of the campaign that this experiment may say once more, those most like it first."""
+        resources, proposal = self._resources, experiment.proposal
+        assert proposal is not None
+        query = f"{proposal.component}: {proposal.hypothesis} {proposal.plan}"
+        hits = resources.memory.search_lessons(query, resources.lesson_scope, EARLIER + len(lessons), resources.name)
+        own = {lesson.id for lesson in lessons}
+        found = resources.archive.lessons.get_many([hit.id for hit in hits if hit.id not in own])
+        return [lesson for lesson in found if lesson.change and lesson.status is not LessonStatus.RETIRED][:EARLIER]
+
+    def _against_champion(self, verdict: Verdict) -> str:
+        """How the experiment did against the champion of its time; a lesson's effect is against the parent."""
+        if verdict.delta is None or not verdict.reference:
+            return ""
+        number, metric = self._prompter.numbers(verdict.reference), self._resources.task.metric.name
+        gain = gain_with_interval(verdict.delta, verdict.interval)
+        return f" [against the champion then, experiment {number}: {better_by(metric, verdict.delta)} ({gain})]"
 
     def _prompt(
-        self, experiment: Experiment, verdict: Verdict, lessons: Sequence[Lesson], token_budget: TokenBudget
+        self,
+        experiment: Experiment,
+        verdict: Verdict,
+        lessons: Sequence[Lesson],
+        earlier: Sequence[Lesson],
+        token_budget: TokenBudget,
     ) -> tuple[Message, ...]:
         resources, archive, proposal = self._resources, self._resources.archive, experiment.proposal
         assert proposal is not None
@@ -175,6 +216,7 @@ class LlmCritic:
             verdict=verdict_words(self._prompter.numbers, verdict),
             gain="" if gain is None else gain_words(gain, resources.task.metric.name),
             lessons=[lesson_view(self._prompter.numbers, lesson) for lesson in lessons],
+            earlier=[lesson_view(self._prompter.numbers, lesson) for lesson in earlier],
             scores=token_budget.cut("\n".join(score_lines(trials, reference, number)), SCORES).splitlines(),
             reason=verdict.reason if unusable else "",
             feedback=token_budget.cut(str(last.feedback), FEEDBACK) if last is not None else "",
@@ -182,32 +224,22 @@ class LlmCritic:
         )
 
 
-def _claim(said: Observation, lesson: Lesson, metric: str) -> str:
-    """The model's words with what was measured beside them."""
-    why = inline(said.mechanism, 300)
-    why = f" ({why})" if why and why.lower().strip(".") != "unclear" else ""
-    caution = f" Caution: {inline(said.caution, 300)}" if said.caution.strip() else ""
-    return f"{inline(said.claim, 600)}{why}{caution} [measured: {_measured(lesson, metric)}]"
+def _words(said: Observation, against_champion: str) -> str:
+    """The model's words, whole: what carries the caution is not cut."""
+    why = f" ({said.mechanism})" if said.mechanism.strip(" .").lower() not in ("", "unclear") else ""
+    caution = f" Caution: {said.caution}" if said.caution.strip() else ""
+    return f"{said.claim}{why}{caution}{against_champion}"
 
 
-def _measured(lesson: Lesson, metric: str) -> str:
-    gain, experiments = gain_with_interval(lesson.effect, lesson.interval), counted(len(lesson.evidence), "experiment")
-    return f"{better_by(metric, lesson.effect)} ({gain}, {experiments})"
+def _checked(said: Observation, messages: Sequence[Message]) -> Observation:
+    """The observation on one line each, sentences with numbers that nobody measured marked."""
+    texts = {name: inline(getattr(said, name), LONGEST_TEXT) for name in ("claim", "mechanism", "caution")}
+    return said.model_copy(update={name: mark_unchecked(text, messages) for name, text in texts.items()})
 
 
-def _invented_number(said: Observation, messages: Sequence[Message]) -> str | None:
-    """An objection to figures that nobody measured."""
-    shown = " ".join(message.text for message in messages)
-    known = {_value(number) for number in _NUMBER.findall(shown)}
-    claimed: Mapping[str, str] = {"claim": said.claim, "mechanism": said.mechanism, "caution": said.caution}
-    for field, text in claimed.items():
-        for number in _NUMBER.findall(text):
-            is_count = "%" not in number and "." not in number and float(number) <= _SMALL
-            if not is_count and _value(number) not in known:
-                return f"`{field}` says {number.strip()}, which was not measured; leave such numbers out"
-    return None
-
-
-def _value(number: str) -> str:
-    bare = number.replace("%", "").strip()
-    return f"{float(bare):g}" + ("%" if "%" in number else "")
+def _unknown_lesson(said: Observation, earlier: Sequence[Lesson]) -> str | None:
+    """An objection to a lesson that was not shown."""
+    if not said.same_as or any(lesson.id == said.same_as for lesson in earlier):
+        return None
+    shown = ", ".join(lesson.id for lesson in earlier) or "none"
+    return f"`same_as` must be the id of a lesson that you were shown ({shown}) or empty, not {said.same_as!r}"

@@ -15,7 +15,8 @@ from evolver.prompts import inline, neutral
 from evolver.tasks import Task
 from evolver.tasks.block_markers import RULE
 
-LONGEST_CLAIM, LONGEST_IDEA, LONGEST_RESULT = 600, 500, 300
+LONGEST_CLAIM, LONGEST_IDEA, LONGEST_RESULT, LONGEST_SEEN = 4000, 500, 300, 2100
+"""A lesson's claim and what a critic has seen hold their cautions at their ends, so that they are not cut."""
 SHOWN_EVIDENCE = 4
 """Experiments behind a lesson that are named."""
 _VERDICTS = {
@@ -197,7 +198,7 @@ def result_words(numbers: Numbers, experiment: Experiment, metric: Metric, obser
     if experiment.verdict is None:
         return "still running"
     seen = observed.get(experiment.id, "")
-    said = f" ({inline(seen, LONGEST_RESULT)})" if seen else ""
+    said = f" ({inline(seen, LONGEST_SEEN)})" if seen else ""
     if experiment.verdict.kind is VerdictKind.UNUSABLE:
         return f"unusable: {inline(experiment.verdict.reason, LONGEST_RESULT)}{said}"
     words = verdict_words(numbers, experiment.verdict)

@@ -61,3 +61,4 @@ class Observation(BaseModel):
     component: Component = Field(description="the part or technique that was changed, in a few words")
     mechanism: str = Field(description="why, in one sentence, or 'unclear'")
     caution: str = Field("", description="where it may not hold")
+    same_as: str = Field("", description="id of the earlier lesson that claims the same, if there is one")

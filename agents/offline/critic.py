@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
+import re
 from collections.abc import Sequence
 
-from evolver.agents.rewards import gain_over_parent, is_decisive, reward
+from evolver.agents.change_history import ChangeHistory, key_of
+from evolver.agents.lesson_writer import LessonWriter
+from evolver.agents.rewards import gain_over_parent, reward
 from evolver.contracts import (
     Experiment,
     Lesson,
-    LessonStatus,
     Proposal,
     Standing,
     Trial,
@@ -17,12 +18,15 @@ from evolver.contracts import (
     Verdict,
     VerdictKind,
 )
-from evolver.errors import UnknownName
+from evolver.contracts.event import ChangeMeasured
 from evolver.evaluation.campaign_resources import CampaignResources
-from evolver.evaluation.statistics import Comparison, compare, decide, interval_of_gains, interval_of_mean
-from evolver.formatting import better_by
+from evolver.evaluation.effect_model import Effect
+from evolver.evaluation.statistics import Comparison, compare, decide, interval_of_mean
 from evolver.memory import Conclusion
 
+_ERROR = re.compile(r"\b([A-Z]\w*(?:Error|Exception|Warning|Interrupt|Exit))\b")
+_DETAIL = re.compile(r"[-+]?\d[\d.e+-]*|'[^']*'|\"[^\"]*\"|/\S+")
+"""What differs from one failure to the next for the same cause: numbers, quoted texts, paths."""
 _KINDS = {
     "accept": VerdictKind.IMPROVED,
     "drop": VerdictKind.NOT_IMPROVED,
@@ -32,18 +36,19 @@ _KINDS = {
 
 
 class OfflineCritic:
-    """Writes verdicts and lessons from measured differences alone.
+    """Writes verdicts and lessons from measured differences alone; every experiment with a change gives one.
 
     Args:
         resources: Those of the campaign.
-        evidence: Most recent experiments that a lesson's effect is computed from.
-        retire_after: Pieces of evidence from which on a lesson that they contradict is not told any more.
+        history: What was tried, with what came of it; one of its own unless given.
     """
 
-    def __init__(self, resources: CampaignResources, *, evidence: int = 12, retire_after: int = 4) -> None:
+    def __init__(self, resources: CampaignResources, history: ChangeHistory | None = None) -> None:
         self._resources = resources
-        self._most_evidence, self._retire_after = evidence, retire_after
-        self._deltas: dict[str, float | None] = {}
+        self._history = history or ChangeHistory(resources)
+        self._writer = LessonWriter(resources, self._history)
+        self._known: dict[str, Lesson] | None = None
+        """The campaign's lessons as they are in the archive; None until that was asked."""
 
     async def conclude(self, experiment_id: str) -> Verdict:
         """The verdict against the champion of this moment; recorded with everything that follows from it."""
@@ -62,20 +67,29 @@ class OfflineCritic:
             scores = {}
         mean = sum(scores.values()) / len(scores) if scores else None
         gain = self._gain(experiment, scores)
-        lessons = self._lessons(experiment, gain)
         champion = verdict.kind is VerdictKind.IMPROVED
-        archive.experiments.conclude(
-            Conclusion(
-                experiment=experiment_id,
-                verdict=verdict,
-                standing=_standing(verdict, mean),
-                score=mean,
-                interval=interval_of_mean(list(scores.values()), self._resources.noise) if scores else None,
-                lessons=lessons,
-                credits=self._credits(experiment, gain, champion),
-                champion=champion,
+        self._history.look()
+        measured = self._measured(experiment, verdict, trials, scores, champion=champion)
+        lessons, renewed = self._lessons(experiment, measured)
+        try:
+            archive.experiments.conclude(
+                Conclusion(
+                    experiment=experiment_id,
+                    verdict=verdict,
+                    standing=_standing(verdict, mean),
+                    score=mean,
+                    interval=interval_of_mean(list(scores.values()), self._resources.noise) if scores else None,
+                    lessons=lessons,
+                    renewed=renewed,
+                    measured=measured,
+                    credits=self._credits(experiment, gain, champion),
+                    champion=champion,
+                )
             )
-        )
+        except BaseException:
+            self._history.forget(experiment_id)
+            self._known = None
+            raise
         self._resources.memory.add_lessons(lessons)
         return verdict
 
@@ -119,65 +133,85 @@ class OfflineCritic:
         ]
         return dict.fromkeys(filter(None, arms), self._reward(gain, champion))
 
-    def _lessons(self, experiment: Experiment, gain: Comparison | None) -> tuple[Lesson, ...]:
-        """The lesson of a decisive difference from the parent, merged with what was known of the same change."""
+    def _measured(
+        self,
+        experiment: Experiment,
+        verdict: Verdict,
+        trials: Sequence[Trial],
+        scores: dict[int, float],
+        *,
+        champion: bool,
+    ) -> ChangeMeasured | None:
+        """What an experiment says about its change; None where it had none, or nothing was run."""
         proposal = experiment.proposal
-        if proposal is None or gain is None or not proposal.component:
-            return ()
-        resources = self._resources
-        if not is_decisive(gain, resources.task.metric):
-            return ()
-        key = f"{resources.name}|{proposal.operator}|{proposal.component}"
-        identity = hashlib.sha256(key.encode()).hexdigest()[:12]
-        evidence = (*self._evidence(identity), experiment.id)[-self._most_evidence :]
-        self._deltas[experiment.id] = gain.delta
-        gains = [delta for e in evidence if (delta := self._delta(e)) is not None]
-        effect = sum(gains) / len(gains)
-        agree = sum(1 for g in gains if g * effect > 0)
-        return (
-            Lesson(
-                id=identity,
-                task=resources.task.name,
-                campaign=resources.name,
-                claim=_claim(proposal, resources.task.metric.name, effect, agree, len(gains), len(gain.seeds)),
-                component=proposal.component,
-                operator=proposal.operator,
-                effect=effect,
-                interval=gain.interval if len(gains) == 1 else interval_of_gains(gains),
-                evidence=evidence,
-                confidence=(agree + 1) / (len(gains) + 2),
-                status=_status(agree, len(gains), self._retire_after),
+        if proposal is None or not proposal.parents or not proposal.component or not trials:
+            return None
+        reference = self._last_that_ran(proposal.parents[0])
+        failed = _first_failure(trials) if verdict.kind is VerdictKind.UNUSABLE else None
+        gain = None
+        if scores and reference is not None:
+            theirs = self._resources.scores(reference)
+            if scores.keys() & theirs.keys():
+                gain = compare(scores, theirs, self._resources.task.metric, self._resources.noise)
+        starved = failed is not None and failed.status is TrialStatus.TIMEOUT and failed.is_contended
+        if gain is None and (failed is None or starved):
+            return None
+        repaired = proposal.parents[0] if reference != proposal.parents[0] else ""
+        change = self._history.change_in(repaired) or key_of(proposal, experiment.number)
+        return ChangeMeasured(
+            change=change,
+            removed=self._resources.operators.removes(proposal.operator),
+            context=tuple(
+                name for name in self._history.context_of(reference or proposal.parents[0]) if name != change
             ),
+            operator=proposal.operator,
+            gain=None if gain is None else gain.delta,
+            error=0.0 if gain is None else Effect.from_interval(gain.delta, gain.interval).error,
+            seeds=0 if gain is None else len(gain.seeds),
+            cause="" if failed is None or gain is not None else _cause(failed),
+            champion=champion,
         )
 
-    def _evidence(self, lesson: str) -> tuple[str, ...]:
-        """The experiments behind a lesson so far."""
-        try:
-            return self._resources.archive.lessons.get(lesson).evidence
-        except UnknownName:
-            return ()
+    def _last_that_ran(self, experiment_id: str) -> str | None:
+        """The experiment, or the last of those before it that has a score: a repaired program is measured by it."""
+        archive, key = self._resources.archive, experiment_id
+        while True:
+            experiment = archive.experiments.get(key)
+            if experiment.score is not None:
+                return key
+            if experiment.proposal is None or not experiment.proposal.parents:
+                return None
+            key = experiment.proposal.parents[0]
 
-    def _delta(self, experiment_id: str) -> float | None:
-        """An experiment's gain over its parent; it does not change once the trials are done."""
-        if experiment_id not in self._deltas:
-            experiment = self._resources.archive.experiments.get(experiment_id)
-            gain = self._gain(experiment, self._resources.scores(experiment))
-            self._deltas[experiment_id] = None if gain is None else gain.delta
-        return self._deltas[experiment_id]
+    def _lessons(
+        self, experiment: Experiment, measured: ChangeMeasured | None
+    ) -> tuple[tuple[Lesson, ...], tuple[Lesson, ...]]:
+        """The lessons of an experiment's change; and those of others, where the model was fitted again."""
+        if measured is None:
+            return (), ()
+        before = self._history.fitted
+        self._history.add(experiment.id, measured)
+        known = self._known_lessons()
+        lessons = self._writer.lessons_of(measured.change, known)
+        renewed: list[Lesson] = []
+        if self._history.fitted != before:
+            others = [change for change in self._history.changes() if change != measured.change]
+            found = [x for change in others for x in self._writer.lessons_of(change, known)]
+            renewed = [x for x in found if known.get(x.id) != x]
+        known.update({lesson.id: lesson for lesson in (*lessons, *renewed)})
+        return tuple(lessons), tuple(renewed)
+
+    def _known_lessons(self) -> dict[str, Lesson]:
+        if self._known is None:
+            lessons = self._resources.archive.lessons.list(campaign=self._resources.name)
+            self._known = {lesson.id: lesson for lesson in lessons}
+        return self._known
 
 
 def lessons_arm(proposal: Proposal) -> str:
     """The arm by which the worth of lessons is measured: proposals that were told lessons, had none or lost them."""
     told = "withheld" if proposal.lessons_withheld else "told" if proposal.lessons else "none"
     return f"lessons:{told}"
-
-
-def _claim(proposal: Proposal, metric: str, effect: float, agree: int, total: int, seeds: int) -> str:
-    """What was found, in words: of one change, or of a kind of change that several experiments made."""
-    found = better_by(metric, effect)
-    if total == 1:
-        return f"{proposal.plan}: {found} ({seeds} of {seeds} seeds)"
-    return f"{proposal.operator} of {proposal.component}: {found} on average ({agree} of {total} experiments agree)"
 
 
 def _first_failure(trials: Sequence[Trial]) -> Trial | None:
@@ -190,9 +224,8 @@ def _standing(verdict: Verdict, score: float | None) -> Standing:
     return Standing.UNUSABLE if verdict.kind is VerdictKind.UNUSABLE or score is None else Standing.PROMISING
 
 
-def _status(agree: int, total: int, retire_after: int) -> LessonStatus:
-    if total == 1:
-        return LessonStatus.TENTATIVE
-    if agree / total > 0.7:
-        return LessonStatus.SUPPORTED
-    return LessonStatus.RETIRED if total >= retire_after else LessonStatus.CONTRADICTED
+def _cause(failed: Trial) -> str:
+    """Why a trial has no score, in the same words for the same cause: its status and the error that it ended with."""
+    found = _ERROR.findall(failed.reason) or _ERROR.findall(failed.log_tail[-2000:])
+    said = found[-1] if found else " ".join(_DETAIL.sub("", failed.reason).split())[:60].strip(" :,")
+    return f"{failed.status}: {said}" if said else str(failed.status)

@@ -25,6 +25,7 @@ class Ablate(SearchOperator[AblateRecipe]):
 
     name = "ablate"
     recipe = AblateRecipe
+    removes = True
 
     def draw(self, inputs: DrawInputs) -> AblateRecipe | None:
         """One statement to do without; None if each is needed."""

@@ -82,6 +82,8 @@ class SearchOperator(ABC, Generic[R]):
     """Model of its recipes: complete enough to make the same change again, as JSON."""
     repairs: ClassVar[bool] = False
     """Whether it changes programs that failed, in place of parents from the pool."""
+    removes: ClassVar[bool] = False
+    """Whether it takes out what its recipes name: their gain is then what having it costs."""
     takes_partners: ClassVar[bool] = False
     """Whether it takes parts from another program of the pool, whose id stands in its recipes' field `other`."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from evolver.contracts import Lesson, LessonStatus
+from evolver.contracts.lesson import told_order
 from evolver.formatting import numbered
 from evolver.steering.intents import Inquiry
 from evolver.steering.question_type import CampaignFacts, QuestionType, gain, newest_numbers
@@ -36,7 +37,7 @@ class LearnedQuestion(QuestionType):
         """Effect, status, confidence and claim of each lesson, with its experiments."""
         topic, lessons = inquiry.topic, facts.archive.lessons.list(campaign=facts.campaign)
         if not lessons:
-            return ["No lesson yet: no experiment has shown a decisive difference."]
+            return ["No lesson yet: no experiment has been compared with its parent."]
         if topic:
             told = _near(lessons, topic)
             if not told:
@@ -44,7 +45,7 @@ class LearnedQuestion(QuestionType):
             lines = [f"About “{topic}”:"]
         else:
             known = [lesson for lesson in lessons if lesson.status is not LessonStatus.RETIRED]
-            told, lines = sorted(known, key=lambda lesson: -abs(lesson.effect)), [f"{len(known)} lessons; the largest:"]
+            told, lines = sorted(known, key=told_order), [f"{len(known)} lessons; the best known:"]
         for lesson in told[:LESSONS]:
             numbers = [facts.archive.experiments.get(key).number for key in lesson.evidence]
             lines.append(

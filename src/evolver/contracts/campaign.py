@@ -62,6 +62,8 @@ class Campaign(CampaignConfig):
     """Name of a built-in task or path of a task folder, as it was given."""
     task_version: str
     """Hash of what decides the task's scores, as it was when the campaign began."""
+    scope: str = ""
+    """Hash of judge, harness and metric alone: lessons hold where it is the same; empty where it began before those."""
     metric: Metric
     """What it improves."""
     stage: str

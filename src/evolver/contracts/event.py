@@ -35,6 +35,8 @@ class EventKind(StrEnum):
     TRIAL = "trial"
     CONCLUDED = "concluded"
     CHAMPION = "champion"
+    MEASURED = "measured"
+    SAME_CLAIM = "same_claim"
     LESSON = "lesson"
     OBSERVED = "observed"
     DIRECTIVE = "directive"
@@ -221,6 +223,37 @@ class ChampionCrowned(EventData):
 
     KIND = EventKind.CHAMPION
     score: float | None
+
+
+class ChangeMeasured(EventData):
+    """What an experiment says about the change that it made; lessons are estimated from these."""
+
+    KIND = EventKind.MEASURED
+    change: str
+    """What was put in, taken out or altered; the same words whichever operator did it."""
+    removed: bool = False
+    """Whether the change was taken out: the gain is then that of having it, with its sign turned."""
+    context: tuple[str, ...] = ()
+    """The changes that the program had before, in the order in which they came."""
+    operator: str
+    gain: float | None = None
+    """Paired difference from the parent (of a repaired one: from the last that ran); None where there is none."""
+    error: float = 0.0
+    """Standard error of `gain`, as of a normal distribution."""
+    seeds: int = 0
+    """Replicates behind it."""
+    cause: str = ""
+    """Why there is no score, in a few words that are the same for the same cause."""
+    champion: bool = False
+    """Whether the experiment became champion."""
+
+
+class SameClaim(EventData):
+    """A model said that an experiment shows the same as an earlier one: both are evidence of one lesson."""
+
+    KIND = EventKind.SAME_CLAIM
+    change: str
+    """Under which the earlier ones are kept."""
 
 
 class LessonLearned(EventData):

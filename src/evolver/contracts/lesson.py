@@ -12,27 +12,30 @@ from evolver.contracts.record import Interval, Record
 
 
 class LessonStatus(StrEnum):
-    """How far a lesson can be trusted."""
+    """How far a lesson can be trusted, by what is known of its effect."""
 
     TENTATIVE = "tentative"
-    """One experiment says so."""
+    """It may still help, harm or do nothing."""
     SUPPORTED = "supported"
-    """More than 70 % of several experiments agree."""
+    """Its 90 % interval excludes 0."""
+    NULL = "null"
+    """Several experiments say that it most likely does nothing."""
     CONTRADICTED = "contradicted"
-    """Fewer do."""
+    """Other experiments say the opposite of what it claims."""
     RETIRED = "retired"
-    """Fewer do, of so many that nobody is told it any more."""
+    """Several experiments say that it harms, and it made no champion: it is not worth another try."""
 
 
 class Lesson(Record):
-    """What the critic distilled from measured differences.
+    """What the experiments with one change say that it is worth.
 
     Source:
-        The analyst's step of the loop in "ASI-Evolve: AI Accelerates AI", arXiv 2603.29640.
+        The analyst's step of the loop in "ASI-Evolve: AI Accelerates AI", arXiv 2603.29640; the estimate is that of
+        adaptive shrinkage (Stephens 2017), as `evaluation/effect_model.py` has it.
     """
 
     id: str
-    """Hash of campaign, operator and component."""
+    """Hash of campaign, change and context."""
     task: str
     """Name of the task that it is about."""
     campaign: str
@@ -42,17 +45,50 @@ class Lesson(Record):
     component: str
     """The part of the program or the technique that it is about."""
     operator: OperatorName
-    """How the programs behind it were made."""
+    """How most of the programs behind it were made."""
     effect: float
-    """Mean gain over the parent in the metric's unit; positive is better whatever the direction."""
+    """Estimated gain over the parent in the metric's unit, shrunk by what changes are usually worth; positive is better
+    whatever the direction."""
     interval: Interval | None = None
-    """90 % interval of `effect`; a point where the scores do not vary."""
+    """90 % interval of `effect`."""
     evidence: tuple[str, ...]
-    """Ids of the experiments behind it."""
+    """Ids of the experiments behind it, the newest last."""
     confidence: Annotated[float, Field(ge=0.0, le=1.0)]
-    """How sure it is, in [0, 1]."""
+    """Probability of what is claimed: that it helps, that it harms, or that it does nothing."""
     status: LessonStatus
     """How far it can be trusted."""
+    scope: str = ""
+    """Hash of judge, harness and metric of the task; empty for lessons of before there was one."""
+    change: str = ""
+    """The change that its experiments made; empty for lessons of before it was kept."""
+    words: str = ""
+    """What a model said of it, without what was measured; empty where no model did."""
+    context: str = ""
+    """Where it holds, such as `with warm_start`; empty: wherever it was tried."""
+    helps: float | None = None
+    """Probability that it helps, in [0, 1]; None for lessons of before it was estimated."""
+    tried: int = 0
+    """Experiments with the change; 0 for lessons of before they were counted."""
+    failed: int = 0
+    """Of these, how many have no score."""
+    measured: float | None = None
+    """Mean gain over the parent as it was measured, not shrunk, in the metric's unit."""
+    error: float | None = None
+    """Standard error of `measured`."""
+
+    @property
+    def where(self) -> str:
+        """What it may be told to: its scope, or the task's name where it has none."""
+        return self.scope or self.task
+
+
+_ORDER = (LessonStatus.SUPPORTED, LessonStatus.NULL, LessonStatus.TENTATIVE, LessonStatus.CONTRADICTED)
+
+
+def told_order(lesson: Lesson) -> tuple[int, float, int]:
+    """Sorts lessons for people: what is known before what is undecided, then by size; what is retired comes last."""
+    place = _ORDER.index(lesson.status) if lesson.status in _ORDER else len(_ORDER)
+    return place, -abs(lesson.effect), -lesson.tried
 
 
 class Note(Record):
