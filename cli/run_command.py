@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from evolver.cli.cpu_check import warn_of_sharing
+from evolver.cli.foreign_options import ConfigPath, Env, Evaluator, MetricName, Minimize, Root, chosen_task
 from evolver.cli.options import Json
 from evolver.cli.run_options import BEGINNING, CONTINUING, configured, in_flags, said_of, with_options
 from evolver.cli.stderr import say_to_stderr
@@ -32,13 +33,20 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Run the baseline once, 
 @with_options(BEGINNING)
 def run(
     task: Annotated[str, typer.Argument(help=said_of("task"))],
+    evaluator: Evaluator = "",
     *,
+    config: ConfigPath = "",
+    root: Root = "",
+    env: Env = None,
+    metric: MetricName = "",
+    minimize: Minimize = False,
     dry_run: DryRun = False,
     compare: Compare = False,
     json: Json = False,
     **said: object,
 ) -> None:
     """Begin a new campaign, or estimate it."""
+    task = chosen_task(task, evaluator, config, root, env, metric, minimize, Settings().home)
     with _resolved({"task": task, **said}) as resolved:
         for warning in resolved.task.warnings:
             print(f"WARNING: {warning}", file=sys.stderr)
@@ -130,6 +138,7 @@ def prepare_sandbox(resolved: ResolvedRun) -> None:
     """See that trials can run: make their image unless it is there, look for packages; warn where nothing protects."""
     _warn_unprotected(resolved.sandbox_kind)
     resolved.prepare_sandbox(say_to_stderr)
+    say_to_stderr(f"Trials run in {resolved.where}.")
 
 
 def _warn_unprotected(sandbox: str) -> None:

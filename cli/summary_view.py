@@ -54,6 +54,8 @@ def print_outcome(summary: Summary, home: Path, console: Console | None = None) 
     table.add_row("time", f"{duration(summary.seconds)}, {summary.cpu_seconds:.0f} CPU s in trials")
     console.print(f"\n[bold]{summary.campaign}[/] is {summary.status}")
     console.print(table)
+    for remark in summary.remarks:
+        console.print(Text(f"Note: {remark}", style="yellow"))
     if tampered := summary.trials.get(TrialStatus.TAMPERED):
         console.print(
             f"[bold red]TAMPERED: the task's files were changed while {tampered} of these trials ran; "

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from evolver.cli.foreign_options import ConfigPath, Env, Evaluator, MetricName, Minimize, Root, chosen_task
 from evolver.cli.options import Json
 from evolver.cli.run_options import configured, said_of, with_options
 from evolver.cli.stderr import say_to_stderr
@@ -67,13 +68,20 @@ def _in_words(task: Task, stage: StageSpec) -> str:
 @with_options(["sandbox"])
 def check_task(
     task: Annotated[str, typer.Argument(help=said_of("task"))],
+    evaluator: Evaluator = "",
     *,
+    config: ConfigPath = "",
+    root: Root = "",
+    env: Env = None,
+    metric: MetricName = "",
+    minimize: Minimize = False,
     stage: Annotated[str, typer.Option("--stage", help="The last stage to try; default: the one that decides.")] = "",
     json: Json = False,
     **said: object,
 ) -> None:
     """Run the task's baseline and hostile programs; exit status 1 if the task needs work."""
     settings = Settings()
+    task = chosen_task(task, evaluator, config, root, env, metric, minimize, settings.home)
     context = configured({"task": task, **said}, settings)
     raise typer.Exit(_print_check(load_task(task, settings.home), context.sandbox or settings.sandbox, stage, json))
 
@@ -112,7 +120,7 @@ def import_task(source: str, folder: str, as_json: bool) -> None:
     task = load_task(source)
     if not task.warnings:
         raise UsageError(f"{source} is a task of Evolver already; copy its folder")
-    shutil.copytree(task.root, target, dirs_exist_ok=True)
+    shutil.copytree(task.root, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("origin.json"))
     files = sorted(str(path) for path in target.rglob("*") if path.is_file())
     if as_json:
         print(json.dumps({"task": task.name, "files": files}))

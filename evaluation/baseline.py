@@ -6,6 +6,7 @@ import asyncio
 
 from evolver.contracts import Operator, Proposal, Standing, Verdict, VerdictKind
 from evolver.errors import WorkFailed
+from evolver.evaluation.baseline_words import advice
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.evaluation.race import Runner
 from evolver.evaluation.statistics import interval_of_mean, measure_noise
@@ -41,6 +42,8 @@ async def establish_baseline(resources: CampaignResources, runner: Runner) -> No
         for trial in trials:
             if not trial.metrics:
                 tail = f"\n{trial.log_tail.strip()}" if trial.log_tail.strip() else ""
+                words = advice(trial, own_packages=resources.sandbox.own_packages)
+                tail += f"\n{words[0].upper()}{words[1:]}." if words else ""
                 raise WorkFailed(
                     f"the baseline of {task.name} got no score at stage {stage.name}, seed {trial.seed}: "
                     f"{trial.status}: {trial.reason}{tail}\nRun `evolver task check {campaign.task}`."

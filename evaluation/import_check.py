@@ -10,7 +10,7 @@ from typing import NamedTuple
 from evolver.contracts import Program
 from evolver.errors import WorkFailed
 from evolver.evaluation.accelerate_launcher import launch_of
-from evolver.evaluation.trial import without_secrets
+from evolver.evaluation.trial import import_paths, without_secrets
 from evolver.sandbox import PYTHON, Ending, Job, Limits, Mount, Outcome, Sandbox
 from evolver.tasks import RUNTIME, Task
 
@@ -109,6 +109,7 @@ class ImportCheck:
             "EVOLVER_SEED": "0",
             "EVOLVER_PHASE": phase,
             "EVOLVER_SECONDS": str(seconds),
+            **import_paths(task),
         }
         command = (PYTHON, "/evolver/import_program.py", *task.spec.program.entry)
         try:

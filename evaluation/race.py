@@ -34,9 +34,22 @@ class Runner:
         if experiment.program is None or experiment.verdict is not None:
             return
         for stage in resources.task.stages_to(campaign.stage)[:-1]:
-            if not (await self.trial(experiment_id, stage.name, 0)).metrics:
+            trial = await self.trial(experiment_id, stage.name, 0)
+            if not trial.metrics:
                 return
+            if trial.gate:
+                self._count_as_decided(trial, campaign.stage)
+                break
         await self._race(experiment_id, campaign)
+
+    def _count_as_decided(self, trial: Trial, stage: str) -> None:
+        """Let a trial that did not pass a gate stand for the deciding stage's too, which would give the same."""
+        archive = self._resources.archive
+        known = {(one.stage, one.seed) for one in archive.trials.list(trial.experiment)}
+        if (stage, trial.seed) not in known:
+            spared = trial.cpu_seconds + trial.reused_cpu_seconds
+            changes = {"stage": stage, "seconds": 0.0, "cpu_seconds": 0.0, "reused_cpu_seconds": spared}
+            archive.trials.add(trial.model_copy(update=changes), self._resources.task.version)
 
     async def _race(self, experiment_id: str, campaign: Campaign) -> None:
         resources, size = self._resources, 1

@@ -138,6 +138,7 @@ async def _repeated(attempt: _Attempts, stage: str, first: Trial) -> Finding:
 def _hostile(task: Task) -> list[tuple[str, Program]]:
     """A broken and a cheating program for any task."""
     files, entries = task.baseline().files, {entry.partition(":")[0] for entry in task.spec.program.entry}
+    entries = entries or {task.spec.program.main}
     texts = {"broken program": BROKEN, "cheating program": CHEATING.replace("METRIC", repr(task.metric.name))}
     return [(what, Program(files={**files, **dict.fromkeys(entries, text)})) for what, text in texts.items()]
 

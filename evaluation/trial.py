@@ -212,6 +212,7 @@ class _Attempt:
                 "EVOLVER_SEED": str(self.seed),
                 "EVOLVER_PHASE": phase,
                 "EVOLVER_SECONDS": str(self.seconds),
+                **import_paths(self.task),
                 **launch.environment,
             },
         )
@@ -274,6 +275,11 @@ class _Attempt:
             return scored.model_copy(update={"gate": gate}) if gate and scored.metrics else scored
         except (OSError, ValueError, KeyError, TypeError, AttributeError, ValidationError) as error:
             return _without_score(base, TrialStatus.INVALID, f"the judge's answer cannot be read: {error}")
+
+
+def import_paths(task: Task) -> dict[str, str]:
+    """The variable that names the folders below public/ from which programs import; none where there are none."""
+    return {"EVOLVER_IMPORTS": ":".join(task.spec.program.imports)} if task.spec.program.imports else {}
 
 
 def _sum(before: float | None, now: float | None, *, first: bool) -> float | None:

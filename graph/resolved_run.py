@@ -138,6 +138,11 @@ class ResolvedRun:
         """Open the sandbox now, and tell what that takes, such as an image. Raises SandboxError and TaskError."""
         self._sandbox = self._open_sandbox(self.sandbox_kind, self.workers, progress)
 
+    @property
+    def where(self) -> str:
+        """Where trials run, in words, once the sandbox is prepared."""
+        return self._sandbox.where if self._sandbox is not None else self.sandbox_kind
+
     def take_sandbox(self) -> Sandbox:
         """The sandbox for the campaign's trials, which whoever takes it closes; a new one where one was taken."""
         taken, self._sandbox = self._sandbox, None

@@ -176,6 +176,8 @@ class Summary(Record):
     """The models that were named."""
     budget: Budget
     """What it may spend."""
+    remarks: tuple[str, ...] = ()
+    """What the evaluator's numbers need said, such as which stand for a score that it does not give."""
     ended: str
     """Why the campaign failed, or ended although experiments were left; empty where it did neither."""
 
@@ -224,8 +226,17 @@ def summarise(archive: Archive, name: str) -> Summary:
         team=campaign.team,
         models=campaign.models,
         budget=campaign.budget,
+        remarks=_remarks(archive, baseline, campaign.metric.name),
         ended=_ended(archive, campaign, counts.finished),
     )
+
+
+def _remarks(archive: Archive, baseline: Experiment | None, metric: str) -> tuple[str, ...]:
+    """What the baseline's trials say of the score itself."""
+    said = dict[str, None]()
+    for trial in archive.trials.list(baseline.id) if baseline is not None else ():
+        said.update(dict.fromkeys(trial.remarks(metric)))
+    return tuple(said)
 
 
 def cost_of(archive: Archive, name: str) -> Cost:

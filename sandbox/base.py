@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
@@ -164,6 +166,11 @@ class Sandbox(Protocol):
         line by line what takes long. Raises SandboxError, which says what is missing.
         """
         ...
+
+    @property
+    def where(self) -> str:
+        """The sandbox and the Python that programs run with, in words."""
+        return f"{self.name}, with Python {platform.python_version()} and the packages of {sys.prefix}"
 
     @classmethod
     def is_ready(cls, requires: Sequence[str], gpus: int) -> bool:

@@ -9,7 +9,9 @@ from evolver.text_files import lines_of
 
 START, END = "EVOLVE-BLOCK-START", "EVOLVE-BLOCK-END"
 RULE = f"Only what stands between a line with {START} and the next with {END} may change, not the marks themselves."
-_MARK = re.compile(rf"^\s*#.*\b({START}|{END})\b")
+_COMMENT = r"(?:#|//|--|;|%|/\*|<!--|\(\*|!|\")"
+"""How a comment begins, in the languages that programs are written in."""
+_MARK = re.compile(rf"^\s*{_COMMENT}.*\b({START}|{END})\b")
 
 
 def has_blocks(text: str) -> bool:

@@ -7,17 +7,18 @@ import difflib
 import hashlib
 import json
 import logging
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from evolver.contracts import Metric, Program
-from evolver.errors import TaskError, UnknownName
+from evolver.errors import TaskError, UnknownName, UsageError
 from evolver.registry import task_folders
 from evolver.settings import Settings
 from evolver.tasks.block_markers import fixed, has_blocks
-from evolver.tasks.importers import read_foreign
+from evolver.tasks.importers import Choices, ForeignTask, read_foreign, read_pair, what_is_missing
 from evolver.tasks.importers import write as write_foreign
+from evolver.tasks.importers.task_writer import ORIGIN
 from evolver.tasks.integrity import TaskIntegrity
 from evolver.tasks.spec import STAGES, ResourcesSpec, StageSpec, TaskSpec, read_spec
 from evolver.tasks.top_level_names import may_define
@@ -169,7 +170,7 @@ class Task:
         return self._variants("cheats")
 
     def _variants(self, folder: str) -> dict[str, Program]:
-        baseline, entry = _baseline_texts(self.root, self.spec), self.spec.program.entry[0].partition(":")[0]
+        baseline, entry = _baseline_texts(self.root, self.spec), self.spec.program.main
         return {
             path.stem: Program(files={**baseline, entry: _text(path)})
             for path in sorted((self.root / folder).glob("*.py"))
@@ -226,11 +227,45 @@ def load_task(ref: str | Path, home: Path | None = None) -> Task:
     if not path.is_dir():
         return _load_folder(_installed_folder(str(ref)).resolve())
     path = path.resolve()
-    foreign = None if (path / "task.yaml").exists() else read_foreign(path)
-    if foreign is None:
+    if (path / "task.yaml").exists():
         return _load_folder(path)
-    task = _load_folder(write_foreign(foreign, (home or Settings().home).resolve() / IMPORTED))
-    return replace(task, warnings=(foreign.shared_process, *foreign.warnings))
+    foreign = read_foreign(path)
+    if foreign is not None:
+        return _load_folder(imported_folder(foreign, home))
+    if said := what_is_missing(path):
+        raise TaskError(said)
+    return _load_folder(path)
+
+
+def choose_task(ref: str | Path, choices: Choices, home: Path | None = None) -> str:
+    """The reference of a task after what was said about a task of another system: of the folder that was made of it.
+
+    Raises UsageError where that was said of something else, and TaskError.
+    """
+    path = Path(ref)
+    if path.is_file():
+        if not choices.evaluator:
+            raise UsageError(f"{ref} is a file; name its evaluator too, `evolver run {ref} EVALUATOR`, or its folder")
+        return str(imported_folder(read_pair(path.resolve(), choices), home))
+    if not choices:
+        return str(ref)
+    if choices.evaluator or choices.config:
+        raise UsageError(
+            f"{ref} is no file: an evaluator and --config go with a program, `evolver run PROGRAM EVALUATOR`"
+        )
+    is_own = not path.is_dir() or (path / "task.yaml").exists()
+    foreign = None if is_own else read_foreign(path.resolve(), choices)
+    if foreign is None:
+        raise UsageError(
+            f"--metric, --minimize, --env and --root are about folders of other systems; {ref} is none: its task.yaml "
+            "says which metric decides"
+        )
+    return str(imported_folder(foreign, home))
+
+
+def imported_folder(foreign: ForeignTask, home: Path | None = None) -> Path:
+    """The task folder of another system's task, below the data folder. Raises TaskError."""
+    return write_foreign(foreign, (home or Settings().home).resolve() / IMPORTED)
 
 
 def installed_tasks() -> list[Task]:
@@ -301,7 +336,17 @@ def _load_folder(root: Path) -> Task:
     except OSError as error:
         raise TaskError(f"{error.filename} cannot be read: {error.strerror}") from None
     version = hashlib.sha256("".join(f"{name}\0{digest}\n" for name, digest in integrity.digests.items()).encode())
-    return Task(root=root, spec=spec, version=version.hexdigest()[:16], integrity=integrity)
+    return Task(
+        root=root, spec=spec, version=version.hexdigest()[:16], integrity=integrity, warnings=_warnings(root / ORIGIN)
+    )
+
+
+def _warnings(origin: Path) -> tuple[str, ...]:
+    """What an imported task says of itself; nothing in any other."""
+    try:
+        return tuple(map(str, json.loads(origin.read_text(encoding="utf-8"))["warnings"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()
 
 
 def _check_blocks(root: Path, spec: TaskSpec) -> None:

@@ -36,8 +36,15 @@ Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 def _plain_path(name: str) -> str:
     path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or str(path) != name or path.suffix != ".py":
-        raise ValueError(f"{name!r} is not a plain relative path of a Python file; write one like program.py")
+    if not name or path.is_absolute() or ".." in path.parts or str(path) != name or name.startswith("."):
+        raise ValueError(f"{name!r} is not a plain relative path of a file; write one like program.py")
+    return name
+
+
+def _plain_folder(name: str) -> str:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or str(path) != name:
+        raise ValueError(f"{name!r} is not a plain relative path of a folder below public/; write one like library")
     return name
 
 
@@ -67,12 +74,19 @@ class ProgramSpec(Record):
 
     files: Annotated[tuple[Annotated[str, AfterValidator(_plain_path)], ...], Field(min_length=1)]
     """Relative to baseline/."""
-    entry: Annotated[tuple[Annotated[str, AfterValidator(_entry)], ...], Field(min_length=1)]
-    """`file.py:function` names that every candidate must define."""
+    entry: tuple[Annotated[str, AfterValidator(_entry)], ...] = ()
+    """`file.py:function` names that every candidate must define; none where the harness runs or reads the files."""
     interface: Text
     """What the entry functions take and return, for whoever writes the program."""
     blocks: bool = False
     """Whether only what stands between EVOLVE-BLOCK-START and EVOLVE-BLOCK-END marks may change."""
+    imports: tuple[Annotated[str, AfterValidator(_plain_folder)], ...] = ()
+    """Folders below public/ from which programs import, beside their own files."""
+
+    @property
+    def main(self) -> str:
+        """The file with the first entry point; the first file where there is none."""
+        return self.entry[0].partition(":")[0] if self.entry else self.files[0]
 
     @model_validator(mode="after")
     def _entries_are_in_files(self) -> ProgramSpec:

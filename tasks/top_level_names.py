@@ -15,7 +15,12 @@ _SCOPES = (
 
 def may_define(tree: ast.Module, name: str) -> bool:
     """Whether a name is bound at top level, however, or could be in a way that only running the file shows."""
-    return name in set(_bound(tree)) or any(map(_is_opaque, ast.walk(tree)))
+    return name in bound_names(tree) or any(map(_is_opaque, ast.walk(tree)))
+
+
+def bound_names(tree: ast.Module) -> frozenset[str]:
+    """Names that are bound at top level, whatever binds them and under whatever condition; `*` for imports of all."""
+    return frozenset(_bound(tree))
 
 
 def _bound(tree: ast.Module) -> Iterator[str]:

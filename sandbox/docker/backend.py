@@ -50,6 +50,7 @@ class DockerSandbox(Sandbox):
         self._running: set[ContainerHandle | CollectedOutput] = set()
         self._making: set[asyncio.Task[Container]] = set()
         self._closing = False
+        self._prepared = ""
         self._clear_away()
 
     @classmethod
@@ -105,7 +106,12 @@ class DockerSandbox(Sandbox):
 
     def prepare(self, requires: Sequence[str], gpus: int, progress: Callable[[str], None] | None = None) -> None:
         """Build the image that such jobs need, unless it is there. Blocks. Raises SandboxError."""
-        ensure_image(self._engine.client, variant_for(requires, gpus), progress=progress)
+        self._prepared = ensure_image(self._engine.client, variant_for(requires, gpus), progress=progress)
+
+    @property
+    def where(self) -> str:
+        """The sandbox and the Python that programs run with, in words."""
+        return f"docker, with the Python and the packages of {self._prepared or 'its image'}"
 
     def abandon(self) -> None:
         """Let go of everything at once; only for a sandbox that has not started a job."""

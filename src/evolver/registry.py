@@ -192,6 +192,8 @@ IMPORTERS: Registry[Importer] = Registry(
         "openevolve": "evolver.tasks.importers.openevolve:OpenEvolveImporter",
         "shinka": "evolver.tasks.importers.shinka:ShinkaImporter",
         "asi-evolve": "evolver.tasks.importers.asi_evolve:AsiEvolveImporter",
+        "codeevolve": "evolver.tasks.importers.codeevolve:CodeEvolveImporter",
+        "gepa": "evolver.tasks.importers.gepa:GepaImporter",
     },
     methods=("name", "recognises", "read"),
 )

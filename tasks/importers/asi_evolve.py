@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-import ast
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from evolver.errors import TaskError
+from evolver.tasks.importers.cognition import cognition_notes
 from evolver.tasks.importers.foreign_files import (
+    Config,
     absent_requirements,
+    config_of,
     entries,
-    packages,
-    settings_of,
+    ignored,
+    is_python,
+    program_file,
     summary_of,
     task_name,
     text_of,
 )
 from evolver.tasks.importers.importer import ForeignTask, Importer
+from evolver.tasks.importers.required_packages import Packages, hint, packages
 
 TASK, SCRIPT = "input.md", "eval.sh"
-PROGRAMS = ("initial_program", "initial_program.py")
+PROGRAM, COGNITION = "initial_program", "init_cognition.py"
+EMPTY = '"""The first program: nothing yet. The task says what it must define."""\n'
 OVERHEAD = 10.0
 
 
@@ -48,37 +53,61 @@ class AsiEvolveImporter(Importer):
         """By input.md and eval.sh."""
         return (folder / TASK).is_file() and (folder / SCRIPT).is_file()
 
+    def nearly(self, folder: Path) -> str:
+        """One of the two files without the other."""
+        for found, lacks in ((TASK, SCRIPT), (SCRIPT, TASK)):
+            if (folder / found).is_file() and program_file(folder, PROGRAM, bare=True) is not None:
+                return f"{found} found in {folder}, no {lacks}: an experiment of ASI-Evolve has both"
+        return ""
+
     def read(self, folder: Path) -> ForeignTask:
         """The experiment in a folder. Raises TaskError."""
-        program = next((folder / name for name in PROGRAMS if (folder / name).is_file()), None)
+        program = program_file(folder, PROGRAM, bare=True)
+        helpers = sorted(path for path in folder.glob("*.py") if path not in (program, folder / COGNITION))
+        task, settings = text_of(folder / TASK), config_of(folder)
+        python = [path for path in helpers if path.name.startswith("eval")]
+        warnings = list[str]()
         if program is None:
-            raise TaskError(f"{folder} has {TASK} and {SCRIPT} but no {PROGRAMS[0]}, from which a campaign would start")
-        try:
-            ast.parse(text_of(program))
-        except (SyntaxError, ValueError) as error:
-            raise TaskError(f"{program} is not Python, and Evolver improves Python programs: {error}") from None
-        helpers = sorted(path for path in folder.glob("*.py") if path != program and path.name != "init_cognition.py")
-        task, absent = text_of(folder / TASK), absent_requirements(folder)
+            warnings.append(
+                f"{folder} has no {PROGRAM}: the campaign begins with an empty program, as ASI-Evolve does; if that "
+                "gets no score, write one"
+            )
+        elif is_python(program):
+            python.append(program)
+        needs = packages(folder, *python) if python else Packages((), ())
         return ForeignTask(
             system="ASI-Evolve",
             runner="asi_evolve",
             folder=folder,
             name=task_name(folder),
             summary=summary_of(task),
-            program=program.name,
-            text=text_of(program),
-            entry=entries(program, folder / SCRIPT, *helpers),
+            program=_name(program),
+            text=text_of(program) if program else EMPTY,
+            entry=entries(folder, program, folder / SCRIPT) if program else (),
             metric="eval_score",
-            seconds={"full": _timeout(folder / "config.yaml") + OVERHEAD},
-            requires=packages(folder, program, *(path for path in helpers if path.name.startswith("eval"))),
-            notes={"input.md": task} if task.strip() else {},
-            warnings=(f"requirements.txt names what is not installed here: {', '.join(absent)}",) if absent else (),
+            seconds={"full": _timeout(settings) + OVERHEAD},
+            requires=needs.required,
+            options={"evaluator": SCRIPT, "original": program.name if program else ""},
+            notes={**({TASK: task} if task.strip() else {}), **cognition_notes(folder / COGNITION)},
+            warnings=(
+                *warnings,
+                *absent_requirements(folder),
+                *hint(needs),
+                *ignored(settings, {"pipeline": tuple(_Pipeline.model_fields), "experiment_name": ()}),
+            ),
         )
 
 
-def _timeout(path: Path) -> float:
+def _name(program: Path | None) -> str:
+    """The program's file name; one without an ending gets Python's where it is Python."""
+    if program is None:
+        return f"{PROGRAM}.py"
+    return program.name if program.suffix else f"{program.name}{'.py' if is_python(program) else '.txt'}"
+
+
+def _timeout(config: Config) -> float:
     try:
-        return _AsiEvolveConfig.model_validate(settings_of(path)).pipeline.engineer_timeout
+        return _AsiEvolveConfig.model_validate(config.content).pipeline.engineer_timeout
     except ValidationError as error:
         first = error.errors()[0]
-        raise TaskError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise TaskError(f"{config.path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None

@@ -1,14 +1,14 @@
-"""What can be learnt from the Python files of a foreign folder without running them."""
+"""What can be learnt from the files of a foreign folder without running them."""
 
 from __future__ import annotations
 
 import ast
+import difflib
 import importlib.metadata
 import re
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -16,10 +16,20 @@ from evolver.errors import TaskError
 from evolver.tasks.spec import KEBAB, LONGEST_NAME
 from evolver.text_files import read_text
 
-LONGEST_SUMMARY = 2000
-STAND_INS = {"openevolve": ("openevolve.evaluation_result",), "shinka": ("shinka.core", "shinka.core.wrap_eval")}
-"""Modules of the other systems that evaluators import and that are stood in for where they are not installed."""
+LONGEST_SUMMARY, LONGEST_MESSAGE = 2000, 40_000
+"""Characters of what is said about a task; a message that was written for models reaches them whole."""
+MOST_READ = 200
+"""Python files and scripts of a folder in which names of the program are looked for."""
+MOST_LISTED = 12
 _REQUIREMENT = re.compile(r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
+_MARK = "EVOLVE-BLOCK-START"
+
+
+class Config(NamedTuple):
+    """The settings of a foreign folder, and where they stand."""
+
+    path: Path | None
+    content: dict[str, Any]
 
 
 def text_of(path: Path) -> str:
@@ -30,12 +40,11 @@ def text_of(path: Path) -> str:
         raise TaskError(f"{path} cannot be read as UTF-8 text: {error}") from None
 
 
-def python_program(folder: Path, stem: str) -> Path:
-    """The initial program, which may have had any ending. Raises TaskError unless it is Python."""
-    program = folder / f"{stem}.py"
-    if not program.exists():
-        raise TaskError(f"{min(folder.glob(f'{stem}.*'))} is not Python; Evolver improves Python programs")
-    return program
+def program_file(folder: Path, *stems: str, bare: bool = False) -> Path | None:
+    """The initial program, whatever its language: Python's first, where there are several; `bare`: or its ending."""
+    patterns = [f"{stem}{ending}" for stem in stems for ending in ((".*", "") if bare else (".*",))]
+    found = [path for pattern in patterns for path in sorted(folder.glob(pattern)) if path.is_file()]
+    return min(found, key=lambda path: path.suffix != ".py", default=None)
 
 
 def tree_of(path: Path) -> ast.Module:
@@ -44,6 +53,14 @@ def tree_of(path: Path) -> ast.Module:
         return ast.parse(text_of(path))
     except (SyntaxError, ValueError) as error:
         raise TaskError(f"{path} does not parse as Python: {error}") from None
+
+
+def config_of(folder: Path, *patterns: str) -> Config:
+    """The settings in the first YAML file that fits; none where there is no file. Raises TaskError."""
+    for pattern in patterns or ("config.yaml", "config.yml", "config*.yaml", "config*.yml"):
+        for path in sorted(folder.glob(pattern)):
+            return Config(path, settings_of(path))
+    return Config(None, {})
 
 
 def settings_of(path: Path) -> dict[str, Any]:
@@ -61,6 +78,23 @@ def settings_of(path: Path) -> dict[str, Any]:
     return content
 
 
+def ignored(config: Config, used: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
+    """One line about settings that change nothing here; `used` has the names that are read, by section."""
+    names = []
+    for name, value in config.content.items():
+        if name not in used:
+            names.append(str(name))
+        elif isinstance(value, dict):
+            names += [f"{name}.{part}" for part in value if part not in set(used[name])]
+    if config.path is None or not names:
+        return ()
+    more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
+    return (
+        f"{config.path.name}: these settings change nothing, because Evolver searches in its own way: "
+        f"{', '.join(names[:MOST_LISTED])}{more}",
+    )
+
+
 def task_name(folder: Path) -> str:
     """A task name from a folder's."""
     words = re.findall(r"[a-z0-9]+", folder.resolve().name.lower())
@@ -68,8 +102,10 @@ def task_name(folder: Path) -> str:
     return name if re.fullmatch(KEBAB, name) else f"imported-{name}"[:LONGEST_NAME].strip("-")
 
 
-def summary_of(*texts: str) -> str:
-    """The first text that says something, shortened to what a prompt can bear."""
+def summary_of(message: str, *texts: str) -> str:
+    """A message for models, whole; where there is none, the first text that says something, shortened."""
+    if message.strip():
+        return message.strip()[:LONGEST_MESSAGE]
     for text in texts:
         words = text.strip()
         if words:
@@ -77,41 +113,55 @@ def summary_of(*texts: str) -> str:
     return "Improve the program so that its score rises."
 
 
-def entries(program: Path, *users: Path) -> tuple[str, ...]:
-    """Functions and classes of the program that the users' texts name; all of them if none is named.
+def docstring_of(path: Path) -> str:
+    """A Python file's docstring; empty for other files."""
+    return (ast.get_docstring(tree_of(path)) or "") if path.suffix == ".py" else ""
 
-    Raises TaskError if the program defines none.
+
+def entries(folder: Path, program: Path, *users: Path) -> tuple[str, ...]:
+    """Functions and classes of a Python program that other files of the folder name; none for a script.
+
+    Raises TaskError if the program does not parse.
     """
+    if not is_python(program):
+        return ()
     defined = [
         node.name
         for node in tree_of(program).body
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
     ]
-    if not defined:
-        raise TaskError(f"{program} defines no function or class at top level; campaigns need one to call")
-    words = set[str]().union(*(re.findall(r"\w+", text_of(user)) for user in users))
-    return tuple(name for name in defined if name in words) or tuple(defined)
+    found = [path for pattern in ("*.py", "*.sh") for path in sorted(folder.rglob(pattern))][:MOST_READ]
+    words = set[str]()
+    for path in dict.fromkeys((*users, *found)):
+        if path != program:
+            words.update(re.findall(r"\w+", path.read_text(encoding="utf-8", errors="replace")))
+    return tuple(name for name in defined if name in words)
 
 
-def packages(folder: Path, *files: Path) -> tuple[str, ...]:
-    """Packages that Python files import without a guard, beyond the standard library, the folder and stand-ins."""
-    found = dict[str, None]()
-    for file in files:
-        for module in _imports(tree_of(file)):
-            top = module.partition(".")[0]
-            own = (folder / f"{top}.py").is_file() or (folder / top).is_dir()
-            if not own and top not in sys.stdlib_module_names and module not in STAND_INS.get(top, ()):
-                found[top] = None
-    return tuple(found)
+def is_python(program: Path) -> bool:
+    """Whether a file is a Python program; one without an ending is, if it parses."""
+    if program.suffix:
+        return program.suffix == ".py"
+    try:
+        ast.parse(text_of(program))
+    except (SyntaxError, ValueError):
+        return False
+    return True
 
 
 def absent_requirements(folder: Path) -> tuple[str, ...]:
-    """Distributions that requirements.txt names and that are not installed here."""
+    """One line about distributions that requirements.txt names and that are not installed here."""
     path = folder / "requirements.txt"
     if not path.is_file():
         return ()
     names = [match[1] for line in text_of(path).splitlines() if (match := _REQUIREMENT.match(line))]
-    return tuple(name for name in names if not _is_installed(name))
+    absent = [name for name in dict.fromkeys(names) if not _is_installed(name)]
+    if not absent:
+        return ()
+    return (
+        f"requirements.txt names what is not installed here: {', '.join(absent)}; whether trials need it shows when "
+        "the baseline runs",
+    )
 
 
 def _is_installed(distribution: str) -> bool:
@@ -122,26 +172,13 @@ def _is_installed(distribution: str) -> bool:
     return True
 
 
-def _imports(node: ast.AST) -> Iterator[str]:
-    """Modules that must be there, wherever they are imported; not those in a `try`."""
-    for child in ast.iter_child_nodes(node):
-        match child:
-            case ast.Try():
-                for part in (*child.handlers, *child.orelse, *child.finalbody):
-                    yield from _imports(part)
-                if not child.handlers or not any(_handles_imports(handler) for handler in child.handlers):
-                    for statement in child.body:
-                        yield from _imports(statement)
-            case ast.Import():
-                yield from (alias.name for alias in child.names)
-            case ast.ImportFrom(level=0, module=str(module)):
-                yield module
-            case _:
-                yield from _imports(child)
-
-
-def _handles_imports(handler: ast.ExceptHandler) -> bool:
-    names = (
-        {node.id for node in ast.walk(handler.type) if isinstance(node, ast.Name)} if handler.type else {"Exception"}
-    )
-    return bool(names & {"ImportError", "ModuleNotFoundError"})
+def missing_program(folder: Path, evaluator: Path, wanted: str) -> str:
+    """What to say of a folder with an evaluator and no program, with the file that looks like it."""
+    others = [path for path in sorted(folder.iterdir()) if path.is_file() and path != evaluator]
+    marked = [path.name for path in others if path.suffix and _MARK in path.read_text(errors="replace")]
+    texts = [path.name for path in others if path.suffix in (".py", ".txt", ".md", ".cc", ".cpp", ".rs", ".go")]
+    near = difflib.get_close_matches(wanted, [*marked, *texts], n=1, cutoff=0.5) or marked[:1]
+    said = f"{evaluator.relative_to(folder)} found in {folder}, no {wanted}"
+    if not near:
+        return f"{said}; name both: `evolver run PROGRAM {evaluator}`"
+    return f"{said}; {near[0]} looks like it: `evolver run {folder / near[0]} {evaluator}`"

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from pydantic import JsonValue
 
-from evolver.contracts import Record
+from evolver.contracts import Direction, Record
 
 
 class ForeignTask(Record):
@@ -19,21 +19,28 @@ class ForeignTask(Record):
     runner: str
     """What calls its evaluator: a file among import-templates/runners by its stem, or the path of another package's."""
     folder: Path
+    """What is copied for trials to see."""
     name: str
     """Kebab-case."""
     summary: str
     program: str
-    """The initial program's file, relative to the folder."""
+    """The initial program's file name."""
     text: str
     entry: tuple[str, ...]
-    """Functions and classes of the program that the evaluator uses."""
+    """Functions and classes of the program that the evaluator uses; none where it runs or reads the file."""
     metric: str
+    """Empty where the folder does not say which one decides: whoever runs it must."""
+    direction: Direction = "maximize"
     seconds: dict[str, float]
     """Wall-clock limit by stage."""
     requires: tuple[str, ...]
     """Packages, by the names that they are imported under."""
+    imports: tuple[str, ...] = (".",)
+    """Folders, relative to `folder`, from which evaluator and program import."""
+    budget: int | None = None
+    """Experiments that the folder suggests."""
     options: dict[str, JsonValue] = {}
-    """What the runner has to know."""
+    """What the runner has to know; `evaluator`, `original`, `cwd` and `siblings_in` are paths relative to `folder`."""
     notes: dict[str, str] = {}
     """Texts for whoever proposes, by file name."""
     warnings: tuple[str, ...] = ()
@@ -61,3 +68,14 @@ class Importer(ABC):
     @abstractmethod
     def read(self, folder: Path) -> ForeignTask:
         """What such a folder describes. Raises TaskError where it cannot be run here."""
+
+    def nearly(self, folder: Path) -> str:
+        """What a folder lacks that is nearly in this system's format; empty where it is not near."""
+        return ""
+
+    def read_pair(self, folder: Path, program: Path, evaluator: Path, config: Path | None) -> ForeignTask | None:
+        """What a program and an evaluator describe that were named one by one, both perhaps within `folder`.
+
+        None where the evaluator is not in this system's form. Raises TaskError where it is and cannot be run.
+        """
+        return None

@@ -1,19 +1,22 @@
-"""OpenEvolve's examples: initial_program.py, evaluator.py with evaluate() and cascade stages, config.yaml."""
+"""OpenEvolve's examples and SkyDiscover's: an initial program, evaluate() with cascade stages, config.yaml."""
 
 from __future__ import annotations
 
-import ast
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
 
 from evolver.errors import TaskError
 from evolver.tasks.importers.foreign_files import (
+    Config,
     absent_requirements,
+    config_of,
+    docstring_of,
     entries,
-    packages,
-    python_program,
+    ignored,
+    missing_program,
+    program_file,
     settings_of,
     summary_of,
     task_name,
@@ -21,11 +24,20 @@ from evolver.tasks.importers.foreign_files import (
     tree_of,
 )
 from evolver.tasks.importers.importer import ForeignTask, Importer
+from evolver.tasks.importers.required_packages import hint, packages
+from evolver.tasks.top_level_names import bound_names, may_define
 
-PROGRAM, EVALUATOR = "initial_program", "evaluator.py"
+PROGRAMS = ("initial_program", "initial_prompt")
+EVALUATORS = ("evaluator.py", "evaluator/evaluator.py", "eval/evaluator.py")
+SCRIPTS = ("evaluator/evaluate.sh", "eval/evaluate.sh")
+"""SkyDiscover's evaluators that are started in a container and print a JSON object."""
 STAGES = {"evaluate_stage1": "smoke", "evaluate_stage2": "proxy", "evaluate_stage3": "full"}
 OVERHEAD = 10.0
 """Seconds beside the evaluator's own, for starting Python and copying files."""
+
+
+def _default_for_none(default: float) -> BeforeValidator:
+    return BeforeValidator(lambda value: default if value is None else value)
 
 
 class _Evaluator(BaseModel):
@@ -33,7 +45,7 @@ class _Evaluator(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    timeout: Annotated[float, Field(gt=0)] = 300.0
+    timeout: Annotated[float, Field(gt=0), _default_for_none(300.0)] = 300.0
     cascade_evaluation: bool = True
     cascade_thresholds: list[float] = [0.5, 0.75, 0.9]
     use_llm_feedback: bool = False
@@ -43,7 +55,7 @@ class _Evaluator(BaseModel):
 class _Prompt(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
-    system_message: str = ""
+    system_message: str | None = ""
 
 
 class _DatabaseConfig(BaseModel):
@@ -57,69 +69,121 @@ class _OpenEvolveConfig(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
+    max_iterations: Annotated[int, Field(ge=1)] | None = None
     evaluator: _Evaluator = _Evaluator()
     prompt: _Prompt = _Prompt()
     database: _DatabaseConfig = _DatabaseConfig()
 
 
+_USED = {
+    "max_iterations": (),
+    "evaluator": tuple(_Evaluator.model_fields),
+    "prompt": tuple(_Prompt.model_fields),
+    "database": tuple(_DatabaseConfig.model_fields),
+    "language": (),
+    "file_suffix": (),
+}
+
+
 class OpenEvolveImporter(Importer):
-    """Reads the examples of OpenEvolve."""
+    """Reads the examples of OpenEvolve and the benchmarks of SkyDiscover."""
 
     name = "openevolve"
 
     def recognises(self, folder: Path) -> bool:
-        """By evaluator.py and an initial program."""
-        return (folder / EVALUATOR).is_file() and any(folder.glob(f"{PROGRAM}.*"))
+        """By an evaluator and an initial program."""
+        return _evaluator_in(folder) is not None and program_file(folder, *PROGRAMS) is not None
+
+    def nearly(self, folder: Path) -> str:
+        """An evaluator without a program, or the other way round."""
+        evaluator, program = _evaluator_in(folder), program_file(folder, *PROGRAMS)
+        if evaluator is not None:
+            return missing_program(folder, evaluator, "initial_program.py")
+        if program is not None:
+            return f"{program.name} found in {folder}, no evaluator.py; name it: `evolver run {program} EVALUATOR`"
+        return ""
 
     def read(self, folder: Path) -> ForeignTask:
         """The example in a folder. Raises TaskError."""
-        evaluator, program = folder / EVALUATOR, python_program(folder, PROGRAM)
-        config = _config(folder / "config.yaml")
-        defined = {node.name for node in tree_of(evaluator).body if isinstance(node, ast.FunctionDef)}
-        if "evaluate" not in defined:
-            raise TaskError(f"{evaluator} does not define evaluate(program_path)")
-        cascade = []
-        for function in STAGES if config.evaluator.cascade_evaluation else ():
-            if function not in defined:
-                break
-            cascade.append(function)
-        timeout = config.evaluator.timeout
-        seconds = {STAGES[function]: timeout * count + OVERHEAD for count, function in enumerate(cascade, 1)}
-        warnings = []
-        if config.evaluator.use_llm_feedback:
-            warnings.append("evaluator.use_llm_feedback of config.yaml is left out: no model judges programs here")
-        if absent := absent_requirements(folder):
-            warnings.append(f"requirements.txt names what is not installed here: {', '.join(absent)}")
-        message, readme = config.prompt.system_message, folder / "README.md"
-        notes = {"system_message.md": message} if message.strip() else {}
-        return ForeignTask(
-            system="OpenEvolve",
-            runner="openevolve",
-            folder=folder,
-            name=task_name(folder),
-            summary=summary_of(
-                message, text_of(readme) if readme.is_file() else "", ast.get_docstring(tree_of(evaluator)) or ""
-            ),
-            program=program.name,
-            text=text_of(program),
-            entry=entries(program, evaluator),
-            metric="combined_score",
-            seconds=seconds or {"full": timeout + OVERHEAD},
-            requires=packages(folder, evaluator, program),
-            options={
-                "cascade": list[JsonValue](cascade),
-                "thresholds": list[JsonValue](config.evaluator.cascade_thresholds),
-                "features": list[JsonValue](config.database.feature_dimensions),
-                "arguments": config.evaluator.evaluator_args or {},
-            },
-            notes=notes,
-            warnings=tuple(warnings),
-        )
+        evaluator, program = _evaluator_in(folder), program_file(folder, *PROGRAMS)
+        assert evaluator is not None and program is not None
+        return _read(folder, program, evaluator, config_of(folder))
+
+    def read_pair(self, folder: Path, program: Path, evaluator: Path, config: Path | None) -> ForeignTask | None:
+        """A Python file with evaluate(program_path), or evaluate.sh."""
+        is_script = evaluator.name == "evaluate.sh"
+        if not is_script and (evaluator.suffix != ".py" or not may_define(tree_of(evaluator), "evaluate")):
+            return None
+        settings = Config(config, settings_of(config)) if config else config_of(folder)
+        return _read(folder, program, evaluator, settings)
 
 
-def _config(path: Path) -> _OpenEvolveConfig:
+def _evaluator_in(folder: Path) -> Path | None:
+    return next((folder / name for name in (*EVALUATORS, *SCRIPTS) if (folder / name).is_file()), None)
+
+
+def _read(folder: Path, program: Path, evaluator: Path, settings: Config) -> ForeignTask:
+    config, is_script = _config(settings), evaluator.suffix == ".sh"
+    cascade = [] if is_script else _cascade(evaluator, config)
+    timeout, readme = config.evaluator.timeout, folder / "README.md"
+    seconds = {STAGES[function]: timeout * count + OVERHEAD for count, function in enumerate(cascade, 1)}
+    message = config.prompt.system_message or ""
+    python = [path for path in (evaluator, program) if path.suffix == ".py"]
+    needs = packages(folder, *python)
+    warnings = list(absent_requirements(folder))
+    if evaluator.parent != folder:
+        warnings += absent_requirements(evaluator.parent)
+    warnings += hint(needs)
+    if config.evaluator.use_llm_feedback:
+        warnings.append("evaluator.use_llm_feedback of config.yaml is left out: no model judges programs here")
+    return ForeignTask(
+        system="SkyDiscover" if is_script or evaluator.parent != folder else "OpenEvolve",
+        runner="evaluate_sh" if is_script else "openevolve",
+        folder=folder,
+        name=task_name(folder),
+        summary=summary_of(message, text_of(readme) if readme.is_file() else "", docstring_of(evaluator)),
+        program=program.name,
+        text=text_of(program),
+        entry=entries(folder, program, evaluator),
+        metric="combined_score",
+        seconds=seconds or {"full": timeout + OVERHEAD},
+        requires=needs.required,
+        imports=tuple(dict.fromkeys((_within(folder, evaluator.parent), "."))),
+        budget=config.max_iterations,
+        options={
+            "evaluator": _within(folder, evaluator),
+            "cwd": _within(folder, evaluator.parent),
+            "original": _within(folder, program) if program.is_relative_to(folder) else "",
+            "cascade": list[JsonValue](cascade),
+            "thresholds": list[JsonValue](config.evaluator.cascade_thresholds),
+            "features": list[JsonValue](config.database.feature_dimensions),
+            "arguments": config.evaluator.evaluator_args or {},
+        },
+        notes={"system_message.md": message} if message.strip() else {},
+        warnings=(*warnings, *ignored(settings, _USED)),
+    )
+
+
+def _cascade(evaluator: Path, config: _OpenEvolveConfig) -> list[str]:
+    """The functions of the cascade, from the first on without a gap. Raises TaskError if there is no evaluate()."""
+    tree = tree_of(evaluator)
+    if not may_define(tree, "evaluate"):
+        raise TaskError(f"{evaluator} does not define evaluate(program_path)")
+    defined, cascade = bound_names(tree), list[str]()
+    for function in STAGES if config.evaluator.cascade_evaluation else ():
+        if function not in defined:
+            break
+        cascade.append(function)
+    return cascade
+
+
+def _within(folder: Path, path: Path) -> str:
+    return path.relative_to(folder).as_posix()
+
+
+def _config(config: Config) -> _OpenEvolveConfig:
     try:
-        return _OpenEvolveConfig.model_validate(settings_of(path))
+        return _OpenEvolveConfig.model_validate(config.content)
     except ValidationError as error:
         first = error.errors()[0]
-        raise TaskError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise TaskError(f"{config.path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None

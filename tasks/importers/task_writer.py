@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
@@ -21,13 +21,31 @@ FILES = Path(__file__).resolve().parents[1] / "import-templates"
 RUNNERS = FILES / "runners"
 EXAMPLE, OPTIONS = "example", "import.json"
 """In public/: the foreign folder as it is, and what its harness has to know."""
+ORIGIN = "origin.json"
+"""What whoever runs the task should know; no part of what decides a score."""
 REPLICATES = 5
+MOST_LISTED = 12
 LEFT_OUT = frozenset(
     {"__pycache__", "node_modules", "venv", "steps", "openevolve_output", "cognition_data", "database_data"}
 )
 """Folders that hold results and environments, no part of the task; hidden ones and results* go too."""
 LARGEST = 256 << 20
 """Bytes that a folder may have."""
+
+
+def not_copied(folder: Path) -> tuple[str, ...]:
+    """One line about what `write` leaves out of a folder."""
+    kept, left = set(_files(folder)), list[str]()
+    for place, below, names in os.walk(folder):
+        inside = Path(place)
+        left += [f"{(inside / name).relative_to(folder)}/" for name in below if not _is_copied(name)]
+        below[:] = [name for name in below if _is_copied(name)]
+        left += [str((inside / name).relative_to(folder)) for name in names if inside / name not in kept]
+    left = sorted(name for name in left if "__pycache__" not in name and not name.endswith(".pyc"))
+    if not left:
+        return ()
+    more = f" and {len(left) - MOST_LISTED} more" if len(left) > MOST_LISTED else ""
+    return (f"not copied, so no trial sees it: {', '.join(left[:MOST_LISTED])}{more}",)
 
 
 def write(foreign: ForeignTask, home: Path) -> Path:
@@ -38,7 +56,8 @@ def write(foreign: ForeignTask, home: Path) -> Path:
     source = list(_files(foreign.folder))
     if (size := sum(path.stat().st_size for path in source)) > LARGEST:
         raise TaskError(
-            f"{foreign.folder} has {size >> 20} MiB, more than {LARGEST >> 20}: move what no trial needs away"
+            f"{foreign.folder} has {size >> 20} MiB, more than {LARGEST >> 20}: move what no trial needs away, such as "
+            f"{max(source, key=lambda path: path.stat().st_size).relative_to(foreign.folder)}"
         )
     parts = {f"example/{path.relative_to(foreign.folder)}": path for path in source}
     parts |= {f"files/{path.relative_to(FILES)}": path for path in _files(FILES)}
@@ -71,7 +90,10 @@ def _fill(made: Path, foreign: ForeignTask, source: list[Path]) -> None:
     texts = {
         "task.yaml": yaml.safe_dump(_spec(foreign, program), sort_keys=False, allow_unicode=True, width=110),
         f"baseline/{program}": foreign.text,
-        f"public/{OPTIONS}": json.dumps({**foreign.options, "program": program, "folder": foreign.name}),
+        f"public/{OPTIONS}": json.dumps(
+            {"metric": foreign.metric, **foreign.options, "program": program, "folder": foreign.name}
+        ),
+        ORIGIN: json.dumps({"warnings": [foreign.shared_process, *foreign.warnings, *not_copied(foreign.folder)]}),
         **{f"notes/{name}": text for name, text in foreign.notes.items()},
     }
     for name, text in texts.items():
@@ -81,7 +103,8 @@ def _fill(made: Path, foreign: ForeignTask, source: list[Path]) -> None:
     for name in ("harness.py", "judge.py"):
         shutil.copy(FILES / name, made)
     shutil.copy(_runner(foreign), made / "public/runner.py")
-    shutil.copytree(FILES / "stand-ins", made / "public/stand-ins", ignore=shutil.ignore_patterns("__pycache__"))
+    for folder in ("stand-ins", "support"):
+        shutil.copytree(FILES / folder, made / "public" / folder, ignore=shutil.ignore_patterns("__pycache__"))
     for path in source:
         copy = made / "public" / EXAMPLE / path.relative_to(foreign.folder)
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -94,39 +117,51 @@ def _runner(foreign: ForeignTask) -> Path:
 
 
 def _program_name(foreign: ForeignTask) -> str:
-    return foreign.program if foreign.program.endswith(".py") else f"{foreign.program}.py"
+    return foreign.program if Path(foreign.program).suffix else f"{foreign.program}.py"
 
 
 def _spec(foreign: ForeignTask, program: str) -> dict[str, Any]:
+    names = ", ".join(foreign.entry)
     interface = (
-        f"The evaluator of this {foreign.system} task uses {', '.join(foreign.entry)} as the program has them now."
+        f"The evaluator of this {foreign.system} task uses {names} as the program has them now."
+        if names
+        else f"The evaluator of this {foreign.system} task runs or reads {program}: what goes in and comes out stays."
     )
+    budget = {"budget": {"experiments": foreign.budget}} if foreign.budget else {}
     return {
         "name": foreign.name,
         "summary": foreign.summary,
-        "metric": {"name": foreign.metric, "direction": "maximize", "resolution": 1.0e-9},
+        "metric": {"name": foreign.metric, "direction": foreign.direction, "resolution": 1.0e-9},
         "program": {
             "files": [program],
             "entry": [f"{program}:{name}" for name in foreign.entry],
             "interface": interface,
             "blocks": has_blocks(foreign.text),
+            "imports": [*((PurePosixPath(EXAMPLE) / part).as_posix() for part in foreign.imports), "stand-ins"],
         },
         "stages": [
             {"name": name, "seconds": seconds, "replicates": REPLICATES} for name, seconds in foreign.seconds.items()
         ],
         "resources": {"cpus": 1, "memory": "4GiB", "processes": 256, "scratch": "1GiB", "output": "4MiB"},
         "requires": list(foreign.requires),
+        **budget,
     }
+
+
+def _is_copied(name: str) -> bool:
+    """Whether a folder of this name is copied."""
+    return name not in LEFT_OUT and not name.startswith((".", "results"))
 
 
 def _files(folder: Path) -> Iterator[Path]:
     for place, below, names in os.walk(folder):
-        below[:] = sorted(name for name in below if name not in LEFT_OUT and not name.startswith((".", "results")))
+        below[:] = sorted(filter(_is_copied, below))
         for name in sorted(names):
             path = Path(place, name)
             if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
                 raise TaskError(
-                    f"{path} links to {path.resolve()}, outside its folder: programs would be shown that file"
+                    f"{path} links to {path.resolve()}, outside its folder: programs would be shown that file; "
+                    "--root FOLDER copies more than the folder"
                 )
             if path.is_file() and not name.endswith(".pyc") and not name.startswith("."):
                 yield path

@@ -47,6 +47,11 @@ def folder(name: str) -> Path:
     return Path(os.environ.get("EVOLVER_ROOT") or "/") / name
 
 
+def import_folders() -> list[str]:
+    """Folders below public/ from which programs import, as the task names them."""
+    return [str(folder("public") / part) for part in os.environ.get("EVOLVER_IMPORTS", "").split(":") if part]
+
+
 def _process_start() -> float:
     """When this process, or the launcher that started it, began; on time.monotonic()'s clock, in seconds."""
     process = os.getppid() if "EVOLVER_PROCESSES" in os.environ else "self"

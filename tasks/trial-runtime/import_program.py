@@ -14,7 +14,7 @@ from pathlib import Path
 OWN = Path(__file__).resolve().parent
 sys.path.insert(0, str(OWN))
 
-from evolver_trial import Trial, folder  # noqa: E402
+from evolver_trial import Trial, folder, import_folders  # noqa: E402
 
 
 def missing(trial: Trial, entries: list[str]) -> list[str]:
@@ -39,7 +39,7 @@ def main() -> int:
         seed=0,
         phase=os.environ["EVOLVER_PHASE"],
     )
-    sys.path.insert(1, str(trial.program))
+    sys.path[1:1] = [str(trial.program), *import_folders()]
     try:
         absent = missing(trial, sys.argv[1:])
     except SystemExit as error:

@@ -14,7 +14,7 @@ from pathlib import Path
 OWN = Path(__file__).resolve().parent
 sys.path.insert(0, str(OWN))
 
-from evolver_trial import Trial, folder, seed_random  # noqa: E402
+from evolver_trial import Trial, folder, import_folders, seed_random  # noqa: E402
 
 LAUNCHED = "EVOLVER_PROCESSES" in os.environ
 
@@ -76,7 +76,7 @@ def run(trial: Trial) -> None:
     assert spec is not None and spec.loader is not None
     harness = importlib.util.module_from_spec(spec)
     # After our own folder, so that a program of several files can import its parts by name.
-    sys.path.insert(1, str(trial.program))
+    sys.path[1:1] = [str(trial.program), *import_folders()]
     seed_random(trial.seed)
     spec.loader.exec_module(harness)
     seed_random(trial.seed)

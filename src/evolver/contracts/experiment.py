@@ -304,6 +304,19 @@ class Trial(Record):
             return ""
         return f"it scored 0, and the evaluator reports an error: {trouble.splitlines()[-1][:300]}"
 
+    def remarks(self, metric: str) -> tuple[str, ...]:
+        """What whoever reads the score should know of it.
+
+        Args:
+            metric: Name of the deciding metric.
+
+        Returns:
+            Sentences: what stands for a score that the evaluator does not give, what was left out, a 0 with an error.
+        """
+        texts = self.feedback.texts
+        told = [texts[name] for name in ("score", "left out") if name in texts]
+        return (*told, *filter(None, [self.zero_with_error(metric)]))
+
     @model_validator(mode="after")
     def _metrics_only_when_ok(self) -> Trial:
         if (self.status is TrialStatus.OK) != bool(self.metrics):

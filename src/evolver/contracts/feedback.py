@@ -94,7 +94,7 @@ class Feedback(Record):
             key = _ends(clean(" ".join(str(name).split())), LONGEST_NAME)
             table = _table(value, clean)
             text = str(table) if table is not None else _ends(clean(_text(value)).strip(), LONGEST_TEXT)
-            if not text:
+            if text in ("", "[]", "{}"):
                 continue
             if len(texts) + len(tables) >= MOST_ENTRIES or len(text) > room:
                 left_out += 1

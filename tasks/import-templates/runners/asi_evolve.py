@@ -10,25 +10,40 @@ import subprocess
 import sys
 from pathlib import Path
 
+OWN = Path(__file__).resolve().parent
+sys.path.insert(0, str(OWN / "support"))
 
-def evaluate(example: Path, program: str) -> dict:
-    """The program's metrics; raises ValueError where the script reports no success."""
+import answering  # noqa: E402
+import values  # noqa: E402
+
+END = 4000
+"""Characters of a log that are passed on."""
+
+
+def evaluate(example: Path, program: str, metric: str, reading) -> dict:
+    """The program's metrics. Raises ValueError where the script reports no success."""
     step = example / "steps" / "step_1"
     step.mkdir(parents=True)
     shutil.copy(program, step / "code")
     ended = subprocess.run(["bash", str(example / "eval.sh")], cwd=step, check=False)
     for log in sorted(step.glob("*.log")):
-        print(log.read_text(errors="replace")[-4000:])
+        text = log.read_text(errors="replace")
+        print(text[-END:])
+        reading.say(log.name, text[-END:])
     if ended.returncode:
-        raise ValueError(f"eval.sh ended with exit status {ended.returncode}")
+        raise values.NoScore(f"eval.sh ended with exit status {ended.returncode}")
     results = read(step / "results.json")
-    if results.get("success") is False:
-        about = results.get("temp")
-        raise ValueError(f"eval.sh reports no success: {about.get('error') if isinstance(about, dict) else about}")
-    if "eval_score" not in results:
-        raise ValueError("results.json holds no eval_score")
-    return {name: float(value) for name, value in results.items()
-            if isinstance(value, int | float) and name != "success"}
+    about = results.pop("temp", None)
+    for name, value in (about.items() if isinstance(about, dict) else ()):
+        reading.say(name, value)
+    if not isinstance(about, dict):
+        reading.say("temp", about)
+    success = results.pop("success", False)
+    reading.add({name: value for name, value in results.items() if value is not None})
+    if not success:
+        error = (about.get("error") if isinstance(about, dict) else about) or results.get("error")
+        raise values.NoScore(f"eval.sh reports no success: {error or 'results.json does not say success: true'}")
+    return {"metrics": reading.metrics(metric, mean=False)}
 
 
 def read(path: Path) -> dict:
@@ -41,11 +56,8 @@ def read(path: Path) -> dict:
 
 
 def main(example: str, program: str, answer: str, stage: str, seed: str) -> None:
-    try:
-        said = {"metrics": evaluate(Path(example), program)}
-    except Exception as error:
-        said = {"error": str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"}
-    Path(answer).write_text(json.dumps(said))
+    options, reading = answering.options_of(OWN), values.Reading()
+    answering.give(answer, lambda: evaluate(Path(example), program, options["metric"], reading), reading)
 
 
 if __name__ == "__main__":

@@ -1,32 +1,32 @@
-"""Calls the evaluator of an OpenEvolve example, as far through its cascade as the stage says.
+"""Calls the evaluator of an OpenEvolve example, or of SkyDiscover's, as far through its cascade as the stage says.
 
 Started by harness.py: `python runner.py EXAMPLE PROGRAM ANSWER STAGE SEED`.
 """
 
+import asyncio
 import importlib.util
-import json
-import math
-import os
+import inspect
 import sys
-import traceback
 from pathlib import Path
+
+OWN = Path(__file__).resolve().parent
+sys.path.insert(0, str(OWN / "support"))
+
+import answering  # noqa: E402
+import provenance  # noqa: E402
+import values  # noqa: E402
 
 STAGES = ("smoke", "proxy", "full")
 
 
-def evaluate(example: Path, program: str, stage: str, options: dict) -> dict:
-    """The program's metrics, combined_score among them."""
-    evaluator = load(example / "evaluator.py")
+def evaluate(example: Path, program: str, stage: str, options: dict, reading) -> dict:
+    """The program's metrics, the deciding one first, and the gate that it did not pass, if any."""
+    evaluator, gate = load(example / options["evaluator"]), ""
     if options["cascade"]:
-        metrics = climb(evaluator, program, options, stage)
+        gate = climb(evaluator, program, options, stage, reading)
     else:
-        metrics = numbers(evaluator.evaluate(program, **options["arguments"]))
-    if "combined_score" not in metrics:
-        print("the evaluator gives no combined_score; the mean of its metrics stands for it, as in OpenEvolve")
-        features = options["features"]
-        kept = [value for name, value in metrics.items() if name not in features]
-        metrics["combined_score"] = mean(kept or metrics.values())
-    return metrics
+        take(evaluator.evaluate(program, **options["arguments"]), reading)
+    return {"metrics": reading.metrics(options["metric"], options["features"]), "gate": gate}
 
 
 def load(path: Path):
@@ -37,56 +37,53 @@ def load(path: Path):
     return module
 
 
-def climb(evaluator, program: str, options: dict, stage: str) -> dict:
-    """Metrics of the cascade's stages up to this one; a threshold that is missed ends it with what there is."""
-    metrics: dict = {}
+def climb(evaluator, program: str, options: dict, stage: str, reading) -> str:
+    """Read the cascade's stages up to this one; the threshold that ended it, if one did."""
     steps = options["cascade"][: STAGES.index(stage) + 1]
     for number, function in enumerate(steps):
-        metrics |= numbers(getattr(evaluator, function)(program))
-        thresholds = options["thresholds"]
-        if number < len(steps) - 1 and not (number < len(thresholds) and passes(metrics, thresholds[number])):
-            print(f"{function} is as far as this program comes")
+        take(getattr(evaluator, function)(program), reading)
+        score = reading.score() if values.COMBINED in {*reading.numbers, *reading.odd} else reading.score(mean=True)
+        if number == len(options["cascade"]) - 1:
             break
-    return metrics
+        threshold = (options["thresholds"][number : number + 1] or [None])[0]
+        if threshold is None or score < threshold:
+            print(f"{function} is as far as this program comes")
+            return f"{function} gave {score:.6g}, below {threshold}"
+    return ""
 
 
-def numbers(result) -> dict:
-    """The numeric metrics of what an evaluator returned; raises ValueError where it reports an error."""
+def take(result, reading) -> None:
+    """Read what an evaluator returned. Raises ValueError where it reports an error or is of no known form."""
+    if inspect.isawaitable(result):
+        result = asyncio.run(result)
+    artifacts = getattr(result, "artifacts", None)
+    for name, value in (artifacts.items() if isinstance(artifacts, dict) else ()):
+        reading.say(name, value)
     metrics = result if isinstance(result, dict) else getattr(result, "metrics", None)
+    if values.number(result) is not None:
+        metrics = {values.COMBINED: result}
     if not isinstance(metrics, dict):
         raise ValueError(f"the evaluator returned {type(result).__name__}, not metrics by name")
-    if isinstance(metrics.get("error"), str) and metrics["error"]:
-        raise ValueError(f"the evaluator reports: {metrics['error']}")
-    return {name: float(value) for name, value in metrics.items()
-            if isinstance(value, int | float) and name != "error" and math.isfinite(value)}
-
-
-def passes(metrics: dict, threshold: float) -> bool:
-    score = metrics["combined_score"] if "combined_score" in metrics else mean(metrics.values())
-    return score >= threshold
-
-
-def mean(values) -> float:
-    values = list(values)
-    if not values:
-        raise ValueError("the evaluator returned no finite number")
-    return sum(values) / len(values)
+    inner = metrics.get("artifacts")
+    for name, value in (inner.items() if isinstance(inner, dict) else ()):
+        reading.say(name, value)
+    nested = metrics.get("metrics")
+    reading.add({
+        **(nested if isinstance(nested, dict) else {}),
+        **{name: value for name, value in metrics.items()
+           if not isinstance(value, dict) or name not in ("artifacts", "metrics")},
+    })
+    error = metrics.get("error")
+    if isinstance(error, str) and error:
+        raise values.NoScore(f"the evaluator reports: {error}")
 
 
 def main(example: str, program: str, answer: str, stage: str, seed: str) -> None:
-    own = Path(__file__).resolve().parent
-    sys.path.insert(0, os.environ["EVOLVER_RUNTIME"])
-    from evolver_trial import seed_random
-
-    # The stand-ins last, so that the real package is taken where there is one.
-    sys.path[:] = [example, *sys.path[2:], str(own / "stand-ins")]
-    seed_random(int(seed))
-    try:
-        said = {"metrics": evaluate(Path(example), program, stage, json.loads((own / "import.json").read_text()))}
-    except (Exception, SystemExit) as error:
-        traceback.print_exc()
-        said = {"error": str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"}
-    Path(answer).write_text(json.dumps(said))
+    options, reading = answering.options_of(OWN), values.Reading()
+    evaluator = Path(example) / options["evaluator"]
+    imports = provenance.Imports(program, Path(example) / options.get("original", options["program"]))
+    answering.prepare(OWN, seed, evaluator.parent, example)
+    answering.give(answer, lambda: evaluate(Path(example), program, stage, options, reading), reading, imports)
 
 
 if __name__ == "__main__":

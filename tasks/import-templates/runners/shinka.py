@@ -4,27 +4,43 @@ Started by harness.py: `python runner.py EXAMPLE PROGRAM ANSWER STAGE SEED`.
 """
 
 import json
-import os
 import runpy
 import sys
-import traceback
 from pathlib import Path
 
+OWN = Path(__file__).resolve().parent
+sys.path.insert(0, str(OWN / "support"))
 
-def evaluate(example: Path, program: str, results: Path) -> dict:
-    """The program's metrics; raises ValueError where evaluate.py calls it incorrect."""
-    sys.argv = ["evaluate.py", "--program_path", program, "--results_dir", str(results)]
+import answering  # noqa: E402
+import provenance  # noqa: E402
+import values  # noqa: E402
+
+SECRET = ("private", "extra_data")
+"""Metrics for no one's eyes: they stay here."""
+
+
+def evaluate(evaluator: Path, program: str, results: Path, metric: str, reading) -> dict:
+    """The program's metrics. Raises ValueError where evaluate.py calls it incorrect."""
+    sys.argv = [evaluator.name, "--program_path", program, "--results_dir", str(results)]
     try:
-        names = runpy.run_path(str(example / "evaluate.py"), run_name="__main__")
+        names = runpy.run_path(str(evaluator), run_name="__main__")
         if not (results / "metrics.json").is_file() and callable(names.get("main")):
             names["main"](program, str(results))
     except SystemExit as error:
         if not (results / "metrics.json").is_file():
-            raise ValueError(f"evaluate.py ended with {error.code!r} and left no metrics.json") from None
+            raise ValueError(f"{evaluator.name} ended with {error.code!r} and left no metrics.json") from None
+    if (results / "metrics.json").is_file():
+        metrics = read(results / "metrics.json")
+        public = metrics.get("public")
+        reading.add(public if isinstance(public, dict) else {"public": public})
+        reading.add({name: value for name, value in metrics.items() if name not in (*SECRET, "public")})
     correct = read(results / "correct.json")
     if not correct.get("correct"):
-        raise ValueError(f"the evaluator calls this program incorrect: {correct.get('error')}")
-    return numbers(read(results / "metrics.json"))
+        reading.say("error", correct.get("error"))
+        raise values.NoScore(f"the evaluator calls this program incorrect: {correct.get('error')}")
+    if not reading.numbers and not reading.odd:
+        read(results / "metrics.json")
+    return {"metrics": reading.metrics(metric, mean=False)}
 
 
 def read(path: Path) -> dict:
@@ -36,28 +52,15 @@ def read(path: Path) -> dict:
     return content
 
 
-def numbers(metrics: dict) -> dict:
-    """The numeric metrics, public ones too; private ones are for no one's eyes and stay here."""
-    public = metrics.get("public")
-    metrics = {**(public if isinstance(public, dict) else {}), **metrics}
-    return {name: float(value) for name, value in metrics.items() if isinstance(value, int | float)}
-
-
 def main(example: str, program: str, answer: str, stage: str, seed: str) -> None:
-    own, results = Path(__file__).resolve().parent, Path(answer).parent / "results"
+    options, reading, results = answering.options_of(OWN), values.Reading(), Path(answer).parent / "results"
     results.mkdir()
-    sys.path.insert(0, os.environ["EVOLVER_RUNTIME"])
-    from evolver_trial import seed_random
-
-    # The stand-ins last, so that the real package is taken where there is one.
-    sys.path[:] = [example, *sys.path[2:], str(own / "stand-ins")]
-    seed_random(int(seed))
-    try:
-        said = {"metrics": evaluate(Path(example), program, results)}
-    except Exception as error:
-        traceback.print_exc()
-        said = {"error": str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"}
-    Path(answer).write_text(json.dumps(said))
+    evaluator = Path(example) / options["evaluator"]
+    imports = provenance.Imports(program, Path(example) / options.get("original", options["program"]))
+    answering.prepare(OWN, seed, evaluator.parent, example)
+    answering.give(
+        answer, lambda: evaluate(evaluator, program, results, options["metric"], reading), reading, imports
+    )
 
 
 if __name__ == "__main__":

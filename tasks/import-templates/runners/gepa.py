@@ -1,0 +1,44 @@
+"""Calls a GEPA evaluator: `evaluate(candidate)` takes the candidate's text and returns a score, or (score, about).
+
+Started by harness.py: `python runner.py EXAMPLE PROGRAM ANSWER STAGE SEED`.
+"""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+OWN = Path(__file__).resolve().parent
+sys.path.insert(0, str(OWN / "support"))
+
+import answering  # noqa: E402
+import values  # noqa: E402
+
+
+def evaluate(evaluator: Path, program: str, options: dict, reading) -> dict:
+    """The candidate's score and what was said of it."""
+    spec = importlib.util.spec_from_file_location("evaluation_module", evaluator)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["evaluation_module"] = module
+    spec.loader.exec_module(module)
+    text = Path(program).read_text(encoding="utf-8")
+    candidate = {Path(options["program"]).stem: text} if options["by_name"] else text
+    result = getattr(module, options["function"])(candidate)
+    about = {}
+    if isinstance(result, tuple) and len(result) == 2:
+        result, about = result
+    scores = about.pop("scores", None) if isinstance(about, dict) else None
+    reading.add(about if isinstance(about, dict) else {"about": about})
+    reading.add(scores if isinstance(scores, dict) else {})
+    reading.add(result if isinstance(result, dict) else {"score": result})
+    return {"metrics": reading.metrics(options["metric"], mean=False)}
+
+
+def main(example: str, program: str, answer: str, stage: str, seed: str) -> None:
+    options, reading = answering.options_of(OWN), values.Reading()
+    evaluator = Path(example) / options["evaluator"]
+    answering.prepare(OWN, seed, evaluator.parent, example)
+    answering.give(answer, lambda: evaluate(evaluator, program, options, reading), reading)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,1 @@
+"""The part of skydiscover.evaluation that evaluators use."""
