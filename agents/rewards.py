@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evolver.contracts import Experiment, Metric
+from evolver.contracts import Experiment, Metric, VerdictKind
 from evolver.evaluation.statistics import Comparison, compare
 
 if TYPE_CHECKING:
@@ -41,7 +41,15 @@ def gain_over_parent(
     """An experiment's difference from its first parent on the replicates that both have, by its scores by seed."""
     if experiment.proposal is None or not experiment.proposal.parents:
         return None
-    theirs = resources.scores(experiment.proposal.parents[0]) if scores else {}
+    theirs = _scores_of(resources, experiment.proposal.parents[0]) if scores else {}
     if not scores.keys() & theirs.keys():
         return None
     return compare(scores, theirs, resources.task.metric, resources.noise)
+
+
+def _scores_of(resources: CampaignResources, experiment_id: str) -> dict[int, float]:
+    """A parent's scores by seed; with those of the program that it does the same as, where it was not run on all."""
+    verdict = resources.archive.experiments.get(experiment_id).verdict
+    repeats = verdict is not None and verdict.kind is VerdictKind.NO_EFFECT
+    earlier = _scores_of(resources, verdict.reference) if repeats and verdict is not None else {}
+    return {**earlier, **resources.scores(experiment_id)}

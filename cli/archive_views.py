@@ -120,7 +120,7 @@ def _experiments_table(archive: Archive, experiments: Sequence[Experiment]) -> T
     for e in experiments:
         plan = e.proposal.plan if e.proposal else "not proposed yet"
         verdict = str(e.verdict.kind) if e.verdict else "open"
-        style = {"improved": "green", "unusable": "red"}.get(verdict, "")
+        style = {"improved": "green", "unusable": "red", "no_effect": "dim"}.get(verdict, "")
         parents = _parents(archive, e)
         table.add_row(
             str(e.number),

@@ -15,6 +15,7 @@ from evolver.evaluation.statistics import SIZES, Noise
 from evolver.registry import TUNERS
 
 if TYPE_CHECKING:
+    from evolver.evaluation.repeats import Repeats
     from evolver.memory import Archive, Memory
     from evolver.sandbox import Sandbox
     from evolver.search import Operators
@@ -85,6 +86,13 @@ class CampaignResources:
         tuner = TUNERS.load(campaign.tuner)(self.task.metric.direction)
         return Operators(library, program.entry, baseline, blocks, tuner, campaign.added_operators)
 
+    @cached_property
+    def repeats(self) -> Repeats:
+        """Which programs do what earlier ones do."""
+        from evolver.evaluation.repeats import Repeats
+
+        return Repeats(self)
+
     def renew_notes(self) -> None:
         """Read the notes again when techniques are next looked for."""
         self.__dict__.pop("operators", None)
@@ -98,6 +106,14 @@ class CampaignResources:
     def _program(self) -> Callable[[str], Program]:
         """Programs by id; those used lately are kept at hand, since programs never change."""
         return lru_cache(self.programs_kept)(self.archive.programs.get)
+
+    def is_shorter(self, one: Experiment, other: Experiment) -> bool:
+        """Whether a program has fewer lines that are not blank than another."""
+        lines = [
+            sum(bool(line.strip()) for text in self.program(experiment).files.values() for line in text.splitlines())
+            for experiment in (one, other)
+        ]
+        return lines[0] < lines[1]
 
     def scores(self, experiment: Experiment | str) -> dict[int, float]:
         """Deciding metric by seed, over the experiment's finished trials at the deciding stage."""

@@ -33,6 +33,8 @@ class Runner:
         experiment, campaign = resources.archive.experiments.get(experiment_id), resources.campaign
         if experiment.program is None or experiment.verdict is not None:
             return
+        if await self._is_repeat(experiment):
+            return
         for stage in resources.task.stages_to(campaign.stage)[:-1]:
             trial = await self.trial(experiment_id, stage.name, 0)
             if not trial.metrics:
@@ -61,6 +63,8 @@ class Runner:
             for seed in seeds[:size]:
                 if not (await self.trial(experiment_id, campaign.stage, seed)).metrics:
                     return
+            if await self._is_repeat(resources.archive.experiments.get(experiment_id)):
+                return
             for seed in seeds[:size]:
                 await self.trial(champion, campaign.stage, seed)
             if size >= len(seeds):
@@ -81,6 +85,11 @@ class Runner:
             if decision.kind != "continue":
                 return
             size = decision.size
+
+    async def _is_repeat(self, experiment: Experiment) -> bool:
+        """Whether it does what an earlier one does, as far as is known without further trials."""
+        trials = self._resources.archive.trials.list(experiment.id)
+        return await asyncio.to_thread(self._resources.repeats.verdict, experiment, trials) is not None
 
     async def trial(
         self, experiment_id: str, stage: str, seed: int, *, fresh: bool = False, keep: Path | None = None

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from evolver.contracts import Feedback, Program, Trial, TrialStatus
 from evolver.errors import SandboxError
 from evolver.evaluation.accelerate_launcher import AccelerateLaunch, failure, launch_of, program_log
+from evolver.evaluation.outputs import digest_of
 from evolver.redaction import Redactor
 from evolver.sandbox import PYTHON, Ending, Job, Limits, Mount, Outcome, Sandbox
 from evolver.tasks import INPUTS, RUNTIME, Task
@@ -249,8 +250,11 @@ class _Attempt:
             environment={"EVOLVER_STAGE": self.spec.name, "EVOLVER_SEED": str(self.seed)},
         )
         outcome = await self._outcome(job)
+        digest, bits = await asyncio.to_thread(digest_of, outputs)
         base = base.model_copy(
             update={
+                "outputs": digest,
+                "output_bits": bits,
                 "judge_seconds": outcome.seconds,
                 "judge_cpu_seconds": outcome.cpu_seconds,
                 "gpu_seconds": base.gpu_seconds + outcome.seconds * job.gpus,

@@ -68,6 +68,8 @@ class Conclusion(Record):
     credits: dict[str, FiniteFloat] = {}
     """Reward by arm, in [0, 1]."""
     champion: bool = False
+    replaces: str = ""
+    """Experiment in whose place this one is a parent from now on: its program does the same in fewer lines."""
 
 
 class ExperimentRepository(Repository):
@@ -163,6 +165,10 @@ class ExperimentRepository(Repository):
                 pooled=int(pooled),
                 finished=now(),
             )
+            if conclusion.replaces:
+                replaced = experiment_row(connection, conclusion.replaces)
+                change_experiment(connection, replaced.id, pooled=0)
+                change_experiment(connection, key, skeleton=replaced.skeleton)  # what was tried on it counts
             if row.lane != BASELINE_LANE:
                 change_campaign(connection, campaign, finished=owner.finished + 1)
                 add_to_tallies(connection, campaign, {f"standing:{conclusion.standing}": 1.0})

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ast
-import hashlib
 import re
 from typing import TYPE_CHECKING
 
 from evolver.contracts import Experiment, Program, Record
+from evolver.search.normal_form import normal_form
 
 if TYPE_CHECKING:
     from evolver.evaluation.campaign_resources import CampaignResources
@@ -97,13 +96,16 @@ class Programs:
     def claim(self, program: Program, experiment: Experiment) -> str | None:
         """None, and the program is this experiment's from now on; or the experiment that had it first."""
         self._look()
-        owner = self._known.setdefault(behaviour(program), experiment.id)
+        owner = self._known.setdefault(self._form(program), experiment.id)
         return None if owner == experiment.id else owner
 
     def release(self, program: Program, experiment: Experiment) -> None:
         """Give a program up that is not going to be this experiment's."""
-        if self._known.get(behaviour(program)) == experiment.id:
-            del self._known[behaviour(program)]
+        if self._known.get(self._form(program)) == experiment.id:
+            del self._known[self._form(program)]
+
+    def _form(self, program: Program) -> str:
+        return normal_form(program, self._resources.repeats.entry)
 
     def _look(self) -> None:
         """Take in what was coded since, whoever did it."""
@@ -114,28 +116,6 @@ class Programs:
         for experiment in (*waiting, *fresh):
             self._read = max(self._read, experiment.number)
             if experiment.program is not None:
-                self._known.setdefault(behaviour(self._resources.program(experiment)), experiment.id)
+                self._known.setdefault(self._form(self._resources.program(experiment)), experiment.id)
             elif experiment.verdict is None:
                 self._without.add(experiment.id)
-
-
-def behaviour(program: Program) -> str:
-    """Hash of a program without comments, docstrings and formatting: with the same one, two programs do the same."""
-    digest = hashlib.sha256()
-    for path, text in program.files.items():
-        shape = _tree(text) if path.endswith(".py") else text
-        digest.update(f"{len(path)}:{path}{len(shape)}:{shape}".encode())
-    return digest.hexdigest()[:16]
-
-
-def _tree(text: str) -> str:
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return text
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            first = node.body[0] if node.body else None
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-                node.body = [*([] if len(node.body) > 1 else [ast.Pass()]), *node.body[1:]]
-    return ast.dump(tree)

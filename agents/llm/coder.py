@@ -163,8 +163,9 @@ class LlmCoder:
         earlier = archive.experiments.get(owner)
         result = result_words(self._prompter.numbers, earlier, self._resources.task.metric, {})
         problem = (
-            f"This program does exactly what that of experiment {earlier.number} does already ({result}); comments and "
-            "formatting do not count. Carry out the plan so that the program computes something else."
+            f"This program does exactly what that of experiment {earlier.number} does already ({result}); comments, "
+            "formatting, names of variables and code that has no part in the result do not count. Carry out the plan "
+            "so that the program computes something else."
         )
         return RejectedProgram(Checked(check="the program is not new", problem=problem), earlier)
 

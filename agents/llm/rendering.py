@@ -182,6 +182,8 @@ def verdict_words(numbers: Numbers, verdict: Verdict) -> str:
     """What the statistics gave."""
     if verdict.kind is VerdictKind.UNUSABLE:
         return "unusable: no score"
+    if verdict.kind is VerdictKind.NO_EFFECT:
+        return f"the change had no effect: {verdict.reason}"
     against = ""
     if verdict.delta is not None and verdict.reference:
         sign = "better" if verdict.delta > 0 else "worse"
@@ -202,6 +204,8 @@ def result_words(numbers: Numbers, experiment: Experiment, metric: Metric, obser
     if experiment.verdict.kind is VerdictKind.UNUSABLE:
         return f"unusable: {inline(experiment.verdict.reason, LONGEST_RESULT)}{said}"
     words = verdict_words(numbers, experiment.verdict)
+    if experiment.score is None:
+        return f"{words}{said}"
     return f"{score_words(experiment, metric)}: {words}{said}"
 
 

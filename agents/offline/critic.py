@@ -23,6 +23,7 @@ from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.evaluation.effect_model import Effect
 from evolver.evaluation.statistics import Comparison, compare, decide, interval_of_mean
 from evolver.memory import Conclusion
+from evolver.search.parent_selection import PARENTS
 
 _ERROR = re.compile(r"\b([A-Z]\w*(?:Error|Exception|Warning|Interrupt|Exit))\b")
 _DETAIL = re.compile(r"[-+]?\d[\d.e+-]*|'[^']*'|\"[^\"]*\"|/\S+")
@@ -63,6 +64,9 @@ class OfflineCritic:
         trials = archive.trials.list(experiment_id)
         scores = self._resources.scores_in(trials)
         verdict = self._verdict(experiment, trials, scores)
+        if verdict.kind is VerdictKind.NO_EFFECT:
+            archive.experiments.conclude(self._repeat(experiment, verdict, scores))
+            return verdict
         if verdict.kind is VerdictKind.UNUSABLE:
             scores = {}
         mean = sum(scores.values()) / len(scores) if scores else None
@@ -101,6 +105,9 @@ class OfflineCritic:
         if failed is not None:
             where = f"{failed.stage} stage, seed {failed.seed}"
             return Verdict(kind=VerdictKind.UNUSABLE, reason=f"{failed.status} ({where}): {failed.reason}".rstrip(": "))
+        repeat = resources.repeats.verdict(experiment, trials)
+        if repeat is not None:
+            return repeat
         if not scores or campaign.champion is None:
             return Verdict(kind=VerdictKind.UNUSABLE, reason="no trial was finished")
         comparison = compare(scores, resources.scores(campaign.champion), campaign.metric, resources.noise)
@@ -112,6 +119,25 @@ class OfflineCritic:
             interval=comparison.interval,
             seeds=comparison.seeds,
             reference=campaign.champion,
+        )
+
+    def _repeat(self, experiment: Experiment, verdict: Verdict, scores: dict[int, float]) -> Conclusion:
+        """What follows where nothing has changed: no lesson and no reward; a shorter program is the parent from now."""
+        resources, credits = self._resources, self._credits(experiment, None, champion=False)
+        earlier = resources.archive.experiments.get(verdict.reference)
+        score, interval = earlier.score, earlier.interval
+        replaces = resources.is_shorter(experiment, earlier) and earlier.standing in PARENTS
+        if not replaces:
+            score = sum(scores.values()) / len(scores) if scores else None
+            interval = interval_of_mean(list(scores.values()), resources.noise) if scores else None
+        return Conclusion(
+            experiment=experiment.id,
+            verdict=verdict,
+            standing=Standing.PROMISING if replaces else Standing.NO_EFFECT,
+            score=score,
+            interval=interval,
+            credits=credits,
+            replaces=earlier.id if replaces else "",
         )
 
     def _gain(self, experiment: Experiment, scores: dict[int, float]) -> Comparison | None:

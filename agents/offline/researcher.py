@@ -13,6 +13,7 @@ from evolver.contracts import Experiment, Operator, Program, Proposal
 from evolver.contracts.event import GaveUp
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.logging import get_logger
+from evolver.search.normal_form import normal_form
 
 _log = get_logger(__name__)
 LONGEST_REASON = 400
@@ -47,7 +48,7 @@ class OfflineResearcher:
         self._drawer = drawer or Drawer(resources)
         self._proposing = threading.Lock()
         self._claimed: set[str] = set()
-        """Programs that were proposed in this process; the archive knows them only once they are coded."""
+        """Forms of programs that were proposed in this process; the archive knows them only once they are coded."""
 
     async def propose(self, experiment_id: str) -> Proposal:
         """Draw recipes until one gives a new program that passes the cheap checks."""
@@ -66,7 +67,7 @@ class OfflineResearcher:
             if program is not None and self._is_wanted(draw, program, inputs):
                 faults = self._coder.faults(program)
                 if not faults:
-                    self._claimed.add(program.id)
+                    self._claimed.add(normal_form(program, self._resources.repeats.entry, hopeful=True))
                     return self._record(experiment, draw, self._proposal(draw, inputs))
                 refused = refused or faults[0]
             _log.debug("%s: %s of %s gave nothing new", experiment.id, draw.operator, draw.parent.id)
@@ -104,9 +105,9 @@ class OfflineResearcher:
         return self._is_new(program) and not inputs.guidance.brings_in(program, parent)
 
     def _is_new(self, program: Program) -> bool:
-        if program.id in self._claimed:
-            return False
-        return not self._resources.archive.experiments.with_program(self._resources.name, program.id)
+        repeats = self._resources.repeats
+        form = normal_form(program, repeats.entry, hopeful=True)
+        return form not in self._claimed and repeats.owner(program) is None and repeats.promises(program)
 
     def _record(self, experiment: Experiment, draw: Draw, proposal: Proposal) -> Proposal:
         resources = self._resources

@@ -8,6 +8,7 @@
     improved: ["--good", "diamond", 10, "improved"],
     not_improved: ["--plain", "circle", 6, "not improved"],
     indecisive: ["--unsure", "square", 7, "indecisive"],
+    no_effect: ["--soft", "line-ew", 7, "no effect"],
     unusable: ["--bad", "x-thin", 7, "unusable (no score)"],
     open: ["--soft", "circle-open", 7, "in work"],
     baseline: ["--ink", "triangle-up", 10, "baseline"],
@@ -53,7 +54,7 @@
         text: index.map((i) => wrap(data.idea[i])),
         customdata: index.map((i) => [data.number[i], said(i)]),
         hovertemplate: "%{customdata[0]}, " + label + "<br>%{customdata[1]}<br>%{text}<extra></extra>",
-        marker: { color: colour(ink), symbol, size, opacity: kind === "not_improved" ? 0.75 : 1, line: { color: colour(ink), width: symbol === "x-thin" ? 1.6 : 0.5 } },
+        marker: { color: colour(ink), symbol, size, opacity: kind === "not_improved" ? 0.75 : 1, line: { color: colour(ink), width: symbol === "x-thin" || symbol === "line-ew" ? 1.6 : 0.5 } },
         error_y: bars
           ? {
               type: "data",

@@ -272,6 +272,10 @@ class Trial(Record):
     """What the evaluator said beside its metrics; untrusted where it ran beside the program."""
     gate: str = Field(default="", exclude_if=lambda said: not said)
     """The gate that the program did not pass, in words: later stages would give the same. Empty: there was none."""
+    outputs: str = Field(default="", exclude_if=lambda said: not said)
+    """Hash of everything that the program left for the judge; empty if unknown."""
+    output_bits: int = Field(default=0, exclude_if=lambda bits: not bits)
+    """About how much information those outputs hold: eight times their compressed size."""
 
     @property
     def contention(self) -> float | None:
@@ -355,6 +359,8 @@ class VerdictKind(StrEnum):
     """As many replicates as the race allows do not tell."""
     UNUSABLE = "unusable"
     """It has no score."""
+    NO_EFFECT = "no_effect"
+    """It does what an earlier program does; `reference` is that one's experiment."""
 
 
 class Verdict(Record):
@@ -390,6 +396,8 @@ class Standing(StrEnum):
     """May be a parent."""
     CONFIRMED = "confirmed"
     """May be champion and give a lesson."""
+    NO_EFFECT = "no_effect"
+    """Nothing: an earlier program does the same, and may be a parent in its place."""
 
 
 class Experiment(Record):
