@@ -43,11 +43,11 @@ class Drawer:
         self,
         resources: CampaignResources,
         *,
-        attempts: int = 24,
+        attempts: int = 40,
         exploration: float = 0.5,
         history: int = 300,
         sampled: float = 0.4,
-        misses: int = 1,
+        misses: int = 3,
         mates: int = 3,
     ) -> None:
         self._resources = resources

@@ -7,6 +7,7 @@ import threading
 
 from evolver.agents.offline.coder import OfflineCoder
 from evolver.agents.offline.drawing import Draw, Drawer
+from evolver.agents.offline.likely_effect import LikelyEffect
 from evolver.agents.offline.proposal_inputs import InputReader, ProposalInputs
 from evolver.agents.retrieval import Retriever
 from evolver.contracts import Experiment, Operator, Program, Proposal
@@ -46,6 +47,7 @@ class OfflineResearcher:
         self._coder = coder
         self._reader = reader or InputReader(resources, Retriever(resources))
         self._drawer = drawer or Drawer(resources)
+        self._likely = LikelyEffect(resources)
         self._proposing = threading.Lock()
         self._claimed: set[str] = set()
         """Forms of programs that were proposed in this process; the archive knows them only once they are coded."""
@@ -100,9 +102,11 @@ class OfflineResearcher:
         return experiment.number
 
     def _is_wanted(self, draw: Draw, program: Program, inputs: ProposalInputs) -> bool:
-        """Whether a program is new and brings in nothing that is to be left out."""
+        """Whether a program is new, is likely to do something else, and brings in nothing that is to be left out."""
         parent = self._resources.program(draw.parent)
-        return self._is_new(program) and not inputs.guidance.brings_in(program, parent)
+        if not self._is_new(program) or inputs.guidance.brings_in(program, parent):
+            return False
+        return self._likely.accepts(draw, program, inputs.rng)
 
     def _is_new(self, program: Program) -> bool:
         repeats = self._resources.repeats

@@ -1,0 +1,56 @@
+"""Passes over changes of a kind that has had no effect before."""
+
+from __future__ import annotations
+
+import random
+
+from evolver.agents.offline.drawing import Draw
+from evolver.contracts import Experiment, Program, VerdictKind
+from evolver.evaluation.campaign_resources import CampaignResources
+from evolver.search.effect_odds import EffectOdds, features_of
+
+
+class LikelyEffect:
+    """Accepts draws by their chance of an effect, learnt from the campaign's experiments.
+
+    Args:
+        resources: Those of the campaign.
+        odds: Counts by feature; empty ones with the usual prior unless given.
+        sure: Chance from which a draw is always accepted; below, with the square of its share of this.
+    """
+
+    def __init__(self, resources: CampaignResources, *, odds: EffectOdds | None = None, sure: float = 0.6) -> None:
+        self._resources = resources
+        self._odds = odds or EffectOdds()
+        self._sure = sure
+        self._read = 0
+        self._open: set[str] = set()
+
+    def accepts(self, draw: Draw, program: Program, rng: random.Random) -> bool:
+        """Whether a draw is worth a trial as far as like changes tell."""
+        self._look()
+        parent, entry = self._resources.program(draw.parent), self._resources.repeats.entry
+        chance = self._odds.chance(features_of(parent, program, entry, draw.operator))
+        return chance >= self._sure or rng.random() < (chance / self._sure) ** 2
+
+    def _look(self) -> None:
+        """Learn from what was concluded since."""
+        archive = self._resources.archive
+        waiting = [archive.experiments.get(key) for key in sorted(self._open)]
+        for experiment in (*waiting, *archive.experiments.list(self._resources.name, after=self._read)):
+            self._read = max(self._read, experiment.number)
+            self._open.discard(experiment.id)
+            if experiment.verdict is None:
+                self._open.add(experiment.id)
+            else:
+                self._learn(experiment)
+
+    def _learn(self, experiment: Experiment) -> None:
+        proposal, verdict, resources = experiment.proposal, experiment.verdict, self._resources
+        if proposal is None or verdict is None or not proposal.parents or experiment.program is None:
+            return
+        parent = resources.archive.experiments.get(proposal.parents[0])
+        if parent.program is not None:
+            program, before = resources.program(experiment), resources.program(parent)
+            features = features_of(before, program, resources.repeats.entry, proposal.operator)
+            self._odds.learn(features, verdict.kind is not VerdictKind.NO_EFFECT)
