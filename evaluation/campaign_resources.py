@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from evolver.contracts import Campaign, Experiment, Program, Trial
 from evolver.errors import UsageError
 from evolver.evaluation.statistics import SIZES, Noise
-from evolver.registry import TUNERS
+from evolver.registry import PARENTS, TUNERS
+from evolver.search.parent_selection import ParentSelection, niche_of
 
 if TYPE_CHECKING:
     from evolver.evaluation.repeats import Repeats
@@ -92,6 +93,28 @@ class CampaignResources:
         from evolver.evaluation.repeats import Repeats
 
         return Repeats(self)
+
+    @cached_property
+    def parents(self) -> ParentSelection:
+        """How parents are chosen from the pool."""
+        return PARENTS.load(self.campaign.parents)()
+
+    def niche(self, experiment: Experiment, trials: Iterable[Trial]) -> str | None:
+        """Where an experiment competes in the pool, given its trials; None in the one pool that there usually is."""
+        return niche_of(self.parents, experiment, self._cell(experiment, trials))
+
+    def _cell(self, experiment: Experiment, trials: Iterable[Trial]) -> str:
+        """Its place in the grid of the task's features, by the means of its metrics; empty where one is not known."""
+        features, places = self.task.spec.features, list[int]()
+        scored = [trial.metrics for trial in trials if trial.stage == self.stage and trial.metrics]
+        for feature in features:
+            values = [metrics[feature.name] for metrics in scored if feature.name in metrics]
+            if feature.name == "lines" and experiment.program is not None:
+                values = [float(sum(text.count("\n") for text in self.program(experiment).files.values()))]
+            if not values:
+                return ""
+            places.append(feature.bin(sum(values) / len(values)))
+        return ",".join(map(str, places))
 
     def renew_notes(self) -> None:
         """Read the notes again when techniques are next looked for."""

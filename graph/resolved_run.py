@@ -13,7 +13,7 @@ from evolver.contracts.run_config import Spelling, in_python
 from evolver.errors import UnknownName, UsageError
 from evolver.graph.context import Context
 from evolver.graph.team_factory import TeamSpec, check_search, check_team, team_spec_for
-from evolver.registry import OPERATORS
+from evolver.registry import OPERATORS, PARENTS
 from evolver.settings import Settings
 
 if TYPE_CHECKING:
@@ -174,6 +174,11 @@ class ResolvedRun:
         read_notes([*([task.notes] if task.notes else []), *context.notes], task.name)  # or there is no campaign
         budget, team_spec = Budget.of(context, task.spec.budget.experiments), self.team_spec
         check_team(team_spec, budget, context, self.settings, self._spelling)
+        if getattr(PARENTS.load(context.parents), "needs_features", False) and not task.spec.features:
+            raise UsageError(
+                f"{self._spelling('parents', context.parents)} needs features, and task {task.name} declares none; add "
+                "`features: [{name: METRIC, range: [LOW, HIGH]}]` to its task.yaml, or choose another way"
+            )
         added = OPERATORS.added()
         check_search(context.parents, context.tuner, added, self._spelling)
         kept = {name: getattr(context, name) for name in CampaignConfig.model_fields}

@@ -12,6 +12,7 @@ from evolver.contracts import Campaign
 from evolver.memory.schema import ExperimentRow
 
 POOL_SIZE = 40
+"""Elites of one pool; there are several where an experiment's niche names one."""
 PER_SKELETON = 2
 """Elites of one skeleton that the pool keeps, so that constant-variants of one program do not fill it."""
 
@@ -24,7 +25,7 @@ def _best_first(*columns: Any) -> dict[str, Select[*tuple[Any, ...]]]:
 
 
 _ELITES = _best_first(ExperimentRow)
-_PLACES = _best_first(ExperimentRow.id, ExperimentRow.skeleton)
+_PLACES = _best_first(ExperimentRow.id, ExperimentRow.skeleton, ExperimentRow.niche)
 
 
 def pool_rows(connection: Connection, campaign: Campaign) -> Sequence[Row[Any]]:
@@ -33,13 +34,14 @@ def pool_rows(connection: Connection, campaign: Campaign) -> Sequence[Row[Any]]:
 
 
 def trim_pool(connection: Connection, campaign: Campaign) -> None:
-    """Keep the best few of each skeleton and the best of all."""
-    kept, per_skeleton, dropped = 0, Counter[str | None](), []
-    for key, skeleton in connection.execute(_PLACES[campaign.metric.direction], {"campaign": campaign.name}):
-        per_skeleton[skeleton] += 1
-        if kept >= POOL_SIZE or per_skeleton[skeleton] > PER_SKELETON:
+    """Keep the best of all in each pool: the best few of each skeleton, or the best of each niche."""
+    kept, per_place, dropped = Counter[str](), Counter[str | None](), []
+    for key, skeleton, niche in connection.execute(_PLACES[campaign.metric.direction], {"campaign": campaign.name}):
+        pool, place, most = niche.partition("/")[0] if niche else "", niche or skeleton, 1 if niche else PER_SKELETON
+        per_place[place] += 1
+        if kept[pool] >= POOL_SIZE or per_place[place] > most:
             dropped.append(key)
         else:
-            kept += 1
+            kept[pool] += 1
     if dropped:
         connection.execute(update(ExperimentRow).where(ExperimentRow.id.in_(dropped)).values(pooled=0))

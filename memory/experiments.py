@@ -68,6 +68,8 @@ class Conclusion(Record):
     credits: dict[str, FiniteFloat] = {}
     """Reward by arm, in [0, 1]."""
     champion: bool = False
+    niche: str | None = None
+    """`pool/place` where it competes in the pool; None: with the programs of its skeleton."""
     replaces: str = ""
     """Experiment in whose place this one is a parent from now on: its program does the same in fewer lines."""
 
@@ -163,12 +165,14 @@ class ExperimentRepository(Repository):
                 low=low,
                 high=high,
                 pooled=int(pooled),
+                niche=conclusion.niche,
                 finished=now(),
             )
             if conclusion.replaces:
                 replaced = experiment_row(connection, conclusion.replaces)
                 change_experiment(connection, replaced.id, pooled=0)
-                change_experiment(connection, key, skeleton=replaced.skeleton)  # what was tried on it counts
+                # What was tried on it counts, and it competes where that one did.
+                change_experiment(connection, key, skeleton=replaced.skeleton, niche=replaced.niche)
             if row.lane != BASELINE_LANE:
                 change_campaign(connection, campaign, finished=owner.finished + 1)
                 add_to_tallies(connection, campaign, {f"standing:{conclusion.standing}": 1.0})

@@ -79,6 +79,8 @@ class ExperimentRow(Base):
     visits: Mapped[int] = mapped_column(Integer, default=0)
     pooled: Mapped[int] = mapped_column(Integer, default=0)
     """1 while it is among the elites that parents are chosen from."""
+    niche: Mapped[str | None] = mapped_column(String(200))
+    """`pool/place` where it competes in the pool; null: with the programs of its skeleton, in the one pool there is."""
     created: Mapped[datetime]
     finished: Mapped[datetime | None]
     __table_args__ = (

@@ -49,6 +49,26 @@ def merits(pool: Sequence[Experiment], metric: Metric) -> list[float]:
     return [max(0.0, (gain - floor) / (best - floor)) for gain in gains]
 
 
+def by_rank(pool: Sequence[Experiment], metric: Metric) -> list[Experiment]:
+    """Experiments with a score, best first; the older one where scores are equal."""
+    return sorted(pool, key=lambda e: (-metric.gain(e.score or 0.0, 0.0), e.number))
+
+
+def open_to(selection: ParentSelection, pool: Sequence[Experiment], number: int) -> Sequence[Experiment]:
+    """The part of the pool that experiment `number` may be made of: all of it, unless the selection says otherwise."""
+    narrowed = getattr(selection, "open_to", None)
+    return pool if narrowed is None else narrowed(pool, number) or pool
+
+
+def niche_of(selection: ParentSelection, experiment: Experiment, cell: str) -> str | None:
+    """`pool/place` where an experiment competes; None in the one pool of selections that say nothing of it.
+
+    `cell` is its place in the grid of the task's features, empty where there is none.
+    """
+    niche = getattr(selection, "niche", None)
+    return None if niche is None else niche(experiment, cell)
+
+
 class Ucb1:
     """UCB1 with the merit as mean reward; an experiment's pulls are its own run and its visits."""
 
@@ -89,12 +109,53 @@ class Uniform:
         return rng.choice(usable(pool))
 
 
+class PowerLaw:
+    """By rank: the k-th best is chosen with a probability in proportion to k to a power.
+
+    Source: ShinkaEvolve, arXiv 2509.19349, which samples parents so.
+
+    Args:
+        exponent: How much likelier better ones are; 0 makes all alike, and the more, the greedier.
+    """
+
+    def __init__(self, exponent: float = 1.0) -> None:
+        self.exponent = exponent
+
+    def choose(
+        self, pool: Sequence[Experiment], rng: random.Random, metric: Metric, number: int | None = None
+    ) -> Experiment:
+        """An experiment by its rank; of equal scores the older one is the better."""
+        ranked = by_rank(usable(pool), metric)
+        return rng.choices(ranked, weights=[(rank + 1) ** -self.exponent for rank in range(len(ranked))])[0]
+
+
+class MapElites:
+    """The best program of each cell of a grid, every cell as likely (Mouret & Clune 2015).
+
+    The axes of the grid are the `features` of the task; programs without a cell, such as the baseline, have one of
+    their own.
+    """
+
+    needs_features = True
+
+    def choose(
+        self, pool: Sequence[Experiment], rng: random.Random, metric: Metric, number: int | None = None
+    ) -> Experiment:
+        """The elite of a cell by chance; the pool holds one of each."""
+        return rng.choice(usable(pool))
+
+    def niche(self, experiment: Experiment, cell: str) -> str | None:
+        """Its cell, which is a pool of one."""
+        return f"cell {cell}/" if cell else None
+
+
 class Islands:
     """Islands in a ring, each with MAP-Elites cells (Mouret & Clune 2015).
 
     Experiment n lives on island n mod `islands`, in the cell of its skeleton, which keeps its best; the baseline
-    lives on all. A parent comes from the child's own island, by rank among the cells' elites. In every `migration`-th
-    round over the islands the elites of the island before it in the ring compete too.
+    lives on all. Each island has a pool of its own. What a proposal is made of, parents, partners of a crossover and
+    the program that is tuned, comes from the child's own island, the parent by rank among the cells' elites. In every
+    `migration`-th round over the islands the elites of the island before it in the ring compete too.
     """
 
     def __init__(self, islands: int = 4, migration: int = 10) -> None:
@@ -108,10 +169,17 @@ class Islands:
         if number is None:
             number = rng.randrange(self.islands * self.migration)
         elites = [e for island in self.open_islands(number) for e in self.elites(found, metric, island)]
-        ranked = sorted(
-            {e.id: e for e in elites or found}.values(), key=lambda e: (-metric.gain(e.score or 0.0, 0.0), e.number)
-        )
+        ranked = by_rank(list({e.id: e for e in elites or found}.values()), metric)
         return rng.choices(ranked, weights=[1.0 / (rank + 1) for rank in range(len(ranked))])[0]
+
+    def open_to(self, pool: Sequence[Experiment], number: int) -> list[Experiment]:
+        """What experiment `number` may be made of, in the pool's order."""
+        islands = self.open_islands(number)
+        return [e for e in pool if e.number == 0 or e.number % self.islands in islands]
+
+    def niche(self, experiment: Experiment, cell: str) -> str | None:
+        """Its skeleton, in the pool of its island."""
+        return f"island {experiment.number % self.islands}/{experiment.skeleton}" if experiment.number else None
 
     def open_islands(self, number: int) -> list[int]:
         """The islands that experiment `number` may take a parent from, its own first."""

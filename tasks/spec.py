@@ -168,6 +168,28 @@ class StageSpec(Record):
         return max(self.judge.gpus, self.accelerate.gpus if self.accelerate else 0)
 
 
+class FeatureSpec(Record):
+    """What programs differ in apart from how good they are: an axis of the grid of `--parents map-elites`."""
+
+    name: Identifier
+    """A metric of the judge that is not sealed, or `lines`, the program's length."""
+    range: tuple[float, float]
+    """From where to where it is told apart; what lies outside counts with the nearest."""
+    bins: Annotated[int, Field(ge=2, le=100)] = 10
+    """Into how many parts the range is cut."""
+
+    @model_validator(mode="after")
+    def _range_is_ordered(self) -> FeatureSpec:
+        if not self.range[0] < self.range[1]:
+            raise ValueError(f"range {self.range[0]}..{self.range[1]} is empty")
+        return self
+
+    def bin(self, value: float) -> int:
+        """The part of the range that a value lies in, from 0."""
+        low, high = self.range
+        return min(max(int((value - low) / (high - low) * self.bins), 0), self.bins - 1)
+
+
 class BudgetSpec(Record):
     """What a campaign spends unless the user says otherwise."""
 
@@ -193,6 +215,8 @@ class TaskSpec(Record):
     """The stage whose metric decides unless the user names another; the last one if unsaid."""
     sealed: tuple[Identifier, ...] = ()
     """Metrics of the judge that are kept from agents and people until a report."""
+    features: Annotated[tuple[FeatureSpec, ...], Field(max_length=4)] = ()
+    """What programs differ in, for `--parents map-elites`."""
     resources: ResourcesSpec = ResourcesSpec()
     """What each phase may use."""
     budget: BudgetSpec = BudgetSpec()
@@ -204,7 +228,10 @@ class TaskSpec(Record):
 
     @model_validator(mode="after")
     def _no_name_twice(self) -> TaskSpec:
-        for field, names in (("stages", [stage.name for stage in self.stages]), ("phases", list(self.phases))):
+        stages: list[str] = [one.name for one in self.stages]
+        features: list[str] = [one.name for one in self.features]
+        listed = {"stages": stages, "features": features, "phases": list(self.phases)}
+        for field, names in listed.items():
             if len(set(names)) != len(names):
                 raise ValueError(f"{field}: a name occurs twice; each may occur once")
         return self
@@ -216,6 +243,8 @@ class TaskSpec(Record):
             raise ValueError(f"decides: there is no stage {self.decides}; the stages are {', '.join(names)}")
         if both := sorted(set(self.hides) & {name.partition(".")[0] for name in self.requires}):
             raise ValueError(f"hides: {', '.join(both)} is required too; a program cannot import what it is not shown")
+        if hidden := sorted({feature.name for feature in self.features} & set(self.sealed)):
+            raise ValueError(f"features: {', '.join(hidden)} is sealed, and a feature decides what agents see")
         if self.metric.name in self.sealed:
             raise ValueError(f"sealed: {self.metric.name} is the metric that campaigns improve; it cannot be sealed")
         return self

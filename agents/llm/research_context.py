@@ -6,7 +6,6 @@ import random
 from collections.abc import Sequence
 from typing import TypeVar
 
-from evolver import registry
 from evolver.agents.llm.prompting import Prompter
 from evolver.agents.llm.rendering import (
     LONGEST_IDEA,
@@ -23,11 +22,12 @@ from evolver.agents.llm.rendering import (
 )
 from evolver.agents.llm.token_budget import TokenBudget
 from evolver.agents.retrieval import Retrieval, Retriever
-from evolver.contracts import Experiment, Message, Note, Operator
+from evolver.contracts import Experiment, Message, Note, Operator, VerdictKind
 from evolver.contracts.event import Observed, Shown
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.prompts import conversation, inline
 from evolver.search.novelty import Ideas
+from evolver.search.parent_selection import open_to
 from evolver.steering.directives import told_to_models
 
 PROGRAMS, NOTES, LESSONS, TRIED, FAILED, FEEDBACK = 0.5, 0.15, 0.12, 0.12, 0.06, 0.08
@@ -80,7 +80,7 @@ class ResearchContext:
         resources = self._resources
         campaign, archive, metric = resources.campaign, resources.archive, resources.task.metric
         rng = random.Random(f"{campaign.seed}/{experiment.number}")
-        pool = archive.experiments.pool(campaign.name)
+        pool = open_to(resources.parents, archive.experiments.pool(campaign.name), experiment.number)
         parents = self._parents(experiment, pool, rng)
         last = parents[0].proposal.component if parents and parents[0].proposal else ""
         query = f"{resources.task.spec.summary} what improves {metric.name} {last}".strip()
@@ -148,9 +148,11 @@ class ResearchContext:
     def _parents(self, experiment: Experiment, pool: Sequence[Experiment], rng: random.Random) -> list[Experiment]:
         """The champion and those that parent selection names, in random order."""
         campaign, metric = self._resources.campaign, self._resources.task.metric
-        chosen = [e for e in pool if e.id == campaign.champion]
-        choose = registry.PARENTS.load(campaign.parents)().choose
-        left = [e for e in pool if e.id != campaign.champion and e.score is not None]
+        champion = campaign.champion
+        chosen = [self._resources.archive.experiments.get(champion)] if champion else []
+        choose = self._resources.parents.choose
+        # A shorter program that does the same may stand in the champion's place in the pool: one of them is enough.
+        left = [e for e in pool if e.id != champion and e.score is not None and not _repeats(e, champion)]
         while left and len(chosen) <= self._most_parents:
             parent = choose(left, rng, metric, experiment.number)
             chosen.append(parent)
@@ -232,3 +234,9 @@ def _fitting(rows: list[R], most: int) -> tuple[list[R], int]:
         if used > most:
             return rows[:count], len(rows) - count
     return rows, 0
+
+
+def _repeats(experiment: Experiment, other: str | None) -> bool:
+    """Whether an experiment was found to do what another one does."""
+    verdict = experiment.verdict
+    return verdict is not None and verdict.kind is VerdictKind.NO_EFFECT and verdict.reference == other

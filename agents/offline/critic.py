@@ -86,6 +86,7 @@ class OfflineCritic:
                     lessons=lessons,
                     renewed=renewed,
                     measured=measured,
+                    niche=self._resources.niche(experiment, trials),
                     credits=self._credits(experiment, gain, champion),
                     champion=champion,
                 )

@@ -12,9 +12,8 @@ from evolver.contracts import Experiment, Program
 from evolver.errors import UnknownName
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.memory import Credit
-from evolver.registry import PARENTS
 from evolver.search import Recipe
-from evolver.search.parent_selection import ParentSelection
+from evolver.search.parent_selection import ParentSelection, open_to
 from evolver.steering.search_bias import SearchBias
 
 
@@ -83,7 +82,7 @@ class InputReader:
         resources = self._resources
         campaign, archive = resources.campaign, resources.archive
         rng = random.Random(f"{campaign.seed}/{turn}")
-        pool = archive.experiments.pool(campaign.name)
+        pool = open_to(resources.parents, archive.experiments.pool(campaign.name), experiment.number)
         last = pool[0].proposal.component if pool and pool[0].proposal else ""
         query = f"{resources.task.spec.summary} what improves {resources.task.metric.name} {last}".strip()
         credits, known = archive.search.credits(campaign.name), self._retriever.recall(query, rng)
@@ -96,7 +95,7 @@ class InputReader:
             number=experiment.number,
             rng=rng,
             pool=pool,
-            parents=PARENTS.load(campaign.parents)(),
+            parents=resources.parents,
             known=known,
             credits=credits,
             failures=archive.experiments.failures(campaign.name, limit=self._failures),

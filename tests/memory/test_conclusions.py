@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from evolver.contracts import Campaign, Experiment, Lesson, LessonStatus, Standing, Verdict, VerdictKind
+from evolver.contracts import Campaign, Experiment, Lesson, LessonStatus, Program, Standing, Verdict, VerdictKind
 from evolver.contracts.event import LessonLearned
 from evolver.errors import UnknownName
 from evolver.memory import Archive, Conclusion, Credit
+from evolver.memory.elite_pool import POOL_SIZE
 
 IMPROVED = Verdict(
     kind=VerdictKind.IMPROVED, delta=0.5, interval=(0.1, 0.9), seeds=(0, 1, 2), reference="c-baseline", reason="better"
@@ -199,3 +200,34 @@ def test_a_lesson_again_replaces_itself(
     renewed = make_lesson(status=LessonStatus.SUPPORTED, evidence=("c-0-0", "c-0-1"), effect=0.7)
     finish(archive, 1, lessons=(renewed,))
     assert archive.lessons.list(campaign="c") == [renewed]
+
+
+def test_each_niche_keeps_its_best_and_each_pool_has_room_of_its_own(
+    archive: Archive, make_campaign: Callable[..., Campaign]
+) -> None:
+    archive.campaigns.add(make_campaign())
+    for seq, (niche, score) in enumerate(
+        [("island 0/a", 1.0), ("island 0/a", 3.0), ("island 0/b", 2.0), ("island 1/a", 0.5), (None, 0.1)]
+    ):
+        archive.leases.acquire("c", 0, seq)
+        archive.experiments.conclude(_conclusion(f"c-0-{seq}", niche=niche, score=score))
+    assert [e.id for e in archive.experiments.pool("c")] == ["c-0-1", "c-0-2", "c-0-3", "c-0-4"]
+    for seq in range(5, 5 + POOL_SIZE + 3):
+        archive.leases.acquire("c", 0, seq)
+        archive.experiments.conclude(_conclusion(f"c-0-{seq}", niche=f"island 0/s{seq}", score=10.0 + seq))
+    pool = {e.id for e in archive.experiments.pool("c")}
+    assert len(pool) == POOL_SIZE + 2 and {"c-0-3", "c-0-4"} <= pool, "island 0 crowds out nobody else"
+
+
+def test_a_shorter_program_takes_the_place_of_the_one_that_does_the_same(
+    archive: Archive, make_campaign: Callable[..., Campaign]
+) -> None:
+    archive.campaigns.add(make_campaign())
+    for seq in range(2):
+        archive.leases.acquire("c", 0, seq)
+        archive.experiments.add_program(f"c-0-{seq}", Program(files={"a.py": f"x = {seq}\n"}), f"s{seq}")
+    archive.experiments.conclude(_conclusion("c-0-0", champion=True, niche="island 1/s0"))
+    archive.experiments.conclude(_conclusion("c-0-1", standing=Standing.PROMISING, replaces="c-0-0"))
+    [shorter] = archive.experiments.pool("c")
+    assert (shorter.id, shorter.skeleton) == ("c-0-1", "s0")
+    assert archive.campaigns.get("c").champion == "c-0-0"

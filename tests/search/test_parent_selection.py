@@ -12,7 +12,17 @@ from scipy.stats import chisquare
 
 from evolver.contracts import Experiment, Metric
 from evolver.registry import PARENTS
-from evolver.search.parent_selection import Greedy, Islands, ParentSelection, Ucb1, Uniform
+from evolver.search.parent_selection import (
+    Greedy,
+    Islands,
+    MapElites,
+    ParentSelection,
+    PowerLaw,
+    Ucb1,
+    Uniform,
+    niche_of,
+    open_to,
+)
 from evolver.testing import ParentSelectionContract
 from evolver.testing.parents import DOWN, UP, scored_experiment
 
@@ -167,3 +177,38 @@ def test_an_island_without_programs_takes_from_the_others() -> None:
     pool = [scored_experiment(4, 0.5), scored_experiment(8, 0.6)]
     rng = random.Random(0)
     assert {Islands(islands=4).choose(pool, rng, UP, 1).number for _ in range(50)} == {4, 8}
+
+
+def test_the_power_law_chooses_by_rank() -> None:
+    pool = [scored_experiment(n, float(n)) for n in range(1, 5)]
+    for metric, best in ((UP, 4), (DOWN, 1)):
+        rng = random.Random(0)
+        counts = Counter(PowerLaw(2.0).choose(pool, rng, metric).number for _ in range(4000))
+        weights = [(abs(n - best) + 1) ** -2.0 for n in range(1, 5)]
+        expected = [4000 * weight / sum(weights) for weight in weights]
+        assert chisquare([counts[n] for n in range(1, 5)], expected).pvalue > 1e-3
+
+
+def test_without_an_exponent_the_power_law_makes_all_alike() -> None:
+    pool, rng = [scored_experiment(n, float(n)) for n in range(4)], random.Random(0)
+    counts = Counter(PowerLaw(0.0).choose(pool, rng, UP).number for _ in range(4000))
+    assert chisquare(list(counts.values())).pvalue > 1e-3
+
+
+def test_islands_open_their_own_programs_to_whatever_is_made_there() -> None:
+    pool = [scored_experiment(n, float(n)) for n in range(12)]
+    islands = Islands(islands=3, migration=4)
+    assert [e.number for e in open_to(islands, pool, 4)] == [0, 1, 4, 7, 10]
+    migrating = 3 * 3 + 1
+    assert [e.number for e in open_to(islands, pool, migrating)] == [0, 1, 3, 4, 6, 7, 9, 10]
+    assert open_to(Greedy(), pool, 4) == pool
+    assert open_to(islands, [pool[5]], 4) == [pool[5]], "there is nothing else yet"
+
+
+def test_an_experiment_competes_on_its_island_or_in_its_cell() -> None:
+    experiment, baseline = scored_experiment(5, 1.0, skeleton="abc"), scored_experiment(0, 1.0)
+    assert niche_of(Islands(islands=3), experiment, "") == "island 2/abc"
+    assert niche_of(Islands(islands=3), baseline, "") is None
+    assert niche_of(MapElites(), experiment, "3,1") == "cell 3,1/"
+    assert niche_of(MapElites(), experiment, "") is None
+    assert niche_of(Ucb1(), experiment, "3,1") is None
