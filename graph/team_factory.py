@@ -83,7 +83,10 @@ def check_search(parents: str, tuner: str, operators: Sequence[str] = (), spelli
         OPERATORS.load(name)
     needs = TUNERS.load(tuner).requires
     if missing := [name for name in needs if importlib.util.find_spec(name) is None]:
-        raise UsageError(f"{spelling('tuner', tuner)} needs {' and '.join(missing)}: pip install 'evolver[tune]'")
+        raise UsageError(
+            f"{spelling('tuner', tuner)} needs {' and '.join(missing)}: pip install {' '.join(missing)}, "
+            f"or take {spelling('tuner', 'evolution')}"
+        )
 
 
 class AssembledTeam(NamedTuple):

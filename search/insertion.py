@@ -10,6 +10,7 @@ from typing import Literal, TypeVar
 
 from evolver.contracts import Program, Record
 from evolver.search.fingerprint import shape
+from evolver.search.program_slice import ProgramSlice, slice_of
 from evolver.search.recipes import Site, choose
 from evolver.search.scopes import required
 from evolver.search.source import Definition, Function, Source, Statement, is_python, parse
@@ -106,6 +107,7 @@ def choose_place(found: Sequence[Insertion], kind: type[_R], rng: random.Random)
 
 
 def _places(key: str, technique: Technique, program: Program, entry: Sequence[str]) -> Iterator[Insertion]:
+    live = slice_of(program, entry, hopeful=True)
     for path, text in program.files.items():
         if not is_python(path):
             continue
@@ -117,12 +119,12 @@ def _places(key: str, technique: Technique, program: Program, entry: Sequence[st
         reached = _reach(technique, source) - ({technique.name} if foreign else set())
         order_of = REFINEMENT if technique.refines else CONSTRUCTION
         for order, function in enumerate(source.functions.values()):
-            if function.node.name in reached or _is(technique, function):
+            if function.node.name in reached or _is(technique, function) or not live.holds(function.node):
                 continue
             place = order if function.name.split(".")[0] in entries else order + len(source.functions)
             if technique.outputs and not foreign:
                 called = technique.name in function.loads
-                for kind, recipe in _drafts(key, technique, path, source, function):
+                for kind, recipe in _drafts(key, technique, path, source, function, live):
                     yield Insertion(called, order_of.index(kind), place, recipe)
             if _replaces(technique, function, source, entries):
                 preference = 0 if function.name == technique.name else order_of.index("function")
@@ -153,7 +155,7 @@ def _is(technique: Technique, function: Function) -> bool:
 
 
 def _drafts(
-    key: str, technique: Technique, path: str, source: Source, function: Function
+    key: str, technique: Technique, path: str, source: Source, function: Function, live: ProgramSlice
 ) -> Iterator[tuple[Kind, DraftRecipe]]:
     def draft(statement: Statement, placement: str, final: bool = False) -> DraftRecipe:
         return DraftRecipe.model_validate(
@@ -176,7 +178,7 @@ def _drafts(
         yield "last" if (statement, placement) == gaps[-1] else "earlier", draft(statement, placement, final)
     origin = _origin(technique, function)
     for statement in source.statements:
-        if statement.function is not function or not statement.whole:
+        if statement.function is not function or not statement.whole or not live.holds(statement.node):
             continue
         if (
             _gives(statement, technique)

@@ -12,12 +12,14 @@ from evolver.registry import OPERATORS
 from evolver.search.evolve_blocks import EvolveBlocks
 from evolver.search.insertion import placements
 from evolver.search.operators.search_operator import ApplyInputs, Description, DrawInputs, operator_named, read_recipe
+from evolver.search.program_slice import slice_of
 from evolver.search.recipes import Recipe
 from evolver.search.source import is_python, parse
 from evolver.search.static_checks import check, missing_entries
 from evolver.search.techniques import TechniqueLibrary
 from evolver.search.tuners.evolution import EvolutionTuner
 from evolver.search.tuners.tuner import ScoredProgram, Tuner
+from evolver.search.tuning_space import parameters, without_part
 
 MOST_LINES = 400
 """Programs do not grow beyond; a larger baseline may only shrink."""
@@ -115,10 +117,12 @@ class Operators:
         )
         partners = {other.id: other for other in others}
         try:
+            live = slice_of(program, self._entry, hopeful=True)
+            inputs = replace(inputs, outside=without_part(program, live), live=live)
             if blocks is None:
                 drawn = drawing.draw(inputs)
                 return None if drawn is None else _json(drawn)
-            inputs = replace(inputs, outside=blocks.outside(program) if history else ())
+            inputs = replace(inputs, outside=[*inputs.outside, *blocks.outside(program)])
             for _ in range(DRAWS):
                 drawn = drawing.draw(inputs)
                 if drawn is None or self._stays_inside(_json(drawn), program, partners):
@@ -127,6 +131,11 @@ class Operators:
         except CannotApply:
             pass
         return None
+
+    def constants(self, program: Program) -> int:
+        """How many constants of a program a tuner would choose. Raises CannotApply if it does not parse."""
+        outside = without_part(program, slice_of(program, self._entry, hopeful=True))
+        return len(parameters(program, [*outside, *(self._blocks.outside(program) if self._blocks else ())]))
 
     def _stays_inside(self, recipe: Recipe, program: Program, others: Mapping[str, Program] | None = None) -> bool:
         """Whether a recipe can be applied and changes marked blocks alone."""

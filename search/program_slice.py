@@ -44,6 +44,9 @@ class ProgramSlice:
         )
 
 
+EVERYTHING = ProgramSlice(frozenset(), whole=True)
+
+
 def slice_of(program: Program, entry: Sequence[str], *, hopeful: bool = False) -> ProgramSlice:
     """The slice that ends in the entry points, `file:name` or `file`.
 
@@ -59,7 +62,7 @@ def _slice(texts: tuple[tuple[str, str], ...], entry: tuple[str, ...], hopeful: 
     trees = {path: parse(text).tree for path, text in texts}
     mentioned = {name for tree in trees.values() for name in mentions([tree])}
     if mentioned & OPAQUE:
-        return ProgramSlice(frozenset(), whole=True)
+        return EVERYTHING
     own = {PurePosixPath(path).parts[0].removesuffix(".py") for path in trees}
     roots = set[str]()
     for item in entry:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from evolver.contracts import Program
-from evolver.search.source import is_python
+from evolver.search.program_slice import ProgramSlice
+from evolver.search.source import is_python, parse
 from evolver.search.tuning import NumericLiteral, literals
 
 MOST = 12
@@ -73,6 +74,17 @@ def parameters(program: Program, outside: Sequence[tuple[str, int]] = ()) -> lis
     return [
         _parameter(path, _place(program, path, index), constant)
         for path, index, constant in (sites[place] for place in sorted(heaviest))
+    ]
+
+
+def without_part(program: Program, sliced: ProgramSlice) -> list[tuple[str, int]]:
+    """Numbers, by file and place among the file's numbers, that have no part in what the program gives."""
+    return [
+        (path, index)
+        for path, text in program.files.items()
+        if is_python(path)
+        for index, literal in enumerate(literals(text))
+        if not sliced.reaches(parse(text), literal.start)
     ]
 
 

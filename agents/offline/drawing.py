@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from evolver.agents.offline.proposal_inputs import ProposalInputs
+from evolver.agents.offline.tuning_share import TuningShare
 from evolver.contracts import Experiment, Operator
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.search import Recipe, ScoredProgram
@@ -33,8 +34,8 @@ class Drawer:
         exploration: Of the bandit over operators. Rewards are rare; the paper's bound would keep it near uniform for
             long.
         history: Newest experiments that a tuner learns from.
-        sampled: Share of experiments in which a campaign with a tuner tunes its best program, beside those that credit
-            gives.
+        tuning: How much goes to the constants of the best program, beside what credit gives, where the campaign's
+            tuner learns from scores; the usual share unless given.
         misses: Draws by one operator, or on one parent, that may come to nothing before a proposal looks elsewhere.
         mates: Programs that a crossover may take parts from; better ones are likelier.
     """
@@ -46,19 +47,21 @@ class Drawer:
         attempts: int = 40,
         exploration: float = 0.5,
         history: int = 300,
-        sampled: float = 0.4,
+        tuning: TuningShare | None = None,
         misses: int = 3,
         mates: int = 3,
     ) -> None:
         self._resources = resources
         self._bandit = OperatorBandit(exploration)
         self._attempts, self._misses, self._mates = attempts, misses, mates
-        self._remembered, self._sampled = history, sampled
+        self._remembered = history
+        self._tuning = tuning or TuningShare(resources)
 
     def draws(self, inputs: ProposalInputs) -> Iterator[Draw]:
         """Draws in the order in which they are to be looked at; those in focus come first."""
-        if self._resources.operators.samples and inputs.rng.random() < self._sampled:
-            draw = self.change(Operator.TUNE, inputs.start or inputs.pool[0], inputs.pool, inputs.rng)
+        best = inputs.start or inputs.pool[0]
+        if self._resources.operators.samples and inputs.rng.random() < self._tuning.of(best):
+            draw = self.change(Operator.TUNE, best, inputs.pool, inputs.rng)
             if draw is not None and not self._is_avoided(draw, inputs):
                 yield draw
         if inputs.focused:

@@ -36,7 +36,7 @@ class Ablate(SearchOperator[AblateRecipe]):
             )
             for path, source in sources(inputs.program)
             for statement in source.statements
-            if removable(statement)
+            if removable(statement) and inputs.live.holds(statement.node)
         ]
         return choose(options, inputs.rng)
 

@@ -42,7 +42,12 @@ class Crossover(SearchOperator[CrossoverRecipe]):
 
     def draw(self, inputs: DrawInputs) -> CrossoverRecipe | None:
         """One exchange among all that the other programs offer; None if they offer nothing."""
-        options = [option for other in inputs.others for option in _offers(inputs.program, other, inputs.entry)]
+        options = [
+            option
+            for other in inputs.others
+            for option in _offers(inputs.program, other, inputs.entry)
+            if inputs.live.holds(parse(inputs.program.files[option[1].file]).functions[option[1].function].node)
+        ]
         return choose(options, inputs.rng)
 
     def apply(self, recipe: CrossoverRecipe, inputs: ApplyInputs) -> dict[str, str]:

@@ -45,6 +45,7 @@ class Edit(SearchOperator[EditRecipe]):
             option
             for path, source in sources(inputs.program)
             for statement in source.statements
+            if inputs.live.holds(statement.node)
             for option in (
                 *_moves(path, source, statement, inputs.rng),
                 *_words(path, source, statement, inputs.rng),

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from evolver.contracts import Program, Record, Trial
 from evolver.errors import CannotApply
 from evolver.registry import OPERATORS
+from evolver.search.program_slice import EVERYTHING, ProgramSlice
 from evolver.search.recipes import Recipe
 from evolver.search.techniques import TechniqueLibrary
 from evolver.search.tuners.tuner import ScoredProgram, Tuner
@@ -54,7 +55,10 @@ class DrawInputs:
     history: Sequence[ScoredProgram] = ()
     """Programs with their scores, oldest first, for a tuner that learns from them."""
     outside: Sequence[tuple[str, int]] = ()
-    """Numbers that a tuner must not change, by file and place among the file's numbers, where blocks are marked."""
+    """Numbers that a tuner leaves alone, by file and place among the file's numbers: outside of marked blocks, or
+    without a part in what the program gives."""
+    live: ProgramSlice = EVERYTHING
+    """The statements that can have a part in what the program gives."""
 
 
 @dataclass(frozen=True)

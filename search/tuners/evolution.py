@@ -37,12 +37,13 @@ class EvolutionTuner(Tuner):
         history: Sequence[ScoredProgram] = (),
         outside: Sequence[tuple[str, int]] = (),
     ) -> TuneRecipe | None:
-        """Other values, by `sigma` alone; None if the program has no constants."""
+        """Other values, by `sigma` alone; None if the program has no constants that may change."""
         sites = [
             (path, index, literal)
             for path, text in program.files.items()
             if is_python(path)
             for index, literal in enumerate(literals(text))
+            if (path, index) not in outside
         ]
         if not sites:
             return None

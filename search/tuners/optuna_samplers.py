@@ -52,7 +52,7 @@ class OptunaTuner(Tuner):
                 sampled = self.sampled(program, rng, sigma=sigma, history=history, outside=outside)
             except CannotApply:
                 sampled = None
-        return sampled or EvolutionTuner(self.direction).draw(program, rng, sigma=sigma)
+        return sampled or EvolutionTuner(self.direction).draw(program, rng, sigma=sigma, outside=outside)
 
     def sampled(
         self,

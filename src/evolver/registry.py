@@ -171,7 +171,9 @@ PARENTS: Registry[ParentSelection] = Registry(
         "ucb1": "evolver.search.parent_selection:Ucb1",
         "greedy": "evolver.search.parent_selection:Greedy",
         "random": "evolver.search.parent_selection:Uniform",
+        "power-law": "evolver.search.parent_selection:PowerLaw",
         "islands": "evolver.search.parent_selection:Islands",
+        "map-elites": "evolver.search.parent_selection:MapElites",
     },
     methods=("choose",),
 )
@@ -179,8 +181,8 @@ TUNERS: Registry[Tuner] = Registry(
     kind="tuner",
     group="evolver.tuners",
     builtin={
-        "evolution": "evolver.search.tuners.evolution:EvolutionTuner",
         "optuna:tpe": "evolver.search.tuners.optuna_samplers:TpeTuner",
+        "evolution": "evolver.search.tuners.evolution:EvolutionTuner",
         "optuna:cmaes": "evolver.search.tuners.optuna_samplers:CmaEsTuner",
     },
     methods=("name", "requires", "draw"),

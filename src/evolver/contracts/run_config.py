@@ -96,7 +96,7 @@ class CampaignConfig(Record):
         "ucb1", title="Parent selection", description="How a parent is chosen from the pool"
     )
     tuner: Annotated[TunerKind, Option(("--tuner",), begins=True)] = Field(
-        "evolution", title="Tuner", description="What chooses constants offline"
+        "optuna:tpe", title="Tuner", description="What chooses constants offline"
     )
     recall: Annotated[bool, Option(("--recall/--no-recall",), begins=True)] = Field(
         True, title="Recall", description="Use lessons of earlier campaigns on the same task"
