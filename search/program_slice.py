@@ -48,7 +48,7 @@ EVERYTHING = ProgramSlice(frozenset(), whole=True)
 
 
 def slice_of(program: Program, entry: Sequence[str], *, hopeful: bool = False) -> ProgramSlice:
-    """The slice that ends in the entry points, `file:name` or `file`.
+    """The slice that ends in the entry points, `file:name` or `file`; everything without one.
 
     A `hopeful` one leaves out more: whatever nobody reads and nothing is known to do. Raises CannotApply if a file does
     not parse.
@@ -60,14 +60,19 @@ def slice_of(program: Program, entry: Sequence[str], *, hopeful: bool = False) -
 @lru_cache(maxsize=512)
 def _slice(texts: tuple[tuple[str, str], ...], entry: tuple[str, ...], hopeful: bool) -> ProgramSlice:
     trees = {path: parse(text).tree for path, text in texts}
-    mentioned = {name for tree in trees.values() for name in mentions([tree])}
-    if mentioned & OPAQUE:
+    mentioned = {path: set(mentions([tree])) for path, tree in trees.items()}
+    if not entry or any(words & OPAQUE for words in mentioned.values()):
         return EVERYTHING
     own = {PurePosixPath(path).parts[0].removesuffix(".py") for path in trees}
     roots = set[str]()
     for item in entry:
         path, _, name = item.partition(":")
         roots |= {name} if name else parse(dict(texts)[path]).module_names if path in trees else set()
+    asked = {item.partition(":")[0] for item in entry}
+    for path, text in texts:
+        module = PurePosixPath(path).stem
+        if path not in asked and not any(module in words for other, words in mentioned.items() if other != path):
+            roots |= parse(text).module_names  # whoever loads it may want anything of it
     return ProgramSlice(frozenset(_Slicer(list(trees.values()), own, hopeful).kept(roots)))
 
 
