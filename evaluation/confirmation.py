@@ -67,6 +67,7 @@ async def retest_champion(resources: CampaignResources, runner: Runner) -> Retes
             delta=result.comparison.delta,
             interval=result.comparison.interval,
             sealed=result.sealed,
+            held_out=resources.task.data_by_seed or bool(resources.task.spec.sealed),
         ),
         champion,
     )

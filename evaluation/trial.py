@@ -179,7 +179,7 @@ class _Attempt:
                 return _missing(base, outcome), None
             outputs = job.output
         assert outputs is not None
-        return await self._judged(base, outputs), outputs
+        return await self.judged(base, outputs), outputs
 
     def _harness_job(self, phase: str, *, artifacts: Path | None) -> Job:
         root, resources, launch = self.task.root, self.task.resources(self.spec), self.launch
@@ -218,7 +218,7 @@ class _Attempt:
             },
         )
 
-    async def _judged(self, base: Trial, outputs: Path) -> Trial:
+    async def judged(self, base: Trial, outputs: Path) -> Trial:
         """The trial with the judge's metrics, or with the reason why there are none."""
         root, allowed = self.task.root, self.spec.judge
         job = Job(
@@ -279,6 +279,23 @@ class _Attempt:
             return scored.model_copy(update={"gate": gate}) if gate and scored.metrics else scored
         except (OSError, ValueError, KeyError, TypeError, AttributeError, ValidationError) as error:
             return _without_score(base, TrialStatus.INVALID, f"the judge's answer cannot be read: {error}")
+
+
+async def judge_again(sandbox: Sandbox, task: Task, stage: str, seed: int, outputs: Path, folder: Path) -> Trial:
+    """What the judge says of outputs that somebody put together; `folder` is scratch space on the host."""
+    spec = task.stage(stage)
+    attempt = _Attempt(
+        sandbox=sandbox,
+        task=task,
+        spec=spec,
+        launch=launch_of(spec.accelerate, task.resources(spec).cpus),
+        seed=seed,
+        folder=folder,
+        seconds=spec.seconds,
+        labels={},
+    )
+    base = Trial(experiment="check", program="outputs", stage=stage, seed=seed, status=TrialStatus.CANCELLED)
+    return await attempt.judged(base, outputs)
 
 
 def import_paths(task: Task) -> dict[str, str]:

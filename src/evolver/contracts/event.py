@@ -389,6 +389,8 @@ class Retested(EventData):
     interval: Interval
     sealed: dict[str, tuple[float, float]] = {}
     """Means of champion and baseline, by metric that was kept from the search until now."""
+    held_out: bool = True
+    """Whether hidden data change with the seed or sealed metrics exist; otherwise the seed alone was fresh."""
 
 
 class RetestFailed(EventData):
