@@ -1,7 +1,8 @@
 """How far can a campaign's evidence be trusted, and what does it find? Whole campaigns on landscapes of known truth.
 
-    python benchmarks/campaign_lab.py --landscape gainless|few-gains|small-gains
-        --noise equal|unequal|quiet|still|t2|lognormal|accuracy20 --rho 0 --experiments 100 --campaigns 40 --json
+    python benchmarks/campaign_lab.py --landscape gainless|few-gains|small-gains|multiplied
+        --noise equal|unequal|quiet|still|t2|lognormal|accuracy20|growing|coupled|three-valued
+        --rho 0 --experiments 100 --campaigns 40 --json
 
 Graph, runner, critic and archive are the product's own; a trial is a draw from the landscape (`landscapes.py`) instead
 of a run in a sandbox, and proposals are drawn from it too, on parents that the product's rule chooses. Printed, over
@@ -35,8 +36,8 @@ from landscapes import KINDS, NOISES, Landscape, genome_of, text_of  # type: ign
 
 from evolver.agents.offline.critic import OfflineCritic
 from evolver.agents.roles import Team
-from evolver.contracts import Campaign, Operator, Program, Proposal, Trial, TrialStatus
-from evolver.contracts.event import ChampionCrowned
+from evolver.contracts import Campaign, Event, Operator, Program, Proposal, Trial, TrialStatus
+from evolver.contracts.event import ChampionCrowned, ChampionDethroned
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.evaluation.race import Runner
 from evolver.graph.campaign_graph import MOST_STEPS, build_graph
@@ -184,7 +185,7 @@ class LabSessions(Sessions):
 def write_task(folder: Path, landscape: Landscape, replicates: int) -> Task:
     """A task folder for the landscape; its harness and judge are never run."""
     folder.mkdir()
-    bounds = "[0, 1]" if landscape.noise == "accuracy20" else "[null, null]"
+    bounds = {"accuracy20": "[0, 1]", "three-valued": "[0, 2]"}.get(landscape.noise, "[null, null]")
     (folder / "task.yaml").write_text(TASK.format(range=bounds, replicates=replicates))
     (folder / "harness.py").write_text("def run(trial):\n    raise NotImplementedError\n")
     (folder / "judge.py").write_text("def judge(out, private, stage, seed):\n    raise NotImplementedError\n")
@@ -243,13 +244,17 @@ def outcome_of(archive: Archive, landscape: Landscape, cpu_seconds: float) -> Ou
 def _crowned(archive: Archive, campaign: Campaign, landscape: Landscape) -> tuple[int, int, Any]:
     """How many champions were crowned after the baseline, how many of them falsely, and who reigns in the end."""
     crowned, falsely, reigning = 0, 0, ()
-    for event in archive.events.list(campaign.name, kind=ChampionCrowned):
-        genome = _genome(archive, str(event.experiment))
-        if not genome:
-            continue
-        crowned += 1
-        falsely += landscape.truth(genome) <= landscape.truth(reigning)
-        reigning = genome
+    crowns: list[Event[Any]] = [
+        *archive.events.list(campaign.name, kind=ChampionCrowned),
+        *archive.events.list(campaign.name, kind=ChampionDethroned),
+    ]
+    for event in sorted(crowns, key=lambda event: event.id):
+        if isinstance(event.data, ChampionDethroned):
+            reigning = _genome(archive, archive.experiments.by_number(campaign.name, event.data.successor).id)
+        elif genome := _genome(archive, str(event.experiment)):
+            crowned += 1
+            falsely += landscape.truth(genome) <= landscape.truth(reigning)
+            reigning = genome
     return crowned, falsely, reigning
 
 

@@ -17,8 +17,10 @@ from typing import Literal, get_args
 
 from scipy.special import expit, ndtri
 
-Kind = Literal["gainless", "few-gains", "small-gains"]
-NoiseKind = Literal["equal", "unequal", "quiet", "still", "t2", "lognormal", "accuracy20"]
+Kind = Literal["gainless", "few-gains", "small-gains", "multiplied"]
+NoiseKind = Literal[
+    "equal", "unequal", "quiet", "still", "t2", "lognormal", "accuracy20", "growing", "coupled", "three-valued"
+]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 NOISES: tuple[NoiseKind, ...] = get_args(NoiseKind)
 
@@ -52,6 +54,8 @@ class Landscape:
         rng = self._rng("gains")
         if self.kind == "few-gains":
             return tuple(rng.uniform(0.3, 2.0) for _ in range(12))
+        if self.kind == "multiplied":
+            return tuple(rng.uniform(0.1, 0.6) for _ in range(12))
         if self.kind == "small-gains":
             return tuple(rng.uniform(0.05, 0.4) for _ in range(60))
         return ()
@@ -59,7 +63,7 @@ class Landscape:
     @property
     def hit(self) -> float:
         """Share of proposals that name one of the gains."""
-        return {"gainless": 0.0, "few-gains": 0.1, "small-gains": 0.25}[self.kind]
+        return {"gainless": 0.0, "few-gains": 0.1, "small-gains": 0.25, "multiplied": 0.1}[self.kind]
 
     def change(self, parent: Genome, number: int) -> Genome:
         """The parent with one more change: a gain (worth nothing where the parent has it), a null or a harm."""
@@ -85,7 +89,12 @@ class Landscape:
         for change in genome:
             if change not in known:
                 known[change] = self.worth(change)
-        return sum(known[change] for change in genome)
+        total = sum(known[change] for change in genome)
+        if self.kind != "multiplied":
+            return total
+        # Each gain multiplies what the others are worth: from a value of 2, twelve of them lead to about 60.
+        factor = math.prod(1.0 + max(known[change], 0.0) for change in genome)
+        return 2.0 * factor - 2.0 + sum(min(known[change], 0.0) for change in genome)
 
     def found(self, genome: Genome) -> int:
         """How many of the gains a program has."""
@@ -94,11 +103,13 @@ class Landscape:
     @property
     def sigma(self) -> float:
         """Standard deviation of one score, in units of the score."""
-        return math.sqrt(0.25 / ITEMS) if self.noise == "accuracy20" else 1.0
+        return {"accuracy20": math.sqrt(0.25 / ITEMS), "three-valued": math.sqrt(0.5)}.get(self.noise, 1.0)
 
     def truth(self, genome: Genome) -> float:
         """What a program scores on average over replicates."""
         value = self.value(genome)
+        if self.noise == "three-valued":
+            return 2.0 * float(expit(2.0 * self.sigma * value - 0.8))
         return float(expit(4.0 * self.sigma * value - 0.8)) if self.noise == "accuracy20" else value
 
     def score(self, genome: Genome, replicate: int) -> float:
@@ -111,9 +122,17 @@ class Landscape:
         scale = self._scale(genome)
         if not scale:
             return self.value(genome)
+        if self.noise == "three-valued":
+            return self._one_of_three(genome, replicate)
         return self.value(genome) + scale * (
             root * self._draw(self._rng("s", replicate)) + rest * self._draw(self._rng(key, replicate))
         )
+
+    def _one_of_three(self, genome: Genome, replicate: int) -> float:
+        """0, 1 or 2: one for each of two trials of chance that comes out well."""
+        rng, root, rest = self._rng(repr(genome), replicate), math.sqrt(self.rho), math.sqrt(1.0 - self.rho)
+        shared, bar = self._rng("s", replicate), float(ndtri(self.truth(genome) / 2.0))
+        return float(sum(root * shared.gauss(0, 1) + rest * rng.gauss(0, 1) < bar for _ in range(2)))
 
     def fails(self, genome: Genome, replicate: int, attempt: int) -> bool:
         """Whether a run of a candidate fails; the baseline never does."""
@@ -132,6 +151,10 @@ class Landscape:
         """Standard deviation of a program's noise."""
         if not genome:
             return {"quiet": QUIET, "still": 0.0}.get(self.noise, 1.0)
+        if self.noise == "growing":  # what comes later in the campaign is noisier
+            return 1.0 + 2.0 * min(1.0, max(map(abs, genome)) / 100.0)
+        if self.noise == "coupled":  # each gain makes scores a third noisier
+            return float(1.33 ** self.found(genome))
         return self._rng("scale", genome).lognormvariate(0.0, SPREAD) if self.noise == "unequal" else 1.0
 
     def _rng(self, *key: object) -> random.Random:

@@ -32,7 +32,7 @@ from scipy import optimize, stats
 
 from evolver.contracts import Metric, Program, Record, Trial
 from evolver.evaluation.environment import sandbox_for
-from evolver.evaluation.statistics import SIZES
+from evolver.evaluation.screen import ENOUGH
 from evolver.evaluation.trial import run_trial
 from evolver.registry import SANDBOXES
 from evolver.sandbox import Kind
@@ -41,7 +41,7 @@ from evolver.tasks import Task, load_task
 BASELINE = "baseline"
 LEVEL, POWER = 0.05, 0.8
 """One-sided level of the verdict rule, and the chance of seeing a difference that is there."""
-FEWEST, MOST_REPLICATES = SIZES[1], 100
+FEWEST, MOST_REPLICATES = ENOUGH, 100
 """No race calls an improvement with fewer; nobody pays for more."""
 MARKERS = re.compile(r"<!-- noise -->.*?<!-- /noise -->", re.DOTALL)
 

@@ -13,11 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 from evolver.cli.directive_table import directives_json, directives_table
-from evolver.contracts import Call, Experiment, Lesson, Program, Trial
+from evolver.contracts import Call, Claim, Experiment, Lesson, Program, Trial
 from evolver.contracts.event import ChampionCrowned
 from evolver.contracts.lesson import told_order
 from evolver.diffs import unified
-from evolver.formatting import cost, counted, difference_with_interval, duration, score_with_interval, size
+from evolver.evaluation.reliability import reliability_of
+from evolver.formatting import claim_words, cost, counted, difference_with_interval, duration, score_with_interval, size
 from evolver.graph.resolved_run import open_archive
 from evolver.graph.summary import cost_of
 from evolver.settings import Settings
@@ -119,7 +120,7 @@ def _experiments_table(archive: Archive, experiments: Sequence[Experiment]) -> T
     table.add_column("what", overflow="ellipsis", no_wrap=True, ratio=1)
     for e in experiments:
         plan = e.proposal.plan if e.proposal else "not proposed yet"
-        verdict = str(e.verdict.kind) if e.verdict else "open"
+        verdict = _verdict_word(e)
         style = {"improved": "green", "unusable": "red", "no_effect": "dim"}.get(verdict, "")
         parents = _parents(archive, e)
         table.add_row(
@@ -131,6 +132,12 @@ def _experiments_table(archive: Archive, experiments: Sequence[Experiment]) -> T
             Text(plan),
         )
     return table
+
+
+def _verdict_word(experiment: Experiment) -> str:
+    if experiment.claim is Claim.DETHRONED:
+        return "dethroned"
+    return str(experiment.verdict.kind) if experiment.verdict else "open"
 
 
 def show_experiment(name: str, number: int, as_json: bool) -> None:
@@ -182,7 +189,10 @@ def show_experiment(name: str, number: int, as_json: bool) -> None:
         )
         facts.add_row("verdict", Text(f"{verdict.kind}{said} {verdict.reason}".strip()))
     if experiment.score is not None:
-        facts.add_row("score", score_with_interval(experiment.score, experiment.interval))
+        on = claim_words(experiment.claim, experiment.replicates)
+        facts.add_row("score", f"{score_with_interval(experiment.score, experiment.interval)}  {on}")
+    if (rate := reliability_of(trials)) is not None and rate.scored < rate.runs:
+        facts.add_row("reliability", str(rate))
     for lesson in lessons:
         facts.add_row("lesson", Text(lesson.claim))
     for call in calls:

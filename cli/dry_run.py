@@ -76,6 +76,7 @@ def print_estimate(resolved: ResolvedRun, as_json: bool) -> None:
         f"from {duration(least)} to {duration(most)}.\n"
         f"The least: every trial as quick as the baseline's {baseline:.2f} s, one replicate each.\n"
         f"The most: every trial filling its {stage.seconds:g} s, {counted(stage.replicates, 'replicate')} each.\n"
+        "Confirmations of candidates on fresh replicates come on top of either.\n"
         f"{_cost_words(team_spec, spending, context)}Nothing was recorded."
     )
 

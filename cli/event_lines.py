@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from evolver.contracts import QUESTION, CampaignStatus, Event, EventData, TrialStatus
+from evolver.contracts import QUESTION, CampaignStatus, Event, EventData, FreshTestResult, TrialStatus
 from evolver.contracts.event import (
     AnswerLost,
     ApprovalWanted,
     CampaignEnded,
+    ChampionDethroned,
+    ConfirmationEnded,
     DirectiveClosed,
     DirectiveGiven,
     ParameterDropped,
@@ -17,7 +19,7 @@ from evolver.contracts.event import (
     StatusChanged,
     TrialEnded,
 )
-from evolver.formatting import duration
+from evolver.formatting import counted, difference_with_interval, duration
 from evolver.settings import Settings
 
 LONGEST = 300
@@ -35,6 +37,12 @@ def _said(event: Event, settings: Settings) -> tuple[str, str] | None:
     match event.data:
         case TrialEnded(status=TrialStatus.TAMPERED):
             said = "TAMPERED: the task's files were changed; the campaign stops", "bold red"
+        case ConfirmationEnded() as ended if ended.result is not FreshTestResult.CROWNED:
+            said = f"Not confirmed: {_tested(ended)}.", "dim"
+        case ConfirmationEnded() as ended:
+            said = f"Confirmed: {_tested(ended)}; it is the champion now.", "bold green"
+        case ChampionDethroned() as fallen:
+            said = _dethroned(fallen), "bold yellow"
         case CampaignEnded(reason=reason):
             said = f"No more proposals: {reason[:LONGEST]}. What runs is finished first.", "yellow"
         case StatusChanged(status=CampaignStatus.PAUSED):
@@ -48,6 +56,19 @@ def _said(event: Event, settings: Settings) -> tuple[str, str] | None:
         case data:
             said = _said_of_models(data, settings)
     return said
+
+
+def _tested(ended: ConfirmationEnded) -> str:
+    found = "" if ended.delta is None else f" {difference_with_interval(ended.delta, ended.interval, digits=4)}"
+    return f"a candidate{found} against experiment {ended.against} on {counted(ended.replicates, 'fresh replicate')}"
+
+
+def _dethroned(fallen: ChampionDethroned) -> str:
+    made = f" {counted(len(fallen.derived), 'experiment')} made from it." if fallen.derived else ""
+    return (
+        f"Dethroned: the champion was no better than the baseline on {counted(fallen.replicates, 'fresh replicate')}; "
+        f"experiment {fallen.successor} is the champion again.{made}"
+    )
 
 
 def _said_of_models(data: EventData, settings: Settings) -> tuple[str, str] | None:

@@ -19,7 +19,7 @@ from evolver.cli.event_lines import happening
 from evolver.cli.spending_line import SpendingLine
 from evolver.contracts import Campaign, Event, Experiment, VerdictKind
 from evolver.contracts.event import ApprovalWanted, Concluded, LessonLearned
-from evolver.formatting import counted, duration, score_with_interval
+from evolver.formatting import counted, duration, score_with_interval, status_words
 from evolver.memory import Archive
 from evolver.settings import Settings
 
@@ -146,7 +146,8 @@ class Progress:
         facts.add_row(Text("pace", style="dim"), f"{rate:.1f} a minute, {', '.join(left)}, {duration(elapsed)} gone")
         facts.add_row(
             Text("trials", style="dim"),
-            ", ".join(f"{count} {status}" for status, count in sorted(counts.trials.items())) or "none yet",
+            ", ".join(f"{count} {status_words(status)}" for status, count in sorted(counts.trials.items()))
+            or "none yet",
         )
         if campaign.team != "offline":
             said = self._spending.words(archive.calls.spent(campaign.name), campaign)

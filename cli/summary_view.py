@@ -8,8 +8,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from evolver.contracts import CONTENDED, SHORTEST_WAIT, CampaignStatus, TrialStatus
+from evolver.contracts import CONTENDED, SHORTEST_WAIT, CampaignStatus, Claim, TrialStatus
 from evolver.formatting import (
+    claim_words,
     cost,
     counted,
     difference_with_interval,
@@ -33,8 +34,9 @@ def print_outcome(summary: Summary, home: Path, console: Console | None = None) 
         )
     if best:
         found = f"[bold green]{score_with_interval(best.mean, best.interval)}[/]  experiment {best.number}, "
-        found += f"{counted(len(best.seeds), 'replicate')} in the search (fit)"
+        found += claim_words(best.claim, len(best.seeds))
         table.add_row("best", found if best.number else "the baseline: no experiment was better with evidence")
+    _add_evidence(table, summary)
     _add_retest(table, summary)
     for arm in summary.comparisons:
         said = f"{arm.score:.6g}" if arm.score is not None else f"no score: {arm.reason}"
@@ -42,7 +44,7 @@ def print_outcome(summary: Summary, home: Path, console: Console | None = None) 
     standings = ", ".join(
         f"{count} {status_words(name)}" for name, count in sorted(summary.experiments_by_standing.items())
     )
-    trials = ", ".join(f"{count} {name}" for name, count in sorted(summary.trials.items()))
+    trials = ", ".join(f"{count} {status_words(name)}" for name, count in sorted(summary.trials.items()))
     table.add_row("experiments", f"{summary.experiments} ({standings})" if standings else f"{summary.experiments}")
     table.add_row("trials", trials or "none")
     table.add_row("lessons", str(summary.lessons))
@@ -60,6 +62,11 @@ def print_outcome(summary: Summary, home: Path, console: Console | None = None) 
         console.print(
             f"[bold red]TAMPERED: the task's files were changed while {tampered} of these trials ran; "
             "those have no score.[/]"
+        )
+    if starved := summary.trials.get(TrialStatus.MACHINE_TROUBLE):
+        console.print(
+            f"[yellow]{starved} of these trials could not end because other work had the CPUs: machine trouble, which "
+            "says nothing about their programs. They were run again alone, in vain.[/]"
         )
     if summary.contended:
         console.print(
@@ -97,6 +104,20 @@ def _more(summary: Summary) -> str:
     return f"--experiments {max(2 * summary.experiments, budget.experiments + 1)}"
 
 
+def _add_evidence(table: Table, summary: Summary) -> None:
+    """How the champion was found, where that is not plain."""
+    if summary.confirmations:
+        said = f"{counted(summary.confirmations, 'candidate')} tested against the champion on fresh replicates"
+        table.add_row("confirmations", said)
+    if summary.best and summary.best.claim is Claim.FIT:
+        table.add_row("looks", f"{counted(summary.looks, 'program')} judged on the same data")
+    if summary.dethroned:
+        numbers = ", ".join(map(str, summary.dethroned))
+        table.add_row("dethroned", Text(f"{numbers}: no better than the baseline on fresh replicates", style="yellow"))
+    if summary.best and (rate := summary.best.reliability) is not None and rate.scored < rate.runs:
+        table.add_row("reliability", f"{rate}, experiment {summary.best.number}")
+
+
 def _add_retest(table: Table, summary: Summary) -> None:
     fresh, best = summary.fresh, summary.best
     if fresh is None:
@@ -104,11 +125,7 @@ def _add_retest(table: Table, summary: Summary) -> None:
             table.add_row("re-tested", Text(f"no score on fresh replicates: {summary.retest_failed}", style="bold red"))
         return
     gain = difference_with_interval(fresh.delta, fresh.interval)
-    where = (
-        "run again"
-        if is_point(fresh.interval)
-        else f"on fresh {'replicates (held-out)' if fresh.held_out else 'seeds'}"
-    )
+    where = "run again" if is_point(fresh.interval) else "on fresh replicates (held-out)"
     against = f", {gain} against the baseline there" if best and best.number else ""
     table.add_row("re-tested", f"{fresh.mean:.6g}  {where}{against}")
     if fresh.failed:

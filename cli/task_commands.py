@@ -89,30 +89,25 @@ def check_task(
 def _print_check(task: Task, kind: SandboxKind, stage: str, as_json: bool) -> int:
     for warning in task.warnings:
         print(f"WARNING: {warning}", file=sys.stderr)
-    found = asyncio.run(_checked(task, kind, stage, quiet=as_json))
-    good = all(finding.good for finding in found)
+    findings = asyncio.run(_checked(task, kind, stage))
+    good = all(finding.good for finding in findings)
     if as_json:
-        print(json.dumps({"task": task.name, "good": good, "findings": [f.model_dump() for f in found]}))
+        print(json.dumps({"task": task.name, "good": good, "findings": [f.model_dump() for f in findings]}))
     else:
+        for finding in findings:
+            print(f"{'ok ' if finding.good else 'BAD'}  {finding.what}: {finding.said}")
         print(f"Task {task.name} is {'ready' if good else 'not ready: fix the lines marked BAD'}.")
     return 0 if good else 1
 
 
-async def _checked(task: Task, kind: SandboxKind, stage: str, *, quiet: bool) -> list[Finding]:
-    """All findings, each printed when it is there unless `quiet`."""
+async def _checked(task: Task, kind: SandboxKind, stage: str) -> list[Finding]:
     from evolver.evaluation.environment import sandbox_for
-    from evolver.evaluation.task_check import findings
+    from evolver.evaluation.task_check import check
 
     sandbox = sandbox_for(task, kind, 1, stage=stage, progress=say_to_stderr)
     with tempfile.TemporaryDirectory(prefix="evolver-check-") as scratch:
-        found: list[Finding] = []
         try:
-            say_to_stderr(f"Trials run in {sandbox.where}.")
-            async for finding in findings(task, sandbox, Path(scratch), stage):
-                found.append(finding)
-                if not quiet:
-                    print(f"{'ok ' if finding.good else 'BAD'}  {finding.what}: {finding.said}", flush=True)
-            return found
+            return await check(task, sandbox, Path(scratch), stage)
         finally:
             await sandbox.close()
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Literal
 
-from evolver.contracts import Experiment, Program, Trial, TrialStatus
+from evolver.contracts import FIRST_FRESH_SEED, Experiment, Program, Trial, TrialStatus
 from evolver.contracts.event import Ablated, Part
 from evolver.errors import UsageError, WorkFailed
 from evolver.evaluation.campaign_resources import experiment_folder
-from evolver.evaluation.confirmation import FRESH
 from evolver.evaluation.program_diff import ProgramChange, changes_between, without
 from evolver.evaluation.statistics import compare
 from evolver.evaluation.trial import run_trial
@@ -47,7 +46,7 @@ async def ablate(
     archive, campaign = resources.archive, resources.campaign
     against = _reference(resources, experiment, reference)
     old, new = resources.program(against), resources.program(experiment)
-    mine = {seed: score for seed, score in resources.scores(experiment).items() if seed < FRESH}
+    mine = {seed: score for seed, score in resources.scores(experiment).items() if seed < FIRST_FRESH_SEED}
     await asyncio.gather(*(runner.trial(against.id, campaign.stage, seed) for seed in mine))
     theirs = resources.scores(against)
     if not mine.keys() & theirs.keys():
@@ -56,7 +55,7 @@ async def ablate(
     changes = changes_between(old, new)
     parts = await asyncio.gather(
         *(
-            _part(resources, experiment, place, change, without(new, change, old), mine)
+            _part(resources, runner, experiment, place, change, without(new, change, old), mine)
             for place, change in enumerate(changes[:MOST])
         )
     )
@@ -87,6 +86,7 @@ def _reference(resources: CampaignResources, experiment: Experiment, reference: 
 
 async def _part(
     resources: CampaignResources,
+    runner: Runner,
     experiment: Experiment,
     place: int,
     change: ProgramChange,
@@ -97,8 +97,12 @@ async def _part(
     named = {"change": change.description, "component": change.component}
     if program is None:
         return Part(**named, reason="without it the program is no Python")
-    trials = await asyncio.gather(*(_trial(resources, experiment, place, program, seed) for seed in sorted(mine)))
+    trials = await asyncio.gather(
+        *(_trial(resources, runner, experiment, place, program, seed) for seed in sorted(mine))
+    )
     scores = {t.seed: t.metrics[resources.task.metric.name] for t in trials if t.metrics}
+    if starved := next((t for t in trials if t.status is TrialStatus.MACHINE_TROUBLE), None):
+        return Part(**named, unmeasured=True, reason=f"machine trouble: {starved.reason}"[:300])
     if failed := next((t for t in trials if not t.metrics), None):
         return Part(**named, reason=f"without it: {failed.status}: {failed.reason}"[:300])
     worth = compare(mine, scores, resources.task.metric, resources.noise)
@@ -106,22 +110,24 @@ async def _part(
 
 
 async def _trial(
-    resources: CampaignResources, experiment: Experiment, place: int, program: Program, seed: int
+    resources: CampaignResources, runner: Runner, experiment: Experiment, place: int, program: Program, seed: int
 ) -> Trial:
     """One trial; from the archive where some experiment has had this very program."""
     known = resources.archive.trials.finished(program.id, resources.task.version, resources.stage, seed)
     if known is not None:
         return known
     name = f"{experiment.id}-without-{place}"
-    trial = await run_trial(
-        resources.sandbox,
-        resources.task,
-        program,
-        resources.stage,
-        seed,
-        experiment_folder(resources.home, name) / f"{resources.stage}-{seed}",
-        experiment=name,
-        labels=resources.labels,
+    trial = await runner.attempts(
+        lambda: run_trial(
+            resources.sandbox,
+            resources.task,
+            program,
+            resources.stage,
+            seed,
+            experiment_folder(resources.home, name) / f"{resources.stage}-{seed}",
+            experiment=name,
+            labels=resources.labels,
+        )
     )
     if trial.status in (TrialStatus.CANCELLED, TrialStatus.TAMPERED):
         raise WorkFailed(f"the ablation of experiment {experiment.number} was stopped: {trial.reason}")

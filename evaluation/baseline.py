@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 
-from evolver.contracts import Operator, Proposal, Standing, Verdict, VerdictKind
-from evolver.errors import WorkFailed
+from evolver.contracts import Claim, Operator, Proposal, Standing, Trial, TrialStatus, Verdict, VerdictKind
+from evolver.errors import MachineBusy, WorkFailed
 from evolver.evaluation.baseline_words import advice
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.evaluation.race import Runner
-from evolver.evaluation.statistics import interval_of_mean, measure_noise
+from evolver.evaluation.screen import MOST_REPLICATES
+from evolver.evaluation.statistics import interval_of_mean, mean_of, measure_noise
 from evolver.memory import Conclusion
 from evolver.search import skeleton
 
-NOISE_REPLICATES = 5
+FEW = 3
+"""Replicates after which the baseline's scores are taken not to vary, if they are equal; else it is given all."""
 LANE = -1
 """Lane number of the baseline's lease."""
 
@@ -21,7 +24,8 @@ LANE = -1
 async def establish_baseline(resources: CampaignResources, runner: Runner) -> None:
     """Run the baseline at every stage, on several seeds at the deciding one; done once per campaign.
 
-    Raises WorkFailed if the baseline gets no score: then there is nothing to improve on.
+    Raises WorkFailed if the baseline gets no score: then there is nothing to improve on; MachineBusy if other work has
+    the CPUs.
     """
     archive, campaign, task = resources.archive, resources.campaign, resources.task
     experiment = archive.leases.acquire(campaign.name, LANE, 0)
@@ -37,9 +41,16 @@ async def establish_baseline(resources: CampaignResources, runner: Runner) -> No
     )
     archive.experiments.add_program(experiment.id, program, skeleton(program))
     for stage in task.stages_to(campaign.stage):
-        replicates = min(stage.replicates, NOISE_REPLICATES) if stage.name == campaign.stage else 1
-        trials = await asyncio.gather(*(runner.trial(experiment.id, stage.name, seed) for seed in range(replicates)))
+        decides = stage.name == campaign.stage
+        trials = await _run(runner, experiment.id, stage.name, range(min(stage.replicates, FEW) if decides else 1))
+        if decides and len(set(resources.scores(experiment).values())) > 1:
+            trials += await _run(runner, experiment.id, stage.name, range(FEW, min(stage.replicates, MOST_REPLICATES)))
         for trial in trials:
+            if trial.status is TrialStatus.MACHINE_TROUBLE:
+                raise MachineBusy(
+                    f"the baseline of {task.name} could not be measured: other work had the CPUs ({trial.reason}). "
+                    f"Wait until the machine is quieter, then `evolver resume {campaign.name}`."
+                )
             if not trial.metrics:
                 tail = f"\n{trial.log_tail.strip()}" if trial.log_tail.strip() else ""
                 words = advice(trial, own_packages=resources.sandbox.own_packages)
@@ -60,7 +71,14 @@ async def establish_baseline(resources: CampaignResources, runner: Runner) -> No
             verdict=Verdict(
                 kind=VerdictKind.IMPROVED, seeds=tuple(scores), reason="the baseline is the first champion"
             ),
-            score=sum(scores.values()) / len(scores),
+            score=mean_of(list(scores.values())),
             interval=interval_of_mean(list(scores.values()), noise),
+            claim=Claim.FIT if noise.deterministic else Claim.CONFIRMED,
+            replicates=len(scores),
+            merit=mean_of(list(scores.values())),
         )
     )
+
+
+async def _run(runner: Runner, experiment: str, stage: str, seeds: Iterable[int]) -> list[Trial]:
+    return list(await asyncio.gather(*(runner.trial(experiment, stage, seed) for seed in seeds)))

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evolver.contracts import Campaign, Experiment, Program, Trial
+from evolver.contracts import Campaign, Experiment, Program, Trial, TrialStatus
 from evolver.errors import UsageError
-from evolver.evaluation.statistics import SIZES, Noise
+from evolver.evaluation.screen import MOST_REPLICATES
+from evolver.evaluation.statistics import Noise
 from evolver.registry import PARENTS, TUNERS
 from evolver.search.parent_selection import ParentSelection, niche_of
 
 if TYPE_CHECKING:
+    from evolver.evaluation.evidence import CampaignEvidence
     from evolver.evaluation.repeats import Repeats
     from evolver.memory import Archive, Memory
     from evolver.sandbox import Sandbox
@@ -41,7 +44,9 @@ class CampaignResources:
     programs_kept: int = 256
     """Programs kept in memory."""
     concluding: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held while a verdict is formed, so that two lanes never crown against the same old champion."""
+    """Held while a verdict is formed."""
+    confirming: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a candidate is tested on fresh replicates: one at a time, against one champion."""
 
     @property
     def labels(self) -> dict[str, str]:
@@ -75,6 +80,13 @@ class CampaignResources:
         if campaign.noise is None:
             raise UsageError(f"campaign {self.name}: the baseline has not been measured yet")
         return Noise(deviation=campaign.noise, replicates=campaign.noise_replicates)
+
+    @cached_property
+    def evidence(self) -> CampaignEvidence:
+        """What the campaign has learnt about its own noise."""
+        from evolver.evaluation.evidence import CampaignEvidence
+
+        return CampaignEvidence(self)
 
     @cached_property
     def operators(self) -> Operators:
@@ -153,8 +165,16 @@ class CampaignResources:
     def race_seeds(self, reference: Experiment | str) -> list[int]:
         """Seeds that candidates can share with a reference: the deciding stage's, without those that it failed."""
         key = reference if isinstance(reference, str) else reference.id
-        failed = {t.seed for t in self.archive.trials.list(key) if t.stage == self.stage and not t.metrics}
-        return [seed for seed in range(min(self.task.stage(self.stage).replicates, SIZES[-1])) if seed not in failed]
+        tried = [t for t in self.archive.trials.list(key) if t.stage == self.stage]
+        failed = {t.seed for t in tried if not t.metrics and t.status is not TrialStatus.MACHINE_TROUBLE}
+        return [
+            seed for seed in range(min(self.task.stage(self.stage).replicates, MOST_REPLICATES)) if seed not in failed
+        ]
+
+    def clear_scratch(self) -> None:
+        """Remove what killed processes left of trials that no test needs any more; nothing may run."""
+        for experiment in self.archive.experiments.list(self.name):
+            shutil.rmtree(experiment_folder(self.home, experiment.id), ignore_errors=True)
 
     async def close(self) -> None:
         """Stop what runs and release the memory's lock; the archive is closed by whoever opened it."""

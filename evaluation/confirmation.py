@@ -1,132 +1,262 @@
-"""Before anything is claimed: the champion and the baseline once more, on replicates that the search never saw."""
+"""Confirmations: a candidate against the champion on replicates that nobody has used. Nothing else crowns.
+
+The rule is in `sequential_test.py`. Where no program's own repeats ever differed, scores are exact: a candidate whose
+own repeats, a fresh one among them, are equal three times and better than the champion's is crowned at once.
+A candidate's failed replicate counts as its worst pair, because crashing when the score is bad would else pay.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from evolver.contracts import Record, Trial
-from evolver.contracts.event import Retested, RetestFailed
-from evolver.evaluation.campaign_resources import CampaignResources
-from evolver.evaluation.race import Runner
-from evolver.evaluation.statistics import Comparison, compare
+from evolver.contracts import (
+    Claim,
+    Experiment,
+    FreshTest,
+    FreshTestKind,
+    FreshTestResult,
+    Standing,
+    TrialStatus,
+    Verdict,
+    VerdictKind,
+)
+from evolver.evaluation.evidence import pair_set
+from evolver.evaluation.screen import ENOUGH
+from evolver.evaluation.sequential_test import PRICIEST, level_of_next, look_at
+from evolver.evaluation.spread import moderated
+from evolver.evaluation.statistics import Comparison, bounded, comparison, mean_of
+from evolver.memory.fresh_tests import ShownScore
 
-FRESH = 1000
-"""First seed of replicates that the search never uses."""
-VERIFIED = 2000
-"""First seed of replicates that `verify` uses, new ones each time."""
-REPLICATES = 5
+if TYPE_CHECKING:
+    from evolver.evaluation.campaign_resources import CampaignResources
+    from evolver.evaluation.race import Runner
 
-
-class Retest(Record):
-    """The champion on fresh replicates, beside the baseline on the same ones. Means are over those both finished."""
-
-    champion: str
-    replicates: int
-    """Fresh ones that the champion was given."""
-    failed: int
-    """Of these, how many it got no score on."""
-    mean: float
-    baseline_mean: float
-    comparison: Comparison
-    sealed: dict[str, tuple[float, float]] = {}
-    """Means of the champion and the baseline, by metric that was kept from the search."""
+RESERVE = 2
+"""Last looks that the final confirmation may overdraw the allowance by."""
 
 
-async def retest_champion(resources: CampaignResources, runner: Runner) -> Retest | None:
-    """Run champion and baseline on fresh seeds (one where neither varies); None if they have no score on any in common.
+async def confirm(
+    resources: CampaignResources, runner: Runner, experiment: Experiment, *, is_last: bool = False
+) -> bool:
+    """Test a candidate on fresh replicates, if that is worth its price; whether it is the champion now.
 
-    What the champion left in its first fresh run is kept under `best/` in the campaign's folder.
+    One at a time: what was screened against a champion that was replaced meanwhile is judged again.
     """
-    archive, campaign = resources.archive, resources.campaign
-    champion, baseline = campaign.champion, archive.experiments.by_number(campaign.name, 0).id
-    if champion is None:
-        return None
-    count = fresh_replicates(resources, champion)
-    keep = resources.home / "best" / campaign.name
-    pairs = [(experiment, FRESH + i) for experiment in dict.fromkeys((champion, baseline)) for i in range(count)]
-    await asyncio.gather(
-        *(
-            runner.trial(
-                experiment, campaign.stage, seed, fresh=True, keep=keep if (experiment, seed) == pairs[0] else None
+    async with resources.confirming:
+        champion = resources.campaign.champion
+        if champion is None or champion == experiment.id:
+            return champion == experiment.id
+        await settle(resources, runner, champion)
+        test = _open_test(resources, experiment.id)
+        if test is not None and test.reference != champion:
+            resources.archive.fresh_tests.close(test, FreshTestResult.VOID, replicates=0)
+            test = None
+        if test is None:
+            if not _is_worth(resources, experiment, champion, is_last=is_last):
+                return False
+            confirmations = resources.evidence.confirmations()
+            test = resources.archive.fresh_tests.begin(
+                resources.name,
+                FreshTestKind.CONFIRMATION,
+                experiment.id,
+                reference=champion,
+                size=resources.evidence.looks[-1],
+                level=level_of_next(confirmations),
             )
-            for experiment, seed in pairs
+        crowned = await _Confirmation(resources, runner, experiment, test).run()
+        if crowned:
+            await settle(resources, runner, experiment.id)
+        return crowned
+
+
+def is_open(resources: CampaignResources, experiment: str) -> bool:
+    """Whether a confirmation of an experiment was begun, and is not finished."""
+    return _open_test(resources, experiment) is not None
+
+
+def _open_test(resources: CampaignResources, experiment: str) -> FreshTest | None:
+    tests = resources.evidence.confirmations()
+    return next((t for t in tests if t.experiment == experiment and t.result is FreshTestResult.OPEN), None)
+
+
+def _is_worth(resources: CampaignResources, experiment: Experiment, champion: str, *, is_last: bool) -> bool:
+    """Whether a candidate is better by more than one standard error, and its confirmation can be paid."""
+    evidence = resources.evidence
+    found = evidence.compare(experiment, champion)
+    if found is None or found.delta <= resources.task.metric.resolution:
+        return False
+    if not evidence.varies:
+        return True
+    last = evidence.looks[-1]
+    allowed = evidence.allowance() + (RESERVE * last if is_last else 0)
+    return evidence.price(experiment, found, champion) <= min(allowed, PRICIEST * last)
+
+
+class _Confirmation:
+    """One test while it runs."""
+
+    def __init__(self, resources: CampaignResources, runner: Runner, experiment: Experiment, test: FreshTest) -> None:
+        self._resources, self._runner, self._test = resources, runner, test
+        self._experiment, self._had = experiment, 0
+
+    async def run(self) -> bool:
+        """Whether the candidate is crowned."""
+        resources, evidence = self._resources, self._resources.evidence
+        if not evidence.varies:
+            known = await self._exactly()
+            if known is not None:
+                return known
+        looks, place = evidence.looks, 0
+        while True:
+            await self._have(looks[place])
+            gains = self._gains()
+            if not gains:
+                return self._close(FreshTestResult.NOT_CONFIRMED, None)
+            level = evidence.level(self._test.reference).scores
+            prior, fallback = evidence.prior(self._test.reference, 1.0), evidence.fallback(1.0, level)
+            look = look_at(gains, looks, place, self._test.level, prior, fallback, resources.task.metric)
+            if look.decision == "crown":
+                return self._close(FreshTestResult.CROWNED, look.found)
+            if look.decision == "give up":
+                return self._close(FreshTestResult.NOT_CONFIRMED, look.found)
+            place += 1
+
+    async def _exactly(self) -> bool | None:
+        """The test where scores do not vary; None where they turn out to do."""
+        resources, test = self._resources, self._test
+        needs = {key: ENOUGH - len(resources.scores(key)) for key in (test.experiment, test.reference)}
+        needs[test.experiment] = max(needs[test.experiment], 1)
+        for program, count in needs.items():
+            await self._have(count, program)
+            resources.evidence.look_at_repeats(resources.scores(program).values())
+        if resources.evidence.varies:
+            return None
+        ours, theirs = (tuple(resources.scores(key).values()) for key in (test.experiment, test.reference))
+        if not ours or not theirs or len(self._fresh(test.experiment)) < needs[test.experiment]:
+            return self._close(FreshTestResult.NOT_CONFIRMED, None)
+        gain = resources.task.metric.gain(ours[0], theirs[0])
+        found = comparison((), gain, 0.0, 0.0, resources.task.metric)
+        is_better = gain > resources.task.metric.resolution
+        return self._close(FreshTestResult.CROWNED if is_better else FreshTestResult.NOT_CONFIRMED, found)
+
+    async def _have(self, count: int, *programs: str) -> None:
+        """Have the first few seeds of the block run, by both programs where none is named."""
+        test = self._test
+        self._had = max(self._had, count)
+        await asyncio.gather(
+            *(
+                self._runner.trial(program, self._resources.stage, seed, fresh=True)
+                for seed in test.seeds[: max(count, 0)]
+                for program in programs or (test.experiment, test.reference)
+            )
         )
+
+    def _fresh(self, program: str) -> dict[int, float]:
+        """A program's scores on the seeds that were run."""
+        seeds = self._test.seeds[: self._had]
+        return {seed: score for seed, score in self._resources.scores(program).items() if seed in seeds}
+
+    def _gains(self) -> list[float]:
+        """A difference for each seed that the champion has a score on; none where the candidate failed as often."""
+        ours, theirs = self._fresh(self._test.experiment), self._fresh(self._test.reference)
+        found = [self._resources.task.metric.gain(ours[s], theirs[s]) for s in theirs if s in ours]
+        missing = len(theirs) - len(found) - len(self._starved() & theirs.keys())
+        return found + missing * [min(found)] if missing < len(found) else []
+
+    def _starved(self) -> set[int]:
+        """Seeds on which the machine had no time for the candidate, which says nothing about it."""
+        trials = self._resources.archive.trials.list(self._test.experiment)
+        return {trial.seed for trial in trials if trial.status is TrialStatus.MACHINE_TROUBLE}
+
+    def _close(self, result: FreshTestResult, found: Comparison | None) -> bool:
+        resources, test = self._resources, self._test
+        ours, theirs = self._fresh(test.experiment), self._fresh(test.reference)
+        is_crowned = result is FreshTestResult.CROWNED
+        verdict = None
+        if is_crowned and self._experiment.verdict is not None:
+            verdict = crowned_verdict(test, found, self._had)
+        resources.archive.fresh_tests.close(
+            test,
+            result,
+            replicates=self._had,
+            delta=found.delta if found else None,
+            interval=found.interval if found else None,
+            shown=self._shown() if is_crowned else None,
+            verdict=verdict,
+        )
+        resources.evidence.learn(test.reference, ours, theirs)
+        if not is_crowned and found is not None and self._experiment.standing is Standing.PROMISING:
+            resources.archive.experiments.set_merit(test.experiment, resources.evidence.merit(found, test.reference))
+        return is_crowned
+
+    def _shown(self) -> ShownScore:
+        """What is shown of a new champion until it is settled."""
+        resources = self._resources
+        if not resources.evidence.varies:
+            scores = tuple(resources.scores(self._test.experiment).values())
+            return ShownScore(
+                score=scores[0],
+                interval=(scores[0], scores[0]),
+                claim=Claim.FIT,
+                replicates=len(scores),
+                merit=scores[0],
+            )
+        return shown_score(resources, tuple(self._fresh(self._test.experiment).values()))
+
+
+def crowned_verdict(test: FreshTest, found: Comparison | None, replicates: int) -> Verdict:
+    """The verdict on a candidate that a confirmation made champion."""
+    return Verdict(
+        kind=VerdictKind.IMPROVED,
+        delta=found.delta if found else test.delta,
+        interval=found.interval if found else test.interval,
+        seeds=tuple(test.seeds[:replicates]),
+        reference=test.reference,
+        reason=f"confirmed on {replicates} fresh replicates",
     )
-    result = read_retest(resources)
-    if result is None:
-        archive.events.add(campaign.name, RetestFailed(reason=_why(resources, champion)), champion)
+
+
+def shown_score(resources: CampaignResources, scores: Sequence[float], claim: Claim = Claim.CONFIRMED) -> ShownScore:
+    """What is shown of a program by its scores on fresh replicates."""
+    mean = mean_of(scores)
+    return ShownScore(
+        score=mean, interval=resources.evidence.interval(scores), claim=claim, replicates=len(scores), merit=mean
+    )
+
+
+async def settle(resources: CampaignResources, runner: Runner, champion: str) -> None:
+    """Give a champion a level of its own, on fresh replicates that did not crown it; done once.
+
+    The mean that crowned it would overstate it: the test ended because it was high.
+    """
+    archive, evidence = resources.archive, resources.evidence
+    experiment = archive.experiments.get(champion)
+    if experiment.number == 0 or not evidence.varies or _is_settled(resources, champion):
+        return
+    count = evidence.looks[0]
+    test = archive.fresh_tests.begin(resources.name, FreshTestKind.SETTLING, champion, size=count)
+    await asyncio.gather(*(runner.trial(champion, resources.stage, seed, fresh=True) for seed in test.seeds))
+    found = tuple(score for seed, score in resources.scores(champion).items() if seed in test.seeds)
+    shown = shown_score(resources, found) if found else None
+    archive.fresh_tests.close(test, FreshTestResult.MEASURED, replicates=count, shown=shown)
+
+
+def _is_settled(resources: CampaignResources, champion: str) -> bool:
+    tests = resources.archive.fresh_tests.list(resources.name, FreshTestKind.SETTLING)
+    return any(t.experiment == champion and t.result is FreshTestResult.MEASURED for t in tests)
+
+
+def measured_on_fresh(resources: CampaignResources, test: FreshTest) -> Comparison | None:
+    """The paired difference that a finished confirmation found, with its standard error; None where there is none."""
+    pairs = [
+        {s: v for s, v in resources.scores(key).items() if s in test.seeds} for key in (test.experiment, test.reference)
+    ]
+    found = pair_set(test.reference, pairs[0], pairs[1])
+    if found is None or test.delta is None:
         return None
-    archive.events.add(
-        campaign.name,
-        Retested(
-            replicates=result.replicates,
-            failed=result.failed,
-            mean=result.mean,
-            baseline=result.baseline_mean,
-            delta=result.comparison.delta,
-            interval=result.comparison.interval,
-            sealed=result.sealed,
-            held_out=resources.task.data_by_seed or bool(resources.task.spec.sealed),
-        ),
-        champion,
-    )
-    return result
-
-
-def read_retest(resources: CampaignResources) -> Retest | None:
-    """The champion's re-test as the archive has it, if it is complete."""
-    campaign = resources.campaign
-    if campaign.champion is None:
-        return None
-    ours, base = (
-        resources.scores_in(_fresh_trials(resources, experiment))
-        for experiment in (campaign.champion, resources.archive.experiments.by_number(campaign.name, 0).id)
-    )
-    shared = ours.keys() & base.keys()
-    if not shared:
-        return None
-    given = len(_fresh_trials(resources, campaign.champion))
-    return Retest(
-        champion=campaign.champion,
-        replicates=given,
-        failed=given - len(ours),
-        mean=sum(ours[seed] for seed in shared) / len(shared),
-        baseline_mean=sum(base[seed] for seed in shared) / len(shared),
-        comparison=compare(ours, base, campaign.metric, resources.noise),
-        sealed=_sealed(resources, campaign.champion),
-    )
-
-
-def fresh_replicates(resources: CampaignResources, *experiments: str) -> int:
-    """How many fresh replicates to run: one where neither the baseline nor these varied in the search."""
-    most = min(REPLICATES, resources.task.stage(resources.stage).replicates)
-    found = [{score for seed, score in resources.scores(e).items() if seed < FRESH} for e in experiments]
-    return 1 if resources.noise.deterministic and all(len(scores) <= 1 for scores in found) else most
-
-
-def _fresh_trials(resources: CampaignResources, experiment: str) -> list[Trial]:
-    trials = resources.archive.trials.list(experiment)
-    return [trial for trial in trials if trial.stage == resources.stage and FRESH <= trial.seed < VERIFIED]
-
-
-def _why(resources: CampaignResources, champion: str) -> str:
-    """Why there is no score to compare."""
-    return failures_in_words(_fresh_trials(resources, champion)) or "the baseline got no score"
-
-
-def failures_in_words(trials: Iterable[Trial]) -> str:
-    """Why those of these trials that have no score have none, each reason once; empty where all have one."""
-    return "; ".join(sorted({f"{t.status}: {t.reason}"[:200] for t in trials if not t.metrics}))
-
-
-def _sealed(resources: CampaignResources, champion: str) -> dict[str, tuple[float, float]]:
-    archive = resources.archive
-    baseline = archive.experiments.by_number(resources.name, 0).id
-    kept = [[trial.sealed for trial in _fresh_trials(resources, e)] for e in (champion, baseline)]
-    pairs = {}
-    for name in resources.task.spec.sealed:
-        ours, base = ([metrics[name] for metrics in trials if name in metrics] for trials in kept)
-        if ours and base:
-            pairs[name] = (sum(ours) / len(ours), sum(base) / len(base))
-    return pairs
+    spread = moderated(found.residual(1.0), resources.evidence.prior(test.reference, 1.0))
+    error = bounded(spread.deviation / found.size**0.5)
+    seeds = tuple(sorted(pairs[0].keys() & pairs[1].keys()))
+    return comparison(seeds, test.delta, error, spread.freedom, resources.task.metric)

@@ -5,30 +5,39 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Literal
 from weakref import WeakValueDictionary
 
-from evolver.contracts import Campaign, Experiment, Trial, TrialStatus
+from evolver.contracts import FIRST_FRESH_SEED, Experiment, Standing, Trial, TrialStatus
 from evolver.contracts.event import TrialStarted
 from evolver.errors import WorkFailed
 from evolver.evaluation.campaign_resources import CampaignResources, experiment_folder
-from evolver.evaluation.statistics import compare, decide
+from evolver.evaluation.confirmation import confirm, is_open
+from evolver.evaluation.screen import MOST_REPLICATES, decide
 from evolver.evaluation.trial import run_trial
+from evolver.evaluation.turns import Turns
 from evolver.logging import get_logger
 
 _log = get_logger(__name__)
 
+ALONE = 2
+"""Times that a trial which had too little of the CPUs is run again, by itself."""
+AGAIN = (TrialStatus.FAILED, TrialStatus.OUT_OF_MEMORY, TrialStatus.INVALID)
+"""How trials end that are run once more; a timeout is only where the machine was busy."""
+
 
 class Runner:
-    """Runs an experiment's trials up the stages and races it against the champion at the deciding one."""
+    """Runs an experiment's trials up the stages, screens it at the deciding one, and has it confirmed if it passes."""
 
     def __init__(self, resources: CampaignResources, execute: Callable[..., Awaitable[Trial]] = run_trial) -> None:
         """`execute` is called as `run_trial` is; benchmarks draw trials instead of running them."""
         self._resources = resources
         self._execute = execute
+        self._turns = Turns()
         self._locks: WeakValueDictionary[tuple[str, str, int], asyncio.Lock] = WeakValueDictionary()
 
     async def run(self, experiment_id: str) -> None:
-        """Run every trial that the verdict needs and that no earlier run of this program has finished."""
+        """Screen a program, and confirm it if it passes; trials that an earlier run has finished are not run again."""
         resources = self._resources
         experiment, campaign = resources.archive.experiments.get(experiment_id), resources.campaign
         if experiment.program is None or experiment.verdict is not None:
@@ -42,7 +51,10 @@ class Runner:
             if trial.gate:
                 self._count_as_decided(trial, campaign.stage)
                 break
-        await self._race(experiment_id, campaign)
+
+        await self._measure_parent(experiment)
+        if is_open(resources, experiment_id) or await self._screen(experiment_id, campaign.stage):
+            await confirm(resources, self, experiment)
 
     def _count_as_decided(self, trial: Trial, stage: str) -> None:
         """Let a trial that did not pass a gate stand for the deciding stage's too, which would give the same."""
@@ -53,38 +65,60 @@ class Runner:
             changes = {"stage": stage, "seconds": 0.0, "cpu_seconds": 0.0, "reused_cpu_seconds": spared}
             archive.trials.add(trial.model_copy(update=changes), self._resources.task.version)
 
-    async def _race(self, experiment_id: str, campaign: Campaign) -> None:
-        resources, size = self._resources, 1
-        while True:
+    async def _screen(self, experiment_id: str, stage: str) -> bool:
+        """Run one replicate after another beside the champion's; whether the candidate passes.
+
+        A failed replicate is missing. A candidate that fails more of them than it has a score on is given up.
+        """
+        resources, decision = self._resources, "continue"
+        replicates = min(resources.task.stage(stage).replicates, MOST_REPLICATES)
+        scored = failed = 0
+        for seed in range(replicates):
+            trial = await self.trial(experiment_id, stage, seed)
+            if trial.metrics:
+                scored += 1
+                if await self._is_repeat(resources.archive.experiments.get(experiment_id)):
+                    return False
+            elif trial.status is TrialStatus.MACHINE_TROUBLE:
+                continue
+            elif (failed := failed + 1) > scored:
+                return False
+            else:
+                continue
             champion = resources.campaign.champion
             if champion is None or champion == experiment_id:
-                return
-            seeds = resources.race_seeds(champion)
-            for seed in seeds[:size]:
-                if not (await self.trial(experiment_id, campaign.stage, seed)).metrics:
-                    return
-            if await self._is_repeat(resources.archive.experiments.get(experiment_id)):
-                return
-            for seed in seeds[:size]:
-                await self.trial(champion, campaign.stage, seed)
-            if size >= len(seeds):
-                return  # there is nothing left to decide whether to run
-            ours, theirs = resources.scores(experiment_id), resources.scores(champion)
-            if not ours.keys() & theirs.keys():
-                return
-            comparison = compare(ours, theirs, campaign.metric, resources.noise)
-            shared = len(resources.race_seeds(champion))
-            decision = decide(comparison, campaign.metric, resources.noise, shared)
-            _log.debug(
-                "race of %s: %s after %d replicates, statistic %.3g",
-                experiment_id,
-                decision.kind,
-                len(comparison.seeds),
-                comparison.statistic,
-            )
-            if decision.kind != "continue":
-                return
-            size = decision.size
+                return False
+            if not (await self.trial(champion, stage, seed)).metrics:
+                continue
+            resources.evidence.look_at_repeats(resources.scores(experiment_id).values())
+            found = resources.evidence.compare(experiment_id, champion)
+            if found is None:
+                continue
+            decision = decide(found, resources.task.metric, is_last=seed == replicates - 1)
+            if decision != "continue":
+                break
+        _log.debug("screen of %s: %s after %d replicates", experiment_id, decision, scored)
+        return decision == "pass"
+
+    async def _measure_parent(self, experiment: Experiment) -> None:
+        """Run a parent on one search replicate more, while it is no champion: what is built on should be known well."""
+        resources = self._resources
+        parents = experiment.proposal.parents if experiment.proposal is not None else ()
+        parent = resources.archive.experiments.get(parents[0]) if parents else None
+        champion = resources.campaign.champion
+        if parent is None or champion is None or parent.id == champion or parent.standing is not Standing.PROMISING:
+            return
+        had = {trial.seed for trial in resources.archive.trials.list(parent.id) if trial.stage == resources.stage}
+        if any(seed >= FIRST_FRESH_SEED for seed in had) or not resources.evidence.varies:
+            return
+        seed = next((seed for seed in resources.race_seeds(champion) if seed not in had), None)
+        if seed is None:
+            return
+        await self.trial(parent.id, resources.stage, seed)
+        await self.trial(champion, resources.stage, seed)
+        found = resources.evidence.compare(parent.id, champion)
+        if found is not None:
+            resources.archive.experiments.set_merit(parent.id, resources.evidence.merit(found, champion))
 
     async def _is_repeat(self, experiment: Experiment) -> bool:
         """Whether it does what an earlier one does, as far as is known without further trials."""
@@ -98,14 +132,15 @@ class Runner:
 
         `fresh` runs it whatever the archive says of the same program elsewhere. Lanes that need the same trial of the
         champion at once share one run. Raises WorkFailed if the trial was stopped from outside; none is recorded then.
-        Raises it too if the task's files were changed; that trial is recorded as tampered, and run again if asked for.
+        Raises it too if the task's files were changed; that trial is recorded as tampered, and run again if asked for,
+        as one is that had too little of the machine.
         """
         key = (experiment_id, stage, seed)
         lock = self._locks.setdefault(key, asyncio.Lock())
         async with lock:
             resources, archive = self._resources, self._resources.archive
             own = next((t for t in archive.trials.list(experiment_id) if (t.stage, t.seed) == (stage, seed)), None)
-            if own is not None and own.status is not TrialStatus.TAMPERED:
+            if own is not None and own.status not in (TrialStatus.TAMPERED, TrialStatus.MACHINE_TROUBLE):
                 return own
             experiment = archive.experiments.get(experiment_id)
             again = fresh or own is not None or not resources.reuses_trials
@@ -113,19 +148,7 @@ class Runner:
             if known is not None:
                 return known
             archive.events.add(resources.name, TrialStarted(stage=stage, seed=seed), experiment_id)
-            trial = await self._execute(
-                resources.sandbox,
-                resources.task,
-                resources.program(experiment),
-                stage,
-                seed,
-                experiment_folder(resources.home, experiment_id) / f"{stage}-{seed}",
-                experiment=experiment_id,
-                keep=keep,
-                labels=resources.labels,
-            )
-            if trial.status is TrialStatus.CANCELLED:
-                raise WorkFailed(f"trial {stage}/{seed} of {experiment_id} was stopped from outside")
+            trial = await self.attempts(lambda: self._attempt(experiment, stage, seed, keep))
             archive.trials.add(trial, resources.task.version)
             if trial.status is TrialStatus.TAMPERED:
                 raise WorkFailed(
@@ -134,6 +157,34 @@ class Runner:
                     f"{resources.name}`, or start a new campaign."
                 )
             return trial
+
+    async def attempts(self, run: Callable[[], Awaitable[Trial]]) -> Trial:
+        """A trial, and another attempt where it failed; alone, where other work had the CPUs."""
+        async with self._turns.beside_others():
+            trial = await run()
+        while (way := _another(trial)) is not None:
+            async with self._turns.alone() if way == "alone" else self._turns.beside_others():
+                second = await run()
+            trial = second.model_copy(update={"earlier": (*trial.earlier, trial.status)})
+        return trial
+
+    async def _attempt(self, experiment: Experiment, stage: str, seed: int, keep: Path | None) -> Trial:
+        """One execution. Raises WorkFailed if it was stopped from outside."""
+        resources = self._resources
+        trial = await self._execute(
+            resources.sandbox,
+            resources.task,
+            resources.program(experiment),
+            stage,
+            seed,
+            experiment_folder(resources.home, experiment.id) / f"{stage}-{seed}",
+            experiment=experiment.id,
+            keep=keep,
+            labels=resources.labels,
+        )
+        if trial.status is TrialStatus.CANCELLED:
+            raise WorkFailed(f"trial {stage}/{seed} of {experiment.id} was stopped from outside")
+        return trial
 
     def _elsewhere(self, experiment: Experiment, stage: str, seed: int) -> Trial | None:
         """The trial of the same program in another experiment, which becomes this experiment's own."""
@@ -147,3 +198,14 @@ class Runner:
         )
         archive.trials.add(known, version)
         return known
+
+
+def _another(trial: Trial) -> Literal["beside others", "alone"] | None:
+    """How a trial without a score is run once more, if it is: not where the program met a gate, for good."""
+    if trial.status is TrialStatus.MACHINE_TROUBLE:
+        return "alone" if trial.earlier.count(TrialStatus.MACHINE_TROUBLE) < ALONE else None
+    if trial.earlier or trial.gate:
+        return None
+    if trial.status is TrialStatus.TIMEOUT and trial.is_contended:
+        return "alone"
+    return "beside others" if trial.status in AGAIN else None

@@ -32,7 +32,9 @@ def ablated_lines(result: Ablation) -> list[str]:
         f"({counted(len(result.seeds), 'replicate')}, fit). Without one change at a time:"
     ]
     for part in result.parts:
-        if part.gain is None or part.interval is None:
+        if part.unmeasured:
+            lines.append(f"  unknown    {part.change} ({part.reason})")
+        elif part.gain is None or part.interval is None:
             lines.append(f"  needed     {part.change} ({part.reason})")
         else:
             lines.append(f"  {_gain(part.gain, part.interval):10} {part.change}")

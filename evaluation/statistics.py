@@ -1,26 +1,20 @@
-"""Paired evidence under noise: a candidate races the champion on the same replicates.
+"""Means, spreads and paired differences under noise; the rules that use them are in `screen.py` and `confirmation.py`.
 
-A race runs 1, 3, 5, then 8 replicates and drops a candidate as soon as it is hopeless. The variance of a difference is
-pooled from the baseline's replicates (measured once) and the pairs at hand, so that a verdict from few pairs is
-not fooled by two lucky, similar numbers. `benchmarks/race.py` measures how often the rule accepts a change that is
-worth nothing.
+Nothing here overflows: every sum is taken over values divided by the largest magnitude, and a result that no float can
+hold is the largest one. Student's t is scipy's.
 """
 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 from evolver.contracts import Interval, Metric, Record
 
-SIZES = (1, 3, 5, 8)
-DROP_BELOW = (-1.0, 0.0, 0.5)
-"""Statistic under which a candidate is dropped after 1, 3 and 5 replicates."""
 LEVEL = 0.90
-"""Of reported intervals; their lower end above zero is a one-sided test at 0.05."""
-EARLY = 0.001
-"""One-sided p-value at which a race of three pairs or more ends early in favour of the candidate."""
+"""Of reported intervals."""
+_MOST = sys.float_info.max
 
 
 class Noise(Record):
@@ -52,34 +46,63 @@ class Comparison(Record):
     """Degrees of freedom behind the standard error; 0 where nothing varied."""
 
 
-class RaceDecision(Record):
-    """What a race says so far."""
+def bounded(value: float) -> float:
+    """The nearest finite number."""
+    return min(_MOST, max(-_MOST, value))
 
-    kind: Literal["accept", "drop", "indecisive", "continue"]
-    comparison: Comparison
-    size: int
-    """Replicates to have next, where the race continues; else those it had."""
+
+def mean_of(values: Sequence[float]) -> float:
+    """The mean of one or more finite numbers, however large."""
+    scale = max(abs(value) for value in values)
+    if scale == 0.0:
+        return 0.0
+    return bounded(scale * (math.fsum(value / scale for value in values) / len(values)))
+
+
+def deviation_of(values: Sequence[float]) -> float:
+    """Sample standard deviation of finite numbers, however large; exactly 0 where all are equal, or there is one."""
+    if len(values) < 2 or max(values) == min(values):
+        return 0.0
+    scale = max(abs(value) for value in values)
+    small = [value / scale for value in values]
+    mean = math.fsum(small) / len(small)
+    squares = math.fsum((value - mean) ** 2 for value in small)
+    return bounded(scale * math.sqrt(squares / (len(small) - 1)))
+
+
+def pooled(parts: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """One (standard deviation, degrees of freedom) of several, weighted by their degrees; (0, 0) where none has any."""
+    known = [(deviation, freedom) for deviation, freedom in parts if freedom > 0]
+    freedom, scale = sum(part[1] for part in known), max((part[0] for part in known), default=0.0)
+    if not freedom or scale == 0.0:
+        return 0.0, freedom
+    squares = sum(weight * (deviation / scale) ** 2 for deviation, weight in known)
+    return bounded(scale * math.sqrt(squares / freedom)), freedom
 
 
 def measure_noise(scores: Sequence[float]) -> Noise:
     """Noise from the baseline's scores on different replicates."""
-    mean = sum(scores) / len(scores)
-    if len(scores) < 2 or max(scores) == min(scores):
-        return Noise(deviation=0.0, replicates=len(scores))
-    variance = sum((score - mean) ** 2 for score in scores) / (len(scores) - 1)
-    return Noise(deviation=math.sqrt(variance), replicates=len(scores))
+    return Noise(deviation=deviation_of(scores), replicates=len(scores))
 
 
 def compare(candidate: Mapping[int, float], reference: Mapping[int, float], metric: Metric, noise: Noise) -> Comparison:
-    """Paired difference on the seeds that both have. Raises ValueError if they share none."""
+    """Paired difference on the seeds that both have. Raises ValueError if they share none.
+
+    The spread of the pairs is pooled with the baseline's, times the root of 2, so that a verdict from few pairs is not
+    fooled by two lucky, similar numbers.
+    """
     seeds = tuple(sorted(candidate.keys() & reference.keys()))
     if not seeds:
         raise ValueError("candidate and reference share no replicate")
     gains = [metric.gain(candidate[seed], reference[seed]) for seed in seeds]
-    delta = sum(gains) / len(gains)
-    deviation, freedom = _pooled(gains, math.sqrt(2.0) * noise.deviation, _prior_freedom(noise))
-    error = deviation / math.sqrt(len(gains))
-    if error == 0.0:
+    prior = (bounded(math.sqrt(2.0) * noise.deviation), _prior_freedom(noise))
+    deviation, freedom = pooled([prior, (deviation_of(gains), len(gains) - 1)])
+    return comparison(seeds, mean_of(gains), deviation / math.sqrt(len(gains)), freedom, metric)
+
+
+def comparison(seeds: tuple[int, ...], delta: float, error: float, freedom: float, metric: Metric) -> Comparison:
+    """A difference with what follows from its standard error and degrees of freedom."""
+    if error == 0.0 or freedom <= 0:
         different = abs(delta) > metric.resolution
         return Comparison(
             seeds=seeds,
@@ -88,80 +111,58 @@ def compare(candidate: Mapping[int, float], reference: Mapping[int, float], metr
             p_value=0.0 if different and delta > 0 else 1.0,
             statistic=math.copysign(math.inf, delta) if different else 0.0,
         )
-    half = _student_quantile(0.5 + LEVEL / 2, freedom) * error
     statistic = delta / error
     return Comparison(
         seeds=seeds,
         delta=delta,
-        interval=(delta - half, delta + half),
+        interval=around(delta, error, freedom),
         statistic=statistic,
-        p_value=_student_tail(statistic, freedom),
+        p_value=student_tail(statistic, freedom),
         standard_error=error,
         freedom=freedom,
     )
 
 
-def interval_of_mean(scores: Sequence[float], noise: Noise) -> Interval:
-    """Interval of one program's mean score over its replicates."""
-    mean = sum(scores) / len(scores)
-    deviation, freedom = _pooled(scores, noise.deviation, _prior_freedom(noise))
-    if deviation == 0.0:
+def around(mean: float, error: float, freedom: float) -> Interval:
+    """The interval of a mean by its standard error."""
+    if error == 0.0 or freedom <= 0:
         return (mean, mean)
-    half = _student_quantile(0.5 + LEVEL / 2, freedom) * deviation / math.sqrt(len(scores))
-    return (mean - half, mean + half)
+    half = bounded(student_quantile(0.5 + LEVEL / 2, freedom) * error)
+    return (bounded(mean - half), bounded(mean + half))
+
+
+def interval_of_mean(scores: Sequence[float], noise: Noise) -> Interval:
+    """Interval of one program's mean score over its replicates, its spread pooled with the baseline's."""
+    deviation, freedom = pooled([(noise.deviation, _prior_freedom(noise)), (deviation_of(scores), len(scores) - 1)])
+    return around(mean_of(scores), deviation / math.sqrt(len(scores)), freedom)
 
 
 def interval_of_gains(gains: Sequence[float]) -> Interval:
     """Interval of the mean of two or more differences found in different experiments."""
-    deviation, freedom = _pooled(gains, 0.0, 0)
-    half = _student_quantile(0.5 + LEVEL / 2, freedom) * deviation / math.sqrt(len(gains))
-    mean = sum(gains) / len(gains)
-    return (mean - half, mean + half)
+    return around(mean_of(gains), deviation_of(gains) / math.sqrt(len(gains)), len(gains) - 1)
 
 
-def decide(comparison: Comparison, metric: Metric, noise: Noise, replicates: int) -> RaceDecision:
-    """Whether the race goes on, and what it says if not. `replicates` is the most that the two can share.
-
-    Where neither the baseline nor the pairs vary, three pairs are enough: one could not tell a lucky candidate.
-    """
-    had = len(comparison.seeds)
-    certain = noise.deterministic and comparison.interval[0] == comparison.interval[1]
-    enough = min(replicates, SIZES[1] if certain else SIZES[-1])
-    if had < enough and not (certain and comparison.delta <= metric.resolution):
-        if had >= SIZES[1] and comparison.p_value < EARLY and comparison.delta > metric.resolution:
-            return RaceDecision(kind="accept", comparison=comparison, size=had)
-        floor = next((bar for size, bar in zip(SIZES, DROP_BELOW, strict=False) if had <= size), DROP_BELOW[-1])
-        if comparison.statistic < floor:
-            return RaceDecision(kind="drop", comparison=comparison, size=had)
-        return RaceDecision(kind="continue", comparison=comparison, size=min(enough, next(s for s in SIZES if s > had)))
-    low, high = comparison.interval
-    if comparison.delta > metric.resolution and low > 0.0:
-        return RaceDecision(kind="accept", comparison=comparison, size=had)
-    return RaceDecision(kind="drop" if high <= metric.resolution else "indecisive", comparison=comparison, size=had)
-
-
-def _prior_freedom(noise: Noise) -> int:
-    """Degrees of freedom of the baseline's spread; a spread of nothing says nothing about other programs."""
-    return 0 if noise.deterministic else noise.replicates - 1
-
-
-def _pooled(values: Sequence[float], prior_deviation: float, prior_freedom: int) -> tuple[float, int]:
-    """Standard deviation pooled from the prior and the values, with its degrees of freedom; (0, 0) where none says."""
-    mean = sum(values) / len(values)
-    squares = sum((value - mean) ** 2 for value in values) if max(values) > min(values) else 0.0
-    freedom = prior_freedom + len(values) - 1
-    if not freedom:
-        return 0.0, 0
-    return math.sqrt((prior_freedom * prior_deviation**2 + squares) / freedom), freedom
-
-
-def _student_quantile(probability: float, freedom: int) -> float:
+def student_quantile(probability: float, freedom: float) -> float:
+    """Below it lies so much of Student's t."""
     from scipy.special import stdtrit
 
     return float(stdtrit(freedom, probability))
 
 
-def _student_tail(statistic: float, freedom: int) -> float:
+def student_tail(statistic: float, freedom: float) -> float:
+    """How much of Student's t lies above."""
     from scipy.special import stdtr
 
     return float(stdtr(freedom, -statistic))
+
+
+def normal_quantile(probability: float) -> float:
+    """Below it lies so much of the normal distribution."""
+    from scipy.special import ndtri
+
+    return float(ndtri(probability))
+
+
+def _prior_freedom(noise: Noise) -> int:
+    """Degrees of freedom of the baseline's spread; a spread of nothing says nothing about other programs."""
+    return 0 if noise.deterministic else noise.replicates - 1

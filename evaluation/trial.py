@@ -30,6 +30,7 @@ LONGEST_TAIL, LONGEST_GATE = 4000, 300
 _METRICS = TypeAdapter(dict[str, float])
 _STATUS = {
     Ending.TIMEOUT: TrialStatus.TIMEOUT,
+    Ending.STARVED: TrialStatus.MACHINE_TROUBLE,
     Ending.OUT_OF_MEMORY: TrialStatus.OUT_OF_MEMORY,
     Ending.OUTPUT_REFUSED: TrialStatus.INVALID,
     Ending.CANCELLED: TrialStatus.CANCELLED,
@@ -179,7 +180,7 @@ class _Attempt:
                 return _missing(base, outcome), None
             outputs = job.output
         assert outputs is not None
-        return await self.judged(base, outputs), outputs
+        return await self._judged(base, outputs), outputs
 
     def _harness_job(self, phase: str, *, artifacts: Path | None) -> Job:
         root, resources, launch = self.task.root, self.task.resources(self.spec), self.launch
@@ -218,7 +219,7 @@ class _Attempt:
             },
         )
 
-    async def judged(self, base: Trial, outputs: Path) -> Trial:
+    async def _judged(self, base: Trial, outputs: Path) -> Trial:
         """The trial with the judge's metrics, or with the reason why there are none."""
         root, allowed = self.task.root, self.spec.judge
         job = Job(
@@ -265,7 +266,8 @@ class _Attempt:
         if not outcome.succeeded:
             said = outcome.reason or outcome.log[-500:].strip()
             why = f"the judge ended without a score ({outcome.ending}): {said}"
-            return _without_score(base, TrialStatus.INVALID, why)
+            starved = outcome.ending is Ending.STARVED
+            return _without_score(base, TrialStatus.MACHINE_TROUBLE if starved else TrialStatus.INVALID, why)
         try:
             answer = json.loads((job.output / "metrics.json").read_text(encoding="utf-8"))
             clean = Redactor()
@@ -279,23 +281,6 @@ class _Attempt:
             return scored.model_copy(update={"gate": gate}) if gate and scored.metrics else scored
         except (OSError, ValueError, KeyError, TypeError, AttributeError, ValidationError) as error:
             return _without_score(base, TrialStatus.INVALID, f"the judge's answer cannot be read: {error}")
-
-
-async def judge_again(sandbox: Sandbox, task: Task, stage: str, seed: int, outputs: Path, folder: Path) -> Trial:
-    """What the judge says of outputs that somebody put together; `folder` is scratch space on the host."""
-    spec = task.stage(stage)
-    attempt = _Attempt(
-        sandbox=sandbox,
-        task=task,
-        spec=spec,
-        launch=launch_of(spec.accelerate, task.resources(spec).cpus),
-        seed=seed,
-        folder=folder,
-        seconds=spec.seconds,
-        labels={},
-    )
-    base = Trial(experiment="check", program="outputs", stage=stage, seed=seed, status=TrialStatus.CANCELLED)
-    return await attempt.judged(base, outputs)
 
 
 def import_paths(task: Task) -> dict[str, str]:

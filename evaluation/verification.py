@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from evolver.contracts import Experiment
+from evolver.contracts import Experiment, FreshTestKind, FreshTestResult
 from evolver.contracts.event import MetricDifference, Verified
 from evolver.errors import UsageError, WorkFailed
-from evolver.evaluation.confirmation import VERIFIED, failures_in_words, fresh_replicates
-from evolver.evaluation.statistics import Comparison, compare, interval_of_mean
+from evolver.evaluation.final_test import failures_in_words, fresh_replicates
+from evolver.evaluation.statistics import Comparison, compare
 
 if TYPE_CHECKING:
     from evolver.evaluation.campaign_resources import CampaignResources
     from evolver.evaluation.race import Runner
-
-APART = 1000
-"""Seeds between two verifications."""
 
 
 class Verification(Verified):
@@ -33,13 +30,14 @@ async def verify(resources: CampaignResources, runner: Runner, experiment: Exper
     if experiment.program is None:
         raise UsageError(f"experiment {experiment.number} has no program; there is nothing to run")
     archive, campaign = resources.archive, resources.campaign
-    done = len(archive.events.list(campaign.name, kind=Verified, newest=APART))
     beside = {
         "baseline": archive.experiments.by_number(campaign.name, 0),
         "champion": archive.experiments.get(campaign.champion) if campaign.champion else None,
     }
     ran = dict.fromkeys((experiment.id, *(other.id for other in beside.values() if other)))
-    seeds = [VERIFIED + APART * done + place for place in range(fresh_replicates(resources, *ran))]
+    count = fresh_replicates(resources)
+    test = archive.fresh_tests.begin(campaign.name, FreshTestKind.VERIFICATION, experiment.id, size=count)
+    seeds = test.seeds
     await asyncio.gather(*(runner.trial(key, campaign.stage, seed, fresh=True) for key in ran for seed in seeds))
     scores = {key: {s: v for s, v in resources.scores(key).items() if s in seeds} for key in ran}
     mine = scores[experiment.id]
@@ -55,12 +53,13 @@ async def verify(resources: CampaignResources, runner: Runner, experiment: Exper
         experiment=experiment.number,
         metric=campaign.metric.name,
         mean=sum(mine.values()) / len(mine),
-        interval=interval_of_mean(list(mine.values()), resources.noise),
+        interval=resources.evidence.interval(tuple(mine.values())),
         seeds=tuple(sorted(mine)),
         failed=len(seeds) - len(mine),
         fit=experiment.score,
         **differences,
     )
+    archive.fresh_tests.close(test, FreshTestResult.MEASURED, replicates=count)
     archive.events.add(campaign.name, Verified.model_validate(result.model_dump(exclude={"experiment"})), experiment.id)
     return result
 

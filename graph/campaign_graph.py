@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from langgraph.types import Send
 from evolver.contracts import CampaignStatus
 from evolver.contracts.event import LanesOpened
 from evolver.evaluation.baseline import establish_baseline
-from evolver.evaluation.confirmation import retest_champion
+from evolver.evaluation.final_test import retest_champion
 from evolver.graph.context import Context
 from evolver.graph.directive_handler import apply_directives, may_run
 from evolver.graph.sessions import Sessions
@@ -101,7 +102,9 @@ def build_graph(
             raise session.trouble
         if resources.campaign.status is CampaignStatus.RUNNING:
             await retest_champion(resources, session.team.runner)
+            champion = resources.archive.experiments.champion(resources.name)
             await resources.sandbox.reap(resources.labels)
+            await asyncio.to_thread(resources.clear_scratch)
             resources.archive.campaigns.update(resources.name, status=CampaignStatus.FINISHED)
         await offices.close(runtime.context, state["campaign"])
         return {"champion": champion.id if champion else "", "score": champion.score if champion else None}

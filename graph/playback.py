@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from langgraph.runtime import RunControl
 
-from evolver.contracts import CAMPAIGN_NAME, Budget, Campaign, CampaignStatus, Experiment, Record, now
+from evolver.contracts import CAMPAIGN_NAME, Budget, Campaign, CampaignStatus, Claim, Experiment, Record, now
 from evolver.errors import UsageError
 from evolver.graph.export_import import replay_memory
 from evolver.graph.resolved_run import ResolvedRun
@@ -19,6 +19,8 @@ from evolver.graph.runner import drive
 if TYPE_CHECKING:
     from evolver.memory import Archive
 
+JUDGED = ("verdict", "reason", "reference", "delta", "score")
+"""What follows from the rule that candidates are judged by; it differs from that of recordings of older versions."""
 PRECISION = 1e-9
 """Relative difference up to which two measured numbers are called the same."""
 
@@ -115,6 +117,10 @@ def agreement(archive: Archive, name: str) -> Agreement:
             )
             continue
         ours, theirs = _facts(archive, experiment), _facts(archive, twin)
+        if experiment.claim is Claim.NONE:  # recorded by an older version: judged by another rule, searched otherwise
+            if not (experiment.proposal and experiment.proposal.author):
+                continue
+            ours = {what: fact for what, fact in ours.items() if what not in JUDGED}
         differences += [
             ReplayDifference(number=experiment.number, what=what, recorded=str(fact), replayed=str(theirs[what]))
             for what, fact in ours.items()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from evolver.contracts import Budget, Campaign, CampaignConfig, CampaignStatus, SandboxKind
 from evolver.contracts.run_config import Spelling, in_python
-from evolver.errors import UnknownName, UsageError, WorkFailed
+from evolver.errors import UnknownName, UsageError
 from evolver.graph.context import Context
 from evolver.graph.team_factory import TeamSpec, check_search, check_team, team_spec_for
 from evolver.registry import OPERATORS, PARENTS
@@ -169,16 +169,10 @@ class ResolvedRun:
 
     def _begun(self) -> Campaign:
         from evolver.memory import read_notes
-        from evolver.search.source import may_vary
 
         context, task = self.context, self.task
         read_notes([*([task.notes] if task.notes else []), *context.notes], task.name)  # or there is no campaign
         budget, team_spec = Budget.of(context, task.spec.budget.experiments), self.team_spec
-        if team_spec.team == "offline" and not may_vary(task.baseline()):
-            raise WorkFailed(
-                f"the offline team can vary nothing here; give {self._spelling('models', 'PROVIDER:NAME')}: "
-                f"{', '.join(task.spec.program.files)} has no Python code with a function or a value to change"
-            )
         check_team(team_spec, budget, context, self.settings, self._spelling)
         if getattr(PARENTS.load(context.parents), "needs_features", False) and not task.spec.features:
             raise UsageError(

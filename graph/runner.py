@@ -13,7 +13,7 @@ from langgraph.runtime import RunControl
 
 from evolver.contracts import CampaignStatus
 from evolver.contracts.event import CampaignEnded, CampaignFailed, DirectiveGiven
-from evolver.errors import ModelError, UsageError
+from evolver.errors import MachineBusy, ModelError, UsageError
 from evolver.graph.campaign_graph import MOST_STEPS, CampaignGraph, build_graph, lanes_for
 from evolver.graph.campaign_lock import campaign_lock
 from evolver.graph.checkpointer import open_checkpointer
@@ -96,8 +96,8 @@ async def drive(resolved: ResolvedRun, control: RunControl | None = None) -> Sum
             status = CampaignStatus.FINISHED
         except GraphDrained:
             pass
-        except (ModelError, UsageError):
-            # Nothing is wrong with the work itself: it goes on once the person has seen to the models.
+        except (MachineBusy, ModelError, UsageError):
+            # Nothing is wrong with the work itself: it goes on once the person has seen to the models or the machine.
             raise
         except Exception as error:
             status = CampaignStatus.FAILED

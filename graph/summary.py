@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from evolver.contracts import (
+    FIRST_FRESH_SEED,
     Budget,
     Campaign,
     CampaignStatus,
+    Claim,
     Direction,
     Event,
+    EventData,
     Experiment,
+    FreshTestKind,
+    FreshTestResult,
     Interval,
     Record,
     Spending,
+    Standing,
     TeamKind,
 )
-from evolver.contracts.event import CampaignEnded, CampaignFailed, Compared, Retested, RetestFailed
-from evolver.evaluation.confirmation import FRESH
+from evolver.contracts.event import CampaignEnded, CampaignFailed, ChampionDethroned, Compared, Retested, RetestFailed
+from evolver.evaluation.reliability import Reliability, reliability_of
 
 if TYPE_CHECKING:
     from evolver.memory import Archive
 
+PROMISING, CONFIRMED = Standing.PROMISING.value, Standing.CONFIRMED.value
+
 
 class ScoredExperiment(Record):
-    """An experiment's score in the search, with its interval and the seeds behind it."""
+    """The score that is shown of an experiment, with its interval, the seeds behind it and what it stands on."""
 
     id: str
     """The experiment's id."""
@@ -36,7 +45,11 @@ class ScoredExperiment(Record):
     interval: Interval
     """90 % interval of `mean`."""
     seeds: tuple[int, ...]
-    """The replicates behind it, all of which the search used (fit)."""
+    """The replicates behind it: fresh ones of a confirmed champion, else those that the search used (fit)."""
+    claim: Claim = Claim.NONE
+    """What the score stands on."""
+    reliability: Reliability | None = None
+    """How often its runs gave a score."""
 
 
 class FreshResult(Record):
@@ -56,8 +69,6 @@ class FreshResult(Record):
     """90 % interval of `delta`."""
     sealed: dict[str, tuple[float, float]] = {}
     """Means of champion and baseline, by metric that was kept from the search until now."""
-    held_out: bool = True
-    """Whether hidden data change with the seed or sealed metrics exist; otherwise the seed alone was fresh."""
 
 
 class ComparedMethod(Record):
@@ -130,8 +141,8 @@ class LessonWorth(Record):
 class Summary(Record):
     """A campaign's outcome; what `evolver run --json` prints.
 
-    Two claims are kept apart: `best` is what the search found on the replicates that it used (fit), `fresh` what the
-    champion is worth on replicates that it never used (held-out).
+    Two claims are kept apart: what passed the *screen* on the search's replicates may be a parent, and only what a
+    *confirmation* on fresh replicates showed to be better is the champion (`best`). `fresh` is its final test.
     """
 
     campaign: str
@@ -147,7 +158,13 @@ class Summary(Record):
     baseline: ScoredExperiment | None
     """The program that the campaign started from; None until it was measured."""
     best: ScoredExperiment | None
-    """The champion: the experiment that is best with evidence; None until the baseline was measured."""
+    """The confirmed champion, or the baseline; None until that was measured."""
+    confirmations: int
+    """Candidates that were tested against the champion on fresh replicates."""
+    dethroned: tuple[int, ...]
+    """Numbers of champions that did no better than the baseline on fresh replicates."""
+    looks: int
+    """Programs that were judged on the search's replicates: how often the search looked at its data."""
     fresh: FreshResult | None
     """The champion re-tested; None until that was done, or where it failed."""
     retest_failed: str
@@ -213,6 +230,9 @@ def summarise(archive: Archive, name: str) -> Summary:
         direction=campaign.metric.direction,
         baseline=_best(archive, baseline),
         best=_best(archive, champion),
+        confirmations=len(archive.fresh_tests.list(name, FreshTestKind.CONFIRMATION)),
+        dethroned=tuple(e.number for e in _of_events(archive, name, ChampionDethroned)),
+        looks=1 + sum(count for kind, count in counts.standings.items() if kind in (PROMISING, CONFIRMED)),
         fresh=_fresh(archive, name, champion),
         retest_failed=_retest_failed(archive, name, champion),
         experiments=counts.finished,
@@ -279,16 +299,39 @@ def _ended(archive: Archive, campaign: Campaign, finished: int) -> str:
     return ""
 
 
+def _of_events(archive: Archive, name: str, kind: type[EventData]) -> list[Experiment]:
+    """The experiments that events of a kind are about, in order."""
+    return [archive.experiments.get(e.experiment) for e in archive.events.list(name, kind=kind) if e.experiment]
+
+
 def _best(archive: Archive, experiment: Experiment | None) -> ScoredExperiment | None:
     if experiment is None or experiment.score is None or experiment.interval is None:
         return None
     stage = archive.campaigns.get(experiment.campaign).stage
-    seeds = tuple(
-        sorted(t.seed for t in archive.trials.list(experiment.id) if t.metrics and t.stage == stage and t.seed < FRESH)
-    )
+    trials = [trial for trial in archive.trials.list(experiment.id) if trial.stage == stage]
+    behind = _seeds_behind(archive, experiment)
     return ScoredExperiment(
-        id=experiment.id, number=experiment.number, mean=experiment.score, interval=experiment.interval, seeds=seeds
+        id=experiment.id,
+        number=experiment.number,
+        mean=experiment.score,
+        interval=experiment.interval,
+        seeds=tuple(sorted(trial.seed for trial in trials if trial.metrics and trial.seed in behind)),
+        claim=experiment.claim,
+        reliability=reliability_of(trials),
     )
+
+
+def _seeds_behind(archive: Archive, experiment: Experiment) -> range:
+    """The seeds that the score that is shown is the mean over."""
+    if experiment.claim is Claim.FIT:
+        return range(sys.maxsize)
+    if experiment.claim in (Claim.CONFIRMED, Claim.DETHRONED):
+        tests = archive.fresh_tests.list(experiment.campaign)
+        own = [t for t in tests if t.experiment == experiment.id and t.kind is not FreshTestKind.VERIFICATION]
+        ended = [t for t in own if t.result not in (FreshTestResult.OPEN, FreshTestResult.VOID)]
+        if ended:
+            return ended[-1].seeds
+    return range(FIRST_FRESH_SEED)
 
 
 def _fresh(archive: Archive, name: str, champion: Experiment | None) -> FreshResult | None:

@@ -17,6 +17,7 @@ from evolver.memory.directives import DirectiveRepository
 from evolver.memory.event_feed import EVERY, EventFeed
 from evolver.memory.events import EventRepository
 from evolver.memory.experiments import ExperimentRepository
+from evolver.memory.fresh_tests import FreshTestRepository
 from evolver.memory.leases import LeaseRepository
 from evolver.memory.lessons import LessonRepository
 from evolver.memory.notes import NoteRepository
@@ -37,6 +38,7 @@ class Archive:
     Attributes:
         campaigns: Campaigns as a whole: `list`, `get`, `counts`.
         experiments: Experiments with proposal and verdict: `list`, `get`, `by_number`, `champion`, `pool`.
+        fresh_tests: Confirmations and other tests on replicates that nobody has used before: `list`.
         programs: Programs by their id: `get`.
         trials: Trials of an experiment: `list`.
         lessons: What was learned: `list`, `get`.
@@ -61,6 +63,7 @@ class Archive:
         self.campaigns = CampaignRepository(database)
         self.leases = LeaseRepository(database)
         self.experiments = ExperimentRepository(database)
+        self.fresh_tests = FreshTestRepository(database)
         self.programs = ProgramRepository(database)
         self.trials = TrialRepository(database)
         self.search = SearchHistoryRepository(database)

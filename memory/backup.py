@@ -24,6 +24,7 @@ from evolver.memory.schema import (
     DirectiveUseRow,
     EventRow,
     ExperimentRow,
+    FreshTestRow,
     LessonRow,
     Moment,
     NoteRow,
@@ -37,6 +38,10 @@ Line = dict[str, JsonValue]
 
 No row comes before one that it refers to.
 """
+OLDEST = "0002"
+"""The oldest revision whose recordings can be read."""
+ADDED = {"experiments": frozenset(("claim", "replicates", "merit", "niche"))}
+"""Columns that later revisions added, by table."""
 _NUMBERED = (TrialRow, EventRow)
 """Their ids are given by the database they are in."""
 
@@ -78,8 +83,8 @@ class Backup(Repository):
 
 
 def _check_revision(line: Line) -> None:
-    if line.get("archive") != HEAD:
-        found = line.get("archive", "none")
+    found = str(line.get("archive", "none"))
+    if not OLDEST <= found <= HEAD:
         raise UsageError(f"the recording is of archive revision {found}, and this version of Evolver reads {HEAD}")
 
 
@@ -95,7 +100,7 @@ def _queries(name: str, told: Sequence[str], task: str) -> Iterator[tuple[type[B
     yield ProgramRow, select(ProgramRow).where(ProgramRow.id.in_(programs))
     yield ExperimentRow, experiments.order_by(ExperimentRow.created)
     yield TrialRow, select(TrialRow).where(TrialRow.experiment.in_(own)).order_by(TrialRow.id)
-    for table in (TallyRow, CreditRow, CoverageRow, DirectiveRow, CallRow):
+    for table in (FreshTestRow, TallyRow, CreditRow, CoverageRow, DirectiveRow, CallRow):
         yield table, select(table).where(table.campaign == name)
     yield EventRow, select(EventRow).where(EventRow.campaign == name).order_by(EventRow.id)
     yield DirectiveUseRow, select(DirectiveUseRow).where(DirectiveUseRow.directive.in_(directives))
@@ -118,8 +123,13 @@ def _plain(row: Mapping[str, Any]) -> dict[str, JsonValue]:
 
 
 def _values(table: Table, row: Any) -> dict[str, Any]:
-    """Values for the table's columns. Raises ValueError where there are others."""
+    """Values for the table's columns. Raises ValueError where there are others, or too few.
+
+    Columns that later revisions added are left to the database where an older recording has none.
+    """
     columns = {column.name: column for column in table.columns}
+    for name in ADDED.get(table.name, frozenset()) - row.keys():
+        del columns[name]
     if row.keys() != columns.keys():
         raise ValueError(f"table {table.name} has the columns {', '.join(columns)}")
     if table.name in {numbered.__tablename__ for numbered in _NUMBERED}:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, func, select, update
 
 from evolver.contracts import Campaign
 from evolver.memory.schema import ExperimentRow
@@ -20,7 +20,8 @@ PER_SKELETON = 2
 def _best_first(*columns: Any) -> dict[str, Select[*tuple[Any, ...]]]:
     """By direction of the metric: columns of a campaign's elites."""
     pooled = select(*columns).where(ExperimentRow.campaign == bindparam("campaign"), ExperimentRow.pooled == 1)
-    orders = {"maximize": ExperimentRow.score.desc(), "minimize": ExperimentRow.score.asc()}
+    merit = func.coalesce(ExperimentRow.merit, ExperimentRow.score)
+    orders = {"maximize": merit.desc(), "minimize": merit.asc()}
     return {direction: pooled.order_by(order, ExperimentRow.number) for direction, order in orders.items()}
 
 
@@ -29,7 +30,7 @@ _PLACES = _best_first(ExperimentRow.id, ExperimentRow.skeleton, ExperimentRow.ni
 
 
 def pool_rows(connection: Connection, campaign: Campaign) -> Sequence[Row[Any]]:
-    """The elites, best first; the older one where scores are equal."""
+    """The elites by merit, best first; the older one where it is equal."""
     return connection.execute(_ELITES[campaign.metric.direction], {"campaign": campaign.name}).all()
 
 

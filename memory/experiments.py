@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pydantic import FiniteFloat
 from sqlalchemy import bindparam, select, update
 
-from evolver.contracts import Experiment, Interval, Lesson, Program, Proposal, Record, Standing, Verdict, now
+from evolver.contracts import Claim, Experiment, Interval, Lesson, Program, Proposal, Record, Standing, Verdict, now
 from evolver.contracts.event import (
     ChampionCrowned,
     ChangeMeasured,
@@ -60,6 +60,9 @@ class Conclusion(Record):
     standing: Standing
     score: FiniteFloat | None = None
     interval: Interval | None = None
+    claim: Claim = Claim.NONE
+    replicates: int = 0
+    merit: FiniteFloat | None = None
     lessons: tuple[Lesson, ...] = ()
     renewed: tuple[Lesson, ...] = ()
     """Lessons of other changes that are estimated anew; no event tells of them."""
@@ -68,6 +71,7 @@ class Conclusion(Record):
     credits: dict[str, FiniteFloat] = {}
     """Reward by arm, in [0, 1]."""
     champion: bool = False
+    """Whether it is crowned here; a confirmation crowns before there is a verdict."""
     niche: str | None = None
     """`pool/place` where it competes in the pool; None: with the programs of its skeleton."""
     replaces: str = ""
@@ -164,6 +168,9 @@ class ExperimentRepository(Repository):
                 score=score,
                 low=low,
                 high=high,
+                claim=conclusion.claim,
+                replicates=conclusion.replicates,
+                merit=conclusion.merit,
                 pooled=int(pooled),
                 niche=conclusion.niche,
                 finished=now(),
@@ -195,6 +202,11 @@ class ExperimentRepository(Repository):
                 upsert_lesson(connection, lesson)
                 add_event(connection, campaign, LessonLearned(claim=lesson.claim, status=lesson.status), key)
             return True
+
+    def set_merit(self, experiment_id: str, merit: float) -> None:
+        """Rank a parent anew among the elites, after it was measured once more."""
+        with self._database.write() as connection:
+            change_experiment(connection, experiment_id, merit=merit)
 
     def pool(self, campaign: str) -> Sequence[Experiment]:
         """The elites that parents are chosen from, best first."""

@@ -20,6 +20,7 @@ from evolver.memory.mappers import (
 from evolver.memory.schema import ExperimentRow
 
 BASELINE_LANE = -1
+_EMPTY = {"standing": Standing.OPEN, "visits": 0, "pooled": 0, "claim": "", "replicates": 0}
 
 _ADD_EXPERIMENT = insert(ExperimentRow)
 _OPEN = select(ExperimentRow).where(
@@ -45,7 +46,7 @@ class LeaseRepository(Repository):
                     return None
                 change_campaign(connection, campaign, leased=number)
             place = {"id": key, "campaign": campaign, "number": number, "lane": lane, "seq": seq, "created": now()}
-            connection.execute(_ADD_EXPERIMENT, {**place, "standing": Standing.OPEN, "visits": 0, "pooled": 0})
+            connection.execute(_ADD_EXPERIMENT, {**place, **_EMPTY})
             add_event(connection, campaign, Leased(number=number), key)
             return Experiment.model_validate(place)
 

@@ -81,6 +81,9 @@ def experiment_record(row: Row[Any]) -> Experiment:
         score=row.score,
         interval=None if row.low is None or row.high is None else (row.low, row.high),
         visits=row.visits,
+        claim=row.claim,
+        replicates=row.replicates,
+        merit=row.merit,
         created=row.created,
         finished=row.finished,
     )

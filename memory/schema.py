@@ -81,6 +81,10 @@ class ExperimentRow(Base):
     """1 while it is among the elites that parents are chosen from."""
     niche: Mapped[str | None] = mapped_column(String(200))
     """`pool/place` where it competes in the pool; null: with the programs of its skeleton, in the one pool there is."""
+    claim: Mapped[str] = mapped_column(String(20), default="", server_default="")
+    replicates: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    merit: Mapped[float | None] = mapped_column(Float)
+    """What parents are ranked by; the score stands in where an older Evolver left none."""
     created: Mapped[datetime]
     finished: Mapped[datetime | None]
     __table_args__ = (
@@ -108,6 +112,26 @@ class TrialRow(Base):
         UniqueConstraint("experiment", "stage", "seed"),
         Index("ix_trials_memo", "program", "task_version", "stage", "seed"),
     )
+
+
+class FreshTestRow(Base):
+    """A test on fresh replicates, and the block of seeds that is its own."""
+
+    __tablename__ = "fresh_tests"
+    campaign: Mapped[str] = mapped_column(ForeignKey("campaigns.name"), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    experiment: Mapped[str] = mapped_column(String(300))
+    reference: Mapped[str] = mapped_column(String(300))
+    first_seed: Mapped[int] = mapped_column(BigInteger)
+    size: Mapped[int]
+    level: Mapped[float] = mapped_column(Float)
+    result: Mapped[str] = mapped_column(String(20))
+    replicates: Mapped[int]
+    delta: Mapped[float | None] = mapped_column(Float)
+    low: Mapped[float | None] = mapped_column(Float)
+    high: Mapped[float | None] = mapped_column(Float)
+    created: Mapped[datetime]
 
 
 class TallyRow(Base):

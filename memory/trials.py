@@ -12,7 +12,7 @@ from evolver.memory.database import Repository
 from evolver.memory.mappers import add_event, add_to_tallies, experiment_row, trial_record
 from evolver.memory.schema import TrialRow
 
-NOT_REMEMBERED = (TrialStatus.CANCELLED, TrialStatus.TAMPERED)
+NOT_REMEMBERED = (TrialStatus.CANCELLED, TrialStatus.TAMPERED, TrialStatus.MACHINE_TROUBLE)
 
 _ADD = insert(TrialRow)
 _OF_EXPERIMENT = select(TrialRow.data).where(TrialRow.experiment == bindparam("experiment")).order_by(TrialRow.id)

@@ -83,6 +83,8 @@ class Ending(StrEnum):
 
     EXITED = "exited"
     TIMEOUT = "timeout"
+    STARVED = "starved"
+    """Its own time was not up, but others had the CPUs for so long that it was ended."""
     OUT_OF_MEMORY = "out_of_memory"
     OUTPUT_REFUSED = "output_refused"
     """The program ended but left links, pipes, sparse, oversized or too many files."""

@@ -8,6 +8,27 @@ Runs inside containers too: standard library only.
 import os
 from collections.abc import Iterable, Iterator
 
+CEILING = 4.0
+"""Times its limit that a job may take by the wall clock, if it had too little of the CPUs."""
+
+
+def seconds_left(limit: float, wall: float, cpu: float, waited: float | None, cpus: int) -> float:
+    """Wall-clock seconds after which a job's time may be up: what it waited for a CPU does not count as its own.
+
+    Its own time is the wall clock's less what its threads waited, and at least its CPU seconds over the CPUs that it
+    may use, so that many threads that wait for each other gain nothing. What sleeps or waits for input is on its own
+    time. Where nobody counts the waiting, the wall clock decides; a ceiling ends a job in any case.
+
+    Args:
+        limit: Seconds that the job may take.
+        wall: Seconds that it has taken so far.
+        cpu: CPU seconds of all its processes.
+        waited: Seconds that its threads were ready to run and had no CPU, added up; None if unknown.
+        cpus: CPUs that it may use.
+    """
+    own = wall if waited is None else max(cpu / cpus, wall - waited)
+    return min(limit - own, CEILING * limit - wall)
+
 
 class CpuContention:
     """Adds up, over all threads that were seen, the time that each was ready to run and had no CPU.

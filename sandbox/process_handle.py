@@ -20,10 +20,10 @@ from dataclasses import dataclass
 
 from evolver.errors import SandboxError
 from evolver.sandbox.base import Ending, Job, Outcome
-from evolver.sandbox.cpu_contention import CpuContention, below
+from evolver.sandbox.cpu_contention import CpuContention, below, seconds_left
 from evolver.sandbox.handle import SupervisedHandle
 from evolver.sandbox.outputs import OutputRefused, Report, receive, text_of
-from evolver.sandbox.resource_monitor import INTERVAL, ResourceMonitor
+from evolver.sandbox.resource_monitor import INTERVAL, ResourceMonitor, out_of_time
 
 START_SECONDS = 60.0
 """For laying out the sandbox, which takes milliseconds on a machine that is not overloaded."""
@@ -114,14 +114,14 @@ class ProcessHandle(SupervisedHandle):
 
     async def _attend(self) -> Report | None:
         """Follow what the launcher says; its report if the program ended by itself. Raises SandboxError."""
-        loop, limits = asyncio.get_running_loop(), self._job.limits
+        loop = asyncio.get_running_loop()
         self._alarm(START_SECONDS, Ending.CANCELLED, f"the sandbox did not start within {START_SECONDS:g} s")
         opening = await self._heard()
         if opening != b"S":
             await self._explain(opening)
         began = loop.time()
         self._began.set_result(None)
-        self._alarm(limits.wall_seconds, Ending.TIMEOUT, f"took longer than {limits.wall_seconds:g} s")
+        self._watch_clock(began)
         said = await self._heard()
         self._seconds = loop.time() - began
         if said != b"D" or self._cause is not None:
@@ -129,6 +129,22 @@ class ProcessHandle(SupervisedHandle):
         late = f"did not hand over its output within {DELIVERY_SECONDS:g} s"
         self._alarm(DELIVERY_SECONDS, Ending.OUTPUT_REFUSED, late)
         return await asyncio.to_thread(self._receive, os.dup(self._stream))
+
+    def _watch_clock(self, began: float) -> None:
+        """End the job when its own time is up, or it has waited for CPUs beyond all measure; look again until then."""
+        loop, limits = asyncio.get_running_loop(), self._job.limits
+        wall = loop.time() - began
+        if wall >= limits.wall_seconds:
+            self._waiting.look(below(self._process.pid))
+        waited = self._waiting.seconds
+        cpu = self._monitor.cpu_seconds(0.0)
+        left = seconds_left(limits.wall_seconds, wall, cpu, waited, limits.cpus)
+        if left <= 0.0:
+            self.end(*out_of_time(limits, wall))
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = loop.call_later(max(left, INTERVAL), self._watch_clock, began)
 
     def _receive(self, descriptor: int) -> Report | None:
         """What was left, as files in the folder of arrivals; None if the launcher was cut off. Raises SandboxError."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from evolver.sandbox.base import Ending, Limits
+from evolver.sandbox.cpu_contention import CEILING
 
 INTERVAL = 0.05
 """Seconds between two looks."""
@@ -32,6 +33,14 @@ class ResourceMonitor(Protocol):
 def out_of_memory(limits: Limits) -> tuple[Ending, str]:
     """The ending of a job that needed more memory than it may have."""
     return Ending.OUT_OF_MEMORY, f"needed more than {limits.memory / 2**20:.0f} MiB of memory"
+
+
+def out_of_time(limits: Limits, seconds: float) -> tuple[Ending, str]:
+    """The ending of a job whose own time was up, or that reached the ceiling because others had the CPUs."""
+    if seconds >= CEILING * limits.wall_seconds:
+        ceiling = CEILING * limits.wall_seconds
+        return Ending.STARVED, f"had too little of the CPUs to end its {limits.wall_seconds:g} s within {ceiling:g} s"
+    return Ending.TIMEOUT, f"took longer than {limits.wall_seconds:g} s"
 
 
 class ProcessTree:

@@ -37,12 +37,17 @@ def usable(pool: Sequence[Experiment]) -> list[Experiment]:
     return found
 
 
+def rank_value(experiment: Experiment) -> float:
+    """What an experiment is ranked by among parents: its merit, or its score where an older Evolver left none."""
+    return experiment.merit if experiment.merit is not None else experiment.score or 0.0
+
+
 def merits(pool: Sequence[Experiment], metric: Metric) -> list[float]:
     """Each experiment's place between the pool's lower quartile (0, as all below it) and its best (1).
 
     The quartile, not the worst, is the floor: one poor program would else make all good ones look alike.
     """
-    gains = [metric.gain(e.score, 0.0) for e in pool if e.score is not None]
+    gains = [metric.gain(rank_value(e), 0.0) for e in pool if e.score is not None]
     floor, best = sorted(gains)[len(gains) // 4], max(gains)
     if best == floor:
         return [float(gain == best) for gain in gains]
@@ -50,8 +55,8 @@ def merits(pool: Sequence[Experiment], metric: Metric) -> list[float]:
 
 
 def by_rank(pool: Sequence[Experiment], metric: Metric) -> list[Experiment]:
-    """Experiments with a score, best first; the older one where scores are equal."""
-    return sorted(pool, key=lambda e: (-metric.gain(e.score or 0.0, 0.0), e.number))
+    """Experiments with a score by their merit, best first; the older one where it is equal."""
+    return sorted(pool, key=lambda e: (-metric.gain(rank_value(e), 0.0), e.number))
 
 
 def open_to(selection: ParentSelection, pool: Sequence[Experiment], number: int) -> Sequence[Experiment]:
@@ -195,6 +200,6 @@ class Islands:
                 continue
             cell = experiment.skeleton or experiment.id
             held = cells.get(cell)
-            if held is None or metric.gain(experiment.score or 0.0, held.score or 0.0) > 0:
+            if held is None or metric.gain(rank_value(experiment), rank_value(held)) > 0:
                 cells[cell] = experiment
         return list(cells.values())

@@ -59,7 +59,10 @@ class PendingApproval(Record):
 
 
 def estimate_of(task: Task, deciding: str) -> TrialEstimate:
-    """What one experiment can cost on the way to the deciding stage: each stage's time limit times its replicates."""
+    """What it can cost to screen one experiment: each stage's time limit times its replicates.
+
+    A confirmation comes on top, where it passes.
+    """
     stages, trials, seconds, gpu_seconds = [], 0, 0.0, 0.0
     for stage in task.stages:
         count = stage.replicates if stage.name == deciding else 1

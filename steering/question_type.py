@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from evolver.contracts import Experiment, Interval
 from evolver.errors import UsageError
-from evolver.formatting import difference_with_interval, numbered, score_with_interval
+from evolver.formatting import claim_words, difference_with_interval, numbered, score_with_interval
 from evolver.steering.intents import Inquiry, Reading
 from evolver.steering.patterns import Found
 from evolver.steering.phrase import Line, Phrase
@@ -45,7 +45,8 @@ class CampaignFacts:
         campaign = self.archive.campaigns.get(self.campaign)
         if experiment.score is None:
             return "no score"
-        return f"{campaign.metric.name} {score_with_interval(experiment.score, experiment.interval)} (fit)"
+        on = claim_words(experiment.claim, experiment.replicates)
+        return f"{campaign.metric.name} {score_with_interval(experiment.score, experiment.interval)}, {on}"
 
 
 class QuestionType(Phrase):

@@ -134,16 +134,6 @@ class Task:
         folder = self.root / "notes"
         return folder if folder.is_dir() else None
 
-    @property
-    def is_imported(self) -> bool:
-        """Whether its score is what another system's evaluator, or a script, says beside the program."""
-        return (self.root / ORIGIN).is_file()
-
-    @property
-    def data_by_seed(self) -> bool:
-        """Whether the judge, or the harness beyond seeding random numbers, uses the seed: each may have other data."""
-        return not self.is_imported and any(_uses_seed(self.root / name) for name in ("judge.py", "harness.py"))
-
     def baseline(self) -> Program:
         """The program that a campaign starts from, read now.
 
@@ -348,15 +338,6 @@ def _load_folder(root: Path) -> Task:
     version = hashlib.sha256("".join(f"{name}\0{digest}\n" for name, digest in integrity.digests.items()).encode())
     return Task(
         root=root, spec=spec, version=version.hexdigest()[:16], integrity=integrity, warnings=_warnings(root / ORIGIN)
-    )
-
-
-def _uses_seed(path: Path) -> bool:
-    """Whether a file reads a name or an attribute `seed`; that it takes one as a parameter does not count."""
-    return any(
-        (isinstance(node, ast.Name) and node.id == "seed" and isinstance(node.ctx, ast.Load))
-        or (isinstance(node, ast.Attribute) and node.attr == "seed")
-        for node in ast.walk(_parsed(path))
     )
 
 

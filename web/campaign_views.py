@@ -6,10 +6,11 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from evolver.contracts import Campaign, CampaignStatus, Directive, Experiment, Standing, Trial
+from evolver.contracts import Campaign, CampaignStatus, Claim, Directive, Experiment, Standing, Trial
 from evolver.contracts.event import Ablated, ChampionCrowned, Verified
 from evolver.contracts.lesson import told_order
 from evolver.evaluation.ablation import Ablation
+from evolver.evaluation.reliability import reliability_of
 from evolver.evaluation.verification import Verification
 from evolver.graph.campaign_lock import is_running
 from evolver.graph.detached import begins, log_of
@@ -180,6 +181,7 @@ class CampaignViews:
         proposal, verdict = experiment.proposal, experiment.verdict
         parents = [by_id[key] for key in (proposal.parents if proposal else ()) if key in by_id]
         in_force = set(proposal.directives) if proposal else set()
+        trials = archive.trials.list(experiment.id)
         return ExperimentView(
             campaign=campaign,
             experiment=experiment,
@@ -188,7 +190,8 @@ class CampaignViews:
             children=tuple(e.number for e in experiments if e.proposal and e.proposal.parents[:1] == (experiment.id,)),
             reference=numbers.get(verdict.reference) if verdict else None,
             diff=self._diff(parents[0] if parents else None, experiment),
-            trials=tuple(_with_log_tail(trial) for trial in archive.trials.list(experiment.id)),
+            trials=tuple(map(_with_log_tail, trials)),
+            reliability=reliability_of(trials),
             lessons=tuple(x for x in archive.lessons.list(campaign=name) if experiment.id in x.evidence),
             calls=tuple(archive.calls.list(name, experiment.id)),
             directives=tuple(x for x in archive.directives.list(name) if x.id in in_force),
@@ -225,6 +228,7 @@ def experiment_line(experiment: Experiment, numbers: dict[str, int], crowned: Se
         idea=(proposal.plan or proposal.hypothesis) if proposal else "not proposed yet",
         parents=tuple(numbers[key] for key in (proposal.parents if proposal else ()) if key in numbers),
         champion=experiment.id in crowned,
+        dethroned=experiment.claim is Claim.DETHRONED,
         created=experiment.created,
         finished=experiment.finished,
     )

@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from evolver.contracts import Interval
-from evolver.formatting import counted, duration, interval_text, size, status_words
+from evolver.formatting import claim_words, counted, duration, interval_text, size, status_words
 
 MINUS = "\N{MINUS SIGN}"
 STATIC = Path(__file__).with_name("static")
@@ -32,6 +32,7 @@ def environment() -> Environment:
         number=number,
         signed=signed,
         between=between,
+        claimed=claim_words,
         counted=counted,
         duration=_duration,
         moment=moment,

@@ -18,6 +18,7 @@ from evolver.contracts import (
     VerdictKind,
 )
 from evolver.evaluation.ablation import Ablation
+from evolver.evaluation.reliability import Reliability
 from evolver.evaluation.verification import Verification
 from evolver.graph.summary import Summary
 from evolver.web.diff_view import FileDiff
@@ -69,6 +70,8 @@ class ExperimentLine(Record):
     parents: tuple[int, ...]
     champion: bool
     """Whether it is, or once was, the champion."""
+    dethroned: bool = False
+    """Whether it was no better than the baseline on fresh replicates after that."""
     created: datetime
     finished: datetime | None
 
@@ -142,6 +145,8 @@ class ExperimentView(Record):
     lessons: tuple[Lesson, ...]
     calls: tuple[Call, ...]
     directives: tuple[Directive, ...]
+    reliability: Reliability | None
+    """How often its runs gave a score."""
     verifications: tuple[Verification, ...]
     """Oldest first."""
     ablation: Ablation | None

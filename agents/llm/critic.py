@@ -24,6 +24,7 @@ from evolver.agents.offline.critic import OfflineCritic, lessons_arm
 from evolver.contracts import Experiment, Lesson, LessonStatus, Message, Trial, Verdict, VerdictKind
 from evolver.contracts.event import ChangeMeasured, GaveUp, Observed, SameClaim
 from evolver.evaluation.campaign_resources import CampaignResources
+from evolver.evaluation.judgement import Judgement
 from evolver.evaluation.statistics import Comparison
 from evolver.formatting import better_by
 from evolver.llm import BudgetSpent, Conversation, NoUsableAnswer
@@ -78,13 +79,13 @@ class MeasuringCritic(OfflineCritic):
         """An experiment's difference from its parent, where both have scores."""
         return self._gain(experiment, self._resources.scores(experiment))
 
-    def _verdict(self, experiment: Experiment, trials: Sequence[Trial], scores: dict[int, float]) -> Verdict:
+    def _judge(self, experiment: Experiment, trials: Sequence[Trial]) -> Judgement:
         if experiment.program is None:
             events = self._resources.archive.events.list(self._resources.name, kind=GaveUp, newest=IN_WORK)
             reasons = [event.data.reason for event in events if event.experiment == experiment.id]
             if reasons:
-                return Verdict(kind=VerdictKind.UNUSABLE, reason=reasons[-1])
-        return super()._verdict(experiment, trials, scores)
+                return Judgement(verdict=Verdict(kind=VerdictKind.UNUSABLE, reason=reasons[-1]))
+        return super()._judge(experiment, trials)
 
     def _credits(self, experiment: Experiment, gain: Comparison | None, champion: bool) -> dict[str, float]:
         """A model's proposal credits the model and what it was told; the arms of offline operators are not touched."""

@@ -20,9 +20,9 @@ LONGEST_CLAIM, LONGEST_IDEA, LONGEST_RESULT, LONGEST_SEEN = 4000, 500, 300, 2100
 SHOWN_EVIDENCE = 4
 """Experiments behind a lesson that are named."""
 _VERDICTS = {
-    VerdictKind.IMPROVED: "new champion",
-    VerdictKind.NOT_IMPROVED: "not better than the champion",
-    VerdictKind.INDECISIVE: "no clear difference from the champion",
+    VerdictKind.IMPROVED: "new champion, confirmed on fresh seeds",
+    VerdictKind.NOT_IMPROVED: "screened out: not better than the champion",
+    VerdictKind.INDECISIVE: "candidate parent: not confirmed to be better than the champion",
 }
 
 

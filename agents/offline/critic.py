@@ -9,6 +9,7 @@ from evolver.agents.change_history import ChangeHistory, key_of
 from evolver.agents.lesson_writer import LessonWriter
 from evolver.agents.rewards import gain_over_parent, reward
 from evolver.contracts import (
+    Claim,
     Experiment,
     Lesson,
     Proposal,
@@ -21,19 +22,14 @@ from evolver.contracts import (
 from evolver.contracts.event import ChangeMeasured
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.evaluation.effect_model import Effect
-from evolver.evaluation.statistics import Comparison, compare, decide, interval_of_mean
+from evolver.evaluation.judgement import FAILURES, Judgement, judge
+from evolver.evaluation.statistics import Comparison, compare
 from evolver.memory import Conclusion
 from evolver.search.parent_selection import PARENTS
 
 _ERROR = re.compile(r"\b([A-Z]\w*(?:Error|Exception|Warning|Interrupt|Exit))\b")
 _DETAIL = re.compile(r"[-+]?\d[\d.e+-]*|'[^']*'|\"[^\"]*\"|/\S+")
 """What differs from one failure to the next for the same cause: numbers, quoted texts, paths."""
-_KINDS = {
-    "accept": VerdictKind.IMPROVED,
-    "drop": VerdictKind.NOT_IMPROVED,
-    "indecisive": VerdictKind.INDECISIVE,
-    "continue": VerdictKind.INDECISIVE,
-}
 
 
 class OfflineCritic:
@@ -62,14 +58,12 @@ class OfflineCritic:
         if experiment.verdict is not None:
             return experiment.verdict
         trials = archive.trials.list(experiment_id)
-        scores = self._resources.scores_in(trials)
-        verdict = self._verdict(experiment, trials, scores)
+        judged = self._judge(experiment, trials)
+        verdict = judged.verdict
+        scores = {} if verdict.kind is VerdictKind.UNUSABLE else self._resources.scores_in(trials)
         if verdict.kind is VerdictKind.NO_EFFECT:
             archive.experiments.conclude(self._repeat(experiment, verdict, scores))
             return verdict
-        if verdict.kind is VerdictKind.UNUSABLE:
-            scores = {}
-        mean = sum(scores.values()) / len(scores) if scores else None
         gain = self._gain(experiment, scores)
         champion = verdict.kind is VerdictKind.IMPROVED
         self._history.look()
@@ -80,15 +74,17 @@ class OfflineCritic:
                 Conclusion(
                     experiment=experiment_id,
                     verdict=verdict,
-                    standing=_standing(verdict, mean),
-                    score=mean,
-                    interval=interval_of_mean(list(scores.values()), self._resources.noise) if scores else None,
+                    standing=_standing(verdict, judged.score),
+                    score=judged.score,
+                    interval=judged.interval,
+                    claim=judged.claim,
+                    replicates=judged.replicates,
+                    merit=judged.merit,
                     lessons=lessons,
                     renewed=renewed,
                     measured=measured,
                     niche=self._resources.niche(experiment, trials),
                     credits=self._credits(experiment, gain, champion),
-                    champion=champion,
                 )
             )
         except BaseException:
@@ -98,45 +94,29 @@ class OfflineCritic:
         self._resources.memory.add_lessons(lessons)
         return verdict
 
-    def _verdict(self, experiment: Experiment, trials: Sequence[Trial], scores: dict[int, float]) -> Verdict:
-        resources, campaign = self._resources, self._resources.campaign
-        if experiment.program is None:
-            return Verdict(kind=VerdictKind.UNUSABLE, reason="no program was written")
-        failed = _first_failure(trials)
-        if failed is not None:
-            where = f"{failed.stage} stage, seed {failed.seed}"
-            return Verdict(kind=VerdictKind.UNUSABLE, reason=f"{failed.status} ({where}): {failed.reason}".rstrip(": "))
-        repeat = resources.repeats.verdict(experiment, trials)
-        if repeat is not None:
-            return repeat
-        if not scores or campaign.champion is None:
-            return Verdict(kind=VerdictKind.UNUSABLE, reason="no trial was finished")
-        comparison = compare(scores, resources.scores(campaign.champion), campaign.metric, resources.noise)
-        shared = len(resources.race_seeds(campaign.champion))
-        decision = decide(comparison, campaign.metric, resources.noise, shared)
-        return Verdict(
-            kind=_KINDS[decision.kind],
-            delta=comparison.delta,
-            interval=comparison.interval,
-            seeds=comparison.seeds,
-            reference=campaign.champion,
-        )
+    def _judge(self, experiment: Experiment, trials: Sequence[Trial]) -> Judgement:
+        return judge(self._resources, experiment, trials)
 
     def _repeat(self, experiment: Experiment, verdict: Verdict, scores: dict[int, float]) -> Conclusion:
         """What follows where nothing has changed: no lesson and no reward; a shorter program is the parent from now."""
         resources, credits = self._resources, self._credits(experiment, None, champion=False)
         earlier = resources.archive.experiments.get(verdict.reference)
         score, interval = earlier.score, earlier.interval
+        replicates, merit = earlier.replicates, earlier.merit
         replaces = resources.is_shorter(experiment, earlier) and earlier.standing in PARENTS
         if not replaces:
             score = sum(scores.values()) / len(scores) if scores else None
-            interval = interval_of_mean(list(scores.values()), resources.noise) if scores else None
+            interval = resources.evidence.interval(tuple(scores.values())) if scores else None
+            replicates, merit = len(scores), None
         return Conclusion(
             experiment=experiment.id,
             verdict=verdict,
             standing=Standing.PROMISING if replaces else Standing.NO_EFFECT,
             score=score,
             interval=interval,
+            claim=Claim.SCREENED,
+            replicates=replicates,
+            merit=merit,
             credits=credits,
             replaces=earlier.id if replaces else "",
         )
@@ -242,13 +222,15 @@ def lessons_arm(proposal: Proposal) -> str:
 
 
 def _first_failure(trials: Sequence[Trial]) -> Trial | None:
-    return next((t for t in trials if t.status not in (TrialStatus.OK, TrialStatus.CANCELLED)), None)
+    return next((t for t in trials if t.status in FAILURES), None)
 
 
 def _standing(verdict: Verdict, score: float | None) -> Standing:
     if verdict.kind is VerdictKind.IMPROVED:
         return Standing.CONFIRMED
-    return Standing.UNUSABLE if verdict.kind is VerdictKind.UNUSABLE or score is None else Standing.PROMISING
+    if score is None:
+        return Standing.UNUSABLE if verdict.kind is VerdictKind.UNUSABLE else Standing.UNMEASURED
+    return Standing.PROMISING
 
 
 def _cause(failed: Trial) -> str:

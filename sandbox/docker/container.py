@@ -67,6 +67,7 @@ class Container:
             "options": launcher_options(job, 0, out=mounts.OUT, folder=mounts.HOME, contained=True),
             "environment": environment,
             "wall": job.limits.wall_seconds,
+            "cpus": job.limits.cpus,
             "log": job.limits.log,
             "filter": base64.b64encode(filter_program(unaccounted_memory=True, interfaces=job.ranks > 1)).decode(),
         }

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 from evolver.errors import SandboxError
 from evolver.sandbox.base import Ending, Job, Outcome
+from evolver.sandbox.cpu_contention import CEILING
 from evolver.sandbox.docker.container import Container, exactly
 from evolver.sandbox.docker.engine import ContainerState, NoSuchContainer
 from evolver.sandbox.handle import SupervisedHandle
 from evolver.sandbox.outputs import OutputRefused, Report, receive, text_of
-from evolver.sandbox.resource_monitor import out_of_memory
+from evolver.sandbox.resource_monitor import out_of_memory, out_of_time
 
 GRACE = 10.0
 """Seconds after its time limit that a job's own clock may take to end it before the engine does."""
@@ -81,7 +82,7 @@ class ContainerHandle(SupervisedHandle):
             if kind == b"S" and not self._began.done():
                 self._began.set_result(None)
                 wall = self._job.limits.wall_seconds
-                self._alarm(wall + GRACE, Ending.TIMEOUT, f"took longer than {wall:g} s")
+                self._alarm(CEILING * wall + GRACE, Ending.TIMEOUT, f"took longer than {wall:g} s")
             elif kind == b"L":
                 (length,) = struct.unpack(">I", await _whole(link, 4))
                 self._log.add(await _whole(link, length))
@@ -141,7 +142,7 @@ class ContainerHandle(SupervisedHandle):
         if self._cause is None and killed_for_memory:
             ending, reason = out_of_memory(limits)
         elif self._cause is None and ended is not None and ended.cause == _TIMED_OUT:
-            ending, reason = Ending.TIMEOUT, f"took longer than {limits.wall_seconds:g} s"
+            ending, reason = out_of_time(limits, ended.seconds)
         elif self._cause is None and report is None:
             reason = "the sandbox was killed from outside"
         exit_code = report.exit_code if report else -signal.SIGKILL if ending is Ending.EXITED else None

@@ -35,10 +35,12 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 if TYPE_CHECKING:
     from evolver.sandbox import launcher
+    from evolver.sandbox.cpu_contention import seconds_left
     from evolver.sandbox.docker.guest_agent_link import PIECE, RETRY, Gone, Link, Log
     from evolver.sandbox.docker.guest_agent_metrics import GuestMetrics
 else:
     import launcher
+    from cpu_contention import seconds_left
     from guest_agent_link import PIECE, RETRY, Gone, Link, Log
     from guest_agent_metrics import GuestMetrics
 
@@ -104,12 +106,12 @@ class GuestAgent:
 
     def _follow(self, child: int, reader: int, figures: GuestMetrics) -> tuple[int | None, str]:
         """The wait status once the child has ended, None if its time ran out; why it was ended, if it was refused."""
-        wall = float(str(self._job["wall"]))
+        wall, cpus = float(str(self._job["wall"])), int(str(self._job["cpus"]))
         pidfd = os.pidfd_open(child)
         os.set_blocking(reader, False)
         try:
             while True:
-                left = wall - figures.seconds
+                left = seconds_left(wall, figures.seconds, figures.cpu_seconds, figures.waited, cpus)
                 if left <= 0:
                     return None, ""
                 self._wait(min(left, figures.look()), pidfd, reader)

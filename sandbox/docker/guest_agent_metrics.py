@@ -51,6 +51,16 @@ class GuestMetrics:
         """Since the job began."""
         return time.monotonic() - self._began
 
+    @property
+    def cpu_seconds(self) -> float:
+        """Of all processes, since the job began."""
+        return max(0, self._cpu_now() - self._cpu) / 1e6
+
+    @property
+    def waited(self) -> float | None:
+        """Seconds that threads were ready to run and had no CPU; None if unknown."""
+        return self._waiting.seconds
+
     @staticmethod
     def _cpu_now() -> int:
         """Microseconds."""

@@ -9,6 +9,7 @@ EvolverError
 │   └── RunRefused          the client of a server: a run was asked for that cannot be
 ├── WorkFailed              the work itself: the baseline fails, no sandbox starts (exit status 1)
 │   ├── SandboxError        the sandbox backend cannot run jobs; a failing *program* is an outcome, never an error
+│   ├── MachineBusy         the person: other work has the CPUs; the campaign is paused and can be resumed
 │   ├── RunFailed           the client of a server: a run's work failed
 │   └── ModelError          asking a language model; a wrong key, model name or option is a UsageError
 │       ├── NoUsableAnswer      the role: this experiment gets no answer, the next one may
@@ -28,6 +29,7 @@ __all__ = [
     "CannotApply",
     "ContextTooLong",
     "EvolverError",
+    "MachineBusy",
     "MemoryInUse",
     "ModelError",
     "NoUsableAnswer",
@@ -96,6 +98,14 @@ class WorkFailed(EvolverError):
 
     Raised by `evolver.run` and its kin where the baseline gets no score. The message says which trial failed and how;
     whoever owns the task or the machine acts. The command line ends with status 1.
+    """
+
+
+class MachineBusy(WorkFailed):
+    """Other work has the CPUs, so that nothing can be measured.
+
+    Raised by `evolver.run` and its kin where the baseline was starved again and again. The campaign is paused; it goes
+    on with `evolver resume` once the machine is quieter.
     """
 
 

@@ -84,6 +84,17 @@ def better_by(metric: str, gain: float) -> str:
     return f"{metric} {'better' if gain > 0 else 'worse'} by {abs(gain):.4g}"
 
 
+def claim_words(claim: str, replicates: int) -> str:
+    """What a score stands on: `confirmed on 6 fresh replicates`, `screened on 3 replicates of the search (fit)`."""
+    many = counted(replicates, "replicate")
+    return {
+        "confirmed": f"confirmed on {counted(replicates, 'fresh replicate')}",
+        "fit": f"fit: the same score in {counted(replicates, 'run')}, on the data that every program is judged on",
+        "dethroned": f"dethroned: no better than the baseline on {counted(replicates, 'fresh replicate')}",
+        "screened": f"screened on {many} of the search (fit)",
+    }.get(claim, f"{many} in the search (fit)" if replicates else "the search's replicates (fit)")
+
+
 READER_WORDS = {"promising": "candidate parent"}
 """What readers are shown instead of a status's own name."""
 

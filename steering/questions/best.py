@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evolver.contracts import Experiment
+from evolver.contracts import FIRST_FRESH_SEED, Experiment
 from evolver.contracts.event import Ablated, Retested
 from evolver.formatting import counted
 from evolver.steering.intents import Inquiry
@@ -45,9 +45,10 @@ class BestQuestion(QuestionType):
         verdict, proposal = champion.verdict, champion.proposal
         if verdict is not None and verdict.delta is not None and verdict.reference:
             before = archive.experiments.get(verdict.reference)
+            noun = "fresh replicate" if min(verdict.seeds, default=0) >= FIRST_FRESH_SEED else "replicate"
             lines.append(
                 f"It beat experiment {before.number}, the champion before it, by "
-                f"{gain(verdict.delta, verdict.interval)} on {counted(len(verdict.seeds), 'replicate')}."
+                f"{gain(verdict.delta, verdict.interval)} on {counted(len(verdict.seeds), noun)}."
             )
         if proposal is not None:
             lines.append(f"What it does: {proposal.plan}.")

@@ -24,7 +24,7 @@ def test_a_cell_is_one_object() -> None:
     found = lab("--landscape", "gainless", "--experiments", "20", "--campaigns", "2")
     asked = {"false_champions", "false_acceptances", "found", "over_claim", "coverage", "trials"}
     assert asked <= found.keys()
-    assert found["found"] == 0.0 and found["trials"] >= 25
+    assert found["found"] == 0.0 and found["trials"] >= 20
 
 
 def test_a_landscape_with_gains_is_climbed_although_runs_fail_and_scores_are_discrete() -> None:
@@ -39,3 +39,17 @@ def test_a_landscape_with_gains_is_climbed_although_runs_fail_and_scores_are_dis
 def test_what_cannot_be_is_refused(words: tuple[str, ...]) -> None:
     done = subprocess.run([sys.executable, LAB, *words], check=False, capture_output=True, text=True, timeout=110)
     assert done.returncode == 2 and words[0] in done.stderr
+
+
+def test_where_nothing_can_be_gained_no_champion_is_crowned() -> None:
+    """Candidates vary and the baseline hardly does: reusing the search's seeds crowns one in most such campaigns."""
+    words = ("--landscape", "gainless", "--noise", "quiet", "--experiments", "30", "--campaigns", "6")
+    found = lab(*words)
+    assert found["false_champions"] == 0.0 and found["acceptances"] == 0.0
+    assert abs(found["over_claim"]) < 0.1
+
+
+def test_what_is_shown_of_a_champion_is_not_flattered() -> None:
+    found = lab("--landscape", "few-gains", "--experiments", "40", "--campaigns", "6", "--seed", "50")
+    assert found["false_acceptances"] == 0.0 and found["gain"] > 1.0
+    assert abs(found["over_claim"]) < 0.45, "three standard errors of the mean of six final tests"

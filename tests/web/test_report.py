@@ -72,7 +72,7 @@ def test_it_says_what_is_fit_and_what_is_held_out(made: Path, written: Path) -> 
         tested = archive.events.list("hostile", kind=Retested)[-1].data
     assert champion and champion.score and champion.interval
     fit = f'experiment {champion.number} scores <span class="num">{number(champion.score)}</span> <span class="interval num">{between(champion.interval)}</span>'
-    assert fit in text and "flattered by having been chosen there" in text
+    assert fit in text and "at most 1 %" in text and "crowned only by a <em>confirmation</em>" in text
     assert f"it scores {number(tested.mean)}" in text and signed(tested.delta) in text
     assert "fresh replicates that the search never used" in text and "Brackets are 90 % intervals" in text
 

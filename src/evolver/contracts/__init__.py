@@ -9,6 +9,7 @@ from evolver.contracts.event import Event, EventData, EventKind
 from evolver.contracts.experiment import (
     CONTENDED,
     SHORTEST_WAIT,
+    Claim,
     Direction,
     Experiment,
     Metric,
@@ -24,6 +25,7 @@ from evolver.contracts.experiment import (
     VerdictKind,
 )
 from evolver.contracts.feedback import Feedback, FeedbackTable
+from evolver.contracts.fresh_test import FIRST_FRESH_SEED, FreshTest, FreshTestKind, FreshTestResult
 from evolver.contracts.lesson import Lesson, LessonStatus, Note
 from evolver.contracts.names import ParentsKind, SandboxKind, TunerKind
 from evolver.contracts.record import Interval, Record, now
@@ -32,6 +34,7 @@ from evolver.contracts.run_config import CAMPAIGN_NAME, CampaignConfig, RunConfi
 __all__ = [
     "CAMPAIGN_NAME",
     "CONTENDED",
+    "FIRST_FRESH_SEED",
     "QUESTION",
     "SHORTEST_WAIT",
     "Budget",
@@ -40,6 +43,7 @@ __all__ = [
     "Campaign",
     "CampaignConfig",
     "CampaignStatus",
+    "Claim",
     "Direction",
     "Directive",
     "DirectiveKind",
@@ -50,6 +54,9 @@ __all__ = [
     "Experiment",
     "Feedback",
     "FeedbackTable",
+    "FreshTest",
+    "FreshTestKind",
+    "FreshTestResult",
     "Interval",
     "Lesson",
     "LessonStatus",

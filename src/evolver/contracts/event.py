@@ -12,6 +12,7 @@ from typing_extensions import TypeVar
 from evolver.contracts.campaign import CampaignStatus
 from evolver.contracts.directive import DirectiveStatus
 from evolver.contracts.experiment import TrialEstimate, TrialStatus, VerdictKind
+from evolver.contracts.fresh_test import FreshTestResult
 from evolver.contracts.lesson import LessonStatus
 from evolver.contracts.record import Interval, Record
 
@@ -34,9 +35,11 @@ class EventKind(StrEnum):
     TRIAL_STARTED = "trial_started"
     TRIAL = "trial"
     CONCLUDED = "concluded"
+    CONFIRMATION = "confirmation"
     CHAMPION = "champion"
     MEASURED = "measured"
     SAME_CLAIM = "same_claim"
+    DETHRONED = "dethroned"
     LESSON = "lesson"
     OBSERVED = "observed"
     DIRECTIVE = "directive"
@@ -256,6 +259,35 @@ class SameClaim(EventData):
     """Under which the earlier ones are kept."""
 
 
+class ConfirmationEnded(EventData):
+    """A candidate was tested against the champion on fresh replicates."""
+
+    KIND = EventKind.CONFIRMATION
+    result: FreshTestResult
+    against: int
+    """Number of the champion."""
+    replicates: int
+    delta: float | None = None
+    interval: Interval | None = None
+    level: float = 0.0
+    """Chance of a false champion that it may spend, out of the campaign's."""
+
+
+class ChampionDethroned(EventData):
+    """A champion did no better than the baseline on fresh replicates, and is champion no more."""
+
+    KIND = EventKind.DETHRONED
+    successor: int
+    """Number of the experiment that is champion again."""
+    replicates: int
+    delta: float | None = None
+    """Mean difference to the baseline; None where it got no score at all."""
+    derived: tuple[int, ...] = ()
+    """Numbers of the experiments whose programs were made from it, directly or through others."""
+    lessons: tuple[str, ...] = ()
+    """Ids of lessons that it, or what was derived from it, is evidence of."""
+
+
 class LessonLearned(EventData):
     """A lesson was written, or has changed."""
 
@@ -356,6 +388,8 @@ class Part(Record):
     interval: Interval | None = None
     reason: str = ""
     """Why there is no score."""
+    unmeasured: bool = False
+    """Whether the machine had no time for it; then nothing is known of what the change is worth."""
 
 
 class Ablated(EventData):
@@ -389,8 +423,6 @@ class Retested(EventData):
     interval: Interval
     sealed: dict[str, tuple[float, float]] = {}
     """Means of champion and baseline, by metric that was kept from the search until now."""
-    held_out: bool = True
-    """Whether hidden data change with the seed or sealed metrics exist; otherwise the seed alone was fresh."""
 
 
 class RetestFailed(EventData):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import math
+import sys
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -57,9 +58,10 @@ class Metric(Record):
             old: The score that it is compared with.
 
         Returns:
-            The difference in the metric's unit; positive where `new` is better.
+            The difference in the metric's unit, finite; positive where `new` is better.
         """
-        return new - old if self.direction == "maximize" else old - new
+        difference = new - old if self.direction == "maximize" else old - new
+        return min(sys.float_info.max, max(-sys.float_info.max, difference))
 
     def better(self, new: float, old: float) -> bool:
         """Whether one score beats another by more than the resolution.
@@ -215,6 +217,8 @@ class TrialStatus(StrEnum):
     """The program ended with an error."""
     TIMEOUT = "timeout"
     """A phase took longer than its stage allows."""
+    MACHINE_TROUBLE = "machine_trouble"
+    """Others had the CPUs for so long that it could not end: the machine's fault, and nobody's verdict."""
     OUT_OF_MEMORY = "out_of_memory"
     """It needed more memory than the task allows."""
     INVALID = "invalid"
@@ -276,6 +280,8 @@ class Trial(Record):
     """Hash of everything that the program left for the judge; empty if unknown."""
     output_bits: int = Field(default=0, exclude_if=lambda bits: not bits)
     """About how much information those outputs hold: eight times their compressed size."""
+    earlier: tuple[TrialStatus, ...] = Field(default=(), exclude_if=lambda said: not said)
+    """How the attempts before this one ended: what fails is run once more."""
 
     @property
     def contention(self) -> float | None:
@@ -352,11 +358,11 @@ class VerdictKind(StrEnum):
     """What the evidence says about a candidate against the champion."""
 
     IMPROVED = "improved"
-    """It is better: the interval of the difference is above zero."""
+    """It is better: a confirmation on fresh replicates made it the champion."""
     NOT_IMPROVED = "not_improved"
-    """It is no better."""
+    """It was screened out."""
     INDECISIVE = "indecisive"
-    """As many replicates as the race allows do not tell."""
+    """It may be a parent (it passed the screen, or was not told apart), and no confirmation made it champion."""
     UNUSABLE = "unusable"
     """It has no score."""
     NO_EFFECT = "no_effect"
@@ -364,11 +370,13 @@ class VerdictKind(StrEnum):
 
 
 class Verdict(Record):
-    """A candidate against a reference on the same replicates.
+    """A candidate against the champion of its time, on the same replicates.
+
+    Screened on the search's replicates, crowned only by a confirmation on fresh ones; docs/evidence.md has the method
+    and its error rates, `benchmarks/campaign_lab.py` measures them over whole campaigns.
 
     Source:
-        Paired differences in a race over 1, 3, 5 and 8 replicates, with Student's t and a variance that is pooled with
-        the baseline's; `benchmarks/race.py` measures how often the rule accepts a change that is worth nothing.
+        Smyth 2004 (moderated variances), Tian and Ramdas 2021 (spending the error over a series of tests).
     """
 
     kind: VerdictKind
@@ -392,12 +400,29 @@ class Standing(StrEnum):
     """It has no verdict yet."""
     UNUSABLE = "unusable"
     """Nothing: it has no score."""
+    UNMEASURED = "unmeasured"
+    """Nothing: the machine was too busy to measure it, which says nothing about the program."""
     PROMISING = "promising"
     """May be a parent."""
     CONFIRMED = "confirmed"
-    """May be champion and give a lesson."""
+    """Was crowned champion by a confirmation on fresh replicates."""
     NO_EFFECT = "no_effect"
     """Nothing: an earlier program does the same, and may be a parent in its place."""
+
+
+class Claim(StrEnum):
+    """What the score that is shown of an experiment stands on."""
+
+    NONE = ""
+    """Nothing yet, or it was made by an older Evolver: the search's replicates (fit)."""
+    SCREENED = "screened"
+    """The search's replicates, by which it was also chosen (fit): good enough for a parent, no discovery."""
+    CONFIRMED = "confirmed"
+    """Fresh replicates that had no part in choosing it: it is, or was, the champion."""
+    FIT = "fit"
+    """Scores do not vary, so no replicate is fresh: a confirmed champion on data that all candidates were judged on."""
+    DETHRONED = "dethroned"
+    """Fresh replicates on which it did no better than the baseline, after it had been champion."""
 
 
 class Experiment(Record):
@@ -422,9 +447,15 @@ class Experiment(Record):
     standing: Standing = Standing.OPEN
     """What it may be used for."""
     score: float | None = None
-    """Mean of the deciding metric over this experiment's replicates."""
+    """Mean of the deciding metric over the replicates that `claim` names."""
     interval: Interval | None = None
     """90 % interval of `score`."""
+    claim: Claim = Claim.NONE
+    """What `score` stands on."""
+    replicates: int = 0
+    """How many replicates `score` is the mean of; 0 where an older Evolver did not say."""
+    merit: float | None = None
+    """What parents are ranked by, in the metric's unit: the level against the champion, one standard error off."""
     verdict: Verdict | None = None
     """What the evidence says; None until it is concluded."""
     visits: int = 0

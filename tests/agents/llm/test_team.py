@@ -60,7 +60,10 @@ async def test_lessons_and_results_come_back_in_the_next_prompt(lab: Open) -> No
     assert second.proposal.lessons == (() if second.proposal.lessons_withheld else (lesson.id,))
     assert (lesson.id in prompt) is not second.proposal.lessons_withheld
     assert "Experiment 1 (champion): squared_distance 1.44" in prompt
-    assert "experiment 1 (from 0)" in prompt and "new champion; 7.29 better than experiment 0" in prompt
+    assert (
+        "experiment 1 (from 0)" in prompt
+        and "new champion, confirmed on fresh seeds; 7.29 better than experiment 0" in prompt
+    )
     assert "X = 3.7" in prompt
 
 

@@ -1,0 +1,43 @@
+"""How often a program's runs give a score: a rate of its own, beside the score."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from evolver.contracts import Interval, Record, Trial, TrialStatus
+from evolver.evaluation.statistics import LEVEL
+
+NOT_ITS_OWN = (TrialStatus.CANCELLED, TrialStatus.TAMPERED, TrialStatus.MACHINE_TROUBLE)
+"""How runs end that say nothing about the program."""
+
+
+class Reliability(Record):
+    """The share of a program's runs that gave a score. A second attempt is a run of its own."""
+
+    scored: int
+    """Runs that gave one."""
+    runs: int
+    """All of them."""
+    interval: Interval
+    """90 % interval of the share (Clopper and Pearson 1934)."""
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        return f"{self.scored} of {self.runs} runs gave a score [{low:.0%}, {high:.0%}]"
+
+
+def reliability_of(trials: Iterable[Trial]) -> Reliability | None:
+    """How often these trials of one program gave a score; None where it was never run."""
+    from scipy.special import betaincinv
+
+    scored = runs = 0
+    for trial in trials:
+        ways = [status for status in (*trial.earlier, trial.status) if status not in NOT_ITS_OWN]
+        runs += len(ways)
+        scored += sum(status is TrialStatus.OK for status in ways)
+    if not runs:
+        return None
+    tail, failed = (1.0 - LEVEL) / 2.0, runs - scored
+    low = float(betaincinv(scored, failed + 1, tail)) if scored else 0.0
+    high = float(betaincinv(scored + 1, failed, 1.0 - tail)) if failed else 1.0
+    return Reliability(scored=scored, runs=runs, interval=(low, high))
