@@ -60,7 +60,9 @@ class Drawer:
     def draws(self, inputs: ProposalInputs) -> Iterator[Draw]:
         """Draws in the order in which they are to be looked at; those in focus come first."""
         best = inputs.start or inputs.pool[0]
-        if self._resources.operators.samples and inputs.rng.random() < self._tuning.of(best):
+        if self._resources.operators.samples and inputs.rng.random() < self._tuning.of(
+            best, techniques_left=any(untried.recipes for untried in inputs.untried[:1])
+        ):
             draw = self.change(Operator.TUNE, best, inputs.pool, inputs.rng)
             if draw is not None and not self._is_avoided(draw, inputs):
                 yield draw

@@ -16,13 +16,16 @@ class LikelyEffect:
     Args:
         resources: Those of the campaign.
         odds: Counts by feature; empty ones with the usual prior unless given.
-        sure: Chance from which a draw is always accepted; below, with the square of its share of this.
+        sure: Chance from which a draw is always accepted; below, by a power of its share of this.
+        power: The higher, the more seldom a draw with a lower chance is accepted.
     """
 
-    def __init__(self, resources: CampaignResources, *, odds: EffectOdds | None = None, sure: float = 0.6) -> None:
+    def __init__(
+        self, resources: CampaignResources, *, odds: EffectOdds | None = None, sure: float = 0.75, power: float = 3.0
+    ) -> None:
         self._resources = resources
         self._odds = odds or EffectOdds()
-        self._sure = sure
+        self._sure, self._power = sure, power
         self._read = 0
         self._open: set[str] = set()
 
@@ -31,7 +34,7 @@ class LikelyEffect:
         self._look()
         parent, entry = self._resources.program(draw.parent), self._resources.repeats.entry
         chance = self._odds.chance(features_of(parent, program, entry, draw.operator))
-        return chance >= self._sure or rng.random() < (chance / self._sure) ** 2
+        return chance >= self._sure or rng.random() < (chance / self._sure) ** self._power
 
     def _look(self) -> None:
         """Learn from what was concluded since."""

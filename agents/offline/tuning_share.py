@@ -15,6 +15,7 @@ class TuningShare:
     Args:
         resources: Those of the campaign.
         paying: Chance while it pays; the rest goes to structure.
+        beside: Chance while it pays and there are techniques that the best program has not seen.
         spent: Chance afterwards.
         patience: Tunings without a better score that are waited for, for any program.
         patience_each: As many more for each constant.
@@ -26,22 +27,25 @@ class TuningShare:
         resources: CampaignResources,
         *,
         paying: float = 0.5,
+        beside: float = 0.15,
         spent: float = 0.1,
         patience: int = 4,
         patience_each: int = 2,
         remembered: int = 300,
     ) -> None:
         self._resources = resources
-        self._paying, self._spent = paying, spent
+        self._paying, self._beside, self._spent = paying, beside, spent
         self._patience, self._patience_each, self._remembered = patience, patience_each, remembered
 
-    def of(self, best: Experiment) -> float:
+    def of(self, best: Experiment, *, techniques_left: bool) -> float:
         """The chance that the constants of the best program are tuned now; 0 where there are none."""
         constants = self._resources.operators.constants(self._resources.program(best))
         if not constants:
             return 0.0
         patience = self._patience + self._patience_each * constants
-        return self._paying if self._fruitless(best) < patience else self._spent
+        if self._fruitless(best) >= patience:
+            return self._spent
+        return self._beside if techniques_left else self._paying
 
     def _fruitless(self, best: Experiment) -> int:
         """Tunings of this structure since the last that had a better score than all before it."""

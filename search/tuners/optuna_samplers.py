@@ -71,6 +71,11 @@ class OptunaTuner(Tuner):
         """
         programs = [outcome.program for outcome in history]
         declared = [_around_the_oldest(parameter, programs) for parameter in parameters(program, outside)]
+        chances = [_chance_to_work(one, program, history) for one in declared]
+        # Nothing is drawn where all is known to work.
+        declared = [
+            one for one, chance in zip(declared, chances, strict=True) if chance >= 1.0 or rng.random() < chance
+        ]
         known = [(found, outcome) for outcome in history if (found := point(outcome.program, declared)) is not None]
         if not declared or len({tuple(values) for values, outcome in known if outcome.score is not None}) < self.first:
             return None
@@ -122,6 +127,21 @@ class CmaEsTuner(OptunaTuner):
 def _around_the_oldest(parameter: Parameter, programs: Sequence[Program]) -> Parameter:
     """The parameter with a range that does not move while its value does."""
     return next((found for program in programs if (found := anchored(parameter, program)) is not None), parameter)
+
+
+def _chance_to_work(parameter: Parameter, program: Program, history: Sequence[ScoredProgram]) -> float:
+    """How likely a program works with another value: 1 unless some with other values failed.
+
+    Constants such as a number of points that the task asks for are left alone so, and many failures of programs in
+    which all constants were changed are soon told apart.
+    """
+    mine, worked, failed = point(program, [parameter]), 0, 0
+    for outcome in history:
+        theirs = point(outcome.program, [parameter]) if outcome.finished else None
+        if theirs is not None and theirs != mine:
+            worked += outcome.score is not None
+            failed += outcome.score is None
+    return (worked + 1) / (worked + failed + 1)
 
 
 def _asked(
