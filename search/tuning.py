@@ -14,6 +14,8 @@ from evolver.search.source import Source, TextEdit, parse, splice
 
 LARGEST = 1e15
 """Numbers beyond are markers such as infinity, not settings."""
+GUARD = 1e-8
+"""Numbers below keep a division or a comparison safe; another one as small does the same."""
 STRUCTURAL = frozenset({"axis", "dim", "ndim", "ndmin", "dims", "keepdim", "indent", "ord"})
 SEEDS = frozenset({"seed", "random_state", "random_seed"})
 
@@ -147,6 +149,8 @@ class _Collector:
         if abs(value) <= 2 and value == int(value) and (not context.name or context.name.startswith("argument")):
             # Such as `k + 1`, `1.0 - x`, `2.0 * pi`: rather part of a formula than a setting.
             weight *= 0.25
+        if 0.0 < abs(value) < GUARD:
+            weight *= 0.1
         name = context.name or (f"constant in {context.inside}" if context.inside else "constant")
         if context.where:
             scope = context.where.rstrip(".") if context.where.endswith(".") else f"{context.where}()"
