@@ -33,7 +33,8 @@ class LikelyEffect:
         """Whether a draw is worth a trial as far as like changes tell."""
         self._look()
         parent, entry = self._resources.program(draw.parent), self._resources.repeats.entry
-        chance = self._odds.chance(features_of(parent, program, entry, draw.operator))
+        technique = str(draw.recipe.get("technique", ""))
+        chance = self._odds.chance(features_of(parent, program, entry, draw.operator, technique))
         return chance >= self._sure or rng.random() < (chance / self._sure) ** self._power
 
     def _look(self) -> None:
@@ -55,5 +56,6 @@ class LikelyEffect:
         parent = resources.archive.experiments.get(proposal.parents[0])
         if parent.program is not None:
             program, before = resources.program(experiment), resources.program(parent)
-            features = features_of(before, program, resources.repeats.entry, proposal.operator)
+            technique = str(proposal.recipe.get("technique", ""))
+            features = features_of(before, program, resources.repeats.entry, proposal.operator, technique)
             self._odds.learn(features, verdict.kind is not VerdictKind.NO_EFFECT)
