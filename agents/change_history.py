@@ -7,25 +7,30 @@ so that a resumed campaign knows what an uninterrupted one would.
 from __future__ import annotations
 
 import math
+import random
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
-from evolver.contracts import Event, EventData, Proposal
+import numpy as np
+
+from evolver.agents.change_names import MODELS_OWN
+from evolver.agents.recall import recalled_effects
+from evolver.contracts import Event, EventData
 from evolver.contracts.event import ChangeMeasured, SameClaim
 from evolver.evaluation.effect_model import Effect, Posterior, fit_effects
+from evolver.evaluation.parent_luck import Luck, Step, luck_of_programs
 
 if TYPE_CHECKING:
     from evolver.evaluation.campaign_resources import CampaignResources
     from evolver.memory import Archive
 
+LATEST = 40
+"""Experiments of an operator that count."""
 LONGEST_CONTEXT = 24
 """Newest changes of a program that count as its context."""
-LONGEST_KEY = 120
-MODELS_OWN = " (experiment "
-"""Begins what tells a model's idea from others about the same part."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,10 @@ class Observation:
     """Of having the change; None where the program failed."""
     cause: str = ""
     champion: bool = False
+    removed: bool = False
+    """Whether the experiment took the change out."""
+    reference: str = ""
+    """The experiment that it was measured from."""
 
 
 class Context(NamedTuple):
@@ -50,17 +59,6 @@ class Context(NamedTuple):
     posterior: Posterior
 
 
-def change_key(component: str) -> str:
-    """What a change is kept under: the same for `anneal` called, taken over as `anneal()` and dropped."""
-    return " ".join(component.replace("()", "").split()).lower()[:LONGEST_KEY]
-
-
-def key_of(proposal: Proposal, number: int) -> str:
-    """The change of a proposal; a model's idea is a change of its own until it is said to be the same as another."""
-    key = change_key(proposal.component)
-    return f"{key}{MODELS_OWN}{number})" if proposal.author else key
-
-
 class ChangeHistory:
     """The observations of a campaign, and the model of effects that is fitted to them.
 
@@ -68,16 +66,36 @@ class ChangeHistory:
         resources: Those of the campaign.
         split: Bayes factor, beyond that of chance among many splits, from which a change is told apart by context.
         least: Experiments with a change before its contexts are looked at.
+        memory: Weight of an operator's experiment beside that of its next one.
+        rounds: Times that the luck of parents and the effects of changes are found from each other.
+        models: Whether experiments of models count.
+        borrowed: Experiments that an operator is taken to have had, with what changes of any operator gained.
     """
 
-    def __init__(self, resources: CampaignResources, *, split: float = 10.0, least: int = 4) -> None:
+    def __init__(
+        self,
+        resources: CampaignResources,
+        *,
+        split: float = 10.0,
+        least: int = 4,
+        memory: float = 0.95,
+        borrowed: float = 4.0,
+        rounds: int = 2,
+        models: bool = True,
+    ) -> None:
         self._resources = resources
-        self._split, self._least = split, least
+        self._split, self._least, self._memory, self._borrowed = split, least, memory, borrowed
+        self._rounds, self._models = rounds, models
+        self._luck: dict[str, Luck] = {}
         self._seen = 0
         self._changes: dict[str, tuple[str, bool, tuple[str, ...]]] = {}
         """By experiment: its change, whether that was taken out, and what its program had before."""
         self._observations: dict[str, Observation] = {}
-        self.model = fit_effects({}, resolution=resources.task.metric.resolution)
+        self._by_change = defaultdict[str, list[Observation]](list)
+        self._by_operator = defaultdict[str, list[Observation]](list)
+        self.recalled, self._quarantined = recalled_effects(resources)
+        """What earlier campaigns measured, by change; of other tasks and versions, not before it has paid here."""
+        self.model = fit_effects(self.recalled, resolution=resources.task.metric.resolution)
         """Of effects, fitted from time to time."""
         self.fitted = 0
         """Experiments behind the last fit."""
@@ -93,17 +111,20 @@ class ChangeHistory:
                 _, removed, before = self._changes[key]
                 self._changes[key] = (event.data.change, removed, before)
                 known = self._observations[key]
-                self._observations[key] = Observation(
-                    **{**vars(known), "change": event.data.change}  # the experiment stays where it is in the order
-                )
+                joined = replace(known, change=event.data.change)
+                self._observations[key] = joined  # it stays where it is in the order
+                self._by_change[known.change].remove(known)
+                self._by_change[joined.change].append(joined)
 
     def add(self, experiment: str, measured: ChangeMeasured) -> None:
         """Take in what one experiment says, unless it is known."""
         if experiment in self._observations:
             return
         self._changes[experiment] = (measured.change, measured.removed, measured.context)
+        if not self._models and MODELS_OWN in measured.change:
+            return
         gain = None if measured.gain is None else (-measured.gain if measured.removed else measured.gain)
-        self._observations[experiment] = Observation(
+        seen = Observation(
             experiment=experiment,
             change=measured.change,
             context=frozenset(measured.context),
@@ -111,14 +132,22 @@ class ChangeHistory:
             effect=None if gain is None else Effect(gain, measured.error),
             cause=measured.cause,
             champion=measured.champion,
+            removed=measured.removed,
+            reference=measured.reference,
         )
+        self._observations[experiment] = seen
+        self._by_change[seen.change].append(seen)
+        self._by_operator[seen.operator].append(seen)
         if _is_fitted_at(len(self._observations)):
             self._fit()  # now, so that a process that reads the log later comes to the same model
 
     def forget(self, experiment: str) -> None:
         """Give up what an experiment was said to say, because it was not recorded."""
-        self._observations.pop(experiment, None)
+        seen = self._observations.pop(experiment, None)
         self._changes.pop(experiment, None)
+        if seen is not None:
+            self._by_change[seen.change].remove(seen)
+            self._by_operator[seen.operator].remove(seen)
 
     def change_in(self, experiment: str) -> str:
         """The change that an experiment made; empty where none is known."""
@@ -132,25 +161,92 @@ class ChangeHistory:
         others = tuple(name for name in before if name != change)
         return others if removed else (*others, change)[-LONGEST_CONTEXT:]
 
-    def observations(self, change: str = "") -> list[Observation]:
-        """What was seen of a change, or of all, in the order of the log."""
-        return [seen for seen in self._observations.values() if not change or seen.change == change]
+    def observations(self, change: str) -> list[Observation]:
+        """What was seen of a change, in the order of the log."""
+        return list(self._by_change.get(change, ()))
 
     def changes(self) -> list[str]:
         """All that were tried, in the order in which they were first."""
-        return list(dict.fromkeys(seen.change for seen in self._observations.values()))
+        return [change for change, seen in self._by_change.items() if seen]
+
+    def effect(self, seen: Observation) -> Effect | None:
+        """What an experiment says of having its change, less what its parent owed to luck."""
+        if seen.effect is None or seen.effect.error == 0.0:
+            return seen.effect
+        luck = self._luck.get(seen.reference)
+        if luck is None:
+            return seen.effect
+        gain = seen.effect.gain + (-luck.mean if seen.removed else luck.mean)
+        return Effect(gain, math.sqrt(seen.effect.error**2 / 2 + luck.variance))
+
+    def effects(self, observations: Sequence[Observation]) -> list[Effect]:
+        """Those of experiments that have a score."""
+        return [effect for seen in observations if (effect := self.effect(seen)) is not None]
 
     def _fit(self) -> None:
-        groups = defaultdict[str, list[Effect]](list)
-        for seen in self._observations.values():
-            if seen.effect is not None:
-                groups[seen.change].append(seen.effect)
-        self.model = fit_effects(groups, resolution=self._resources.task.metric.resolution)
+        """Fit the model; then how lucky parents were, given the model; then the model again."""
+        self._luck = {}
+        self._fit_effects()
+        measured = {seen.experiment: seen for seen in self._observations.values() if seen.effect is not None}
+        if any(seen.effect is not None and seen.effect.error > 0.0 for seen in measured.values()):
+            for _ in range(self._rounds):
+                self._luck = self._lucky(measured)
+                self._fit_effects()
         self.fitted = len(self._observations)
 
+    def _fit_effects(self) -> None:
+        groups = defaultdict[str, list[Effect]](list, {change: list(known) for change, known in self.recalled.items()})
+        for seen in self._observations.values():
+            if (effect := self.effect(seen)) is not None:
+                groups[seen.change].append(effect)
+        self.model = fit_effects(groups, resolution=self._resources.task.metric.resolution)
+
+    def _lucky(self, measured: Mapping[str, Observation]) -> dict[str, Luck]:
+        known = {change: self.posterior(change) for change in {seen.change for seen in measured.values()}}
+        steps, expected = {}, {}
+        for key, seen in measured.items():
+            assert seen.effect is not None
+            sign, posterior = (-1.0 if seen.removed else 1.0), known[seen.change]
+            steps[key] = Step(seen.reference, sign * seen.effect.gain, seen.effect.error)
+            expected[key] = (sign * posterior.mean, posterior.variance)
+        return luck_of_programs(steps, expected)
+
+    @property
+    def has_learnt(self) -> bool:
+        """Whether anything is known that a decision could go by."""
+        return bool(self._observations or self.recalled)
+
+    def is_tried(self, change: str) -> bool:
+        """Whether anything was measured of a change."""
+        return any(seen.effect is not None for seen in self._by_change.get(change, ())) or change in self.recalled
+
+    def operator_effects(self, operator: str, rng: random.Random) -> Posterior:
+        """A distribution of what an operator's next experiment gains that is as likely as any, given its last ones.
+
+        Experiments count less the older they are; failures count as no gain. No operator: what any gained, before
+        anything was learnt.
+        """
+        model = self.model
+        if not operator:
+            return model.mixed(self._borrowed * np.concatenate(([model.prior_null], model.prior_shares)), rng)
+        counts = self._borrowed * np.concatenate(([model.null], model.shares))
+        weight = 1.0
+        for seen in self._by_operator.get(operator, [])[: -LATEST - 1 : -1]:
+            effect = self.effect(seen)
+            if effect is None:
+                counts[0] += weight
+            else:
+                turned = effect._replace(gain=-effect.gain) if seen.removed else effect
+                found = model.posterior([turned])
+                counts += weight * np.concatenate(([found.null], found.weights))
+            weight *= self._memory
+        return model.mixed(counts, rng)
+
     def posterior(self, change: str) -> Posterior:
-        """What is known of a change, wherever it was tried."""
-        return self.model.posterior(seen.effect for seen in self.observations(change) if seen.effect is not None)
+        """What is known of a change, wherever it was tried, earlier campaigns included."""
+        own = self.effects(self._by_change.get(change, ()))
+        shared = self._quarantined.get(change, ()) if any(effect.gain > effect.error for effect in own) else ()
+        return self.model.posterior([*self.recalled.get(change, ()), *shared, *own])
 
     def contexts(self, change: str) -> list[Context]:
         """A change everywhere; or, where the data tell two contexts apart, in each of them.
@@ -176,12 +272,12 @@ class ChangeHistory:
             return whole
         name, inside, outside = parts
         return [
-            Context(words, tuple(part), self.model.posterior(one.effect for one in part if one.effect is not None))
+            Context(words, tuple(part), self.model.posterior(self.effects(part)))
             for words, part in ((f"with {name}", inside), (f"without {name}", outside))
         ]
 
     def _evidence(self, seen: Sequence[Observation]) -> float:
-        return self.model.log_evidence([one.effect for one in seen if one.effect is not None])
+        return self.model.log_evidence(self.effects(seen))
 
 
 def _is_fitted_at(count: int) -> bool:

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from evolver.agents.change_history import MODELS_OWN, ChangeHistory, Context, Observation
+from evolver.agents.change_history import ChangeHistory, Context, Observation
+from evolver.agents.change_names import MODELS_OWN
 from evolver.contracts import Lesson, LessonStatus
 from evolver.evaluation.effect_model import Effect, Posterior
 from evolver.formatting import better_by, counted, interval_text
@@ -75,7 +76,7 @@ class LessonWriter:
     def _effect(self, change: str, context: Context, seen: Sequence[Observation]) -> Lesson:
         posterior, shown = context.posterior, context.observations
         status, sure = self._status(posterior, shown)
-        mean, error = _pooled([one.effect for one in shown if one.effect is not None])
+        mean, error = _pooled(self._history.effects(shown))
         metric = self._resources.task.metric.name
         failed = 0 if context.words else sum(bool(one.cause) for one in seen)
         return self._lesson(

@@ -52,8 +52,11 @@ class Retriever:
         resources = self._resources
         campaign, task, scope = resources.campaign, resources.task.name, resources.lesson_scope
         notes = tuple(hit.id for hit in resources.memory.search_notes(query, task, self._notes))
-        within = None if campaign.recall else campaign.name
-        hits = resources.memory.search_lessons(query, scope, self._lessons, within)
+        within = None if campaign.recall and campaign.memory != "campaign" else campaign.name
+        most = 0 if campaign.memory == "off" else self._lessons
+        hits = resources.memory.search_lessons(query, scope, most, within) if most else []
+        if campaign.memory == "shared":  # of other versions, and of before lessons had a scope
+            hits = [*hits, *resources.memory.search_lessons(query, task, most, within)][:most]
         found = resources.archive.lessons.get_many([hit.id for hit in hits])
         withheld = bool(found) and rng.random() < self._held_out
         ids = [lesson.id for lesson in found]

@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from campaign_lab import NAME, NoMemory, NoSandbox  # type: ignore[import-not-found]
 
+from evolver.agents.change_history import ChangeHistory
 from evolver.agents.offline.coder import OfflineCoder
 from evolver.agents.offline.critic import OfflineCritic
 from evolver.agents.offline.researcher import OfflineResearcher
@@ -229,7 +230,7 @@ class SearchSessions(Sessions):
             team = offline_team(resources)
             team = Team(researcher=team.researcher, coder=team.coder, runner=runner, critic=OfflineCritic(resources))
             if self._arm in ("greedy", "random"):
-                drawn = Drawn(resources, OfflineCoder(resources))
+                drawn = Drawn(resources, OfflineCoder(resources), ChangeHistory(resources))
                 drawn.arm = self._arm
                 team = Team(researcher=drawn, coder=team.coder, runner=runner, critic=team.critic)
             self._open[key] = CampaignSession(resources=resources, team=team, spent_before=0.0)

@@ -61,6 +61,11 @@ def run(
 
             print_estimate(resolved, json)
             return
+        if (earlier := resolved.earlier()) is not None:
+            flag = in_flags("from_campaign", earlier.name)
+            print(
+                f"{earlier.name} was judged alike: {flag} begins with its programs, notes and lessons.", file=sys.stderr
+            )
         _drive(resolved, compare=compare, as_json=json)
 
 

@@ -90,6 +90,12 @@ class Posterior:
         return float(self.weights @ self._part_means())
 
     @property
+    def variance(self) -> float:
+        """Of the effect, its spread over contexts included, in the metric's unit squared."""
+        spread = (1.0 - self.null) * self.spread**2
+        return float(self.weights @ (self._part_means() ** 2 + self.deviations**2)) - self.mean**2 + spread
+
+    @property
     def expected_gain(self) -> float:
         """Expected value of the effect where it helps, 0 where it does not: E max(0, effect)."""
         half = len(self.weights) // 2
@@ -169,6 +175,10 @@ class EffectModel:
     spread: float
     floor: float
     limit: float
+    prior_null: float
+    """The share of nulls that was taken as known before any data."""
+    prior_shares: Floats
+    """The same of the other components."""
 
     def posterior(self, effects: Iterable[Effect] = ()) -> Posterior:
         """What is known of a change after its experiments; of one that nobody has tried where there are none."""
@@ -187,6 +197,21 @@ class EffectModel:
             deviations=np.sqrt(shrink * data.variance[0]),
             spread=self.spread,
         )
+
+    def uninformed(self) -> Posterior:
+        """What was known of changes before any was tried, on the scale of this campaign."""
+        return Posterior(self.prior_null, self.prior_shares, np.zeros_like(self.scales), self.scales)
+
+    def mixed(self, counts: Floats, rng: random.Random) -> Posterior:
+        """A distribution of effects that is as likely as any, given counts of the components.
+
+        Args:
+            counts: Effects seen of each component, the null first, shape (1 + 2 K,); above 0.
+            rng: Draws one weight each, by Dirichlet.
+        """
+        drawn = np.array([rng.gammavariate(count, 1.0) if count > 0.0 else 0.0 for count in counts])
+        drawn /= drawn.sum()
+        return Posterior(float(drawn[0]), drawn[1:], np.zeros_like(self.scales), self.scales)
 
     def log_evidence(self, effects: Sequence[Effect]) -> float:
         """How well the model foresees the effects of one change, as a logarithm; contexts are compared by it."""
@@ -249,7 +274,10 @@ def fit_effects(
             best = (fit, spread * typical, weights)
     assert best is not None
     _, spread, weights = best
-    return EffectModel(float(weights[0]), weights[1:], scales, spread, floor, limit)
+    flat = prior / prior.sum()
+    return EffectModel(
+        float(weights[0]), weights[1:], scales, spread, floor, limit, prior_null=float(flat[0]), prior_shares=flat[1:]
+    )
 
 
 def _summaries(groups: Sequence[Sequence[Effect]], spread: float, floor: float, limit: float) -> _Summaries:

@@ -179,6 +179,8 @@ class ResolvedRun:
                 f"{self._spelling('parents', context.parents)} needs features, and task {task.name} declares none; add "
                 "`features: [{name: METRIC, range: [LOW, HIGH]}]` to its task.yaml, or choose another way"
             )
+        if context.from_campaign:
+            self._take_notes(self.archive.campaigns.get(context.from_campaign))
         added = OPERATORS.added()
         check_search(context.parents, context.tuner, added, self._spelling)
         kept = {name: getattr(context, name) for name in CampaignConfig.model_fields}
@@ -198,6 +200,31 @@ class ResolvedRun:
         campaign = Campaign.model_validate({**kept, **said, **dict(team_spec)})
         self.archive.campaigns.add(campaign)
         return campaign
+
+    def _take_notes(self, source: Campaign) -> None:
+        """Let the notes of the campaign that this one begins with serve its task too."""
+        from evolver.tasks import load_task
+
+        name = load_task(source.task, self.home).name
+        if name != self.task.name:
+            notes = [note for note in self.archive.notes.list(name) if note.task]
+            copies = [
+                note.model_copy(update={"id": f"{note.id}-{self.task.name}"[:64], "task": self.task.name})
+                for note in notes
+            ]
+            self.archive.notes.save(copies)
+
+    def earlier(self) -> Campaign | None:
+        """The newest finished campaign on the same scope, which this one could begin with; None for a continued one."""
+        if self.existing or self.context.from_campaign:
+            return None
+        scope = self.task.scope
+        found = [
+            campaign
+            for campaign in self.archive.campaigns.list()
+            if campaign.scope == scope and campaign.status is CampaignStatus.FINISHED and not campaign.replays
+        ]
+        return max(found, key=lambda campaign: campaign.created, default=None)
 
     def _continued(self, campaign: Campaign) -> Campaign:
         context, task = self.context, self.task

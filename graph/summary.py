@@ -26,6 +26,7 @@ from evolver.contracts import (
 )
 from evolver.contracts.event import CampaignEnded, CampaignFailed, ChampionDethroned, Compared, Retested, RetestFailed
 from evolver.evaluation.reliability import Reliability, reliability_of
+from evolver.evaluation.uplift import ArmTotals, Uplift, uplift
 
 if TYPE_CHECKING:
     from evolver.memory import Archive
@@ -126,16 +127,23 @@ class Cost(Record):
 
 
 class LessonWorth(Record):
-    """What lessons were worth: mean reward of proposals that were told lessons, and of those with lessons held out."""
+    """What memory was worth: decisions that it changed, and such decisions from which it was held out at random.
+
+    The reward of a decision is the probability that its program beats its parent, by all that was measured.
+    """
 
     told: int
-    """Proposals that were told lessons."""
+    """Decisions that were taken with what was learnt."""
     told_reward: float | None
     """Their mean reward, in [0, 1]; None where there were none."""
     withheld: int
-    """Proposals from which the lessons that were found for them were held out."""
+    """Decisions from which it was held out."""
     withheld_reward: float | None
     """Their mean reward, in [0, 1]; None where there were none."""
+    here: Uplift | None = None
+    """The difference with its interval, in this campaign; None where too little is known."""
+    pooled: Uplift | None = None
+    """The same over all campaigns of the archive on the same scope."""
 
 
 class Summary(Record):
@@ -239,7 +247,7 @@ def summarise(archive: Archive, name: str) -> Summary:
         experiments_by_standing=counts.standings,
         trials=counts.trials,
         lessons=len(archive.lessons.list(campaign=name)),
-        lesson_worth=_worth(archive, name),
+        lesson_worth=_worth(archive, campaign),
         comparisons=tuple(ComparedMethod(**dict(event.data)) for event in archive.events.list(name, kind=Compared)),
         seconds=campaign.seconds,
         cpu_seconds=counts.cpu_seconds,
@@ -353,13 +361,28 @@ def _retest_failed(archive: Archive, name: str, champion: Experiment | None) -> 
     return newest.data.reason if newest and isinstance(newest.data, RetestFailed) else ""
 
 
-def _worth(archive: Archive, name: str) -> LessonWorth:
-    credits = archive.search.credits(name)
-    pulls = {arm: credits[f"lessons:{arm}"].pulls if f"lessons:{arm}" in credits else 0 for arm in ("told", "withheld")}
-
-    def reward(arm: str) -> float | None:
-        return credits[f"lessons:{arm}"].total / pulls[arm] if pulls[arm] else None
-
+def _worth(archive: Archive, campaign: Campaign) -> LessonWorth:
+    told, withheld = _arms(archive, campaign.name)
+    kin = [campaign.name]
+    if campaign.scope:
+        kin = [known.name for known in archive.campaigns.list() if known.scope == campaign.scope and not known.replays]
     return LessonWorth(
-        told=pulls["told"], told_reward=reward("told"), withheld=pulls["withheld"], withheld_reward=reward("withheld")
+        told=told.count,
+        told_reward=told.mean if told.count else None,
+        withheld=withheld.count,
+        withheld_reward=withheld.mean if withheld.count else None,
+        here=uplift([(told, withheld)]),
+        pooled=uplift([_arms(archive, name) for name in kin]),
     )
+
+
+def _arms(archive: Archive, name: str) -> tuple[ArmTotals, ArmTotals]:
+    credits = archive.search.credits(name)
+
+    def totals(arm: str) -> ArmTotals:
+        earned = credits.get(f"lessons:{arm}")
+        if earned is None:
+            return ArmTotals(count=0, total=0.0, squares=0.0)
+        return ArmTotals(count=earned.pulls, total=earned.total, squares=earned.squares)
+
+    return totals("told"), totals("withheld")

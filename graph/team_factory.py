@@ -100,6 +100,15 @@ class AssembledTeam(NamedTuple):
 
 def assemble(resources: CampaignResources, settings: Settings) -> AssembledTeam:
     """The roles of an open campaign. Raises UsageError as `check_team`."""
+    assembled = _assemble(resources, settings)
+    if not resources.campaign.from_campaign:
+        return assembled
+    from evolver.agents.warm_start import warm_started
+
+    return assembled._replace(team=warm_started(resources, assembled.team))
+
+
+def _assemble(resources: CampaignResources, settings: Settings) -> AssembledTeam:
     from evolver.agents.offline.team import offline_team
 
     campaign = resources.campaign

@@ -16,7 +16,7 @@ from evolver.logging import get_logger
 
 _log = get_logger(__name__)
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest revision under `migrations/versions/`."""
 BUSY_SECONDS = 30
 _WRITERS = 0x45564F4C

@@ -184,7 +184,7 @@ class ExperimentRepository(Repository):
                 change_campaign(connection, campaign, finished=owner.finished + 1)
                 add_to_tallies(connection, campaign, {f"standing:{conclusion.standing}": 1.0})
             earned = (
-                {"campaign": campaign, "arm": arm, "pulls": 1, "total": reward}
+                {"campaign": campaign, "arm": arm, "pulls": 1, "total": reward, "squares": reward**2}
                 for arm, reward in conclusion.credits.items()
             )
             upsert(connection, CreditRow, *earned, add=True)

@@ -151,6 +151,8 @@ class CreditRow(Base):
     arm: Mapped[str] = mapped_column(String(200), primary_key=True)
     pulls: Mapped[int] = mapped_column(Integer, default=0)
     total: Mapped[float] = mapped_column(Float, default=0.0)
+    squares: Mapped[float] = mapped_column(Float, default=0.0)
+    """Rewards squared and added up, from which their spread follows."""
 
 
 class CoverageRow(Base):

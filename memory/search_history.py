@@ -21,6 +21,8 @@ class Credit(Record):
     """Experiments that counted for it."""
     total: float
     """Their rewards added up, each in [0, 1]."""
+    squares: float = 0.0
+    """Their rewards squared and added up."""
 
 
 class SearchHistoryRepository(Repository):
@@ -30,7 +32,7 @@ class SearchHistoryRepository(Repository):
         """What every arm has earned."""
         with self._database.read() as connection:
             rows = connection.execute(_CREDITS, {"campaign": campaign})
-            return {row.arm: Credit(pulls=row.pulls, total=row.total) for row in rows}
+            return {row.arm: Credit(pulls=row.pulls, total=row.total, squares=row.squares) for row in rows}
 
     def covered(self, campaign: str, skeleton: str) -> set[str]:
         """Techniques that were tried on a skeleton."""

@@ -1,31 +1,31 @@
-"""Shares experiments among search operators by what each has earned."""
+"""Shares experiments among search operators by what each has been worth."""
 
 from __future__ import annotations
 
-import math
-import random
-from collections.abc import Mapping, Sequence
-
-from evolver.search.ucb1 import highest, upper_bound
+from collections.abc import Callable, Sequence
 
 
 class OperatorBandit:
-    """UCB1: every arm once, then the one with the highest upper bound. Only pulls of the arms on offer count."""
+    """Thompson sampling: the arm whose sampled value is the highest.
 
-    def __init__(self, exploration: float = math.sqrt(2.0)) -> None:
-        self._exploration = exploration
+    Source:
+        W. R. Thompson, "On the likelihood that one unknown probability exceeds another in view of the evidence of two
+        samples", Biometrika 25 (1933) 285-294.
+    """
 
-    def choose(self, arms: Sequence[str], credits: Mapping[str, tuple[int, float]], rng: random.Random) -> str:
-        """The arm to pull next; `credits` holds (pulls, total reward) by arm. Raises ValueError without arms.
+    def choose(self, arms: Sequence[str], value: Callable[[str], float]) -> str:
+        """The arm to pull next.
 
-        Ties, and the order of the first pulls, are settled by `rng`.
+        Args:
+            arms: On offer.
+            value: A sample of what an arm may be worth, from its posterior.
+
+        Returns:
+            The arm of the highest sample; the first of equal ones.
+
+        Raises:
+            ValueError: There is no arm.
         """
         if not arms:
             raise ValueError("a bandit needs at least one arm")
-        pulls = {arm: credits.get(arm, (0, 0.0))[0] for arm in arms}
-        untried = [arm for arm in arms if pulls[arm] == 0]
-        if untried:
-            return rng.choice(untried)
-        total = sum(pulls.values())
-        bounds = {arm: upper_bound(credits[arm][1] / n, n, total, self._exploration) for arm, n in pulls.items()}
-        return highest(bounds, rng)
+        return max(arms, key=value)

@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
+from evolver.agents.change_history import ChangeHistory
 from evolver.agents.hybrid.assignments import Assignment, Assignments
 from evolver.agents.hybrid.bandit import MODEL, OFFLINE, TeamBandit, bandit_for
 from evolver.agents.llm import LlmResearcher
@@ -40,15 +41,15 @@ class TuningDrawer(Drawer):
         self.programs: dict[int, str] = {}
         """Number of an experiment, and the one whose constants it is to tune."""
 
-    def sweep(self, inputs: ProposalInputs) -> Draw | None:
-        """A tuning of the program that this experiment is to tune; else as ever."""
+    def assigned(self, inputs: ProposalInputs) -> Draw | None:
+        """A tuning of the program that this experiment is to tune."""
         key = self.programs.get(inputs.number)
-        if key is not None:
-            draw = self.change(Operator.TUNE, self._resources.archive.experiments.get(key), [], inputs.rng)
-            if draw is not None and inputs.misses[key] < self._tries:
-                return draw
-            del self.programs[inputs.number]
-        return super().sweep(inputs)
+        if key is None or inputs.misses[key] >= self._tries:
+            return None
+        draw = self.change(Operator.TUNE, self._resources.archive.experiments.get(key), [], inputs.rng)
+        if draw is None:
+            inputs.misses[key] += self._tries
+        return draw
 
 
 class TuningResearcher(OfflineResearcher):
@@ -58,10 +59,16 @@ class TuningResearcher(OfflineResearcher):
     leaves models' failures, which their coder has tried to repair, alone. Such models cost their experiments, no more.
     """
 
-    def __init__(self, resources: CampaignResources, coder: OfflineCoder, stale: Callable[[], Collection[str]]) -> None:
+    def __init__(
+        self,
+        resources: CampaignResources,
+        coder: OfflineCoder,
+        history: ChangeHistory,
+        stale: Callable[[], Collection[str]],
+    ) -> None:
         """`stale` names the operators to pass over."""
         self._tuning = TuningDrawer(resources)
-        super().__init__(resources, coder, drawer=self._tuning)
+        super().__init__(resources, coder, history, drawer=self._tuning)
         self._stale = stale
         self._turns: int | None = None
         """Proposals made; None until the archive was asked for those of earlier processes."""
@@ -104,6 +111,7 @@ class HybridResearcher:
         conversation: Asks the models.
         models: The researcher's models, one arm each.
         coder: Carries out the offline operators' recipes.
+        history: What was tried, with what came of it.
         recorded: The assignments that are to be made again, by place.
         bandit: Shares the experiments out; one that `bandit_for` makes unless given.
         best: How many of the pool's best programs are looked at; models' programs among them are worth tuning.
@@ -118,6 +126,7 @@ class HybridResearcher:
         conversation: Conversation,
         models: Sequence[ModelSpec],
         coder: OfflineCoder,
+        history: ChangeHistory,
         recorded: Mapping[str, Assignment],
         *,
         bandit: TeamBandit | None = None,
@@ -134,7 +143,7 @@ class HybridResearcher:
         self._pulls = Assignments(resources, self._arms)
         self._recorded = recorded
         self._language = ModelResearcher(resources, conversation)
-        self._offline = TuningResearcher(resources, coder, self._arms.stale_operators)
+        self._offline = TuningResearcher(resources, coder, history, self._arms.stale_operators)
         self._choosing = asyncio.Lock()
 
     async def propose(self, experiment_id: str) -> Proposal:

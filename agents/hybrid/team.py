@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from evolver.agents.change_history import ChangeHistory
 from evolver.agents.hybrid.assignments import Assignment
 from evolver.agents.hybrid.coder import HybridCoder
 from evolver.agents.hybrid.researcher import HybridResearcher
@@ -27,7 +28,9 @@ def hybrid_team(
     """
     language, offline = llm_team(resources, conversation), OfflineCoder(resources)
     return Team(
-        researcher=HybridResearcher(resources, conversation, models, offline, recorded or {}),
+        researcher=HybridResearcher(
+            resources, conversation, models, offline, ChangeHistory(resources, models=False), recorded or {}
+        ),
         coder=HybridCoder(resources, offline, language.coder),
         runner=language.runner,
         critic=language.critic,

@@ -20,7 +20,7 @@ from evolver.agents.llm.rendering import (
 )
 from evolver.agents.llm.schemas import Observation
 from evolver.agents.llm.token_budget import TokenBudget
-from evolver.agents.offline.critic import OfflineCritic, lessons_arm
+from evolver.agents.offline.critic import OfflineCritic
 from evolver.contracts import Experiment, Lesson, LessonStatus, Message, Trial, Verdict, VerdictKind
 from evolver.contracts.event import ChangeMeasured, GaveUp, Observed, SameClaim
 from evolver.evaluation.campaign_resources import CampaignResources
@@ -88,11 +88,11 @@ class MeasuringCritic(OfflineCritic):
         return super()._judge(experiment, trials)
 
     def _credits(self, experiment: Experiment, gain: Comparison | None, champion: bool) -> dict[str, float]:
-        """A model's proposal credits the model and what it was told; the arms of offline operators are not touched."""
+        """A model's proposal credits the model; the arms of offline operators are not touched."""
         proposal = experiment.proposal
         if proposal is None or not proposal.author:
             return super()._credits(experiment, gain, champion)
-        return dict.fromkeys((f"model:{proposal.author}", lessons_arm(proposal)), self._reward(gain, champion))
+        return {f"model:{proposal.author}": self._reward(gain, champion)}
 
     def _lessons(
         self, experiment: Experiment, measured: ChangeMeasured | None

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from evolver.agents.change_history import ChangeHistory, key_of
+from evolver.agents.change_history import ChangeHistory
+from evolver.agents.change_names import key_of
 from evolver.agents.lesson_writer import LessonWriter
 from evolver.agents.rewards import gain_over_parent, reward
 from evolver.contracts import (
@@ -84,7 +85,7 @@ class OfflineCritic:
                     renewed=renewed,
                     measured=measured,
                     niche=self._resources.niche(experiment, trials),
-                    credits=self._credits(experiment, gain, champion),
+                    credits={**self._credits(experiment, gain, champion), **self._lessons_credit(experiment, measured)},
                 )
             )
         except BaseException:
@@ -117,7 +118,8 @@ class OfflineCritic:
             claim=Claim.SCREENED,
             replicates=replicates,
             merit=merit,
-            credits=credits,
+            measured=self._nothing_measured(experiment),
+            credits={**credits, **self._lessons_credit(experiment, None)},
             replaces=earlier.id if replaces else "",
         )
 
@@ -136,9 +138,17 @@ class OfflineCritic:
         arms = [
             f"operator:{proposal.operator}",
             *([f"technique:{technique}"] if technique else []),
-            lessons_arm(proposal),
         ]
         return dict.fromkeys(filter(None, arms), self._reward(gain, champion))
+
+    def _lessons_credit(self, experiment: Experiment, measured: ChangeMeasured | None) -> dict[str, float]:
+        """What a decision earns for what was learnt, or for doing without: the probability that it beats the parent."""
+        proposal = experiment.proposal
+        if proposal is None or not proposal.parents:
+            return {}
+        effect = None if measured is None or measured.gain is None else Effect(measured.gain, measured.error)
+        earned = 0.0 if effect is None else self._history.model.posterior([effect]).helps
+        return {lessons_arm(proposal): earned}
 
     def _measured(
         self,
@@ -174,9 +184,24 @@ class OfflineCritic:
             operator=proposal.operator,
             gain=None if gain is None else gain.delta,
             error=0.0 if gain is None else Effect.from_interval(gain.delta, gain.interval).error,
+            reference=reference or "",
             seeds=0 if gain is None else len(gain.seeds),
             cause="" if failed is None or gain is not None else _cause(failed),
             champion=champion,
+        )
+
+    def _nothing_measured(self, experiment: Experiment) -> ChangeMeasured | None:
+        """That a change had no effect where it was made: its operator learns from it, and no lesson does."""
+        proposal = experiment.proposal
+        if proposal is None or not proposal.parents or not proposal.component:
+            return None
+        self._history.look()
+        return ChangeMeasured(
+            change=key_of(proposal, experiment.number),
+            removed=self._resources.operators.removes(proposal.operator),
+            context=self._history.context_of(proposal.parents[0]),
+            operator=proposal.operator,
+            reference=proposal.parents[0],
         )
 
     def _last_that_ran(self, experiment_id: str) -> str | None:
@@ -216,7 +241,12 @@ class OfflineCritic:
 
 
 def lessons_arm(proposal: Proposal) -> str:
-    """The arm by which the worth of lessons is measured: proposals that were told lessons, had none or lost them."""
+    """The arm by which the worth of lessons is measured: proposals that were told lessons, had none or lost them.
+
+    Of the operators' proposals, those alone count that what was learnt has changed, or would have.
+    """
+    if not proposal.author:
+        return f"lessons:{proposal.memory or 'none'}"
     told = "withheld" if proposal.lessons_withheld else "told" if proposal.lessons else "none"
     return f"lessons:{told}"
 

@@ -1,7 +1,8 @@
-"""How the offline team finds something to try: an untried technique, or what credit names, on a parent of the pool."""
+"""How the offline team finds something to try: an untried technique or an operator, by what each may be worth."""
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -31,11 +32,10 @@ class Drawer:
     Args:
         resources: Those of the campaign.
         attempts: Draws before there is nothing new.
-        exploration: Of the bandit over operators. Rewards are rare; the paper's bound would keep it near uniform for
-            long.
         history: Newest experiments that a tuner learns from.
-        tuning: How much goes to the constants of the best program, beside what credit gives, where the campaign's
-            tuner learns from scores; the usual share unless given.
+        tuning: How much goes to the constants of the best program, beside what it is worth as an operator, where the
+            campaign's tuner learns from scores; the usual share unless given.
+        options: Recipes of an operator that are drawn, of which the most promising is tried.
         misses: Draws by one operator, or on one parent, that may come to nothing before a proposal looks elsewhere.
         mates: Programs that a crossover may take parts from; better ones are likelier.
     """
@@ -45,16 +45,16 @@ class Drawer:
         resources: CampaignResources,
         *,
         attempts: int = 40,
-        exploration: float = 0.5,
         history: int = 300,
         tuning: TuningShare | None = None,
         misses: int = 3,
         mates: int = 3,
+        options: int = 3,
     ) -> None:
         self._resources = resources
-        self._bandit = OperatorBandit(exploration)
+        self._bandit = OperatorBandit()
         self._attempts, self._misses, self._mates = attempts, misses, mates
-        self._remembered = history
+        self._remembered, self._options = history, options
         self._tuning = tuning or TuningShare(resources)
 
     def draws(self, inputs: ProposalInputs) -> Iterator[Draw]:
@@ -72,7 +72,7 @@ class Drawer:
                 if draw is not None and not self._is_avoided(draw, inputs):
                     yield draw
         for _ in range(self._attempts * 2 if inputs.guidance.avoid else self._attempts):
-            draw = self.sweep(inputs) or self._by_credit(inputs)
+            draw = self.assigned(inputs) or self._most_valuable(inputs)
             if draw is None:
                 continue
             if self._is_avoided(draw, inputs):
@@ -84,12 +84,8 @@ class Drawer:
         """Draw no more by an operator in this proposal, as long as there are others."""
         inputs.misses[operator] += self._misses
 
-    def sweep(self, inputs: ProposalInputs) -> Draw | None:
-        """An untried technique on one of the best skeletons, or None to let credit decide."""
-        for untried in inputs.untried:
-            if untried.recipes and inputs.rng.random() < untried.chance:
-                recipe = untried.recipes.pop(self._most_promising(list(untried.recipes), inputs))
-                return Draw(str(recipe["operator"]), untried.parent, recipe)
+    def assigned(self, inputs: ProposalInputs) -> Draw | None:
+        """What is to be tried whatever it may be worth; None where nothing is."""
         return None
 
     def change(self, operator: str, parent: Experiment, pool: Sequence[Experiment], rng: random.Random) -> Draw | None:
@@ -129,35 +125,60 @@ class Drawer:
         return inputs.guidance.is_avoided(draw.recipe, *self._resources.operators.describe(draw.recipe))
 
     def _most_promising(self, techniques: list[str], inputs: ProposalInputs) -> str:
-        """By measured effect, then by earnings, then by how close its note is to the question, then at random."""
-        effects = inputs.known.effects()
-        notes = {note: rank for rank, note in enumerate(inputs.known.notes)}
-        library = self._resources.operators.library.techniques
+        return max(techniques, key=inputs.values.technique)
 
-        def rank(technique: str) -> tuple[float, float, int, float]:
-            credit = inputs.credits.get(f"technique:{technique}")
-            earned = credit.total / credit.pulls if credit else 0.0
-            near = notes.get(library[technique].note, len(notes))
-            return (-effects.get(technique, 0.0), -earned, near, inputs.rng.random())
-
-        return min(techniques, key=rank)
-
-    def _by_credit(self, inputs: ProposalInputs) -> Draw | None:
-        """What the bandit over operators names, on a parent from the pool; passes over what missed already."""
-        rng, misses = inputs.rng, inputs.misses
-        pulls = {name: (credit.pulls, credit.total) for name, credit in inputs.credits.items()}
-        failures = [] if inputs.start else inputs.failures
-        operators = self._resources.operators
-        able = [op for op in operators.names if misses[op] < self._misses and (failures or not operators.repairs(op))]
-        arms = [f"operator:{op}" for op in able or operators.names[:1]]
-        operator = self._bandit.choose(arms, pulls, rng).removeprefix("operator:")
-        if operators.repairs(operator):
-            draw = self._repair(operator, rng.choice(failures), rng)
-        else:
-            draw = self.change(operator, self._parent(inputs), inputs.pool, rng)
+    def _most_valuable(self, inputs: ProposalInputs) -> Draw | None:
+        """An untried technique on one of the best programs, or an operator on a parent from the pool."""
+        operator = self._bandit.choose(self._able(inputs), inputs.values.operator)
+        swept, value = self._sweep(inputs)
+        if swept is not None and value >= inputs.values.operator(operator):
+            technique = str(swept.recipe["technique"])
+            next(one for one in inputs.untried if one.parent.id == swept.parent.id).recipes.pop(technique)
+            return swept
+        draw = self._by_operator(operator, inputs)
         if draw is None:
             self.pass_over(inputs, operator)
         return draw
+
+    def _able(self, inputs: ProposalInputs) -> Sequence[str]:
+        """The operators that may be drawn; those that missed already are passed over."""
+        failures = [] if inputs.start else inputs.failures
+        operators = self._resources.operators
+        able = [
+            name
+            for name in operators.names
+            if inputs.misses[name] < self._misses and (failures or not operators.repairs(name))
+        ]
+        return able or operators.names[:1]
+
+    def _sweep(self, inputs: ProposalInputs) -> tuple[Draw | None, float]:
+        """The untried technique that may be worth most, beside the best program, and that value."""
+        best, value = None, -math.inf
+        for untried in inputs.untried:
+            if untried.recipes:
+                technique = self._most_promising(list(untried.recipes), inputs)
+                worth = inputs.values.technique(technique) - untried.deficit
+                if worth > value:
+                    recipe = untried.recipes[technique]
+                    best, value = Draw(str(recipe["operator"]), untried.parent, recipe), worth
+        return best, value
+
+    def _by_operator(self, operator: str, inputs: ProposalInputs) -> Draw | None:
+        """Of a few recipes by an operator, the one that may be worth most."""
+        operators, rng = self._resources.operators, inputs.rng
+        if operators.repairs(operator):
+            return self._repair(operator, rng.choice(inputs.failures), rng)
+        parent = self._parent(inputs)
+        options = 1 if operator == Operator.TUNE else self._options  # a tuner has chosen already
+        found = [self.change(operator, parent, inputs.pool, rng) for _ in range(options)]
+        draws = [draw for draw in found if draw is not None]
+        removes = operators.removes(operator)
+
+        def worth(place: int) -> float:
+            component = operators.describe(draws[place].recipe).component
+            return inputs.values.recipe(operator, component, place, removes=removes)
+
+        return draws[max(range(len(draws)), key=worth)] if draws else None
 
     def _parent(self, inputs: ProposalInputs) -> Experiment:
         """The pinned experiment, or one from the pool that has not missed yet."""

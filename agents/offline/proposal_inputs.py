@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
+from evolver.agents.change_history import ChangeHistory
+from evolver.agents.offline.draw_values import DrawValues
 from evolver.agents.retrieval import Retrieval, Retriever
 from evolver.contracts import Experiment, Program
 from evolver.errors import UnknownName
 from evolver.evaluation.campaign_resources import CampaignResources
-from evolver.memory import Credit
 from evolver.search import Recipe
 from evolver.search.parent_selection import ParentSelection, open_to
 from evolver.steering.search_bias import SearchBias
@@ -22,8 +23,8 @@ class Untried:
     """A good program, and the techniques that its skeleton has not seen."""
 
     parent: Experiment
-    chance: float
-    """That one of them is tried before credit decides."""
+    deficit: float
+    """By how much the program is worse than the best, in the metric's unit."""
     recipes: dict[str, Recipe]
 
 
@@ -33,10 +34,11 @@ class ProposalInputs:
 
     number: int
     rng: random.Random
+    values: DrawValues
+    """What each option may be worth."""
     pool: Sequence[Experiment]
     parents: ParentSelection
     known: Retrieval
-    credits: Mapping[str, Credit]
     failures: Sequence[Experiment]
     untried: list[Untried]
     guidance: SearchBias
@@ -48,34 +50,40 @@ class ProposalInputs:
     misses: Counter[str] = field(default_factory=Counter)
     """Draws that came to nothing, by operator and by parent."""
 
+    def without_memory(self, values: DrawValues) -> ProposalInputs:
+        """The same proposal as it would be if nothing had been learnt; call it before the first draw."""
+        rng = random.Random()
+        rng.setstate(self.rng.getstate())
+        untried = [replace(one, recipes=dict(one.recipes)) for one in self.untried]
+        return replace(self, rng=rng, values=values, untried=untried, misses=Counter(self.misses))
+
 
 class InputReader:
     """Reads the inputs of proposals; they depend on the campaign's seed, the researcher's turn and the archive alone.
 
     Args:
         resources: Those of the campaign.
+        history: What was tried, with what came of it.
         retriever: Finds notes and lessons.
         failures: Most recent failures that repair chooses from.
-        give_up: Tries without any reward after which a technique waits for the bandit instead of being swept over new
-            skeletons.
         regarded: Best programs whose functions a focus may be about.
-        sweep: Chance to try an untried technique on the best, second and third best program skeleton before credit
-            decides.
+        skeletons: Best programs, of as many skeletons, on which techniques are tried.
     """
 
     def __init__(
         self,
         resources: CampaignResources,
+        history: ChangeHistory,
         retriever: Retriever,
         *,
         failures: int = 5,
-        give_up: int = 3,
         regarded: int = 3,
-        sweep: Sequence[float] = (0.8, 0.4, 0.2),
+        skeletons: int = 3,
     ) -> None:
         self._resources = resources
+        self._history = history
         self._retriever = retriever
-        self._failures, self._give_up, self._regarded, self._chances = failures, give_up, regarded, tuple(sweep)
+        self._failures, self._regarded, self._skeletons = failures, regarded, skeletons
 
     def read(self, experiment: Experiment, turn: int) -> ProposalInputs:
         """The inputs of an experiment's proposal, which is the researcher's `turn`-th."""
@@ -85,7 +93,8 @@ class InputReader:
         pool = open_to(resources.parents, archive.experiments.pool(campaign.name), experiment.number)
         last = pool[0].proposal.component if pool and pool[0].proposal else ""
         query = f"{resources.task.spec.summary} what improves {resources.task.metric.name} {last}".strip()
-        credits, known = archive.search.credits(campaign.name), self._retriever.recall(query, rng)
+        known = self._retriever.recall(query, rng)
+        self._history.look()
         guidance = SearchBias(
             known.directives, resources.operators.library, lambda: archive.notes.list(resources.task.name)
         )
@@ -94,12 +103,12 @@ class InputReader:
         return ProposalInputs(
             number=experiment.number,
             rng=rng,
+            values=DrawValues(self._history, f"{campaign.seed}/{turn}", informed=campaign.memory != "off"),
             pool=pool,
             parents=resources.parents,
             known=known,
-            credits=credits,
             failures=archive.experiments.failures(campaign.name, limit=self._failures),
-            untried=self._untried([start] if start else pool, credits),
+            untried=self._untried([start] if start else pool),
             guidance=guidance,
             start=start,
             focused=guidance.is_focused(rng),
@@ -113,25 +122,23 @@ class InputReader:
             return None
         return pinned if pinned.program is not None and pinned.score is not None else None
 
-    def _untried(self, pool: Sequence[Experiment], credits: Mapping[str, Credit]) -> list[Untried]:
+    def _untried(self, pool: Sequence[Experiment]) -> list[Untried]:
         """For the best programs of the best skeletons: techniques that were not tried there, at their best place."""
         resources = self._resources
-        fruitless = {
-            arm.removeprefix("technique:") for arm, c in credits.items() if c.pulls >= self._give_up and c.total == 0.0
-        }
         best_of_skeleton = list({e.skeleton: e for e in reversed(pool) if e.skeleton}.values())[::-1]
         found = []
-        for parent, chance in zip(best_of_skeleton, self._chances, strict=False):
-            covered = resources.archive.search.covered(resources.name, str(parent.skeleton)) | fruitless
+        for parent in best_of_skeleton[: self._skeletons]:
+            covered = resources.archive.search.covered(resources.name, str(parent.skeleton))
             program, recipes = resources.program(parent), dict[str, Recipe]()
             for recipe in resources.operators.techniques_for(program):
                 technique = str(recipe["technique"])
                 if technique not in covered and not _has_function(program, technique):
                     recipes.setdefault(technique, recipe)
-            found.append(Untried(parent, chance, recipes))
+            deficit = resources.task.metric.gain(pool[0].score or 0.0, parent.score or 0.0)
+            found.append(Untried(parent, max(deficit, 0.0), recipes))
         return found
 
 
 def _has_function(program: Program, name: str) -> bool:
-    """Whether a program has taken a technique in already; using it again is for credit to decide."""
+    """Whether a program has taken a technique in already; using it again is for its operator to decide."""
     return any(f"def {name}(" in text for text in program.files.values())

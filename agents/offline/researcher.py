@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import threading
+from dataclasses import dataclass
 
+from evolver.agents.change_history import ChangeHistory
 from evolver.agents.offline.coder import OfflineCoder
+from evolver.agents.offline.draw_values import DrawValues
 from evolver.agents.offline.drawing import Draw, Drawer
 from evolver.agents.offline.likely_effect import LikelyEffect
 from evolver.agents.offline.proposal_inputs import InputReader, ProposalInputs
 from evolver.agents.retrieval import Retriever
 from evolver.contracts import Experiment, Operator, Program, Proposal
 from evolver.contracts.event import GaveUp
+from evolver.contracts.experiment import MemoryUse
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.logging import get_logger
 from evolver.search.normal_form import normal_form
@@ -20,17 +25,33 @@ _log = get_logger(__name__)
 LONGEST_REASON = 400
 
 
+@dataclass(frozen=True)
+class Found:
+    """What one way of drawing came to."""
+
+    draw: Draw | None = None
+    program: Program | None = None
+    """What it gives."""
+    refused: str = ""
+    """What the checks had against the first new program, where there is no draw."""
+
+
 class OfflineResearcher:
     """Searches programs without a model.
 
-    Each technique of the notes is tried once on each good program skeleton, most promising by lessons first; then a
-    UCB1 bandit over operators decides by what each has earned. Draws depend on the campaign's seed, the experiment's
-    number and the archive alone. While a focus is in force most proposals are about it; what is to be avoided is never
-    drawn; most proposals start from the pinned experiment.
+    Techniques that a good program skeleton has not seen, and operators, are drawn by what they may be worth: a sample
+    of what all experiments say. Draws depend on the campaign's seed, the experiment's number and the archive alone.
+    While a focus is in force most proposals are about it; what is to be avoided is never drawn; most proposals start
+    from the pinned experiment.
+
+    Each proposal is also made as if nothing had been learnt. Where the two differ, now and then at random the one
+    without memory is tried: what memory is worth is the difference between both kinds.
 
     Args:
         resources: Those of the campaign.
         coder: Carries out recipes.
+        history: What was tried, with what came of it.
+        held_out: Share of decisions which memory changes that are taken without it.
         reader: Reads what proposals are decided by; the usual one unless given.
         drawer: Finds what to try; the usual one unless given.
     """
@@ -39,13 +60,16 @@ class OfflineResearcher:
         self,
         resources: CampaignResources,
         coder: OfflineCoder,
+        history: ChangeHistory,
         *,
+        held_out: float = 0.2,
         reader: InputReader | None = None,
         drawer: Drawer | None = None,
     ) -> None:
         self._resources = resources
         self._coder = coder
-        self._reader = reader or InputReader(resources, Retriever(resources))
+        self._history, self._held_out = history, held_out
+        self._reader = reader or InputReader(resources, history, Retriever(resources, held_out=0.0))
         self._drawer = drawer or Drawer(resources)
         self._likely = LikelyEffect(resources)
         self._proposing = threading.Lock()
@@ -63,18 +87,44 @@ class OfflineResearcher:
             return self._find(experiment)
 
     def _find(self, experiment: Experiment) -> Proposal:
-        inputs, refused = self._inputs(experiment), ""
+        inputs = self._inputs(experiment)
+        blank = inputs.without_memory(DrawValues(self._history, inputs.values.key, informed=False))
+        found = self._first_new(experiment, inputs)
+        if not found.draw or not inputs.values.informed or not self._history.has_learnt:
+            return self._take(experiment, found, inputs)
+        other = self._first_new(experiment, blank)
+        if other.draw is None or other.program == found.program:
+            return self._take(experiment, found, inputs)
+        if random.Random(f"{inputs.values.key}/held out").random() < self._held_out:
+            return self._take(experiment, other, inputs, memory="withheld")
+        return self._take(experiment, found, inputs, memory="told")
+
+    def _first_new(self, experiment: Experiment, inputs: ProposalInputs) -> Found:
+        """The first draw that gives a new program which passes the cheap checks."""
+        refused = ""
         for draw in self._drawer.draws(inputs):
             program = self._coder.make(draw.recipe, (draw.parent, *draw.others))
             if program is not None and self._is_wanted(draw, program, inputs):
                 faults = self._coder.faults(program)
                 if not faults:
-                    self._claimed.add(normal_form(program, self._resources.repeats.entry, hopeful=True))
-                    return self._record(experiment, draw, self._proposal(draw, inputs))
+                    return Found(draw, program)
                 refused = refused or faults[0]
             _log.debug("%s: %s of %s gave nothing new", experiment.id, draw.operator, draw.parent.id)
             inputs.misses.update((draw.operator, draw.parent.id))
-        return self._nothing(experiment, inputs, refused)
+        return Found(refused=refused)
+
+    def _take(self, experiment: Experiment, found: Found, inputs: ProposalInputs, memory: MemoryUse = "") -> Proposal:
+        if found.draw is None or found.program is None:
+            return self._nothing(experiment, inputs, found.refused)
+        self._claimed.add(normal_form(found.program, self._resources.repeats.entry, hopeful=True))
+        proposal = self._proposal(found.draw, inputs).model_copy(
+            update={
+                "memory": memory,
+                "lessons_withheld": memory == "withheld",
+                **({"lessons": ()} if memory == "withheld" else {}),
+            }
+        )
+        return self._record(experiment, found.draw, proposal)
 
     def _nothing(self, experiment: Experiment, inputs: ProposalInputs, refused: str) -> Proposal:
         """An experiment without a plan; `refused` is what the checks had against the first new program."""
@@ -84,7 +134,6 @@ class OfflineResearcher:
             plan="nothing to run",
             operator=Operator.EDIT,
             notes=inputs.known.notes,
-            lessons_withheld=inputs.known.withheld,
             directives=inputs.guidance.ids,
         )
         self._resources.archive.experiments.add_proposal(experiment.id, nothing)
@@ -144,6 +193,5 @@ class OfflineResearcher:
             recipe=draw.recipe,
             notes=notes,
             lessons=tuple(lesson.id for lesson in known.lessons),
-            lessons_withheld=known.withheld,
             directives=inputs.guidance.ids,
         )

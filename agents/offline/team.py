@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from evolver.agents.change_history import ChangeHistory
 from evolver.agents.offline.coder import OfflineCoder
 from evolver.agents.offline.critic import OfflineCritic
 from evolver.agents.offline.researcher import OfflineResearcher
@@ -12,10 +13,10 @@ from evolver.evaluation.race import Runner
 
 def offline_team(resources: CampaignResources) -> Team:
     """Researcher, coder and critic that search programs by themselves, with the common runner."""
-    coder = OfflineCoder(resources)
+    coder, history = OfflineCoder(resources), ChangeHistory(resources)
     return Team(
-        researcher=OfflineResearcher(resources, coder),
+        researcher=OfflineResearcher(resources, coder, history),
         coder=coder,
         runner=Runner(resources),
-        critic=OfflineCritic(resources),
+        critic=OfflineCritic(resources, history),
     )

@@ -52,8 +52,8 @@ def test_everything_that_follows_is_recorded(
     assert archive.campaigns.get("c").champion == "c-0-0"
     assert archive.lessons.get("l1") == lesson
     assert archive.search.credits("c") == {
-        "operator:tune": Credit(pulls=1, total=1.0),
-        "technique:anneal": Credit(pulls=1, total=0.3),
+        "operator:tune": Credit(pulls=1, total=1.0, squares=1.0),
+        "technique:anneal": Credit(pulls=1, total=0.3, squares=pytest.approx(0.09)),
     }
     assert archive.experiments.pool("c") == [experiment]
     assert [e.data.claim for e in archive.events.list("c", kind=LessonLearned)] == [lesson.claim]

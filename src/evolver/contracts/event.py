@@ -243,6 +243,8 @@ class ChangeMeasured(EventData):
     """Paired difference from the parent (of a repaired one: from the last that ran); None where there is none."""
     error: float = 0.0
     """Standard error of `gain`, as of a normal distribution."""
+    reference: str = ""
+    """Id of the experiment that it is measured from."""
     seeds: int = 0
     """Replicates behind it."""
     cause: str = ""

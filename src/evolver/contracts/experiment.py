@@ -107,10 +107,16 @@ class Operator(StrEnum):
     """Something was taken out, to see what it is worth."""
     REPAIR = "repair"
     """A program that failed was mended."""
+    RECALL = "recall"
+    """A program of an earlier campaign was taken over."""
 
 
 OperatorName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
 """One of `Operator`, or a search operator of an installed package."""
+
+
+MemoryUse = Literal["", "told", "withheld"]
+"""Whether a decision that memory changes was taken with it or, to measure its worth, without; empty: none changes."""
 
 
 class Proposal(Record):
@@ -140,6 +146,8 @@ class Proposal(Record):
     """What an offline coder needs to carry the plan out, exactly."""
     lessons_withheld: bool = False
     """Whether retrieved lessons were held out, to measure what lessons are worth."""
+    memory: MemoryUse = ""
+    """How what was learnt had a part in the draw."""
     author: str = ""
     """The model whose idea it is; empty for the offline team's."""
 

@@ -19,6 +19,8 @@ from evolver.errors import WrongValue
 
 TeamKind = Literal["offline", "llm", "hybrid"]
 """Who proposes and writes programs: search operators, language models, or both."""
+MemoryKind = Literal["off", "campaign", "scope", "shared"]
+"""Whose lessons a campaign goes by."""
 CAMPAIGN_NAME = r"[A-Za-z0-9][A-Za-z0-9._\-]{0,63}"
 """Pattern of a campaign's name: it names files, and it stands in addresses. Browsers want the dash escaped."""
 
@@ -100,6 +102,23 @@ class CampaignConfig(Record):
     )
     recall: Annotated[bool, Option(("--recall/--no-recall",), begins=True)] = Field(
         True, title="Recall", description="Use lessons of earlier campaigns on the same task"
+    )
+    memory: Annotated[MemoryKind, Option(("--memory",), begins=True)] = Field(
+        "scope",
+        title="Memory",
+        description="Whose lessons count: none, the campaign's own, those of earlier campaigns with the same judge, "
+        "harness and metric, or those of other versions and tasks too, once they have proved themselves here",
+    )
+    from_campaign: Annotated[
+        str,
+        Field(pattern=f"^({CAMPAIGN_NAME})?$"),
+        Option(
+            ("--from",), unset="from the baseline alone", write="write the name of an earlier campaign", begins=True
+        ),
+    ] = Field(
+        "",
+        title="From",
+        description="Earlier campaign whose best programs, notes and lessons this one begins with",
     )
     team: Annotated[TeamKind | None, Option(("--team",), unset="hybrid where a model is given, else offline")] = Field(
         None, title="Team", description="Who proposes and writes programs: search operators, models, or both"

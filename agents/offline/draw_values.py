@@ -1,0 +1,68 @@
+"""What a draw may be worth: one sample of what is known about it (Thompson sampling).
+
+Every option, a technique, an operator or a recipe of one, gets one value from the posterior of its effect, and the
+highest is tried: what is known to help is drawn often, what nobody has tried sometimes, what harms hardly ever. Without
+memory the same random numbers go through the prior, so that two choices differ only where something that was learnt
+makes the difference; the worth of memory is measured at those.
+
+Sources: W. R. Thompson, "On the likelihood that one unknown probability exceeds another", Biometrika 25 (1933) 285-294;
+O. Chapelle and L. Li, "An empirical evaluation of Thompson sampling", NIPS 2011. Operators are compared by the
+distribution of effects of their experiments, a Dirichlet over the components of the model, as in adaptive operator
+selection (Fialho, Da Costa, Schoenauer and Sebag 2010), in which old experiments count less.
+"""
+
+from __future__ import annotations
+
+import random
+
+from evolver.agents.change_history import ChangeHistory
+from evolver.agents.change_names import change_key
+from evolver.evaluation.effect_model import Posterior
+
+
+class DrawValues:
+    """Sampled values of the options of one proposal.
+
+    Args:
+        history: What was tried, with what came of it.
+        key: Of the proposal; the same key and history give the same values.
+        informed: Whether what was learnt counts.
+        candidates: Recipes of an operator that stand against each untried technique: an operator can be tried again.
+    """
+
+    def __init__(self, history: ChangeHistory, key: str, *, informed: bool = True, candidates: int = 3) -> None:
+        self._history = history
+        self.key = key
+        self._candidates = candidates
+        self.informed = informed
+        self._operators: dict[str, float] = {}
+
+    def technique(self, name: str) -> float:
+        """What putting in a technique may gain, in the metric's unit."""
+        return self._known(change_key(name)).draw(self._rng(f"change {change_key(name)}"))
+
+    def operator(self, name: str) -> float:
+        """What the best of a few recipes by an operator may gain, in the metric's unit."""
+        if name not in self._operators:
+            rng = self._rng(f"operator {name}")
+            kind = self._kind(name, rng)
+            self._operators[name] = max(kind.draw(rng) for _ in range(self._candidates))
+        return self._operators[name]
+
+    def recipe(self, operator: str, component: str, place: int, *, removes: bool) -> float:
+        """What one recipe may gain: by its change where that was tried, else by its operator."""
+        change = change_key(component)
+        if not self.informed or not self._history.is_tried(change):
+            rng = self._rng(f"recipe {operator} {place}")
+            return self._kind(operator, rng).draw(rng)
+        value = self._known(change).draw(self._rng(f"change {change}"))
+        return -value if removes else value
+
+    def _known(self, change: str) -> Posterior:
+        return self._history.posterior(change) if self.informed else self._history.model.uninformed()
+
+    def _kind(self, operator: str, rng: random.Random) -> Posterior:
+        return self._history.operator_effects(operator if self.informed else "", rng)
+
+    def _rng(self, option: str) -> random.Random:
+        return random.Random(f"{self.key}/{option}")
