@@ -19,6 +19,7 @@ from evolver.contracts.lesson import told_order
 from evolver.diffs import unified
 from evolver.evaluation.reliability import reliability_of
 from evolver.formatting import claim_words, cost, counted, difference_with_interval, duration, score_with_interval, size
+from evolver.graph.campaign_lock import shown_status
 from evolver.graph.resolved_run import open_archive
 from evolver.graph.summary import cost_of
 from evolver.settings import Settings
@@ -33,9 +34,11 @@ NARROW = 100
 
 def show_campaigns(as_json: bool) -> None:
     """All campaigns of the data folder."""
-    home = Settings().home
+    settings = Settings()
+    home = settings.home
     with open_archive(home) as archive:
-        campaigns = archive.campaigns.list()
+        listed = archive.campaigns.list()
+        campaigns = [c.model_copy(update={"status": shown_status(c, settings)}) for c in listed]
         costs = {c.name: cost_of(archive, c.name) for c in campaigns}
         if as_json:
             rows = [{**c.model_dump(mode="json"), "cost": costs[c.name].model_dump(mode="json")} for c in campaigns]
@@ -74,7 +77,8 @@ def show_campaign(name: str, last: int, as_json: bool) -> None:
 
     home = Settings().home
     with open_archive(home) as archive:
-        summary = summarise(archive, name)
+        status = shown_status(archive.campaigns.get(name), Settings())
+        summary = summarise(archive, name).model_copy(update={"status": status})
         line = _champions(archive, name)
         newest = archive.campaigns.counts(name).leased
         recent = archive.experiments.list(name, after=max(-1, newest - last))

@@ -13,6 +13,7 @@ from evolver.contracts.event import (
     ConfirmationEnded,
     DirectiveClosed,
     DirectiveGiven,
+    LimitReached,
     ParameterDropped,
     ProviderAnswers,
     ProviderFellSilent,
@@ -51,6 +52,8 @@ def _said(event: Event, settings: Settings) -> tuple[str, str] | None:
             said = f"{who} says: {text[:LONGEST]}", "cyan"
         case DirectiveClosed(status="done", outcome=outcome) if outcome:
             said = outcome, "cyan"
+        case LimitReached(said=left_out):
+            said = f"Limit: {left_out[:LONGEST]}", "yellow"
         case ApprovalWanted() as wanted:
             said = _wanted(event.campaign, wanted), "bold yellow"
         case data:

@@ -9,17 +9,19 @@ from pathlib import Path
 
 from evolver.contracts import Record
 from evolver.errors import UsageError
+from evolver.graph.campaign_lock import shown_status
 from evolver.graph.export_import import RECORDING, write_recording
 from evolver.graph.resolved_run import open_archive
 from evolver.graph.summary import summarise
-from evolver.settings import Settings
+from evolver.settings import Settings, expanded
 
 
 def export_campaign(name: str, output: Path, as_json: bool) -> None:
     """Write summary, best program with what it left, every experiment, trial, lesson, directive, call and program."""
-    home = Settings().home
+    home, output = Settings().home, expanded(output)
     with open_archive(home) as archive:
-        summary = summarise(archive, name)
+        status = shown_status(archive.campaigns.get(name), Settings())
+        summary = summarise(archive, name).model_copy(update={"status": status})
         if output.exists():
             raise UsageError(f"--output {output}: exists already; name a folder that does not")
         experiments = archive.experiments.list(name)

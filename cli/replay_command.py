@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,7 +12,7 @@ import typer
 from evolver.cli.options import Json
 from evolver.cli.run_options import configured, in_flags, with_options
 from evolver.graph.resolved_run import ResolvedRun, open_archive
-from evolver.settings import Settings
+from evolver.settings import Settings, expanded
 
 if TYPE_CHECKING:
     from evolver.cli.progress import Progress
@@ -45,9 +44,9 @@ def replay(
 
     settings = Settings()
     configured({"campaign": name}, settings)  # or it is no name
-    if Path(recorded).is_file():
+    if expanded(recorded).is_file():
         os.environ.pop("EVOLVER_ARCHIVE", None)  # a recording has an archive of its own
-        home, recorded = unpack_recording(Path(recorded), settings.home)
+        home, recorded = unpack_recording(expanded(recorded), settings.home)
         settings = settings.model_copy(update={"home": home, "archive": ""})
         # What somebody else's recording says of sandboxes must not lower the guard here.
         said = {"sandbox": settings.sandbox, **said}

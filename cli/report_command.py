@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from evolver.errors import UsageError
-from evolver.settings import Settings
+from evolver.settings import Settings, expanded
 
 
 def write_report(name: str, output: Path | None, as_json: bool) -> None:
@@ -17,7 +17,7 @@ def write_report(name: str, output: Path | None, as_json: bool) -> None:
     from evolver.web.report import report
 
     text = report(Settings().home, name)
-    path = output or Path(f"{name}.html")
+    path = expanded(output) if output else Path(f"{name}.html")
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:

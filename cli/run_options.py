@@ -15,8 +15,8 @@ from evolver.settings import Settings
 
 BEGINNING = tuple(name for name in fields() if option(name).flags)
 """What may be said of a new campaign, beside its task."""
-CONTINUING = tuple(name for name in BEGINNING if not option(name).begins)
-"""What may be said of a campaign that goes on."""
+CONTINUING = ("task", *(name for name in BEGINNING if not option(name).begins))
+"""What may be said of a campaign that goes on; its task, where its folder was moved."""
 
 _TYPES = {"integer": int, "number": float, "string": str, "boolean": bool, "array": list[str]}
 Command = Callable[..., None]
@@ -71,7 +71,7 @@ def _parameter(name: str, has_default: bool) -> inspect.Parameter:
     kind = _kind(known, found)
     is_number = kind in (int, float)
     info: Any = typer.Option(
-        *known.flags,
+        *(known.flags or (f"--{name}",)),
         help=said_of(name, default=has_default),
         min=found.get("minimum") if is_number else None,
         max=found.get("maximum") if is_number else None,

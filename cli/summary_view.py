@@ -125,7 +125,11 @@ def _add_retest(table: Table, summary: Summary) -> None:
             table.add_row("re-tested", Text(f"no score on fresh replicates: {summary.retest_failed}", style="bold red"))
         return
     gain = difference_with_interval(fresh.delta, fresh.interval)
-    where = "run again" if is_point(fresh.interval) else "on fresh replicates (held-out)"
+    where = (
+        "run again"
+        if is_point(fresh.interval)
+        else f"on fresh {'replicates (held-out)' if fresh.held_out else 'seeds'}"
+    )
     against = f", {gain} against the baseline there" if best and best.number else ""
     table.add_row("re-tested", f"{fresh.mean:.6g}  {where}{against}")
     if fresh.failed:

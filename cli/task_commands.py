@@ -20,7 +20,7 @@ from evolver.cli.stderr import say_to_stderr
 from evolver.contracts import SandboxKind
 from evolver.errors import UsageError
 from evolver.formatting import duration
-from evolver.settings import Settings
+from evolver.settings import Settings, expanded
 from evolver.tasks import Task, installed_tasks, load_task
 
 if TYPE_CHECKING:
@@ -89,32 +89,37 @@ def check_task(
 def _print_check(task: Task, kind: SandboxKind, stage: str, as_json: bool) -> int:
     for warning in task.warnings:
         print(f"WARNING: {warning}", file=sys.stderr)
-    findings = asyncio.run(_checked(task, kind, stage))
-    good = all(finding.good for finding in findings)
+    found = asyncio.run(_checked(task, kind, stage, quiet=as_json))
+    good = all(finding.good for finding in found)
     if as_json:
-        print(json.dumps({"task": task.name, "good": good, "findings": [f.model_dump() for f in findings]}))
+        print(json.dumps({"task": task.name, "good": good, "findings": [f.model_dump() for f in found]}))
     else:
-        for finding in findings:
-            print(f"{'ok ' if finding.good else 'BAD'}  {finding.what}: {finding.said}")
         print(f"Task {task.name} is {'ready' if good else 'not ready: fix the lines marked BAD'}.")
     return 0 if good else 1
 
 
-async def _checked(task: Task, kind: SandboxKind, stage: str) -> list[Finding]:
+async def _checked(task: Task, kind: SandboxKind, stage: str, *, quiet: bool) -> list[Finding]:
+    """All findings, each printed when it is there unless `quiet`."""
     from evolver.evaluation.environment import sandbox_for
-    from evolver.evaluation.task_check import check
+    from evolver.evaluation.task_check import findings
 
     sandbox = sandbox_for(task, kind, 1, stage=stage, progress=say_to_stderr)
     with tempfile.TemporaryDirectory(prefix="evolver-check-") as scratch:
+        found: list[Finding] = []
         try:
-            return await check(task, sandbox, Path(scratch), stage)
+            say_to_stderr(f"Trials run in {sandbox.where}.")
+            async for finding in findings(task, sandbox, Path(scratch), stage):
+                found.append(finding)
+                if not quiet:
+                    print(f"{'ok ' if finding.good else 'BAD'}  {finding.what}: {finding.said}", flush=True)
+            return found
         finally:
             await sandbox.close()
 
 
 def import_task(source: str, folder: str, as_json: bool) -> None:
     """Write the task that a foreign folder is run as into a folder of its own."""
-    target = Path(folder)
+    target = expanded(folder)
     if target.exists() and not (target.is_dir() and not any(target.iterdir())):
         raise UsageError(f"{target} exists already; choose another name or remove it")
     task = load_task(source)
@@ -137,7 +142,7 @@ def make_task(name: str, as_json: bool) -> None:
 
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name):
         raise UsageError(f"task name {name!r}: use lower-case words joined by dashes, such as my-task")
-    folder = Path(name)
+    folder = expanded(name)
     written = new_task(folder, name)
     if as_json:
         print(json.dumps({"task": name, "files": [str(path) for path in written]}))

@@ -13,14 +13,16 @@ from langgraph.runtime import Runtime
 from langgraph.types import Send
 
 from evolver.contracts import CampaignStatus
-from evolver.contracts.event import LanesOpened
+from evolver.contracts.event import LanesOpened, RetestFailed
+from evolver.errors import EvolverError
 from evolver.evaluation.baseline import establish_baseline
 from evolver.evaluation.final_test import retest_champion
 from evolver.graph.context import Context
 from evolver.graph.directive_handler import apply_directives, may_run
-from evolver.graph.sessions import Sessions
+from evolver.graph.sessions import CampaignSession, Sessions
 from evolver.graph.state import CampaignInput, CampaignOutput, CampaignState, LaneOutput, LaneState
 from evolver.memory import read_notes
+from evolver.system_errors import of_system
 
 SUPERSTEPS = 4
 """Of a lane per experiment: researcher, coder, runner, critic."""
@@ -101,7 +103,7 @@ def build_graph(
             await offices.close(runtime.context, state["campaign"])
             raise session.trouble
         if resources.campaign.status is CampaignStatus.RUNNING:
-            await retest_champion(resources, session.team.runner)
+            await _retest(session)
             champion = resources.archive.experiments.champion(resources.name)
             await resources.sandbox.reap(resources.labels)
             await asyncio.to_thread(resources.clear_scratch)
@@ -122,6 +124,20 @@ def build_graph(
     return builder.compile(checkpointer=checkpointer, name="campaign")
 
 
+async def _retest(session: CampaignSession) -> None:
+    """Test the champion again; an error that nobody foresaw leaves the campaign with its outcome."""
+    archive, campaign = session.resources.archive, session.resources.campaign
+    try:
+        await retest_champion(session.resources, session.team.runner)
+    except EvolverError:
+        raise
+    except Exception as error:
+        if of_system(error) is not None:
+            raise
+        reason = f"it failed inside Evolver ({type(error).__name__}: {error})"
+        await archive.run(archive.events.add, campaign.name, RetestFailed(reason=reason), campaign.champion)
+
+
 def _lane(offices: Sessions) -> CompiledStateGraph[LaneState, Context, LaneState, LaneOutput]:
     """The loop of one lane; every role looks into the archive first, so that running it again changes nothing."""
 
@@ -134,8 +150,11 @@ def _lane(offices: Sessions) -> CompiledStateGraph[LaneState, Context, LaneState
         experiment = None
         if session.may_propose(state["lane"], state["seq"]):
             experiment = session.resources.archive.leases.acquire(state["campaign"], state["lane"], state["seq"])
+        if experiment is not None and experiment.verdict is not None:
+            session.lanes.walled.add(experiment.id)  # an earlier process has ended it before it had its proposal
         if experiment is None or (
-            experiment.proposal is None and not await session.attempt(session.team.researcher.propose, experiment.id)
+            experiment.proposal is None
+            and not await session.attempt("researcher", session.team.researcher.propose, experiment.id)
         ):
             session.lanes.leave(state["lane"])
             return {"experiment": ""}
@@ -145,7 +164,7 @@ def _lane(offices: Sessions) -> CompiledStateGraph[LaneState, Context, LaneState
         """Write the program."""
         session = await offices.get(runtime.context, state["campaign"])
         session.lanes.enter(state["lane"])
-        if await session.attempt(session.team.coder.code, state["experiment"]):
+        if await session.attempt("coder", session.team.coder.code, state["experiment"]):
             return {}
         session.lanes.leave(state["lane"])
         return {"experiment": ""}
@@ -155,7 +174,7 @@ def _lane(offices: Sessions) -> CompiledStateGraph[LaneState, Context, LaneState
         session = await offices.get(runtime.context, state["campaign"])
         session.lanes.enter(state["lane"])
         if await may_run(session, state["lane"], state["experiment"], runtime):
-            await session.team.runner.run(state["experiment"])
+            await session.attempt("runner", session.team.runner.run, state["experiment"])
         return {}
 
     async def critic(state: LaneState, runtime: Runtime[Context]) -> LaneState:
@@ -163,7 +182,7 @@ def _lane(offices: Sessions) -> CompiledStateGraph[LaneState, Context, LaneState
         session = await offices.get(runtime.context, state["campaign"])
         session.lanes.enter(state["lane"])
         if state["experiment"] not in session.lanes.rejected:
-            if not await session.attempt(session.team.critic.conclude, state["experiment"]):
+            if not await session.attempt("critic", session.team.critic.conclude, state["experiment"]):
                 return {}
             session.check_failures(state["experiment"])
         lane = str(state["lane"])

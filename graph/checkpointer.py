@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,8 +14,15 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
+from evolver.logging import get_logger
 from evolver.settings import Settings
 
+_log = get_logger(__name__)
+FILE = "checkpoints.sqlite"
+BUSY_MILLISECONDS = 600_000
+"""How long to wait for a process that holds the file."""
+CHECKED_BYTES = 64 << 20
+"""Files up to this size are looked at page by page before they are used."""
 _TABLES = ("checkpoints", "writes")
 _OF_RUN = """SELECT thread_id, checkpoint_ns, checkpoint_id FROM checkpoints
              WHERE json_extract(CAST(metadata AS TEXT), '$.run_id') = ?"""
@@ -113,19 +121,54 @@ class Saver(AsyncSqliteSaver):
                 await self.conn.commit()
 
 
+def _put_aside_if_damaged(path: Path) -> None:
+    if not path.exists():
+        return
+    try:
+        with closing(sqlite3.connect(path, timeout=BUSY_MILLISECONDS / 1000, isolation_level=None)) as connection:
+            tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            for table in tables & {*_TABLES}:
+                connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608
+            said = ""
+            if path.stat().st_size <= CHECKED_BYTES:
+                said = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+        if said in {"", "ok"}:
+            return
+    except sqlite3.OperationalError:
+        return  # it is locked, or not ours: whoever opens it says so
+    except sqlite3.DatabaseError as error:
+        said = str(error)
+    number = 1
+    while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists():
+        number += 1
+    path.rename(aside)
+    for ending in ("-wal", "-shm"):
+        path.with_name(path.name + ending).unlink(missing_ok=True)
+    _log.warning(
+        "%s is damaged (%s) and was put aside as %s; campaigns go on from the archive with new bookmarks",
+        path,
+        said,
+        aside.name,
+    )
+
+
 @asynccontextmanager
 async def open_checkpointer(home: Path) -> AsyncIterator[Saver]:
-    """A saver on `home/checkpoints.sqlite`; write-ahead log, synchronous NORMAL (the archive holds the truth)."""
+    """A saver on `home/checkpoints.sqlite`; write-ahead log, synchronous NORMAL (the archive holds the truth).
+
+    A file that is damaged is put aside for a new one: it holds bookmarks, which campaigns make from the archive.
+    """
     await asyncio.to_thread(home.mkdir, parents=True, exist_ok=True)
+    await asyncio.to_thread(_put_aside_if_damaged, home / FILE)
     # Each statement commits by itself: whatever is cancelled, no transaction stays open and locks the others out.
-    connecting = aiosqlite.connect(home / "checkpoints.sqlite", isolation_level=None)
+    connecting = aiosqlite.connect(home / FILE, isolation_level=None)
     # The server has a saver for every thread that runs campaigns and closes one of them; the rest must not keep it
     # from ending. What was committed is on disk.
     connecting._thread.daemon = True
     async with connecting as connection:
+        await connection.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
         await connection.execute("PRAGMA journal_mode=WAL")
         await connection.execute("PRAGMA synchronous=NORMAL")
-        await connection.execute("PRAGMA busy_timeout=30000")
         yield Saver(connection)
 
 

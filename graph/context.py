@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, GetJsonSchemaHandler
+from pydantic import AfterValidator, Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from evolver.contracts import RunConfig
 from evolver.contracts.run_config import fields, limits, option
-from evolver.settings import Settings
+from evolver.settings import Settings, expanded
 
 
 class Context(RunConfig):
@@ -19,7 +20,7 @@ class Context(RunConfig):
     An existing campaign keeps its own task, seed and stage; budget and workers may change.
     """
 
-    home: Path = Field(
+    home: Annotated[Path, AfterValidator(expanded)] = Field(
         default_factory=lambda: Settings().home,
         title="Home",
         description="Folder of archive, memory and checkpoints",

@@ -144,7 +144,7 @@ async def _prompt_sizes(resolved: ResolvedRun, baseline: Trial) -> dict[str, int
 def _open(resolved: ResolvedRun, home: Path) -> CampaignResources:
     """A campaign on the task in an archive of its own, whatever archive the environment names."""
     context, task = resolved.context, resolved.task
-    archive = Archive.open(f"sqlite:///{home / 'archive.sqlite'}")
+    archive = Archive.open(home / "archive.sqlite")
     campaign = Campaign(
         name="forecast",
         task=context.task,

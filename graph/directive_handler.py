@@ -20,6 +20,7 @@ from evolver.steering import approval
 from evolver.steering.approval import ApprovalDecision
 from evolver.steering.directive_type import RunningCampaign
 from evolver.steering.directives import find_type
+from evolver.system_errors import of_system
 
 if TYPE_CHECKING:
     from langgraph.runtime import Runtime
@@ -61,7 +62,9 @@ async def _take_in(session: CampaignSession) -> None:
         lanes.heard.add(directive.id)
         try:
             await kind.take_effect(directive, _reach(session))
-        except EvolverError as error:  # what goes wrong with it ends no campaign
+        except Exception as error:  # what goes wrong with it ends no campaign, unless the system fails
+            if not isinstance(error, EvolverError) and of_system(error) is not None:
+                raise
             resources.archive.directives.close(directive.id, "done", f"failed: {error}")
 
 

@@ -41,4 +41,4 @@ def open_archive(home: Path | str | None = None) -> Archive:
             f"there is no archive in {settings.home}; name the data folder of a campaign, or start one with "
             "`evolver run`"
         )
-    return Archive.open(settings.archive_url)
+    return Archive.open(settings.archive_place)

@@ -63,7 +63,7 @@ def unpack_recording(path: Path, home: Path) -> tuple[Path, str]:
             with tempfile.TemporaryDirectory(prefix="unpacking-", dir=folder.parent) as scratch:
                 unpacked = Path(scratch) / "home"
                 unpacked.mkdir()
-                with Archive.open(f"sqlite:///{(unpacked / 'archive.sqlite').absolute()}") as archive:
+                with Archive.open(unpacked / "archive.sqlite") as archive:
                     archive.backup.import_lines(_lines(path))
                     _read_whole(archive, name)
                 unpacked.rename(folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from evolver.contracts import Standing
 from evolver.contracts.event import GaveUp
 from evolver.errors import ModelError, WorkFailed
 
@@ -34,7 +35,8 @@ class FailureGuard:
         return self._after_loss(archive, experiment) if models_alone and refused is None else refused
 
     def _after_refusal(self, archive: Archive, experiment: Experiment) -> WorkFailed | None:
-        given_up = [] if experiment.program else archive.events.list(experiment.campaign, kind=GaveUp, newest=NEWEST)
+        lost = experiment.standing is Standing.UNUSABLE
+        given_up = archive.events.list(experiment.campaign, kind=GaveUp, newest=NEWEST) if lost else []
         refusals = [event.data for event in given_up if event.experiment == experiment.id and event.data.check]
         check = refusals[-1].check if refusals else ""
         self._refused = self._refused + 1 if check and check == self._check else int(bool(check))

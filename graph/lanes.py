@@ -23,6 +23,8 @@ class Lanes:
     """Directives whose effect on this process has begun; it begins once."""
     rejected: set[str] = field(default_factory=set)
     """Experiments that a person rejected: their verdict is there."""
+    walled: set[str] = field(default_factory=set)
+    """Experiments that an error of Evolver's own has ended."""
     resting: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held by the lane that waits for the campaign to go on; the others queue behind it."""
 

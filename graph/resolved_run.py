@@ -10,16 +10,20 @@ from typing import TYPE_CHECKING
 
 from evolver.contracts import Budget, Campaign, CampaignConfig, CampaignStatus, SandboxKind
 from evolver.contracts.run_config import Spelling, in_python
-from evolver.errors import UnknownName, UsageError
+from evolver.errors import UnknownName, UsageError, WorkFailed
 from evolver.graph.context import Context
 from evolver.graph.team_factory import TeamSpec, check_search, check_team, team_spec_for
 from evolver.registry import OPERATORS, PARENTS
-from evolver.settings import Settings
+from evolver.settings import Settings, expanded
 
 if TYPE_CHECKING:
     from evolver.memory import Archive
     from evolver.sandbox import Sandbox
     from evolver.tasks import Task
+
+
+KEPT = ("seed", "stage", "notes", "parents", "tuner", "recall")
+"""What a campaign keeps as it was when it began."""
 
 
 def open_archive(home: Path, settings: Settings | None = None) -> Archive:
@@ -32,7 +36,7 @@ def open_archive(home: Path, settings: Settings | None = None) -> Archive:
         raise UsageError(
             f"the data folder {home} cannot be made ({error.strerror}); set EVOLVER_HOME to one that can"
         ) from None
-    return Archive.open((settings or Settings(home=home)).archive_url)
+    return Archive.open((settings or Settings(home=home)).archive_place)
 
 
 def register(context: Context) -> Campaign:
@@ -87,7 +91,16 @@ class ResolvedRun:
         """The task, loaded once. Raises UnknownName or TaskError."""
         from evolver.tasks import load_task
 
-        return load_task(self._reference, self.home)
+        try:
+            return load_task(self._reference, self.home)
+        except UnknownName as error:
+            known = self.existing
+            if known is None or not Path(known.task).is_absolute() or self._says("task"):
+                raise
+            raise UnknownName(
+                f"the task of campaign {known.name} is not in {known.task} any more; name the place where it is now: "
+                f"evolver resume {known.name} --task PATH"
+            ) from error
 
     @property
     def stage(self) -> str:
@@ -162,17 +175,62 @@ class ResolvedRun:
     @property
     def _reference(self) -> str:
         """The task by a reference that holds from any working directory."""
-        if self.existing:
+        if self.existing and not self._says("task"):
             return self.existing.task
-        path = self.settings.folder / self.context.task
+        path = self.settings.folder / expanded(self.context.task)
         return str(path.absolute()) if path.is_dir() else self.context.task
+
+    @property
+    def _notes_asked_for(self) -> tuple[str, ...]:
+        return tuple(str(expanded(note).absolute()) for note in self.context.notes)
+
+    def _says(self, name: str) -> bool:
+        """Whether the person said something of an option, rather than leaving it as it is."""
+        return name in self.context.model_fields_set
+
+    def _refuse_another(self, campaign: Campaign) -> None:
+        """Raises UsageError where something is asked for that an existing campaign has otherwise, for good."""
+        asked: dict[str, object] = {name: getattr(self.context, name) for name in KEPT if self._says(name)}
+        if "notes" in asked:
+            asked["notes"] = self._notes_asked_for
+        if not asked.get("stage"):
+            asked.pop("stage", None)
+        for name, value in asked.items():
+            there = getattr(campaign, name)
+            if value != there:
+                raise UsageError(
+                    f"campaign {campaign.name} exists with {self._spelling(name, there)}, and "
+                    f"{self._spelling(name, value)} is asked for; choose another name, or leave it out"
+                )
+        there = self._task_name(campaign) if self._says("task") else ""
+        if there and self.task.name != there:
+            raise UsageError(
+                f"campaign {campaign.name} exists with task {there} ({campaign.task}), and task {self.task.name} "
+                f"({self._reference}) is asked for; choose another name, or leave the task out"
+            )
+
+    @staticmethod
+    def _task_name(campaign: Campaign) -> str:
+        """The name of a campaign's own task; empty where that is gone, and versions alone tell."""
+        from evolver.tasks import load_task
+
+        try:
+            return load_task(campaign.task).name
+        except UsageError:
+            return ""
 
     def _begun(self) -> Campaign:
         from evolver.memory import read_notes
+        from evolver.search.source import may_vary
 
         context, task = self.context, self.task
         read_notes([*([task.notes] if task.notes else []), *context.notes], task.name)  # or there is no campaign
         budget, team_spec = Budget.of(context, task.spec.budget.experiments), self.team_spec
+        if team_spec.team == "offline" and not may_vary(task.baseline()):
+            raise WorkFailed(
+                f"the offline team can vary nothing here; give {self._spelling('models', 'PROVIDER:NAME')}: "
+                f"{', '.join(task.spec.program.files)} has no Python code with a function or a value to change"
+            )
         check_team(team_spec, budget, context, self.settings, self._spelling)
         if getattr(PARENTS.load(context.parents), "needs_features", False) and not task.spec.features:
             raise UsageError(
@@ -193,7 +251,7 @@ class ResolvedRun:
             "stage": self.stage,
             "workers": self.workers,
             "sandbox": self.sandbox_kind,
-            "notes": tuple(str(Path(note).absolute()) for note in context.notes),
+            "notes": self._notes_asked_for,
             "budget": budget,
             "added_operators": added,
         }
@@ -228,9 +286,10 @@ class ResolvedRun:
 
     def _continued(self, campaign: Campaign) -> Campaign:
         context, task = self.context, self.task
+        self._refuse_another(campaign)
         if task.version != campaign.task_version:
             raise UsageError(
-                f"task {campaign.task} has changed since campaign {campaign.name} began; scores would not be "
+                f"task {self._reference} has changed since campaign {campaign.name} began; scores would not be "
                 "comparable. Undo the change, or start a new campaign."
             )
         known = campaign.budget
@@ -254,6 +313,7 @@ class ResolvedRun:
             sandbox=self.sandbox_kind,
             approve_above=campaign.approve_above if context.approve_above is None else context.approve_above,
             status=CampaignStatus.RUNNING,
+            task=self._reference,
             **dict(team_spec),
         )
 

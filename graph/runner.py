@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.errors import GraphDrained
 from langgraph.runtime import RunControl
 
 from evolver.contracts import CampaignStatus
 from evolver.contracts.event import CampaignEnded, CampaignFailed, DirectiveGiven
-from evolver.errors import MachineBusy, ModelError, UsageError
+from evolver.errors import MachineBusy, ModelError, StorageError, UnknownName, UsageError
 from evolver.graph.campaign_graph import MOST_STEPS, CampaignGraph, build_graph, lanes_for
 from evolver.graph.campaign_lock import campaign_lock
 from evolver.graph.checkpointer import open_checkpointer
@@ -22,13 +26,19 @@ from evolver.graph.resolved_run import ResolvedRun
 from evolver.graph.sessions import Sessions
 from evolver.graph.state import CampaignInput
 from evolver.graph.summary import Summary, summarise
+from evolver.logging import get_logger
+from evolver.system_errors import of_system
 
+_log = get_logger(__name__)
 LOOK_EVERY = 0.25
 """Seconds between looks whether the campaign is to drain."""
 
 
 def run(context: Context) -> Summary:
-    """Start or continue a campaign and wait for its end; for use outside an event loop.
+    """Start or continue a campaign and wait for its end.
+
+    Where an event loop runs already, as in a notebook, the campaign has one of its own in a thread; `await arun(...)`
+    leaves the first one free meanwhile.
 
     Campaign, experiments, trials and lessons are in the data folder from the first moment; a campaign that was cut off
     is continued by running it again under its name.
@@ -58,7 +68,18 @@ def run(context: Context) -> Summary:
         >>> summary.best.mean <= summary.baseline.mean
         True
     """
-    return asyncio.run(arun(context))
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(arun(context))
+    control = RunControl()
+    with ThreadPoolExecutor(1, thread_name_prefix="evolver-run") as thread:
+        work = thread.submit(contextvars.copy_context().run, asyncio.run, arun(context, control=control))
+        try:
+            return work.result()
+        except KeyboardInterrupt:
+            control.request_drain("interrupted")
+            raise
 
 
 async def arun(context: Context, *, control: RunControl | None = None) -> Summary:
@@ -100,16 +121,32 @@ async def drive(resolved: ResolvedRun, control: RunControl | None = None) -> Sum
             # Nothing is wrong with the work itself: it goes on once the person has seen to the models or the machine.
             raise
         except Exception as error:
+            if (said := of_system(error)) is not None:
+                raise StorageError(
+                    f"{said}. Nothing that was finished is lost; then continue with: evolver resume {campaign.name}"
+                ) from error
             status = CampaignStatus.FAILED
             reason = (str(error) or type(error).__name__).splitlines()[0]
             resolved.archive.events.add(campaign.name, CampaignFailed(reason=reason))
             raise
         finally:
-            with suppress(asyncio.CancelledError):
+            with suppress(asyncio.CancelledError), _system_errors_told():
                 await sessions.close_all()
             if status is not CampaignStatus.FINISHED:
-                resolved.archive.campaigns.update(campaign.name, status=status)
+                with _system_errors_told():
+                    resolved.archive.campaigns.update(campaign.name, status=status)
         return summarise(resolved.archive, campaign.name)
+
+
+@contextmanager
+def _system_errors_told() -> Iterator[None]:
+    """Where the system fails while a campaign is closed, say so and go on: the first error is the one to hear of."""
+    try:
+        yield
+    except Exception as error:
+        if (said := of_system(error)) is None:
+            raise
+        _log.warning("while the campaign was closed: %s", said)
 
 
 @dataclass(frozen=True)
@@ -132,8 +169,7 @@ class _Driver:
         # A fan-out that is too narrow for the workers asked for now is laid out again.
         if pending >= lanes_for(self.resolved.campaign.workers):
             newest = self._newest_event()
-            await self._invoke(None)
-            if not self._reopen(newest):
+            if await self._picked_up() and not self._reopen(newest):
                 return
         while True:
             before, newest = self.resolved.campaign.budget, self._newest_event()
@@ -143,9 +179,30 @@ class _Driver:
                 return
 
     async def _pending(self) -> int:
-        """How many lanes an earlier process left at work."""
-        state = await self.graph.aget_state(self._config)
+        """How many lanes an earlier process left at work; none where its bookmark cannot be read any more."""
+        try:
+            state = await self.graph.aget_state(self._config)
+        except Exception as error:
+            if of_system(error) is not None:
+                raise
+            await self._forget(f"it cannot be read ({type(error).__name__}: {error})")
+            return 0
         return sum(task.name == "lane" for task in state.tasks)
+
+    async def _picked_up(self) -> bool:
+        """Go on where an earlier process was; False where its bookmark is of another archive than this one."""
+        try:
+            await self._invoke(None)
+        except UnknownName as error:
+            await self._forget(str(error))
+            return False
+        return True
+
+    async def _forget(self, reason: str) -> None:
+        """Begin anew from the archive, which holds the truth."""
+        _log.warning("the bookmark of campaign %s is put aside: %s", self.resolved.name, reason)
+        assert isinstance(self.graph.checkpointer, BaseCheckpointSaver)
+        await self.graph.checkpointer.adelete_thread(self.resolved.name)
 
     async def _invoke(self, given: CampaignInput | None) -> None:
         """Run to the end; while every lane waits for approval, wait with them. Raises GraphDrained."""

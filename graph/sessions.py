@@ -14,6 +14,7 @@ from evolver.contracts import Budget
 from evolver.contracts.event import CampaignEnded
 from evolver.errors import BudgetSpent, EvolverError, MemoryInUse, ModelError, UsageError
 from evolver.graph.context import Context
+from evolver.graph.experiment_wall import wall_off
 from evolver.graph.export_import import open_replay_memory, recorded_places
 from evolver.graph.failure_guard import FailureGuard
 from evolver.graph.lanes import Lanes
@@ -77,19 +78,28 @@ class CampaignSession:
             return False
         return self.places is None or f"{self.resources.name}-{lane}-{seq}" in self.places
 
-    async def attempt(self, work: Callable[[str], Awaitable[object]], experiment: str) -> bool:
+    async def attempt(self, role: str, work: Callable[[str], Awaitable[object]], experiment: str) -> bool:
         """Have a role do its work on an experiment. False where it could not, and the campaign comes to an end.
 
-        The other lanes finish the trials that they have begun.
+        The other lanes finish the trials that they have begun. An error that nobody foresaw makes the experiment
+        unusable; nothing more is done about it then.
         """
-        if self.trouble is not None:
+        if self.trouble is not None and role != "runner":
             return False
+        if experiment in self.lanes.walled:
+            return True
         try:
             await work(experiment)
         except BudgetSpent as error:
             self._end(str(error))
         except (ModelError, UsageError) as error:
             self.trouble = self.trouble or error
+        except EvolverError:
+            raise
+        except Exception as error:
+            await self.resources.archive.run(wall_off, self.resources.archive, experiment, role, error)
+            self.lanes.walled.add(experiment)
+            return True
         else:
             return True
         return False

@@ -70,6 +70,8 @@ class FreshResult(Record):
     """90 % interval of `delta`."""
     sealed: dict[str, tuple[float, float]] = {}
     """Means of champion and baseline, by metric that was kept from the search until now."""
+    held_out: bool = True
+    """Whether hidden data change with the seed or sealed metrics exist; otherwise the seed alone was fresh."""
 
 
 class ComparedMethod(Record):

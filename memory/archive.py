@@ -7,6 +7,7 @@ import contextvars
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import ParamSpec, Self, TypeVar
 
 from evolver.memory.backup import Backup
@@ -75,11 +76,12 @@ class Archive:
         self.backup = Backup(database)
 
     @classmethod
-    def open(cls, url: str) -> Self:
+    def open(cls, place: str | Path) -> Self:
         """Open a database, making or migrating its tables.
 
         Args:
-            url: A database URL of SQLAlchemy's, such as `sqlite:////data/archive.sqlite`.
+            place: The path of an SQLite file, or a database URL of SQLAlchemy's as a text, such as
+                `sqlite:////data/archive.sqlite`.
 
         Returns:
             The archive, to be closed with `close` or by a `with` block.
@@ -87,7 +89,7 @@ class Archive:
         Raises:
             UsageError: The database cannot be opened, or was written by a newer Evolver.
         """
-        return cls(Database.open(url))
+        return cls(Database.open(place))
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call the archive from a coroutine: in its one thread, so that the event loop waits for nothing.

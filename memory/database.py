@@ -5,10 +5,11 @@ from __future__ import annotations
 import sqlite3
 import time
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from evolver.errors import UsageError
@@ -18,7 +19,10 @@ _log = get_logger(__name__)
 
 HEAD = "0005"
 """The newest revision under `migrations/versions/`."""
-BUSY_SECONDS = 30
+BUSY_SECONDS = 5
+"""After which it is said that another process holds the file."""
+PATIENCE = 600.0
+"""Seconds to wait for it altogether."""
 _WRITERS = 0x45564F4C
 """Names the Postgres lock that makes writers take turns, as BEGIN IMMEDIATE does on SQLite."""
 
@@ -38,11 +42,13 @@ class Database:
         self._writing = engine.execution_options(evolver_write=True)
 
     @classmethod
-    def open(cls, url: str) -> Database:
-        """Connect, and bring the tables up to date. Raises UsageError naming the URL without its password."""
+    def open(cls, place: str | Path) -> Database:
+        """Connect, and bring the tables up to date. Raises UsageError naming the place without its password."""
         try:
-            shown = make_url(url).render_as_string(hide_password=True)
-            engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS} if url.startswith("sqlite") else {})
+            url = URL.create("sqlite", database=str(place.absolute())) if isinstance(place, Path) else make_url(place)
+            shown = str(place) if isinstance(place, Path) else url.render_as_string(hide_password=True)
+            is_sqlite = url.get_backend_name() == "sqlite"
+            engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS} if is_sqlite else {})
         except (ArgumentError, ModuleNotFoundError) as error:
             raise UsageError(f"EVOLVER_ARCHIVE: not a database URL that can be opened here: {error}") from None
         if engine.dialect.name == "sqlite":
@@ -78,26 +84,38 @@ def _tune_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def set_pragmas(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
-        _use_wal(connection)
+        # SQLite does not wait for the lock that this needs.
+        _patiently(connection, "PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA foreign_keys=ON")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         writes = connection.get_execution_options().get("evolver_write")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        driver: Any = connection.connection.driver_connection
+        _patiently(driver, "BEGIN IMMEDIATE" if writes else "BEGIN")
+        if not writes:
+            try:  # what a reader sees begins with its first look, which may have to wait too
+                _patiently(driver, "SELECT 1 FROM sqlite_master LIMIT 1")
+            except BaseException:
+                driver.rollback()
+                raise
 
 
-def _use_wal(connection: Any) -> None:
-    """Switch the file to write-ahead logging; SQLite does not wait for the lock that this needs, so this does."""
-    deadline = time.monotonic() + BUSY_SECONDS
+def _patiently(connection: Any, statement: str) -> None:
+    """Execute a statement that needs a lock, and wait while another process holds it; say so where that takes long."""
+    began, said = time.monotonic(), False
     while True:
         try:
-            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute(statement).fetchall()
             return
         except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > deadline:
+            waited = time.monotonic() - began
+            if "locked" not in str(error) or waited > PATIENCE:
                 raise
+            if waited >= BUSY_SECONDS and not said:
+                said = True
+                _log.warning("another process holds the archive; waiting for it, %g minutes at most", PATIENCE / 60)
             time.sleep(0.01)
 
 

@@ -78,6 +78,10 @@ class Conclusion(Record):
     """Experiment in whose place this one is a parent from now on: its program does the same in fewer lines."""
 
 
+MOST_NUMBER = 2**31 - 1
+"""No campaign has so many experiments, and no database's column holds more for certain."""
+
+
 class ExperimentRepository(Repository):
     """Proposals, programs and verdicts of experiments."""
 
@@ -88,6 +92,8 @@ class ExperimentRepository(Repository):
 
     def by_number(self, campaign: str, number: int) -> Experiment:
         """An experiment by what people call it. Raises UnknownName."""
+        if not 0 <= number <= MOST_NUMBER:
+            raise UnknownName(f"campaign {campaign} has no experiment of that number; they begin at 0, the baseline")
         with self._database.read() as connection:
             row = connection.execute(
                 select(ExperimentRow).where(ExperimentRow.campaign == campaign, ExperimentRow.number == number)

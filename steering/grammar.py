@@ -12,11 +12,14 @@ from evolver.steering.questions import questions
 
 LONGEST = 8000
 """Characters of a message that is read."""
+_ENDLESS = re.compile(r"\d{100,}")
 
 
 def read(text: str) -> Reading:
     """What a message says, as far as plain patterns tell."""
     text = text.strip()[:LONGEST]
+    if found := _ENDLESS.search(text):
+        return Unclear(understood=f"a number of {len(found[0])} digits, which cannot be meant", examples=("budget 50",))
     if not plain(text):
         return Inquiry(about="help")
     phrases: tuple[Phrase, ...] = (*questions(), *by_precision())

@@ -8,6 +8,7 @@ EvolverError
 │   ├── MemoryInUse         nobody: another process searches and writes the index; try again when it has ended
 │   └── RunRefused          the client of a server: a run was asked for that cannot be
 ├── WorkFailed              the work itself: the baseline fails, no sandbox starts (exit status 1)
+│   ├── StorageError        the system: a disk is full, a database is locked or damaged; the campaign is paused
 │   ├── SandboxError        the sandbox backend cannot run jobs; a failing *program* is an outcome, never an error
 │   ├── MachineBusy         the person: other work has the CPUs; the campaign is paused and can be resumed
 │   ├── RunFailed           the client of a server: a run's work failed
@@ -38,6 +39,7 @@ __all__ = [
     "RunFailed",
     "RunRefused",
     "SandboxError",
+    "StorageError",
     "TaskError",
     "UnknownName",
     "UsageError",
@@ -115,6 +117,14 @@ class SandboxError(WorkFailed):
     Raised before the first trial where no backend starts, and in the middle of a campaign where one has stopped
     working. The machine's owner acts; `evolver doctor` says what is missing. A program that crashes, hangs or runs out
     of memory is an outcome (`evolver.TrialStatus`), never this error.
+    """
+
+
+class StorageError(WorkFailed):
+    """A database, a disk or another part of the system fails under a campaign.
+
+    Raised by `evolver.run` and its kin; the campaign is paused and nothing that was finished is lost. The person acts:
+    the message says what the system says, and what to do before the campaign is run again under its name.
     """
 
 

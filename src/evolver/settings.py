@@ -6,7 +6,7 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from evolver.contracts import SandboxKind
@@ -60,10 +60,30 @@ class Settings(EnvironmentSettings):
     prices: Path | None = None
     """File of model prices that comes before the shipped ones; unset: `prices.json` in `home`, if there is one."""
 
+    @field_validator("home", "folder", "prices")
+    @classmethod
+    def _user_folder(cls, path: Path | None) -> Path | None:
+        return None if path is None else expanded(path)
+
     @property
-    def archive_url(self) -> str:
-        """The archive's database URL."""
-        return self.archive or f"sqlite:///{self.home.absolute() / 'archive.sqlite'}"
+    def archive_place(self) -> str | Path:
+        """The archive's database URL, or the file in `home`, whose path is no URL: it may have any letters."""
+        return self.archive or self.home.absolute() / "archive.sqlite"
+
+
+def expanded(path: Path | str) -> Path:
+    """A path with `~` at its beginning replaced by the user's folder, as a shell does; any other as it is.
+
+    Args:
+        path: As it was written.
+
+    Returns:
+        The path; as it is, too, where there is no such user.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
 
 
 class LogSettings(EnvironmentSettings):

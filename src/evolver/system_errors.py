@@ -22,6 +22,8 @@ _ADVICE = {
     errno.ESTALE: "the network drive has changed below us; look at it",
     errno.ENAMETOOLONG: "choose a shorter path with EVOLVER_HOME",
 }
+_BLAMELESS = {"OperationalError", "DatabaseError", "InternalError"}
+"""Errors of a database that no value that was written to it can be the cause of."""
 _OF_DATABASE = (
     ("locked", "another process holds it; end that one, or wait until it is done"),
     ("busy", "another process holds it; end that one, or wait until it is done"),
@@ -60,9 +62,11 @@ def _of_database(error: BaseException) -> str | None:
     alchemy = sys.modules.get("sqlalchemy.exc")
     if alchemy is not None and isinstance(error, alchemy.DBAPIError):
         link = error.orig
-    elif alchemy is not None and isinstance(error, alchemy.SQLAlchemyError):
+    elif alchemy is not None and isinstance(error, alchemy.TimeoutError):
         return f"the database: {error}"
     elif not isinstance(error, sqlite3.Error):
+        return None
+    if type(link).__name__ not in _BLAMELESS:
         return None
     words = str(link)
     advice = next((advice for part, advice in _OF_DATABASE if part in words.lower()), "")

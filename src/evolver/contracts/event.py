@@ -25,6 +25,7 @@ class EventKind(StrEnum):
     BEGUN = "begun"
     LANES = "lanes"
     LEASED = "leased"
+    LIMIT_REACHED = "limit_reached"
     TOLD = "told"
     IDEA_REPEATED = "idea_repeated"
     ARM = "arm"
@@ -126,6 +127,16 @@ class Leased(EventData):
 
     KIND = EventKind.LEASED
     number: int
+
+
+class LimitReached(EventData):
+    """One of Evolver's own limits has left something out; told once a process for each limit."""
+
+    KIND = EventKind.LIMIT_REACHED
+    limit: str
+    """Which one."""
+    said: str
+    """What was left out, and what can be done."""
 
 
 class Shown(EventData):
@@ -425,6 +436,8 @@ class Retested(EventData):
     interval: Interval
     sealed: dict[str, tuple[float, float]] = {}
     """Means of champion and baseline, by metric that was kept from the search until now."""
+    held_out: bool = True
+    """Whether hidden data change with the seed or sealed metrics exist; otherwise the seed alone was fresh."""
 
 
 class RetestFailed(EventData):

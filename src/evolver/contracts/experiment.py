@@ -177,6 +177,12 @@ class Program(Record):
             path = PurePosixPath(name)
             if not name or path.is_absolute() or ".." in path.parts or str(path) != name or "\x00" in name:
                 raise ValueError(f"program path {name!r} is not a plain relative path")
+        for name, text in files.items():
+            try:
+                (name + text).encode()
+            except UnicodeEncodeError as error:
+                place = error.start - len(name) + 1
+                raise ValueError(f"{name!r} holds half of a surrogate pair at character {place}; no file can") from None
         return dict(sorted(files.items()))
 
     @property
