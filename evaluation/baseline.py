@@ -40,6 +40,13 @@ async def establish_baseline(resources: CampaignResources, runner: Runner) -> No
         ),
     )
     archive.experiments.add_program(experiment.id, program, skeleton(program))
+    replicates = task.stage(campaign.stage).replicates
+    if replicates > MOST_REPLICATES:
+        said = (
+            f"a race takes {MOST_REPLICATES} replicates at most, so {replicates - MOST_REPLICATES} of the {replicates} "
+            "are not used"
+        )
+        resources.tell_limit("replicates of a race", said)
     for stage in task.stages_to(campaign.stage):
         decides = stage.name == campaign.stage
         trials = await _run(runner, experiment.id, stage.name, range(min(stage.replicates, FEW) if decides else 1))

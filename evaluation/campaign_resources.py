@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evolver.contracts import Campaign, Experiment, Program, Trial, TrialStatus
+from evolver.contracts.event import LimitReached
 from evolver.errors import UsageError
 from evolver.evaluation.screen import MOST_REPLICATES
 from evolver.evaluation.statistics import Noise
@@ -43,6 +44,8 @@ class CampaignResources:
     sandbox: Sandbox
     programs_kept: int = 256
     """Programs kept in memory."""
+    told_limits: set[str] = field(default_factory=set)
+    """Limits that were reached and told in this process."""
     concluding: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while a verdict is formed."""
     confirming: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -127,6 +130,12 @@ class CampaignResources:
                 return ""
             places.append(feature.bin(sum(values) / len(values)))
         return ",".join(map(str, places))
+
+    def tell_limit(self, limit: str, said: str, experiment: str | None = None) -> None:
+        """Write into the log that one of Evolver's limits has left something out; the first time that it does."""
+        if limit not in self.told_limits:
+            self.told_limits.add(limit)
+            self.archive.events.add(self.name, LimitReached(limit=limit, said=said), experiment)
 
     def renew_notes(self) -> None:
         """Read the notes again when techniques are next looked for."""

@@ -159,6 +159,7 @@ def _close(resources: CampaignResources, test: FreshTest, result: Retest) -> Non
             delta=result.comparison.delta,
             interval=result.comparison.interval,
             sealed=result.sealed,
+            held_out=resources.task.data_by_seed or bool(resources.task.spec.sealed),
         ),
         test.experiment,
     )

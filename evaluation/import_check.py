@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NamedTuple
 
 from evolver.contracts import Program
 from evolver.errors import WorkFailed
 from evolver.evaluation.accelerate_launcher import launch_of
-from evolver.evaluation.trial import import_paths, without_secrets
+from evolver.evaluation.trial import import_paths, mounts, without_secrets
 from evolver.sandbox import PYTHON, Ending, Job, Limits, Mount, Outcome, Sandbox
 from evolver.tasks import RUNTIME, Task
 
@@ -93,16 +93,9 @@ class ImportCheck:
     async def _outcome(self, program: Program, folder: Path, key: str, seconds: float, experiment: str) -> Outcome:
         task, phase = self._task, self._task.spec.phases[0]
         await asyncio.to_thread(_write_afresh, program, folder / "program")
-        shown = {
-            "/evolver": (RUNTIME, False),
-            "/public": (task.root / "public", False),
-            "/inputs": (task.inputs(phase), False),
-            "/program": (folder / "program", True),
-        }
-        mounts = tuple(
-            Mount(source=source, target=PurePosixPath(target), own=own)
-            for target, (source, own) in shown.items()
-            if source is not None and source.exists()
+        inputs = mounts(
+            shared={"/evolver": RUNTIME, "/public": task.root / "public", "/inputs": task.inputs(phase)},
+            own={"/program": folder / "program"},
         )
         environment = {
             "EVOLVER_STAGE": task.stages[0].name,
@@ -113,7 +106,7 @@ class ImportCheck:
         }
         command = (PYTHON, "/evolver/import_program.py", *task.spec.program.entry)
         try:
-            return await self.run(key, command, folder / "out", experiment, seconds, mounts, environment)
+            return await self.run(key, command, folder / "out", experiment, seconds, inputs, environment)
         finally:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 

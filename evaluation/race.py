@@ -14,7 +14,7 @@ from evolver.errors import WorkFailed
 from evolver.evaluation.campaign_resources import CampaignResources, experiment_folder
 from evolver.evaluation.confirmation import confirm, is_open
 from evolver.evaluation.screen import MOST_REPLICATES, decide
-from evolver.evaluation.trial import run_trial
+from evolver.evaluation.trial import LEFT_OUT, run_trial
 from evolver.evaluation.turns import Turns
 from evolver.logging import get_logger
 
@@ -150,6 +150,9 @@ class Runner:
             archive.events.add(resources.name, TrialStarted(stage=stage, seed=seed), experiment_id)
             trial = await self.attempts(lambda: self._attempt(experiment, stage, seed, keep))
             archive.trials.add(trial, resources.task.version)
+            if LEFT_OUT in trial.feedback.texts:
+                said = f"metrics of the judge that are not kept: {trial.feedback.texts[LEFT_OUT]}"
+                resources.tell_limit(LEFT_OUT, said, experiment_id)
             if trial.status is TrialStatus.TAMPERED:
                 raise WorkFailed(
                     f"task {resources.task.name} in {resources.task.root} was {trial.reason}; scores would not be "

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -20,12 +21,17 @@ from evolver.evaluation.outputs import digest_of
 from evolver.redaction import Redactor
 from evolver.sandbox import PYTHON, Ending, Job, Limits, Mount, Outcome, Sandbox
 from evolver.tasks import INPUTS, RUNTIME, Task
+from evolver.tasks.shown_files import shown
 
 if TYPE_CHECKING:
     from evolver.tasks.spec import StageSpec
 
 JUDGE_OUTPUT, JUDGE_FILES = 1 << 20, 4
 MAX_METRICS = 64
+LEFT_OUT = "metrics left out"
+"""Under which it is said, as feedback, which metrics are not kept."""
+NAMED = 6
+"""Metrics that a message names."""
 LONGEST_TAIL, LONGEST_GATE = 4000, 300
 _METRICS = TypeAdapter(dict[str, float])
 _STATUS = {
@@ -49,14 +55,15 @@ async def run_trial(
     keep: Path | None = None,
     seconds: float | None = None,
     labels: Mapping[str, str] | None = None,
+    hear_judge: Callable[[str], None] | None = None,
 ) -> Trial:
     """One trial: every phase in a fresh sandbox, then the judge in another without the program.
 
     `folder` is scratch space on the host and is gone afterwards; what the program left is moved to `keep` if given.
     If an earlier process was killed in this very trial, what it finished is used, and what still runs is waited for.
-    `seconds` replaces the stage's time limit (comparison arms at equal CPU time); `labels` mark what outlives us. If
-    files of the task were changed since it was loaded, before the trial or while it ran, the trial is `tampered`,
-    whatever came out.
+    `seconds` replaces the stage's time limit (comparison arms at equal CPU time); `labels` mark what outlives us.
+    `hear_judge` is given what the judge prints, which nobody else sees. If files of the task were changed since it was
+    loaded, before the trial or while it ran, the trial is `tampered`, whatever came out.
     """
     base = Trial(experiment=experiment, program=program.id, stage=stage, seed=seed, status=TrialStatus.CANCELLED)
     if changed := await asyncio.to_thread(task.changed):
@@ -71,6 +78,7 @@ async def run_trial(
         folder=folder,
         seconds=seconds or spec.seconds,
         labels={"experiment": experiment, **(labels or {})},
+        hear_judge=hear_judge,
     )
     try:
         if not attempt.was_begun(program):
@@ -108,6 +116,7 @@ class _Attempt:
     folder: Path
     seconds: float
     labels: dict[str, str]
+    hear_judge: Callable[[str], None] | None = None
 
     @property
     def source(self) -> Path:
@@ -177,10 +186,10 @@ class _Attempt:
                 }
             )
             if not outcome.succeeded:
-                return _missing(base, outcome), None
+                return _missing(base, outcome, self.task.root), None
             outputs = job.output
         assert outputs is not None
-        return await self._judged(base, outputs), outputs
+        return await self.judged(base, outputs), outputs
 
     def _harness_job(self, phase: str, *, artifacts: Path | None) -> Job:
         root, resources, launch = self.task.root, self.task.resources(self.spec), self.launch
@@ -188,7 +197,7 @@ class _Attempt:
             id=f"{self.folder.parent.name}.{self.folder.name}.{phase}",
             command=launch.command,
             output=self.folder / f"out-{phase}",
-            inputs=_mounts(
+            inputs=mounts(
                 shared={
                     "/evolver": RUNTIME,
                     "/task/harness.py": root / "harness.py",
@@ -219,7 +228,7 @@ class _Attempt:
             },
         )
 
-    async def _judged(self, base: Trial, outputs: Path) -> Trial:
+    async def judged(self, base: Trial, outputs: Path) -> Trial:
         """The trial with the judge's metrics, or with the reason why there are none."""
         root, allowed = self.task.root, self.spec.judge
         job = Job(
@@ -238,7 +247,7 @@ class _Attempt:
             gpus=allowed.gpus,
             requires=self.task.spec.requires,
             labels=self.labels,
-            inputs=_mounts(
+            inputs=mounts(
                 shared={
                     "/evolver": RUNTIME,
                     "/judge/judge.py": root / "judge.py",
@@ -248,10 +257,16 @@ class _Attempt:
                 },
                 own={"/outputs": outputs},
             ),
-            environment={"EVOLVER_STAGE": self.spec.name, "EVOLVER_SEED": str(self.seed)},
+            environment={
+                "EVOLVER_STAGE": self.spec.name,
+                "EVOLVER_SEED": str(self.seed),
+                "EVOLVER_METRIC": self.task.metric.name,
+            },
         )
         outcome = await self._outcome(job)
         digest, bits = await asyncio.to_thread(digest_of, outputs)
+        if self.hear_judge is not None:
+            self.hear_judge(outcome.log)
         base = base.model_copy(
             update={
                 "outputs": digest,
@@ -275,12 +290,30 @@ class _Attempt:
             if "failed" in answer:
                 return _without_score(base, TrialStatus.FAILED, str(answer["failed"]))
             if "invalid" in answer:
-                return _without_score(base, TrialStatus.INVALID, str(answer["invalid"]))
+                said = str(answer["invalid"])
+                return _without_score(base, TrialStatus.INVALID, said + beside(root, said))
             scored = _scored(base, _METRICS.validate_python(answer["metrics"], strict=True), self.task)
             gate = clean(str(answer.get("gate", "")))[:LONGEST_GATE]
             return scored.model_copy(update={"gate": gate}) if gate and scored.metrics else scored
         except (OSError, ValueError, KeyError, TypeError, AttributeError, ValidationError) as error:
             return _without_score(base, TrialStatus.INVALID, f"the judge's answer cannot be read: {error}")
+
+
+async def judge_again(sandbox: Sandbox, task: Task, stage: str, seed: int, outputs: Path, folder: Path) -> Trial:
+    """What the judge says of outputs that somebody put together; `folder` is scratch space on the host."""
+    spec = task.stage(stage)
+    attempt = _Attempt(
+        sandbox=sandbox,
+        task=task,
+        spec=spec,
+        launch=launch_of(spec.accelerate, task.resources(spec).cpus),
+        seed=seed,
+        folder=folder,
+        seconds=spec.seconds,
+        labels={},
+    )
+    base = Trial(experiment="check", program="outputs", stage=stage, seed=seed, status=TrialStatus.CANCELLED)
+    return await attempt.judged(base, outputs)
 
 
 def import_paths(task: Task) -> dict[str, str]:
@@ -295,36 +328,68 @@ def _sum(before: float | None, now: float | None, *, first: bool) -> float | Non
     return None if before is None or now is None else before + now
 
 
-def _mounts(*, shared: dict[str, Path | None], own: dict[str, Path | None]) -> tuple[Mount, ...]:
-    """What is there to be shown, by place; `own` belongs to this job alone."""
-    places = [*((target, source, False) for target, source in shared.items())]
-    places += [(target, source, True) for target, source in own.items()]
-    return tuple(
-        Mount(source=source, target=PurePosixPath(target), own=alone)
-        for target, source, alone in places
+def mounts(*, shared: dict[str, Path | None], own: dict[str, Path | None]) -> tuple[Mount, ...]:
+    """What is there to be shown, by place; `own` belongs to this job alone.
+
+    Links in the task's own files that lead elsewhere are bound to their goals.
+    """
+    found = [
+        Mount(source=part.source, target=PurePosixPath(target) / part.place)
+        for target, source in shared.items()
         if source is not None and source.exists()
-    )
+        for part in shown(source)
+    ]
+    found += [
+        Mount(source=source, target=PurePosixPath(target), own=True)
+        for target, source in own.items()
+        if source is not None and source.exists()
+    ]
+    return tuple(found)
 
 
 def _scored(base: Trial, metrics: dict[str, float], task: Task) -> Trial:
     metric = task.metric
     value = metrics.get(metric.name)
     if value is None:
-        return _without_score(base, TrialStatus.INVALID, f"the judge gave no {metric.name}")
+        given = f"; it gave {', '.join(sorted(metrics)[:NAMED])}" + (" ..." if len(metrics) > NAMED else "")
+        return _without_score(base, TrialStatus.INVALID, f"the judge gave no {metric.name}{given}")
     if not metric.accepts(value):
         low, high = metric.range
         return _without_score(base, TrialStatus.INVALID, f"{metric.name} = {value} is outside {low}..{high}")
-    finite = {name: float(v) for name, v in list(metrics.items())[:MAX_METRICS] if abs(v) < float("inf")}
+    needed = {name: metrics[name] for name in (metric.name, *task.spec.sealed) if name in metrics}
+    ordered = {**{name: v for name, v in metrics.items() if name not in needed}}
+    room = max(0, MAX_METRICS - len(needed))
+    kept = {*needed, *list(ordered)[:room]}
+    finite = {name: float(v) for name, v in metrics.items() if name in kept and abs(v) < float("inf")}
     sealed = {name: finite.pop(name) for name in task.spec.sealed if name in finite}
-    return base.model_copy(update={"status": TrialStatus.OK, "metrics": finite, "sealed": sealed})
+    scored = base.model_copy(update={"status": TrialStatus.OK, "metrics": finite, "sealed": sealed})
+    left = [name for name in metrics if name not in kept]
+    if not left:
+        return scored
+    said = f"{len(left)} of {len(metrics)}, as {MAX_METRICS} are kept: {', '.join(left[:NAMED])}" + " ..." * (
+        len(left) > NAMED
+    )
+    texts = {LEFT_OUT: said, **scored.feedback.texts}
+    return scored.model_copy(update={"feedback": scored.feedback.model_copy(update={"texts": texts})})
 
 
-def _missing(base: Trial, outcome: Outcome) -> Trial:
+def beside(root: Path, said: str) -> str:
+    """Where a module that is missed lies, if it lies beside harness.py or judge.py, which are shown alone."""
+    found = re.search(r"No module named '(\w+)", said)
+    if found is None or not ((root / f"{found[1]}.py").is_file() or (root / found[1] / "__init__.py").is_file()):
+        return ""
+    return (
+        f"; {found[1]} lies beside harness.py and judge.py, of which only these two are shown: put it into public/ "
+        "(for both) or private/ (for the judge), and that folder on sys.path"
+    )
+
+
+def _missing(base: Trial, outcome: Outcome, root: Path) -> Trial:
     reason = outcome.reason
     if outcome.ending is Ending.EXITED:
         lines = base.log_tail.strip().splitlines()
         why = failure(outcome.log) or (lines[-1] if lines else "")
-        reason = f"exit status {outcome.exit_code}" + (f": {why[:300]}" if why else "")
+        reason = f"exit status {outcome.exit_code}" + (f": {why[:300]}" if why else "") + beside(root, why)
     return _without_score(base, _STATUS.get(outcome.ending, TrialStatus.FAILED), reason)
 
 

@@ -21,10 +21,14 @@ from evolver.search.tuners.evolution import EvolutionTuner
 from evolver.search.tuners.tuner import ScoredProgram, Tuner
 from evolver.search.tuning_space import parameters, without_part
 
-MOST_LINES = 400
-"""Programs do not grow beyond; a larger baseline may only shrink."""
+MOST_LINES, GROWTH = 400, 1.5
+"""Programs do not grow beyond so many lines, or so many times the baseline's, whichever is more."""
 DRAWS = 24
 """Recipes that are drawn until one changes only what may change, where blocks are marked."""
+
+
+class TooLong(CannotApply):
+    """A recipe lets the program grow beyond the limit."""
 
 
 class Operators:
@@ -56,6 +60,12 @@ class Operators:
         self._baseline = baseline
         self._blocks = blocks
         self._tuner = tuner or EvolutionTuner()
+
+    @property
+    def most_lines(self) -> int:
+        """Lines that a program may have, its files added up."""
+        own = sum(text.count("\n") for text in self._baseline.files.values()) if self._baseline else 0
+        return max(MOST_LINES, int(GROWTH * own))
 
     @property
     def samples(self) -> bool:
@@ -149,7 +159,7 @@ class Operators:
         """The program that a recipe makes of its parent; `others` by program id.
 
         Raises CannotApply if the recipe does not fit, changes nothing, breaks the syntax, loses an entry point or lets
-        the program grow beyond 400 lines.
+        the program grow beyond `most_lines`.
         """
         operator, model = read_recipe(recipe)
         exact, program = program, _with_plain_lines(program)
@@ -162,8 +172,8 @@ class Operators:
         if new.id == program.id:
             raise CannotApply("the recipe changes nothing")
         lines, before = (sum(text.count("\n") for text in p.files.values()) for p in (new, program))
-        if lines > MOST_LINES and lines > before:
-            raise CannotApply(f"the program would grow to {lines} lines")
+        if lines > self.most_lines and lines > before:
+            raise TooLong(f"the program would grow to {lines} lines, beyond {self.most_lines}")
         for path, text in changed.items():
             if is_python(path):
                 parse(text)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import stat
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from evolver.errors import TaskError
+from evolver.tasks.shown_files import files_of
 
 JUDGED = ("task.yaml", "harness.py", "judge.py", "public", "inputs", "private")
 """What decides a score besides the program: files and folders of a task."""
@@ -32,7 +34,7 @@ class TaskIntegrity:
     def __init__(self, root: Path) -> None:
         """Hash everything now. Raises OSError if a file cannot be read."""
         self._root = root
-        self._seen = {name: _hashed(root / name, marks) for name, marks in _files(root)}
+        self._seen = {name: _hashed(path, marks) for name, path, marks in _files(root)}
         self.digests: Mapping[str, str] = {
             name: self._seen[name].digest for name in sorted(self._seen, key=lambda name: name.split("/"))
         }
@@ -40,16 +42,21 @@ class TaskIntegrity:
 
     def broken(self) -> list[str]:
         """Files that were changed, added or removed since, relative to the task's folder."""
-        now = dict(_files(self._root))
-        changed = [name for name, marks in now.items() if self.digests.get(name) != self._digest(name, marks)]
+        try:
+            now = {name: (path, marks) for name, path, marks in _files(self._root)}
+        except (TaskError, OSError):
+            now = {}
+        changed = [
+            name for name, (path, marks) in now.items() if self.digests.get(name) != self._digest(name, path, marks)
+        ]
         return sorted({*changed, *(self.digests.keys() - now.keys())})
 
-    def _digest(self, name: str, marks: tuple[int, ...]) -> str | None:
+    def _digest(self, name: str, path: Path, marks: tuple[int, ...]) -> str | None:
         """The file's digest, from before if it cannot have changed; None if it cannot be read."""
         seen = self._seen.get(name)
         if seen is None or not seen.settled or seen.marks != marks:
             try:
-                seen = self._seen[name] = _hashed(self._root / name, marks)
+                seen = self._seen[name] = _hashed(path, marks)
             except OSError:
                 return None
         return seen.digest
@@ -62,21 +69,17 @@ def _hashed(path: Path, marks: tuple[int, ...]) -> _Seen:
     return _Seen(digest=digest, marks=marks, settled=began - marks[0] > SETTLED)
 
 
-def _files(root: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Every file behind the score with its marks; Python's own caches are none."""
-    folders = []
+def _files(root: Path) -> Iterator[tuple[str, Path, tuple[int, ...]]]:
+    """Every file behind the score with its marks, as programs and judges are shown them."""
     for name in JUDGED:
-        if (root / name).is_dir():
-            folders.append(name)
-        elif (marks := _marks(root / name)) is not None:
-            yield name, marks
-    for name in folders:
-        for folder, below, names in os.walk(root / name):
-            below[:] = [entry for entry in below if entry != "__pycache__"]
-            inside = Path(folder).relative_to(root).as_posix()
-            for entry in names:
-                if (marks := _marks(Path(folder, entry))) is not None:
-                    yield f"{inside}/{entry}", marks
+        whole = root / name
+        if not whole.is_dir():
+            if (marks := _marks(whole)) is not None:
+                yield name, whole, marks
+            continue
+        for place, path in files_of(whole):
+            if (marks := _marks(path)) is not None:
+                yield f"{name}/{place}", path, marks
 
 
 def _marks(path: Path) -> tuple[int, ...] | None:

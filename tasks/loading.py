@@ -14,12 +14,13 @@ from pathlib import Path
 from evolver.contracts import Metric, Program
 from evolver.errors import TaskError, UnknownName, UsageError
 from evolver.registry import task_folders
-from evolver.settings import Settings
+from evolver.settings import Settings, expanded
 from evolver.tasks.block_markers import fixed, has_blocks
 from evolver.tasks.importers import Choices, ForeignTask, read_foreign, read_pair, what_is_missing
 from evolver.tasks.importers import write as write_foreign
 from evolver.tasks.importers.task_writer import ORIGIN
 from evolver.tasks.integrity import TaskIntegrity
+from evolver.tasks.shown_files import links_out, shown
 from evolver.tasks.spec import STAGES, ResourcesSpec, StageSpec, TaskSpec, read_spec
 from evolver.tasks.top_level_names import may_define
 from evolver.text_files import read_text
@@ -32,6 +33,8 @@ INPUTS = "inputs"
 """Folder of a task with one folder a phase, shown at /inputs in that phase alone."""
 
 
+OPEN = ("public", INPUTS)
+"""Folders of a task that programs see."""
 IMPORTED = "imported"
 """Folder below the data folder for tasks made from other systems' folders."""
 
@@ -134,6 +137,16 @@ class Task:
         folder = self.root / "notes"
         return folder if folder.is_dir() else None
 
+    @property
+    def is_imported(self) -> bool:
+        """Whether its score is what another system's evaluator, or a script, says beside the program."""
+        return (self.root / ORIGIN).is_file()
+
+    @property
+    def data_by_seed(self) -> bool:
+        """Whether the judge, or the harness beyond seeding random numbers, uses the seed: each may have other data."""
+        return not self.is_imported and any(_uses_seed(self.root / name) for name in ("judge.py", "harness.py"))
+
     def baseline(self) -> Program:
         """The program that a campaign starts from, read now.
 
@@ -223,7 +236,7 @@ def load_task(ref: str | Path, home: Path | None = None) -> Task:
         >>> list(task.baseline().files)
         ['program.py']
     """
-    path = Path(ref)
+    path = expanded(ref)
     if not path.is_dir():
         return _load_folder(_installed_folder(str(ref)).resolve())
     path = path.resolve()
@@ -242,7 +255,7 @@ def choose_task(ref: str | Path, choices: Choices, home: Path | None = None) -> 
 
     Raises UsageError where that was said of something else, and TaskError.
     """
-    path = Path(ref)
+    path = expanded(ref)
     if path.is_file():
         if not choices.evaluator:
             raise UsageError(f"{ref} is a file; name its evaluator too, `evolver run {ref} EVALUATOR`, or its folder")
@@ -335,9 +348,23 @@ def _load_folder(root: Path) -> Task:
         integrity = TaskIntegrity(root)
     except OSError as error:
         raise TaskError(f"{error.filename} cannot be read: {error.strerror}") from None
+    _check_links(root)
     version = hashlib.sha256("".join(f"{name}\0{digest}\n" for name, digest in integrity.digests.items()).encode())
     return Task(
-        root=root, spec=spec, version=version.hexdigest()[:16], integrity=integrity, warnings=_warnings(root / ORIGIN)
+        root=root,
+        spec=spec,
+        version=version.hexdigest()[:16],
+        integrity=integrity,
+        warnings=(*links_out(root, OPEN), *_warnings(root / ORIGIN)),
+    )
+
+
+def _uses_seed(path: Path) -> bool:
+    """Whether a file reads a name or an attribute `seed`; that it takes one as a parameter does not count."""
+    return any(
+        (isinstance(node, ast.Name) and node.id == "seed" and isinstance(node.ctx, ast.Load))
+        or (isinstance(node, ast.Attribute) and node.attr == "seed")
+        for node in ast.walk(_parsed(path))
     )
 
 
@@ -376,6 +403,17 @@ def _check_inputs(root: Path, spec: TaskSpec) -> None:
             )
         if entry.name not in spec.phases:
             raise TaskError(f"{entry}: task.yaml has no phase {entry.name}; its phases are {', '.join(spec.phases)}")
+
+
+def _check_links(root: Path) -> None:
+    """Raise TaskError for a link by which programs would see what only the judge may."""
+    private = (root / "private").resolve()
+    for name in OPEN:
+        for part in shown(root / name) if (root / name).exists() else []:
+            if part.source.is_relative_to(private) or private.is_relative_to(part.source):
+                raise TaskError(
+                    f"{root / name / part.place} is a link into {private}, which programs must not see; remove it"
+                )
 
 
 def _baseline_texts(root: Path, spec: TaskSpec) -> dict[str, str]:

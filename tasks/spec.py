@@ -22,6 +22,7 @@ from pydantic_core import ErrorDetails
 
 from evolver.contracts import Metric, Record
 from evolver.errors import TaskError
+from evolver.text_files import read_text
 
 StageName = Literal["smoke", "proxy", "full"]
 STAGES: tuple[StageName, ...] = get_args(StageName)
@@ -253,7 +254,7 @@ class TaskSpec(Record):
 def read_spec(path: Path) -> TaskSpec:
     """Read a task.yaml; raises TaskError that names the file, the field and what to write."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.safe_load(read_text(path))
     except FileNotFoundError:
         raise TaskError(f"{path} does not exist; `evolver task new NAME` writes a task to start from") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -261,6 +262,9 @@ def read_spec(path: Path) -> TaskSpec:
     except yaml.YAMLError as error:
         problem = getattr(error, "problem", None) or str(error)
         raise TaskError(f"{path}{_place(error)}: this is not YAML: {problem}") from None
+    except (ValueError, OverflowError, RecursionError) as error:  # of a value: a date or number that cannot be, nesting
+        why = "it is nested too deep" if isinstance(error, RecursionError) else error
+        raise TaskError(f"{path}: a value cannot be read: {why}") from None
     if not isinstance(content, dict):
         raise TaskError(f"{path}: expected fields such as `name: my-task`, found {type(content).__name__}")
     try:

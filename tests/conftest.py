@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from tests.support import attack_table
 
@@ -22,6 +24,14 @@ EVOLVER = Path(sys.executable).parent / "evolver"
 os.environ["EVOLVER_SANDBOX"] = "bubblewrap"
 # Before anything imports torch: two test processes with two threads each would wait for each other on two CPUs.
 os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+# Property tests: the same few examples every time, or with HYPOTHESIS_PROFILE=nightly many that are new each night.
+_SLOW = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+hypothesis_settings.register_profile(
+    "ci", max_examples=60, deadline=None, derandomize=True, suppress_health_check=_SLOW, database=None
+)
+hypothesis_settings.register_profile("nightly", max_examples=3000, deadline=None, suppress_health_check=_SLOW)
+hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -45,9 +45,14 @@ class OfflineCoder:
     def make(self, recipe: Recipe, parents: Sequence[Experiment]) -> Program | None:
         """What a recipe makes of the first parent, with parts from the others; None where it does not apply."""
         program, *others = map(self._resources.program, parents)
+        from evolver.search.operator_set import TooLong
+
         try:
             return self._resources.operators.apply(recipe, program, {other.id: other for other in others})
-        except CannotApply:
+        except CannotApply as error:
+            if isinstance(error, TooLong):
+                said = f"{error}, where the search without a model stops; a model's programs may be longer"
+                self._resources.tell_limit("lines of a program", said)
             return None
 
     def faults(self, program: Program) -> list[str]:

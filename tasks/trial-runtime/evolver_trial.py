@@ -119,8 +119,11 @@ class Trial:
         return module
 
     def save_json(self, name: str, value: object) -> None:
-        """Write a JSON file to `out`; floats keep every digit. Raises TypeError for what JSON cannot hold."""
-        text = json.dumps(value)
+        """Write a JSON file to `out`; floats keep every digit, numbers and arrays of numpy and torch become plain.
+
+        Raises TypeError for what JSON cannot hold.
+        """
+        text = json.dumps(value, default=_plain)
         if self.is_main:
             (self.out / name).write_text(text, encoding="utf-8")
 
@@ -149,6 +152,13 @@ class Trial:
         if self.is_main:
             plain = {key: numpy.asarray(array) for key, array in arrays.items()}
             numpy.savez(self.out / name, allow_pickle=False, **plain)
+
+
+def _plain(value: object) -> object:
+    for method in ("tolist", "item"):
+        if callable(getattr(value, method, None)):
+            return getattr(value, method)()
+    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
 
 
 def seed_random(seed: int) -> None:

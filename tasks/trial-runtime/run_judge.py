@@ -38,15 +38,23 @@ def load_judge() -> ModuleType:
 
 def checked(metrics: object) -> dict[str, float]:
     """What the judge returned, as plain floats; raises Invalid unless it is a dict of finite numbers by name."""
-    if not isinstance(metrics, dict) or not metrics:
+    if not isinstance(metrics, dict):
         raise Invalid(f"the judge returned {type(metrics).__name__}, not a dict of metrics")
+    if not metrics:
+        raise Invalid("the judge returned an empty dict, not a dict of metrics by name")
+    decides = os.environ.get("EVOLVER_METRIC", "")
     plain: dict[str, float] = {}
     for name, value in metrics.items():
         if not isinstance(name, str) or isinstance(value, bool) or not isinstance(value, numbers.Real):
             raise Invalid(f"the judge returned {name!r}: {type(value).__name__}, not a number by name")
-        plain[name] = float(value)
-        if not math.isfinite(plain[name]):
-            raise Invalid(f"{name} is {plain[name]}, not a finite number")
+        try:
+            number = float(value)
+        except OverflowError as error:
+            raise Invalid(f"{name} is too large a number ({type(error).__name__})") from None
+        if math.isfinite(number):
+            plain[name] = number
+        elif name == decides or not decides:
+            raise Invalid(f"{name} is {number}, not a finite number")
     return plain
 
 
@@ -101,7 +109,16 @@ def judged() -> dict[str, Any]:
     except (Exception, SystemExit) as error:
         traceback.print_exc()
         last = traceback.format_exception_only(error)[-1].strip()
-        return {"invalid": f"the judge could not read this output: {last}"[:LONGEST_REASON]}
+        return {
+            "invalid": f"the judge failed on this output: {last}{where(error)}"[:LONGEST_REASON],
+            "feedback": {"judge's traceback": "".join(traceback.format_tb(error.__traceback__)[-3:])[-2000:] + last},
+        }
+
+
+def where(error: BaseException) -> str:
+    """The line of the judge's own file in which it failed, from which the author can go on."""
+    own = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).name == "judge.py"]
+    return f" (judge.py, line {own[-1].lineno}, in {own[-1].name})" if own else ""
 
 
 if __name__ == "__main__":

@@ -148,7 +148,7 @@ def test_time_left_keeps_a_second_back_at_most(runtime: ModuleType, monkeypatch:
     ("body", "said"),
     [
         ("raise Invalid('no good')", "no good"),
-        ("raise KeyError('lost')", "the judge could not read this output: KeyError: 'lost'"),
+        ("raise KeyError('lost')", "the judge failed on this output: KeyError: 'lost'"),
         ("sys.exit(0)", "SystemExit"),
         ("return None", "the judge returned NoneType, not a dict"),
         ("return {}", "not a dict of metrics"),
