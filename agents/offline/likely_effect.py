@@ -32,10 +32,18 @@ class LikelyEffect:
     def accepts(self, draw: Draw, program: Program, rng: random.Random) -> bool:
         """Whether a draw is worth a trial as far as like changes tell."""
         self._look()
-        parent, entry = self._resources.program(draw.parent), self._resources.repeats.entry
         technique = str(draw.recipe.get("technique", ""))
-        chance = self._odds.chance(features_of(parent, program, entry, draw.operator, technique))
+        chance = self._odds.chance(self._features(draw.parent, program, draw.operator, technique))
         return chance >= self._sure or rng.random() < (chance / self._sure) ** self._power
+
+    def _features(self, parent: Experiment, program: Program, operator: str, technique: str) -> list[str]:
+        """What a change of a parent is like; the same change, place and operator on a parent that does the same too."""
+        resources, verdict = self._resources, parent.verdict
+        repeats = verdict is not None and verdict.kind is VerdictKind.NO_EFFECT
+        does = verdict.reference if repeats and verdict is not None else parent.id
+        before = resources.program(parent)
+        found = features_of(before, program, resources.repeats.entry, operator, technique)
+        return [*found, *(f"{one}@{does}" for one in found), f"{operator}@{does}"]
 
     def _look(self) -> None:
         """Learn from what was concluded since."""
@@ -55,7 +63,6 @@ class LikelyEffect:
             return
         parent = resources.archive.experiments.get(proposal.parents[0])
         if parent.program is not None:
-            program, before = resources.program(experiment), resources.program(parent)
             technique = str(proposal.recipe.get("technique", ""))
-            features = features_of(before, program, resources.repeats.entry, proposal.operator, technique)
+            features = self._features(parent, resources.program(experiment), proposal.operator, technique)
             self._odds.learn(features, verdict.kind is not VerdictKind.NO_EFFECT)
