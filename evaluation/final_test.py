@@ -47,6 +47,11 @@ async def retest_champion(resources: CampaignResources, runner: Runner) -> Retes
     if resources.campaign.champion is None:
         return None
     await _confirm_what_is_left(resources, runner)
+    return await try_champions(resources, runner)
+
+
+async def try_champions(resources: CampaignResources, runner: Runner) -> Retest | None:
+    """Test the champion, and those before it while the one that is tested is dethroned."""
     while True:
         test, result = await _test(resources, runner)
         champion = test.experiment

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from evolver.contracts import Experiment, FreshTestKind, FreshTestResult
 from evolver.contracts.event import MetricDifference, Verified
 from evolver.errors import UsageError, WorkFailed
-from evolver.evaluation.final_test import failures_in_words, fresh_replicates
+from evolver.evaluation.final_test import failures_in_words, fresh_replicates, try_champions
 from evolver.evaluation.statistics import Comparison, compare
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ class Verification(Verified):
 
 async def verify(resources: CampaignResources, runner: Runner, experiment: Experiment) -> Verification:
     """Run an experiment on replicates that nobody has seen (one where nothing varies), and keep the result.
+
+    A champion that is no better than the baseline there goes through the final test at once, which may dethrone it.
 
     Raises UsageError where it has no program, WorkFailed where it gets no score.
     """
@@ -61,6 +63,8 @@ async def verify(resources: CampaignResources, runner: Runner, experiment: Exper
     )
     archive.fresh_tests.close(test, FreshTestResult.MEASURED, replicates=count)
     archive.events.add(campaign.name, Verified.model_validate(result.model_dump(exclude={"experiment"})), experiment.id)
+    if experiment.id == campaign.champion and result.baseline is not None and result.baseline.delta <= 0.0:
+        await try_champions(resources, runner)
     return result
 
 

@@ -91,6 +91,15 @@ async def test_a_champion_that_fails_the_final_test_is_dethroned(session: Campai
     assert summary.fresh is not None and summary.fresh.delta == pytest.approx(result.comparison.delta)
 
 
+async def test_a_champion_that_fails_a_verification_is_tested_at_once(session: CampaignSession, add: Add) -> None:
+    resources, archive = session.resources, session.resources.archive
+    fallen = await add(3.7, worse=FIRST_FRESH_SEED + 22)
+    assert archive.campaigns.get("c").champion == fallen.id
+    await verify(resources, session.team.runner, fallen)
+    assert archive.campaigns.get("c").champion == "c-baseline"
+    assert archive.experiments.get(fallen.id).claim is Claim.DETHRONED
+
+
 async def test_a_resumed_confirmation_goes_on_with_its_seeds_and_its_level(noisy: Path, home: Path) -> None:
     class Killed(Exception):
         pass
