@@ -23,7 +23,7 @@ _log = get_logger(__name__)
 ALONE = 2
 """Times that a trial which had too little of the CPUs is run again, by itself."""
 AGAIN = (TrialStatus.FAILED, TrialStatus.OUT_OF_MEMORY, TrialStatus.INVALID)
-"""How trials end that are run once more; a timeout is only where the machine was busy."""
+"""How trials end that are run once more. A timeout is not: it has had its own time, whatever others did."""
 
 
 class Runner:
@@ -209,6 +209,4 @@ def _another(trial: Trial) -> Literal["beside others", "alone"] | None:
         return "alone" if trial.earlier.count(TrialStatus.MACHINE_TROUBLE) < ALONE else None
     if trial.earlier or trial.gate:
         return None
-    if trial.status is TrialStatus.TIMEOUT and trial.is_contended:
-        return "alone"
     return "beside others" if trial.status in AGAIN else None

@@ -7,7 +7,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-LONGEST_WAIT, LOOK_EVERY = 60.0, 2.0
+LONGEST_WAIT, LOOK_EVERY = 30.0, 1.0
 """Seconds that a trial waits for the load to fall at most, and between two looks."""
 
 
