@@ -74,7 +74,7 @@ class FreshTestRepository(Repository):
                 kind=kind,
                 experiment=experiment,
                 reference=reference,
-                first_seed=max(_first_free(connection, campaign), *(t.seeds.stop for t in tests), 0),
+                first_seed=_first_free(connection, campaign),
                 size=size,
                 level=level,
             )
@@ -152,10 +152,12 @@ def _record(row: Row[Any]) -> FreshTest:
 
 
 def _first_free(connection: Connection, campaign: str) -> int:
-    """The first seed above all that the campaign's trials have had."""
-    own = select(ExperimentRow.id).where(ExperimentRow.campaign == campaign)
+    """The first seed above all that the campaign's trials have had, and those of one whose programs it begins with."""
+    names = [campaign, str(campaign_row(connection, campaign).data.get("from_campaign") or campaign)]
+    own = select(ExperimentRow.id).where(ExperimentRow.campaign.in_(names))
     used = connection.scalar(select(func.max(TrialRow.seed)).where(TrialRow.experiment.in_(own)))
-    return max(FIRST_FRESH_SEED, (used or 0) + 1)
+    ends = select(func.max(FreshTestRow.first_seed + FreshTestRow.size)).where(FreshTestRow.campaign.in_(names))
+    return max(FIRST_FRESH_SEED, (used or 0) + 1, connection.scalar(ends) or 0)
 
 
 def _close(
