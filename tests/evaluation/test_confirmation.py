@@ -154,9 +154,10 @@ async def test_where_nothing_varies_three_equal_runs_crown(quadratic: Path, tmp_
     assert verdict.kind is VerdictKind.IMPROVED and experiment.claim is Claim.FIT
     assert experiment.interval == (experiment.score, experiment.score) and experiment.replicates == 3
     assert len(archive.trials.list(key)) == 3
-    tie = propose(session, 3.7 + 0.0)
-    await session.team.runner.run(tie)
-    assert (await session.team.critic.conclude(tie)).kind is VerdictKind.NOT_IMPROVED
+    worse = propose(session, 3.0)
+    await session.team.runner.run(worse)
+    assert (await session.team.critic.conclude(worse)).kind is VerdictKind.NOT_IMPROVED
+    assert len(archive.trials.list(worse)) == 1, "dropped at once"
     await retest_champion(session.resources, session.team.runner)
     summary = summarise(archive, "c")
     assert summary.best is not None and summary.best.claim is Claim.FIT and summary.looks == 3
