@@ -15,6 +15,8 @@ from evolver.sandbox import Kind, Sandbox, open_sandbox
 from evolver.tasks import Task
 
 _log = get_logger(__name__)
+IN_IMAGES = frozenset({"numpy", "scipy", "torch", "accelerate", "safetensors"})
+"""Packages that the images of the Docker sandbox come with."""
 
 
 def sandbox_for(
@@ -45,10 +47,11 @@ def sandbox_for(
     _log.info("sandbox %s with %d slots, asked for %s", sandbox.name, slots, kind)
     missing = [name for name in requires if importlib.util.find_spec(name) is None]
     if missing and not sandbox.own_packages:
-        raise TaskError(
-            f"task {task.name} needs {', '.join(missing)} (task.yaml: requires); install it into the environment that "
-            "runs evolver, or use --sandbox docker"
-        )
+        words = f"task {task.name} needs {', '.join(missing)} (task.yaml: requires); "
+        if task.is_imported:
+            words += "where it lies beside the task's folder, have more copied with --root FOLDER; else "
+        docker = " or use --sandbox docker, whose image has it" if IN_IMAGES.issuperset(missing) else ""
+        raise TaskError(f"{words}install it into the environment that runs evolver ({sys.prefix}){docker}")
     return sandbox
 
 

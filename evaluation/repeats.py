@@ -48,8 +48,9 @@ class Repeats:
         self._read = -1
         self._open: set[str] = set()
         self._looking = threading.Lock()
-        self.entry = tuple(dict.fromkeys((*resources.task.spec.program.entry, *_asked_for(resources))))
-        """What is asked for from outside: the entry points, and what else the harness names."""
+        entry = resources.task.spec.program.entry
+        self.entry = tuple(dict.fromkeys((*entry, *_asked_for(resources)))) if entry else ()
+        """What is asked for from outside: the entry points, and what else the harness names; none: everything is."""
 
     def owner(self, program: Program, before: int | None = None) -> Experiment | None:
         """The first experiment whose program has the same normal form, among those with a number below `before`."""

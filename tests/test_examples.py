@@ -53,3 +53,15 @@ def test_the_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "held-out" in said
     assert "is the best" in said
     assert "was given to" in said
+
+
+@pytest.mark.slow
+def test_the_notebook_that_optimizes_a_function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EVOLVER_HOME", str(tmp_path / "home"))
+    notebook = nbformat.read(EXAMPLES / "optimize.ipynb", as_version=4)  # type: ignore[no-untyped-call]
+    NotebookClient(
+        notebook, timeout=400, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+    ).execute()
+    shown = [str(output) for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    assert any("scores can be forged" in text or "score can be forged" in text for text in shown)
+    assert any("<b>score</b> (maximize): -1 &rarr;" in text for text in shown)

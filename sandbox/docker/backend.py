@@ -21,7 +21,7 @@ from evolver.sandbox.docker.container import Container, rejoin, start_container
 from evolver.sandbox.docker.container_handle import ContainerHandle
 from evolver.sandbox.docker.container_spec import OWN_MOST, ContainerSpec, shape_of
 from evolver.sandbox.docker.engine import GPUS, NO_GPU_RUNTIME, Engine, NoSuchContainer
-from evolver.sandbox.docker.images import ensure_image, exists, tag_of, variant_for
+from evolver.sandbox.docker.images import ensure_image, exists, lacking, lacks_in_words, tag_of, variant_for
 from evolver.sandbox.docker.pool import Pool
 from evolver.sandbox.docker.rendezvous import Rendezvous, left_behind
 from evolver.sandbox.resource_locks import ResourceLock
@@ -107,6 +107,8 @@ class DockerSandbox(Sandbox):
     def prepare(self, requires: Sequence[str], gpus: int, progress: Callable[[str], None] | None = None) -> None:
         """Build the image that such jobs need, unless it is there. Blocks. Raises SandboxError."""
         self._prepared = ensure_image(self._engine.client, variant_for(requires, gpus), progress=progress)
+        if missing := lacking(self._engine.client, self._prepared, tuple(requires)):
+            raise SandboxError(lacks_in_words(self._prepared, missing))
 
     @property
     def where(self) -> str:

@@ -12,6 +12,7 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -100,6 +101,34 @@ def exists(client: DockerClient, tag: str) -> bool:
     except (APIError, RequestException) as error:
         raise SandboxError(f"the container engine does not say whether it has {tag}: {error}") from error
     return True
+
+
+@cache
+def lacking(client: DockerClient, tag: str, requires: tuple[str, ...]) -> tuple[str, ...]:
+    """The packages, by the names that they are imported under, that an image lacks: asked once an image of a container.
+
+    Raises SandboxError where the container does not run.
+    """
+    from docker.errors import DockerException
+    from requests.exceptions import RequestException
+
+    if not requires:
+        return ()
+    find = "import importlib.util as u, sys; print(*[n for n in sys.argv[1:] if not u.find_spec(n.partition('.')[0])])"
+    try:
+        said = client.containers.run(tag, ["python", "-c", find, *requires], remove=True, network_mode="none")
+    except (DockerException, RequestException) as error:
+        raise SandboxError(f"the image {tag} cannot be asked for its packages: {error}") from error
+    return tuple(name for name in bytes(said).decode("utf-8", "replace").split() if name in requires)
+
+
+def lacks_in_words(tag: str, missing: Sequence[str]) -> str:
+    """What to do about packages that an image lacks."""
+    names = " ".join(missing)
+    return (
+        f"the image {tag} lacks {', '.join(missing)}: `export EVOLVER_IMAGE_PIP_ARGS='{names}'` (names as pip knows "
+        "them), then `evolver sandbox build`, makes one that has them; or use --sandbox bubblewrap"
+    )
 
 
 def packages(pip_args: str) -> list[str]:

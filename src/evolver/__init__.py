@@ -3,6 +3,7 @@
 Everything that a program needs is here: `import evolver`, then `evolver.run(evolver.Context(task="circle-packing"))`.
 Names load when they are first used; `import evolver` alone loads neither LangGraph, Chroma, numpy nor pydantic.
 
+- Improve a text by a function of yours: `optimize`, `task`.
 - Run a campaign: `run`, `arun`; follow it event by event: `stream`, `astream`; talk to it: `send`.
 - Say what it is about: `Context`, `load_task`, `Task`; what the environment says: `Settings`.
 - Read what came of it: `Summary`, `open_archive`, `Archive`, `summarise`, and the records that it gives.
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     from evolver.graph.context import Context
     from evolver.graph.existing_archive import open_archive
     from evolver.graph.message_handler import send
+    from evolver.graph.optimize import Optimized, optimize, task
     from evolver.graph.runner import arun, run
     from evolver.graph.streaming import astream, stream
     from evolver.graph.summary import (
@@ -123,6 +125,7 @@ __all__ = [
     "ModelCost",
     "Note",
     "Operator",
+    "Optimized",
     "ParentsKind",
     "Program",
     "ProgramSpec",
@@ -155,11 +158,13 @@ __all__ = [
     "installed_tasks",
     "load_task",
     "open_archive",
+    "optimize",
     "run",
     "send",
     "set_verbosity",
     "stream",
     "summarise",
+    "task",
 ]
 
 _HOMES = {
@@ -209,6 +214,7 @@ _HOMES = {
     "evolver.graph.context": ("Context",),
     "evolver.graph.existing_archive": ("open_archive",),
     "evolver.graph.message_handler": ("send",),
+    "evolver.graph.optimize": ("Optimized", "optimize", "task"),
     "evolver.graph.runner": ("arun", "run"),
     "evolver.graph.streaming": ("astream", "stream"),
     "evolver.graph.summary": (

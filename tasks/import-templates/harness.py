@@ -54,6 +54,10 @@ def place(trial, options, example, folder):
         copy = folder / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(example / options["siblings_in"] / name, copy)
+    for other in sorted(path for path in trial.program.rglob("*") if path.is_file() and path != source):
+        copy = folder / other.relative_to(trial.program)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(other, copy)
     own = folder / f"program_{hashlib.sha256(text).hexdigest()[:10]}{source.suffix}"
     files = [own, folder / source.name]
     for path in files:

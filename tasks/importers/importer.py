@@ -26,6 +26,8 @@ class ForeignTask(Record):
     program: str
     """The initial program's file name."""
     text: str
+    more_files: dict[str, str] = {}
+    """The program's other files, by name."""
     entry: tuple[str, ...]
     """Functions and classes of the program that the evaluator uses; none where it runs or reads the file."""
     metric: str
@@ -33,6 +35,8 @@ class ForeignTask(Record):
     direction: Direction = "maximize"
     seconds: dict[str, float]
     """Wall-clock limit by stage."""
+    replicates: int = 5
+    """Seeds that a verdict may use."""
     requires: tuple[str, ...]
     """Packages, by the names that they are imported under."""
     imports: tuple[str, ...] = (".",)

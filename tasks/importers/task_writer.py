@@ -23,7 +23,6 @@ EXAMPLE, OPTIONS = "example", "import.json"
 """In public/: the foreign folder as it is, and what its harness has to know."""
 ORIGIN = "origin.json"
 """What whoever runs the task should know; no part of what decides a score."""
-REPLICATES = 5
 MOST_LISTED = 12
 LEFT_OUT = frozenset(
     {"__pycache__", "node_modules", "venv", "steps", "openevolve_output", "cognition_data", "database_data"}
@@ -90,6 +89,7 @@ def _fill(made: Path, foreign: ForeignTask, source: list[Path]) -> None:
     texts = {
         "task.yaml": yaml.safe_dump(_spec(foreign, program), sort_keys=False, allow_unicode=True, width=110),
         f"baseline/{program}": foreign.text,
+        **{f"baseline/{name}": text for name, text in foreign.more_files.items()},
         f"public/{OPTIONS}": json.dumps(
             {"metric": foreign.metric, **foreign.options, "program": program, "folder": foreign.name}
         ),
@@ -133,14 +133,17 @@ def _spec(foreign: ForeignTask, program: str) -> dict[str, Any]:
         "summary": foreign.summary,
         "metric": {"name": foreign.metric, "direction": foreign.direction, "resolution": 1.0e-9},
         "program": {
-            "files": [program],
+            "files": [program, *foreign.more_files],
             "entry": [f"{program}:{name}" for name in foreign.entry],
             "interface": interface,
             "blocks": has_blocks(foreign.text),
-            "imports": [*((PurePosixPath(EXAMPLE) / part).as_posix() for part in foreign.imports), "stand-ins"],
+            "imports": [*((PurePosixPath(EXAMPLE) / part).as_posix() for part in foreign.imports), "stand-ins"]
+            if foreign.imports
+            else [],
         },
         "stages": [
-            {"name": name, "seconds": seconds, "replicates": REPLICATES} for name, seconds in foreign.seconds.items()
+            {"name": name, "seconds": seconds, "replicates": foreign.replicates}
+            for name, seconds in foreign.seconds.items()
         ],
         "resources": {"cpus": 1, "memory": "4GiB", "processes": 256, "scratch": "1GiB", "output": "4MiB"},
         "requires": list(foreign.requires),
