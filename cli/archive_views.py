@@ -13,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from evolver.cli.directive_table import directives_json, directives_table
-from evolver.contracts import Call, Claim, Experiment, Lesson, Program, Trial
+from evolver.cli.lesson_search import print_found_lessons
+from evolver.contracts import Call, Claim, Experiment, Program, Trial
 from evolver.contracts.event import ChampionCrowned
 from evolver.contracts.lesson import told_order
 from evolver.diffs import unified
@@ -259,7 +260,7 @@ def _diff(archive: Archive, experiment: Experiment, program: Program | None) -> 
 
 
 def show_lessons(name: str, query: str | None, as_json: bool) -> None:
-    """A campaign's lessons, the best known and strongest first, or nearest to a question first."""
+    """A campaign's lessons, the best known and strongest first, or those that answer a question first."""
     home = Settings().home
     with open_archive(home) as archive:
         archive.campaigns.get(name)
@@ -267,7 +268,10 @@ def show_lessons(name: str, query: str | None, as_json: bool) -> None:
         numbers = {
             evidence: archive.experiments.get(evidence).number for lesson in lessons for evidence in lesson.evidence
         }
-    ranked = _nearest(lessons, query) if query else sorted(lessons, key=told_order)
+    if query:
+        print_found_lessons(lessons, query, numbers, as_json)
+        return
+    ranked = sorted(lessons, key=told_order)
     if as_json:
         print(json.dumps({"lessons": [lesson.model_dump(mode="json") for lesson in ranked]}))
         return
@@ -290,14 +294,3 @@ def show_lessons(name: str, query: str | None, as_json: bool) -> None:
             Text(lesson.claim),
         )
     console.print(table)
-
-
-def _nearest(lessons: Sequence[Lesson], query: str) -> Sequence[Lesson]:
-    """Ranked by the cosine of embeddings; done here, so that it works while another process owns the index."""
-    from evolver.memory import default_embedder
-
-    if not lessons:
-        return []
-    vectors = default_embedder()([query, *(lesson.claim for lesson in lessons)])
-    scores = [float(vectors[0] @ vector) for vector in vectors[1:]]
-    return [lesson for _, lesson in sorted(zip(scores, lessons, strict=True), key=lambda pair: -pair[0])]

@@ -58,13 +58,65 @@ def sandbox_prune(json: Json = False) -> None:
     prune(json)
 
 
+Task = Annotated[str | None, typer.Option("--task", help="Notes of this task and those for every task; default: all.")]
+
+
 @notes_app.command("add")
 def notes_add(
-    paths: Annotated[list[Path], typer.Argument(help="Markdown, text or PDF files, or folders of them.")],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(allow_dash=True, help="Markdown, text, HTML or PDF files, folders of them, or - for stdin."),
+    ],
     task: Annotated[str, typer.Option("--task", help="Task they belong to; default: every task.")] = "",
+    name: Annotated[str, typer.Option("--name", help="What to call the note that comes from stdin.")] = "stdin",
     json: Json = False,
 ) -> None:
-    """Read notes or papers into memory, for every later campaign."""
+    """Read notes or papers into memory, for every later campaign; what cannot be read is named and left out."""
     from evolver.cli.memory_commands import add_notes
 
-    add_notes(paths, task, json)
+    add_notes(paths, task, name, json)
+
+
+@notes_app.command("list")
+def notes_list(task: Task = None, json: Json = False) -> None:
+    """List where notes came from, and how many parts each has."""
+    from evolver.cli.memory_commands import list_notes
+
+    list_notes(task, json)
+
+
+@notes_app.command("show")
+def notes_show(
+    name: Annotated[str, typer.Argument(help="A source that `notes list` shows, or the id of a part.")],
+    task: Task = None,
+    json: Json = False,
+) -> None:
+    """Show what a note says, part by part, with pages."""
+    from evolver.cli.memory_commands import show_notes
+
+    show_notes(name, task, json)
+
+
+@notes_app.command("remove")
+def notes_remove(
+    name: Annotated[str, typer.Argument(help="A source that `notes list` shows, or the id of a part.")],
+    task: Task = None,
+    json: Json = False,
+) -> None:
+    """Forget a note; a task's own notes come back when its next campaign reads them."""
+    from evolver.cli.memory_commands import remove_notes
+
+    remove_notes(name, task, json)
+
+
+@notes_app.command("search")
+def notes_search(
+    query: Annotated[str, typer.Argument(help="A question, or some words.")],
+    task: Task = None,
+    most: Annotated[int, typer.Option("--most", min=1, max=50, help="Most notes to show.")] = 5,
+    json: Json = False,
+) -> None:
+    """Search the notes by words and meaning."""
+    from evolver.cli.memory_commands import search_notes
+
+    search_notes(query, task, most, json)

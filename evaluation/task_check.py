@@ -158,11 +158,13 @@ def _notes(task: Task) -> list[Finding]:
 
     if not task.notes:
         return []
+    problems: list[str] = []
     try:
-        notes = read_notes([task.notes], task.name)
+        notes = read_notes([task.notes], task.name, problems)
     except UsageError as error:
         return [Finding(what="notes", good=False, said=str(error))]
-    return [Finding(what="notes", good=True, said=f"{len(notes)} parts")]
+    left_out = f"; left out: {'; '.join(problems)}" if problems else ""
+    return [Finding(what="notes", good=True, said=f"{len(notes)} parts{left_out}")]
 
 
 class _Attempts:

@@ -74,9 +74,9 @@ def build_graph(
         session = await offices.begin(context.model_copy(update={"campaign": name}))
         resources, campaign = session.resources, session.resources.campaign
         folders: list[Path | str] = [*([resources.task.notes] if resources.task.notes else []), *campaign.notes]
-        notes = [note for folder in folders for note in read_notes([folder], resources.task.name)]
-        resources.archive.notes.save(notes)
-        resources.memory.add_notes(notes)
+        unreadable: list[str] = []  # said when the campaign was registered
+        notes = [note for folder in folders for note in read_notes([folder], resources.task.name, unreadable)]
+        resources.memory.add_notes(resources.archive.notes.save(notes))
         await establish_baseline(resources, session.team.runner)
         return {"campaign": campaign.name}
 

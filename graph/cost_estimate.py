@@ -170,8 +170,7 @@ def _open(resolved: ResolvedRun, home: Path) -> CampaignResources:
 async def _listen(resources: CampaignResources, context: Context, baseline: Trial) -> dict[str, int]:
     archive, name, task = resources.archive, resources.name, resources.task
     notes = read_notes([*([task.notes] if task.notes else []), *context.notes], task.name)
-    archive.notes.save(notes)
-    resources.memory.add_notes(notes)
+    resources.memory.add_notes(archive.notes.save(notes))
     parent = _record_baseline(archive, name, task.baseline(), baseline, task.metric.name)
     listener = _Listener(archive, name)
     team = llm_team(resources, listener)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from evolver.contracts import Budget
 from evolver.contracts.event import CampaignEnded
 from evolver.errors import BudgetSpent, EvolverError, MemoryInUse, ModelError, UsageError
+from evolver.file_locks import try_lock
 from evolver.graph.context import Context
 from evolver.graph.experiment_wall import wall_off
 from evolver.graph.export_import import open_replay_memory, recorded_places
@@ -191,7 +192,7 @@ def _open_session(run: ResolvedRun) -> CampaignSession:
     memory = (
         open_replay_memory(run.home, archive, campaign)
         if campaign.replays
-        else _open_memory(run.home, campaign.name, archive, task)
+        else _open_memory(run.home, campaign.name, archive, campaign.scope or task.name)
     )
     resources = CampaignResources(
         name=campaign.name, home=run.home, archive=archive, memory=memory, task=task, sandbox=run.take_sandbox()
@@ -207,7 +208,7 @@ def _open_session(run: ResolvedRun) -> CampaignSession:
     )
 
 
-def _open_memory(home: Path, name: str, archive: Archive, task: Task) -> Memory:
+def _open_memory(home: Path, name: str, archive: Archive, scope: str) -> Memory:
     """The shared index, or, while another process owns it, one of the campaign's own made from the archive."""
     from evolver.memory import Memory
 
@@ -215,26 +216,19 @@ def _open_memory(home: Path, name: str, archive: Archive, task: Task) -> Memory:
         memory = Memory.open(home / "memory")
     except MemoryInUse:
         memory = Memory.open(home / f"memory-{name}")
-        memory.rebuild(archive)
+        memory.catch_up(archive, name, scope=scope)
     else:
-        _take_in(home, archive, memory)
+        memory.catch_up(archive, name)
+        _remove_own_indexes(home, archive)
     return memory
 
 
-def _take_in(home: Path, archive: Archive, memory: Memory) -> None:
-    """Give the shared index what campaigns learned that had indexes of their own, and remove those."""
-    from evolver.memory import Memory
-
+def _remove_own_indexes(home: Path, archive: Archive) -> None:
+    """Remove the indexes of campaigns that had their own: what they learned is in the archive and the shared one."""
     campaigns = {campaign.name: campaign for campaign in archive.campaigns.list()}
     for folder in sorted(home.glob("memory-*")):
         campaign = campaigns.get(folder.name.removeprefix("memory-"))
-        if campaign is None or campaign.replays:
-            continue
-        try:
-            own = Memory.open(folder)
-        except MemoryInUse:
-            continue
-        memory.add_lessons(archive.lessons.list(campaign=campaign.name))
-        memory.add_ideas(archive.experiments.list(campaign.name))
-        own.close()
-        shutil.rmtree(folder)
+        lock = None if campaign is None or campaign.replays else try_lock(folder / ".lock")
+        if lock is not None:
+            shutil.rmtree(folder)
+            lock.release()

@@ -40,7 +40,11 @@ No row comes before one that it refers to.
 """
 OLDEST = "0002"
 """The oldest revision whose recordings can be read."""
-ADDED = {"experiments": frozenset(("claim", "replicates", "merit", "niche"))}
+ADDED = {
+    "experiments": frozenset(("claim", "replicates", "merit", "niche")),
+    "lessons": frozenset(("revision",)),
+    "notes": frozenset(("page",)),
+}
 """Columns that later revisions added, by table."""
 _NUMBERED = (TrialRow, EventRow)
 """Their ids are given by the database they are in."""
@@ -137,7 +141,9 @@ def _values(table: Table, row: Any) -> dict[str, Any]:
     return {
         name: datetime.fromisoformat(row[name]) if _is_moment(column) and row[name] is not None else row[name]
         for name, column in columns.items()
+        if name in row
     }
+
 
 
 def _is_moment(column: Column[Any]) -> bool:

@@ -1,80 +1,98 @@
-"""The search index of notes, lessons and ideas in Chroma; made from the archive and never the truth."""
+"""The search index of notes, lessons and ideas; made from the archive and never the truth."""
 
 from __future__ import annotations
 
-import queue
 import re
 import shutil
+import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
-import chromadb
-from chromadb.config import Settings
+import numpy as np
 
 from evolver.contracts import Experiment, Lesson, LessonStatus, Note, Record
 from evolver.errors import MemoryInUse, UsageError
 from evolver.file_locks import try_lock
+from evolver.logging import get_logger
+from evolver.memory.documents import Document, DocumentStore
 from evolver.memory.embeddings import Embedder, default_embedder
+from evolver.memory.note_files import REFERENCES
+from evolver.memory.passages import passages
+from evolver.memory.ranking import Candidate, ScoreParts, rank
+from evolver.memory.research_terms import research_terms
+from evolver.memory.vectors import Matrix, VectorStore
 
 if TYPE_CHECKING:
-    from chromadb.api.client import Client
     from filelock import BaseFileLock
 
     from evolver.memory.archive import Archive
 
-COLLECTIONS = ("notes", "lessons", "ideas")
-BATCH = 200
+_log = get_logger(__name__)
+KINDS = ("notes", "lessons", "ideas")
+BATCH = 32
 GATHER = 1.0
-"""Seconds that the writer lets entries gather: a write costs the same disk flushes for one as for many."""
+"""Seconds that the writer lets documents gather: a write costs the same disk flushes for one as for many."""
+FOUND = 50
+"""Documents that are taken from each of the two orders, by meaning and by words, before they are fused."""
+ALL_EMBEDDED = 64
+"""Passages of a task's notes up to which all have vectors. Of more, these and those that the words of a query find
+(`ON_DEMAND`): a vector costs 40 ms of CPU, and whole papers would take minutes."""
+ON_DEMAND = 8
+"""Passages that get their vectors when a query's words find them."""
+EVERY_TASK = "*"
+"""Scope of notes that serve every task."""
 _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 """Left out of what lessons are found by: a number says nothing there, and a change of it alone moves nothing."""
-EVERY_TASK = "*"
-"""In the index: the task of notes that serve every task."""
 
 
 class Hit(Record):
-    """Something found, with its cosine similarity in [0, 1]."""
+    """Something found."""
 
     id: str
+    """Of the note, lesson or experiment."""
     score: float
-
-
-class _Entry(Record):
-    """A document on its way into a collection; no text means that it is to be removed."""
-
-    collection: str
-    id: str
-    text: str
-    metadata: dict[str, str]
+    """In [0, 1]: of ideas the cosine similarity, otherwise the sum of `parts`."""
+    parts: ScoreParts = ScoreParts()
+    text: str = ""
+    """The passage or claim that was found."""
 
 
 class Memory:
-    """Search over notes, lessons and ideas. One process owns a path. Writes go through a thread of their own."""
+    """Search over notes, lessons and ideas. One process owns a path. Vectors are made by a thread of their own."""
 
-    def __init__(self, path: Path, lock: BaseFileLock, embedder: Embedder) -> None:
-        self._path = path
-        self._lock = lock
-        self._embedder = embedder
-        self._guard = threading.RLock()
-        self._connect()
-        self._pending: queue.Queue[_Entry | None] = queue.Queue()
-        self._waiting: dict[tuple[str, str], _Entry] = {}
-        """What is not in its collection yet, the newest of each id."""
+    def __init__(self, path: Path, lock: BaseFileLock, embedder: Embedder, vectors: str = "chroma") -> None:
+        self._path, self._lock, self._embedder = path, lock, embedder
+        self._documents = DocumentStore(path / "documents.sqlite")
+        try:
+            if self._documents.fact("embedder") not in ("", embedder.name()):
+                raise sqlite3.DatabaseError("its vectors are another embedder's")
+            self._documents.keep_fact("embedder", embedder.name())
+            self._vectors = VectorStore(f"{path}/{vectors}", embedder, self._embedded, self._documents.forget_vectors)
+        except BaseException:
+            self._documents.close()
+            raise
+        self._embedding = threading.RLock()
+        self._work = threading.Event()
+        self._closing = threading.Event()
         self._hurry = threading.Event()
         self._answers: dict[tuple[str, str, int], list[Hit]] = {}
         """What was found among the notes, until they change."""
         self._failure: Exception | None = None
         self._writer = threading.Thread(target=self._write_behind, name="evolver-memory", daemon=True)
         self._writer.start()
+        self._work.set()
+
+    def _embedded(self, kind: str, scope: str) -> int:
+        return self._documents.count_embedded(kind, scope)
 
     @classmethod
     def open(cls, path: Path, embedder: Embedder | None = None, *, replace: bool = False) -> Memory:
-        """Open or make the index at `path`; `replace` begins an empty one.
+        """Open or make the index at `path`; `replace` begins an empty one, and so does damage.
 
-        Raises MemoryInUse if another process owns it, UsageError if it cannot be read or was made with another
-        embedder.
+        `catch_up` brings an empty one to what the archive knows. Raises MemoryInUse if another process owns it,
+        UsageError where nothing can be written.
         """
         path.mkdir(parents=True, exist_ok=True)
         lock = try_lock(path / ".lock")
@@ -85,49 +103,86 @@ class Memory:
         try:
             if replace:
                 _empty(path)
-            return cls(path, lock, embedder or default_embedder())
+            chosen = embedder or default_embedder()
+            try:
+                return cls(path, lock, chosen)
+            except Exception as error:
+                _log.warning(
+                    "the search index in %s cannot be used (%s); it is made again from the archive", path, error
+                )
+                _empty(path)
+                # Chroma would hand this process the refused store again if it were called by the same name.
+                return cls(path, lock, chosen, "./chroma")
         except Exception as error:
             lock.release()
-            raise UsageError(
-                f"the memory in {path} cannot be opened ({error}); run `evolver memory rebuild`"
-            ) from error
+            raise UsageError(f"the memory in {path} cannot be opened: {error}") from error
 
-    def _connect(self) -> None:
-        client = cast(
-            "Client",
-            chromadb.PersistentClient(str(self._path / "chroma"), settings=Settings(anonymized_telemetry=False)),
-        )
-        try:
-            self._collections = {
-                name: client.get_or_create_collection(
-                    name, embedding_function=cast("Any", self._embedder), configuration={"hnsw": {"space": "cosine"}}
-                )
-                for name in COLLECTIONS
-            }
-        except Exception:
-            client.close()  # or this process would find the refused store again after it was replaced
-            raise
-        self._client = client
+    def catch_up(self, archive: Archive, campaign: str | None = None, *, scope: str | None = None) -> None:
+        """Bring the index to what the archive knows: notes, lessons of a scope or of all, and the ideas of a campaign.
+
+        Only lessons above the high-water mark are read. What was lost to a kill, a damaged file or a removed folder is
+        put in again; a whole index that was lost is said in the log.
+        """
+        mark = int(self._documents.fact("lessons") or 0)
+        lessons, newest = archive.lessons.changed(mark)
+        if newest < mark:  # another archive, or an older copy of it
+            self._remove("lessons", self._documents.owners("lessons"))
+            lessons, newest = archive.lessons.changed(0)
+        lessons = [lesson for lesson in lessons if scope in (None, _scope(lesson))]
+        self.add_lessons(lessons)
+        self._documents.keep_fact("lessons", str(newest))
+        notes = archive.notes.list()
+        missing = {note.id for note in notes} - self._documents.owners("notes")
+        if scope is None and (lessons if mark == 0 else missing == {note.id for note in notes} and notes):
+            _log.warning(
+                "the search index had been lost, or is of an earlier Evolver; it is made again from the archive "
+                "(%d lessons, %d parts of notes)",
+                len(lessons),
+                len(missing),
+            )
+        gone = self._documents.owners("notes") - {note.id for note in notes}
+        self.remove_notes(sorted(gone))
+        self.add_notes([note for note in notes if note.id in missing])
+        if campaign is not None:
+            known = self._documents.owners("ideas", campaign)
+            self.add_ideas([e for e in archive.experiments.list(campaign) if e.id not in known])
 
     def add_notes(self, notes: Sequence[Note]) -> None:
         """Put notes into the index; those that are there already cost nothing."""
-        known = (
-            set(self._collections["notes"].get(ids=[note.id for note in notes], include=[])["ids"]) if notes else set()
-        )
-        for note in notes:
-            if note.id not in known:
-                self._give(_note_entry(note))
+        known = self._documents.owners("notes")
+        for scope in dict.fromkeys(note.task or EVERY_TASK for note in notes):
+            left = ALL_EMBEDDED - len(self._documents.numbers_wanting_vectors("notes", scope, ALL_EMBEDDED))
+            new = [note for note in notes if (note.task or EVERY_TASK) == scope and note.id not in known]
+            cut = [document for note in new for document in _note_documents(note)]
+            firsts = [document for document in cut if document.id.endswith("/0")]
+            chosen = {d.id for d in [*firsts, *cut][: max(0, left)]} if len(cut) > left else {d.id for d in cut}
+            self._documents.put(d.model_copy(update={"wants_vector": d.id in chosen}) for d in cut)
         self._answers.clear()
+        self._work.set()
         self.flush()
+
+    def remove_notes(self, ids: Iterable[str]) -> None:
+        """Take notes out of the index."""
+        self._remove("notes", ids)
+        self._answers.clear()
 
     def add_lessons(self, lessons: Sequence[Lesson]) -> None:
         """Put lessons into the index or renew them; contradicted and retired ones are taken out. Does not wait."""
-        for lesson in lessons:
-            self._give(_lesson_entry(lesson))
+        gone = [x.id for x in lessons if x.status in (LessonStatus.CONTRADICTED, LessonStatus.RETIRED)]
+        changed = int(self._documents.fact("changes") or 0)
+        documents = [_lesson_document(x, changed + n) for n, x in enumerate(lessons, start=1) if x.id not in set(gone)]
+        self._remove("lessons", gone)
+        if documents:
+            self._documents.put(documents)
+            self._documents.keep_fact("changes", str(changed + len(lessons)))
+            self._work.set()
 
     def add_idea(self, experiment_id: str, campaign: str, text: str) -> None:
         """Put a proposal's text into the index. Does not wait."""
-        self._give(_Entry(collection="ideas", id=experiment_id, text=text, metadata={"campaign": campaign}))
+        self._documents.put(
+            [Document(kind="ideas", id=experiment_id, scope=campaign, campaign=campaign, text=text, has_words=False)]
+        )
+        self._work.set()
 
     def add_ideas(self, experiments: Sequence[Experiment]) -> None:
         """Index or replace what experiments proposed."""
@@ -136,78 +191,115 @@ class Memory:
                 proposal = experiment.proposal
                 self.add_idea(experiment.id, experiment.campaign, f"{proposal.hypothesis} {proposal.plan}")
 
-    def _give(self, entry: _Entry) -> None:
-        self._waiting[entry.collection, entry.id] = entry
-        self._pending.put(entry)
+    def _remove(self, kind: str, owners: Iterable[str]) -> None:
+        with self._embedding:
+            for row in self._documents.remove(kind, owners):
+                self._vectors.remove(kind, row["scope"], [row["id"]])
 
     def search_notes(self, query: str, task: str, k: int) -> list[Hit]:
-        """Notes of a task, or for every task, nearest first; a question asked before costs nothing while notes stay."""
+        """Notes of a task, or for every task, best first; a question asked before costs nothing while notes stay."""
         key = (query, task, k)
         if key not in self._answers:
-            self._answers[key] = self._search("notes", query, k, {"task": [task, EVERY_TASK]})
+            scopes = list(dict.fromkeys((task or EVERY_TASK, EVERY_TASK)))
+            self._answers[key] = self._search("notes", query, scopes, k)
         return self._answers[key]
 
-    def search_lessons(self, query: str, where: str, k: int, campaign: str | None = None) -> list[Hit]:
-        """Lessons that hold in a scope (`Lesson.where`), nearest first; of one campaign alone if named."""
-        return self._search("lessons", query, k, {"task": [where]} | ({"campaign": [campaign]} if campaign else {}))
+    def search_lessons(self, query: str, scope: str, k: int, campaign: str | None = None) -> list[Hit]:
+        """Lessons of a scope, best first; of one campaign alone if named."""
+        return self._search("lessons", query, [scope], k, campaign)
 
     def search_ideas(self, query: str, campaign: str, k: int) -> list[Hit]:
-        """Ideas of a campaign, nearest first."""
-        return self._search("ideas", query, k, {"campaign": [campaign]})
-
-    def _search(self, name: str, query: str, k: int, where: dict[str, list[str]]) -> list[Hit]:
-        """Nearest in the collection and among what is on its way there, so that a hit never depends on the writer."""
+        """Ideas of a campaign, nearest in meaning first."""
         self._check()
-        waiting = [entry for (collection, _), entry in list(self._waiting.items()) if collection == name]
-        ours = [e for e in waiting if e.text and all(e.metadata.get(key) in allowed for key, allowed in where.items())]
-        vectors = self._embedder([query, *(entry.text for entry in ours)])
-        clauses: list[dict[str, Any]] = [{key: {"$in": allowed}} for key, allowed in where.items()]
-        found = self._collections[name].query(
-            query_embeddings=cast("Any", vectors[:1]),
-            n_results=k + len(waiting),
-            where=cast("Any", clauses[0] if len(clauses) == 1 else {"$and": clauses}),
-            include=["distances"],
-        )
-        outdated = {entry.id for entry in waiting}
-        distances = (found["distances"] or [[]])[0]
-        pairs = [pair for pair in zip(distances, found["ids"][0], strict=True) if pair[1] not in outdated]
-        pairs += [(1.0 - float(vectors[0] @ vector), e.id) for vector, e in zip(vectors[1:], ours, strict=True)]
-        return [
-            Hit(id=key, score=min(1.0, max(0.0, 1.0 - distance)))
-            for distance, key in sorted((round(d, 4), key) for d, key in pairs)[:k]
+        vector = self._embed([query])[0]
+        self._vectors.open("ideas", campaign)
+        self._embed_waiting()
+        ids = self._vectors.nearest("ideas", campaign, vector, k)
+        vectors = self._vectors.of("ideas", campaign, ids)
+        return [Hit(id=key, score=min(1.0, max(0.0, round(float(vectors[key] @ vector), 4)))) for key in ids]
+
+    def _search(self, kind: str, query: str, scopes: Sequence[str], k: int, campaign: str | None = None) -> list[Hit]:
+        """By meaning and by words in each scope, fused over all."""
+        self._check()
+        text = research_terms().expanded(query)
+        vector = self._embed([text])[0]
+        rows: dict[str, sqlite3.Row] = {}
+        vectors: dict[str, Matrix] = {}
+        coverages: dict[str, float] = {}
+        for scope in scopes:
+            hits = self._documents.search(query, kind, scope, FOUND, campaign)
+            found = self._documents.by_numbers([hit.number for hit in hits])
+            among = None
+            if kind == "notes":
+                among = self._on_demand(scope, [hit.number for hit in hits[:ON_DEMAND]])
+            elif campaign is not None:
+                among = self._documents.in_scope(kind, scope, campaign)
+            self._vectors.open(kind, scope)
+            self._embed_waiting()
+            near = self._vectors.nearest(kind, scope, vector, FOUND, among)
+            known = self._documents.by_ids(kind, scope, [*near, *(row["id"] for row in found.values())])
+            rows.update(known)
+            coverages.update((found[hit.number]["id"], hit.coverage) for hit in hits if hit.number in found)
+            vectors.update(self._vectors.of(kind, scope, list(known)))
+        by_meaning = sorted(vectors, key=lambda key: (-round(float(vectors[key] @ vector), 4), key))[:FOUND]
+        coverages = dict(sorted(coverages.items(), key=lambda pair: (-pair[1], pair[0])))
+        return self._ranked(rows, by_meaning, coverages, vectors, vector, k)
+
+    def _ranked(
+        self,
+        rows: dict[str, sqlite3.Row],
+        by_meaning: list[str],
+        coverages: dict[str, float],
+        vectors: dict[str, Matrix],
+        query: Matrix,
+        most: int,
+    ) -> list[Hit]:
+        """The best of what was found; of one note the passage that stands first."""
+        candidates = [
+            Candidate(key=key, confidence=row["confidence"], changed=row["changed"]) for key, row in rows.items()
         ]
+        hits: dict[str, Hit] = {}
+        for key, parts in rank(candidates, by_meaning, coverages, vectors, query, 4 * most):
+            row = rows[key]
+            hits.setdefault(row["owner"], Hit(id=row["owner"], score=parts.score, parts=parts, text=row["text"]))
+        return list(hits.values())[:most]
+
+    def _on_demand(self, scope: str, numbers: list[int]) -> list[str] | None:
+        """Ids of the passages that are compared by meaning; None: all. The first finds of a query get their vectors."""
+        always = self._documents.numbers_wanting_vectors("notes", scope, ALL_EMBEDDED)
+        if self._documents.count("notes", scope) <= len(always):
+            return None
+        self._documents.want_vectors([number for number in numbers if number not in always])
+        self._work.set()
+        return [row["id"] for row in self._documents.by_numbers([*always, *numbers]).values()]
 
     def rebuild(self, archive: Archive) -> dict[str, int]:
-        """Rebuild every collection from the archive; returns how many documents each holds."""
-        self.flush()
-        self._answers.clear()
-        with self._guard:
-            for name in COLLECTIONS:
-                self._client.delete_collection(name)
-            self._connect()
-        for note in archive.notes.list():
-            self._give(_note_entry(note))
+        """Make the whole index again from the archive; returns how many notes, lessons and ideas it holds."""
+        for kind in KINDS:
+            self._remove(kind, self._documents.owners(kind))
+        self._documents.keep_fact("lessons", "0")
+        self.catch_up(archive)
         for campaign in archive.campaigns.list():
-            if not campaign.replays:  # a replay's lessons are another's once more
-                self.add_lessons(archive.lessons.list(campaign=campaign.name))
             self.add_ideas(archive.experiments.list(campaign.name))
         self.flush()
-        return {name: self._collections[name].count() for name in COLLECTIONS}
+        return {kind: len(self._documents.owners(kind)) for kind in KINDS}
 
     def flush(self) -> None:
         """Wait until everything given so far is in the index."""
         self._hurry.set()
-        self._pending.join()
+        self._embed_waiting()
         self._hurry.clear()
         self._check()
 
     def close(self) -> None:
         """Write what is waiting and let go of the path."""
-        if self._writer.is_alive():
+        if not self._closing.is_set():
+            self._closing.set()
             self._hurry.set()
-            self._pending.put(None)
+            self._work.set()
             self._writer.join()
-            self._client.close()
+            self._vectors.close()
+            self._documents.close()
             self._lock.release()
 
     def _check(self) -> None:
@@ -217,58 +309,63 @@ class Memory:
             )
 
     def _write_behind(self) -> None:
-        """Take what is waiting in batches, the newest of each id, and write it."""
-        closing = False
-        while not closing:
-            entries = [self._pending.get()]
+        """Make the vectors that are waiting, in batches."""
+        while not self._closing.is_set():
+            self._work.wait()
+            self._work.clear()
             self._hurry.wait(GATHER)
-            while len(entries) < BATCH and not self._pending.empty():
-                entries.append(self._pending.get())
-            closing = None in entries
             try:
-                self._write([entry for entry in entries if entry is not None])
+                self._embed_waiting()
             except Exception as error:  # kept, and raised to whoever uses the index next
                 self._failure = error
-            finally:
-                for entry in entries:
-                    if entry is not None and self._waiting.get((entry.collection, entry.id)) is entry:
-                        del self._waiting[entry.collection, entry.id]
-                    self._pending.task_done()
 
-    def _write(self, entries: list[_Entry]) -> None:
-        newest = {(entry.collection, entry.id): entry for entry in entries}
-        for name in COLLECTIONS:
-            ours = [entry for (collection, _), entry in newest.items() if collection == name]
-            keep, drop = [e for e in ours if e.text], [e.id for e in ours if not e.text]
-            with self._guard:
-                if keep:
-                    vectors = cast("Any", self._embedder([entry.text for entry in keep]))
-                    self._collections[name].upsert(
-                        ids=[e.id for e in keep],
-                        documents=[e.text for e in keep],
-                        embeddings=vectors,
-                        metadatas=[dict(e.metadata) for e in keep],
-                    )
-                if drop:
-                    self._collections[name].delete(ids=drop)
+    def _embed_waiting(self) -> None:
+        """Make and keep the vectors of documents that have none yet; those that are asked for are never missing."""
+        with self._embedding:
+            while rows := self._documents.without_vector(BATCH):
+                rows_of: dict[tuple[str, str], list[sqlite3.Row]] = {}
+                for row in rows:
+                    rows_of.setdefault((row["kind"], row["scope"]), []).append(row)
+                for (kind, scope), ours in rows_of.items():
+                    expand: Callable[[str], str] = str if kind == "ideas" else research_terms().expanded
+                    vectors = self._embed([expand(row["text"]) for row in ours])
+                    self._vectors.put(kind, scope, [row["id"] for row in ours], vectors)
+                    self._documents.mark_embedded((row["number"], row["text"]) for row in ours)
+
+    def _embed(self, texts: Sequence[str]) -> Matrix:
+        return np.asarray(self._embedder(list(texts)), dtype=np.float32)
 
 
-def _note_entry(note: Note) -> _Entry:
-    return _Entry(
-        collection="notes", id=note.id, text=f"{note.title}\n{note.text}", metadata={"task": note.task or EVERY_TASK}
-    )
+def _note_documents(note: Note) -> list[Document]:
+    """A note's passages; references are kept apart and not searched."""
+    if note.title == REFERENCES:
+        kept_apart = {"scope": f"{REFERENCES} {note.task}", "wants_vector": False, "has_words": False}
+        return [Document(kind="notes", id=f"{note.id}/0", owner=note.id, text="", **kept_apart)]
+    return [
+        Document(kind="notes", id=f"{note.id}/{place}", owner=note.id, scope=note.task or EVERY_TASK, text=text)
+        for place, text in enumerate(f"{note.title}\n{passage}" for passage in passages(note.text))
+    ]
 
 
-def _lesson_entry(lesson: Lesson) -> _Entry:
-    # What harms is worth telling as long as it is estimated; one that was merged into another, or is of before, is not.
-    gone = lesson.status in (LessonStatus.CONTRADICTED, LessonStatus.RETIRED)
-    return _Entry(
-        collection="lessons",
+def _lesson_document(lesson: Lesson, changed: int) -> Document:
+    return Document(
+        kind="lessons",
         id=lesson.id,
-        text="" if gone else _NUMBER.sub("", f"{lesson.component}: {lesson.claim}"),
-        metadata={"task": lesson.where, "campaign": lesson.campaign},
+        scope=_scope(lesson),
+        campaign=lesson.campaign,
+        text=_NUMBER.sub("", f"{lesson.component}: {lesson.claim}"),
+        confidence=lesson.confidence,
+        changed=changed,
     )
+
+
+def _scope(lesson: Lesson) -> str:
+    """What a lesson may be told to; nothing else is told of it."""
+    return lesson.where
 
 
 def _empty(path: Path) -> None:
+    VectorStore.delete(path / "chroma")
+    for file in path.glob("documents.sqlite*"):
+        file.unlink()
     shutil.rmtree(path / "chroma", ignore_errors=True)

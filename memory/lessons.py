@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, select
 
 from evolver.contracts import Lesson
 from evolver.errors import UnknownName
 from evolver.memory import mappers
 from evolver.memory.database import Repository
-from evolver.memory.schema import LessonRow
+from evolver.memory.schema import CampaignRow, LessonRow
 
 _LESSON = select(LessonRow.data).where(LessonRow.id == bindparam("id"))
 _LESSONS = select(LessonRow.id, LessonRow.data).where(LessonRow.id.in_(bindparam("ids", expanding=True)))
@@ -51,6 +51,16 @@ class LessonRepository(Repository):
                 row.id: Lesson.model_validate(row.data) for row in connection.execute(_LESSONS, {"ids": list(ids)})
             }
         return [found[key] for key in ids if key in found]
+
+    def changed(self, after: int) -> tuple[Sequence[Lesson], int]:
+        """Lessons that changed after a revision, in that order, and the newest revision; a replay's are left out."""
+        with self._database.read() as connection:
+            newest = connection.scalar(select(func.max(LessonRow.revision))) or 0
+            query = select(LessonRow.data, LessonRow.campaign).where(LessonRow.revision > after)
+            rows = connection.execute(query.order_by(LessonRow.revision, LessonRow.id)).all()
+            campaigns = connection.execute(select(CampaignRow.name, CampaignRow.data)) if rows else ()
+            replays = {row.name for row in campaigns if row.data.get("replays")}
+        return [Lesson.model_validate(row.data) for row in rows if row.campaign not in replays], newest
 
     def list(self, task: str | None = None, campaign: str | None = None) -> Sequence[Lesson]:
         """Lessons of a task or a campaign, or all.

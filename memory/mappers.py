@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from evolver.contracts import Campaign, EventData, Experiment, Lesson, Proposal, Trial, Verdict, now
@@ -25,6 +25,7 @@ _EXPERIMENT = select(ExperimentRow).where(ExperimentRow.id == bindparam("id"))
 _CHANGE_CAMPAIGN = update(CampaignRow).where(CampaignRow.name == bindparam("key"))
 _CHANGE_EXPERIMENT = update(ExperimentRow).where(ExperimentRow.id == bindparam("key"))
 _ADD_EVENT = insert(EventRow)
+_LAST_REVISION = select(func.max(LessonRow.revision))
 
 
 def find_campaign(connection: Connection, name: str) -> Row[Any] | None:
@@ -101,8 +102,14 @@ def trial_record(row: Row[Any]) -> Trial:
 
 def upsert_lesson(connection: Connection, lesson: Lesson) -> None:
     """Keep a lesson as it is now."""
-    data = lesson.model_dump(mode="json")
-    upsert(connection, LessonRow, {"id": lesson.id, "task": lesson.task, "campaign": lesson.campaign, "data": data})
+    values = {
+        "id": lesson.id,
+        "task": lesson.task,
+        "campaign": lesson.campaign,
+        "data": lesson.model_dump(mode="json"),
+        "revision": (connection.scalar(_LAST_REVISION) or 0) + 1,  # writers take turns
+    }
+    upsert(connection, LessonRow, values)
 
 
 def add_event(connection: Connection, campaign: str, data: EventData, experiment: str | None = None) -> None:

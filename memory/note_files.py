@@ -1,4 +1,4 @@
-"""Reads notes and papers from markdown, text and PDF files, in chunks that can be retrieved one by one."""
+"""Reads notes and papers from markdown, text, HTML and PDF files, in chunks that can be retrieved one by one."""
 
 from __future__ import annotations
 
@@ -9,36 +9,89 @@ from pathlib import Path
 
 from evolver.contracts import Note
 from evolver.errors import UsageError
+from evolver.ignored_files import is_content
+from evolver.logging import get_logger
 
-KINDS = (".md", ".txt", ".pdf")
+KINDS = (".md", ".markdown", ".txt", ".html", ".htm", ".pdf")
 CHUNK = 1500
 """Characters of prose that a chunk aims at; a fenced code block is never split."""
+REFERENCES = "References"
+"""Title of the chunks of a paper that list what it refers to; they are kept, and not searched."""
 _FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})")
 _SENTENCE_END = re.compile(r"(?<=[.!?:;])\s+|\n")
 _HEADING = re.compile(r"^#{1,6}\s+(.*?)\s*#*\s*$")
+_NO_PROSE = ("script", "style", "nav", "header", "footer", "aside", "form", "noscript", "template", "svg", "iframe")
+_log = get_logger(__name__)
 
 
-def read_notes(paths: Sequence[Path | str], task: str) -> list[Note]:
-    """All notes in files and folders (searched through), in order. Raises UsageError naming a file it cannot read."""
-    notes: dict[str, Note] = {}
-    for given in map(Path, paths):
-        for file in _files(given):
-            source = str(file.relative_to(given)) if given.is_dir() else file.name
-            chunks = [(title or file.stem, text) for title, text in _chunks(_text(file))]
-            if not chunks:
-                raise UsageError(f"notes {file}: there is no text in it")
-            for title, text in chunks:
-                key = hashlib.sha256("\0".join((task, source, title, text)).encode()).hexdigest()[:16]
-                notes[key] = Note(id=key, source=source, title=title, text=text, task=task)
+class _Unreadable(Exception):
+    """Why nothing can be read from a file."""
+
+
+_Piece = tuple[str, str, int | None]
+"""Heading, text and page."""
+
+
+def read_notes(paths: Sequence[Path | str], task: str, problems: list[str] | None = None) -> list[Note]:
+    """All notes in files and folders (searched through), in order; the same text once.
+
+    Files of tools and systems are no notes. What cannot be read is left out and added to `problems`, or else said in
+    the log, all at once.
+
+    Raises:
+        UsageError: A file or folder that is named is not there, or a named file is of a kind that nobody reads.
+    """
+    found, notes, texts = list[str](), dict[str, Note](), set[str]()
+    for folder, file in [(given, file) for given in map(Path, paths) for file in _files(given)]:
+        source = str(file.relative_to(folder)) if folder.is_dir() else file.name
+        try:
+            data = file.read_bytes()
+            pieces = _pieces(data, file.suffix.lower())
+        except OSError as error:
+            found.append(f"{file}: {error.strerror}")
+        except _Unreadable as error:
+            found.append(f"{file}: {error}")
+        else:
+            _add(notes, texts, pieces, source, file.stem, task)
+    if problems is not None:
+        problems += found
+    elif found:
+        _log.warning("notes that cannot be read are left out: %s", "; ".join(found))
     return list(notes.values())
+
+
+def read_note_text(data: bytes, source: str, task: str) -> list[Note]:
+    """Notes in a text, a page of HTML or a PDF that comes without a file. Raises UsageError if none can be read."""
+    head = data[:1024].lstrip().lower()
+    kind = ".pdf" if head.startswith(b"%pdf") else ".html" if head.startswith((b"<!doctype html", b"<html")) else ".md"
+    notes: dict[str, Note] = {}
+    try:
+        _add(notes, set(), _pieces(data, kind), source, source, task)
+    except _Unreadable as error:
+        raise UsageError(f"notes {source}: {error}") from None
+    return list(notes.values())
+
+
+def _add(
+    notes: dict[str, Note],
+    texts: set[str],
+    pieces: Sequence[_Piece],
+    source: str,
+    name: str,
+    task: str,
+) -> None:
+    for heading, text, page in pieces:
+        title = heading or name
+        key = hashlib.sha256("\0".join((task, source, title, text)).encode()).hexdigest()[:16]
+        if text not in texts:
+            texts.add(text)
+            notes[key] = Note(id=key, source=source, title=title, text=text, task=task, page=page)
 
 
 def _files(given: Path) -> list[Path]:
     if given.is_dir():
-        files = sorted(path for path in given.rglob("*") if path.suffix.lower() in KINDS and path.is_file())
-        if not files:
-            raise UsageError(f"notes {given}: no {', '.join(KINDS)} file in this folder")
-        return files
+        inside = (path for path in given.rglob("*") if is_content(path.relative_to(given)))
+        return sorted(path for path in inside if path.suffix.lower() in KINDS and path.is_file())
     if not given.is_file():
         raise UsageError(f"notes {given}: no such file or folder")
     if given.suffix.lower() not in KINDS:
@@ -46,23 +99,53 @@ def _files(given: Path) -> list[Path]:
     return [given]
 
 
-def _text(file: Path) -> str:
-    if file.suffix.lower() == ".pdf":
-        return _pdf_text(file)
+def _pieces(data: bytes, kind: str) -> list[_Piece]:
+    """(heading, text, page) of a file's chunks. Raises _Unreadable."""
+    if kind == ".pdf":
+        pieces = _pdf_pieces(data)
+    else:
+        text = _html_text(data) if kind in (".html", ".htm") else _decoded(data)
+        pieces = [(title, chunk, None) for title, chunk in _chunks(text)]
+    if not pieces:
+        raise _Unreadable("there is no text in it")
+    return pieces
+
+
+def _decoded(data: bytes) -> str:
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16", "replace").replace("\r\n", "\n")
     try:
-        return file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"notes {file}: cannot be read as UTF-8 text: {error}") from None
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _Unreadable(f"it cannot be read as UTF-8 text: {error}") from None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _pdf_text(file: Path) -> str:
-    from pypdf import PdfReader
+def _html_text(data: bytes) -> str:
+    """A page's text as markdown, without what stands around it."""
+    from bs4 import BeautifulSoup
+    from markdownify import MarkdownConverter
+
+    soup = BeautifulSoup(data, "html.parser")
+    for tag in soup.find_all(_NO_PROSE):
+        tag.decompose()
+    body = soup.find("main") or soup.find("article") or soup.body or soup
+    converter = MarkdownConverter(heading_style="ATX", strip=["a", "img"], escape_misc=False, escape_underscores=False)
+    return str(converter.convert_soup(body))
+
+
+def _pdf_pieces(data: bytes) -> list[_Piece]:
+    from evolver.memory.pdf_text import pdf_sections
 
     try:
-        pages = [page.extract_text() for page in PdfReader(file).pages]
+        found = pdf_sections(data)
     except Exception as error:  # a damaged file can raise anything from inside the parser
-        raise UsageError(f"notes {file}: cannot be read as PDF: {error}") from None
-    return "\n\n".join(pages).replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+        raise _Unreadable(f"it cannot be read as PDF: {error}") from None
+    return [
+        (REFERENCES if section.is_references else section.title, text, section.page)
+        for section in found
+        for _, text in _chunks(section.text)
+    ]
 
 
 def _chunks(text: str) -> Iterator[tuple[str, str]]:
@@ -99,7 +182,7 @@ def _sections(text: str) -> Iterator[tuple[str, list[str]]]:
             blocks.append("\n".join(block))
             block.clear()
 
-    for line in text.splitlines():
+    for line in text.split("\n"):
         mark = _FENCE.match(line)
         if fence:
             block.append(line)

@@ -172,6 +172,9 @@ class LessonRow(Base):
     task: Mapped[str] = mapped_column(String(200), index=True)
     campaign: Mapped[str] = mapped_column(ForeignKey("campaigns.name"), index=True)
     data: Mapped[JsonObject]
+    revision: Mapped[int] = mapped_column(Integer, default=1, server_default="1")
+    """Above that of every lesson that changed earlier."""
+    __table_args__ = (Index("ix_lessons_revision", "revision"),)
 
 
 class NoteRow(Base):
@@ -183,6 +186,7 @@ class NoteRow(Base):
     source: Mapped[str] = mapped_column(String(1000))
     title: Mapped[str] = mapped_column(String(1000))
     text: Mapped[str] = mapped_column(Text)
+    page: Mapped[int | None] = mapped_column(Integer)
 
 
 class DirectiveRow(Base):

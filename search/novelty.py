@@ -34,15 +34,11 @@ class Ideas:
         resources: Those of the campaign.
         same: Cosine similarity from which two ideas are nearly the same.
         nearest: Ideas that are looked at: those nearest may differ in their numbers alone.
-        recent: Newest proposals that are put into the index again, for what a kill kept from it.
     """
 
-    def __init__(
-        self, resources: CampaignResources, *, same: float = SAME_IDEA, nearest: int = 4, recent: int = 50
-    ) -> None:
+    def __init__(self, resources: CampaignResources, *, same: float = SAME_IDEA, nearest: int = 4) -> None:
         self._resources = resources
-        self._same, self._nearest, self._recent = same, nearest, recent
-        self._caught_up = False
+        self._same, self._nearest = same, nearest
 
     def nearest(self, text: str, experiment: Experiment) -> NearestIdea | None:
         """The idea most like this one, if it is nearly the same; texts that name other values are other ideas."""
@@ -56,7 +52,6 @@ class Ideas:
 
     def like(self, text: str, experiment: Experiment, most: int) -> list[NearestIdea]:
         """The ideas of other experiments, the most similar first."""
-        self._catch_up()
         hits = self._resources.memory.search_ideas(text, self._resources.name, most + 1)
         found = [NearestIdea(experiment=hit.id, similarity=hit.score) for hit in hits if hit.id != experiment.id]
         return found[:most]
@@ -64,16 +59,6 @@ class Ideas:
     def add(self, experiment: Experiment, text: str) -> None:
         """Remember an idea; searches find it from now on."""
         self._resources.memory.add_idea(experiment.id, self._resources.name, text)
-
-    def _catch_up(self) -> None:
-        """Once a process: the index is written behind, so the last ideas before a kill may be missing."""
-        if self._caught_up:
-            return
-        self._caught_up = True
-        archive, name = self._resources.archive, self._resources.name
-        for experiment in archive.experiments.list(name, after=archive.campaigns.counts(name).leased - self._recent):
-            if experiment.proposal is not None and experiment.lane >= 0 and experiment.proposal.parents:
-                self.add(experiment, f"{experiment.proposal.hypothesis} {experiment.proposal.plan}")
 
 
 def _other_values(one: str, other: str) -> bool:

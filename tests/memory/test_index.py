@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import threading
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from evolver.contracts import Campaign, Experiment, Lesson, LessonStatus, Note
-from evolver.errors import MemoryInUse, UsageError
+from evolver.errors import MemoryInUse
 from evolver.memory import Archive, Hashing, Memory
 
 PARTS = (
@@ -181,41 +182,141 @@ def test_another_process_that_owns_the_path_is_respected_and_a_killed_one_is_not
     Memory.open(path, Hashing()).close()
 
 
-def test_another_embedder_is_refused_with_the_way_out(tmp_path: Path, archive: Archive) -> None:
+def test_an_index_of_another_embedder_is_made_again_with_a_sentence(
+    tmp_path: Path, archive: Archive, caplog: pytest.LogCaptureFixture
+) -> None:
     path = tmp_path / "memory"
-    first = Memory.open(path, Hashing())
-    first.add_notes(NOTES)
-    first.close()
-    with pytest.raises(UsageError, match="evolver memory rebuild"):
-        Memory.open(path)
     archive.notes.save(NOTES)
-    renewed = Memory.open(path, replace=True)
-    assert renewed.rebuild(archive) == {"notes": 4, "lessons": 0, "ideas": 0}
+    first = Memory.open(path, Hashing())
+    first.catch_up(archive)
+    first.close()
+    caplog.clear()
+    renewed = Memory.open(path)
+    assert "another embedder" in caplog.text
+    assert "made again from the archive" in caplog.text
+    renewed.catch_up(archive)
     assert renewed.search_notes("get out of a local minimum", "packing", 1)[0].id == "n1"
     renewed.close()
 
 
 @pytest.mark.slow
-def test_a_broken_store_is_refused_with_the_way_out(tmp_path: Path, archive: Archive) -> None:
+@pytest.mark.parametrize("broken", ["*.sqlite3", "documents.sqlite"])
+def test_a_broken_store_is_made_again_with_a_sentence(tmp_path: Path, archive: Archive, broken: str) -> None:
     path = tmp_path / "memory"
-    Memory.open(path, Hashing()).close()
-    for file in path.rglob("*.sqlite3"):
+    archive.notes.save(NOTES)
+    memory = Memory.open(path, Hashing())
+    memory.catch_up(archive)
+    memory.close()
+    for file in path.rglob(broken):
         file.write_bytes(b"this is no database" * 1000)
     code = (
-        "import sys; from pathlib import Path; from evolver.memory import Memory, Hashing\n"
-        "Memory.open(Path(sys.argv[1]), Hashing())"
+        "import sys, logging; logging.basicConfig(); from pathlib import Path\n"
+        "from evolver.memory import Archive, Memory, Hashing\n"
+        "memory = Memory.open(Path(sys.argv[1]), Hashing())\n"
+        "memory.catch_up(Archive.open(sys.argv[2]))\n"
+        "print(memory.search_notes('annealing', 'packing', 1)[0].id); memory.close()"
     )
     said = subprocess.run(
-        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, timeout=400, check=False
+        [sys.executable, "-c", code, str(path), f"sqlite:///{tmp_path / 'archive.sqlite'}"],
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=True,
     )
-    assert said.returncode == 1
-    assert "UsageError" in said.stderr
-    assert "evolver memory rebuild" in said.stderr
+    assert said.stdout.split() == ["n1"]
+    assert "made again from the archive" in said.stderr
+
+
+def test_a_removed_index_is_made_again_and_one_that_is_behind_catches_up(
+    tmp_path: Path,
+    archive: Archive,
+    make_campaign: Callable[..., Campaign],
+    make_lesson: Callable[..., Lesson],
+    finish: Callable[..., Experiment],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    path = tmp_path / "memory"
+    archive.campaigns.add(make_campaign())
     archive.notes.save(NOTES)
-    renewed = Memory.open(path, Hashing(), replace=True)
-    assert renewed.rebuild(archive)["notes"] == 4
-    assert renewed.search_notes("annealing", "packing", 1)[0].id == "n1"
-    renewed.close()
+    for seq in range(3):
+        finish(archive, seq)
+        archive.lessons.save(make_lesson(f"l{seq}", component=PARTS[seq]))
+
+    def opened() -> tuple[set[str], set[str], set[str]]:
+        memory = Memory.open(path, Hashing())
+        memory.catch_up(archive, "c")
+        found = (
+            {hit.id for hit in memory.search_lessons("steps", "packing", 9)},
+            {hit.id for hit in memory.search_ideas("plan", "c", 9)},
+            {hit.id for hit in memory.search_notes("cool restart corners", "packing", 9)},
+        )
+        memory.close()
+        return found
+
+    whole = ({"l0", "l1", "l2"}, {"c-0-0", "c-0-1", "c-0-2"}, {"n1", "n2", "n4"})
+    assert opened() == whole
+    shutil.rmtree(path)
+    caplog.clear()
+    assert opened() == whole
+    assert "made again from the archive" in caplog.text
+    caplog.clear()
+    archive.lessons.save(make_lesson("l3", component="late"))
+    archive.lessons.save(make_lesson("l0", component=PARTS[0], status=LessonStatus.RETIRED))
+    finish(archive, 3)
+    archive.notes.remove(["n4"])
+    assert opened() == ({"l1", "l2", "l3"}, {*whole[1], "c-0-3"}, {"n1", "n2"})
+    assert not caplog.text, "a few documents are caught up without a word"
+    shutil.rmtree(path / "chroma")
+    assert opened() == ({"l1", "l2", "l3"}, {*whole[1], "c-0-3"}, {"n1", "n2"})
+
+
+def test_a_sentence_is_found_wherever_it_stands_in_a_long_note(memory: Memory) -> None:
+    text = " ".join(f"Step {n} of the recipe mixes {PARTS[n % 12]} with {PARTS[n % 7]} and waits." for n in range(60))
+    special = "Phosphorescent walruses prefer a logarithmic cooling ladder."
+    notes = [
+        Note(
+            id=f"long{place}", source="a.md", title="Recipe", text=f"{text[:place]} {special} {text[place:]}", task="t"
+        )
+        for place in (0,)
+    ] + [Note(id="other", source="b.md", title="Recipe", text=text, task="t")]
+    for cut in (0, 600, 900, 1400):
+        moved = notes[0].model_copy(update={"id": f"at{cut}", "text": f"{text[:cut]}\n{special}{cut}\n{text[cut:]}"})
+        memory.add_notes([moved])
+        memory.add_notes(notes[1:])
+        hit = memory.search_notes(f"{special}{cut}", "t", 1)[0]
+        assert hit.id == f"at{cut}"
+        assert special in hit.text
+
+
+def test_the_parts_of_a_score_make_the_score(memory: Memory, make_lesson: Callable[..., Lesson]) -> None:
+    memory.add_lessons(
+        [
+            make_lesson("old", claim="smaller steps help late in the search", confidence=0.9),
+            make_lesson("same", claim="smaller steps help late in the search", confidence=0.1),
+            make_lesson("new", claim="restarts from many points do nothing", component="restarts"),
+        ]
+    )
+    hits = memory.search_lessons("smaller steps late", "packing", 3)
+    assert hits[0].id == "old", "the surer of two that say the same"
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+    for hit in hits:
+        parts = hit.parts
+        total = parts.meaning + parts.words + parts.confidence + parts.recency + parts.repetition
+        assert hit.score == pytest.approx(max(0.0, total))
+    by_id = {hit.id: hit.parts for hit in hits}
+    assert by_id["same"].repetition < 0 == by_id["old"].repetition
+    assert by_id["new"].recency > by_id["old"].recency
+    assert by_id["old"].words > by_id["new"].words == 0.0
+
+
+def test_references_are_kept_apart(memory: Memory) -> None:
+    memory.add_notes(
+        [
+            Note(id="r", source="p.pdf", title="References", text="Smith. Gates of the delta rule. 2024.", task="t"),
+            Note(id="n", source="p.pdf", title="Method", text="We add a gate to the state.", task="t", page=2),
+        ]
+    )
+    assert [hit.id for hit in memory.search_notes("gates of the delta rule", "t", 5)] == ["n"]
 
 
 def test_a_rebuilt_index_finds_the_same(

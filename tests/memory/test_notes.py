@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from evolver.errors import UsageError
-from evolver.memory import read_notes
+from evolver.memory import Archive, read_notes
+from evolver.memory.note_files import read_note_text
+from evolver.memory.pdf_text import sections, without_running_heads
 
 CODE = "```python\ndef anneal(points):\n\n    # cool down\n    return points\n```"
 
@@ -137,24 +139,91 @@ def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
         ("broken.pdf", b"%PDF-1.4 and then nothing"),
         ("no.pdf", b"plain text"),
         ("empty.pdf", b""),
-        ("image.png", b"\x89PNG"),
     ],
 )
-def test_what_cannot_be_read_is_named(tmp_path: Path, name: str, content: bytes) -> None:
-    path = tmp_path / name
-    path.write_bytes(content)
-    with pytest.raises(UsageError, match=name):
-        read_notes([path], "t")
+def test_what_cannot_be_read_is_named_and_left_out(
+    tmp_path: Path, name: str, content: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    _file(tmp_path, "good.md", "something\n")
+    (tmp_path / name).write_bytes(content)
+    problems: list[str] = []
+    assert [note.source for note in read_notes([tmp_path], "t", problems)] == ["good.md"]
+    assert len(problems) == 1
+    assert name in problems[0]
+    read_notes([tmp_path], "t")
+    assert caplog.text.count(name) == 1
 
 
-def test_a_missing_file_and_a_folder_without_notes_are_named(tmp_path: Path) -> None:
+def test_files_of_tools_are_no_notes(tmp_path: Path) -> None:
+    for name in ("._ideas.md", ".gitkeep", ".git/readme.md", "__MACOSX/ideas.md", "draft.md~"):
+        _file(tmp_path, name, "\x00 not a note")
+    problems: list[str] = []
+    assert read_notes([tmp_path], "t", problems) == []
+    assert problems == []
+
+
+def test_the_same_text_is_read_once_also_under_another_name(tmp_path: Path, archive: Archive) -> None:
+    for name in ("a.md", "copy of a.md"):
+        _file(tmp_path, name, "# A\n\none\n")
+    (first,) = read_notes([tmp_path], "t")
+    assert archive.notes.save([first]) == [first]
+    (again,) = read_notes([_file(tmp_path / "b", "b.md", "# A\n\none\n")], "t")
+    assert archive.notes.save([again]) == []
+    assert archive.notes.list() == [first]
+
+
+def test_a_page_of_html_is_read_without_what_stands_around_it(tmp_path: Path) -> None:
+    page = (
+        "<!doctype html><html><head><title>x</title><script>var a = 1;</script></head><body><nav>Home About</nav>"
+        "<h1>Cooling</h1><p>Cool <b>slowly</b>.</p><pre><code>def f(x):\n    return x_1\n</code></pre>"
+        "<h2>Later</h2><p>Polish.</p><footer>Imprint</footer></body></html>"
+    )
+    notes = read_notes([_file(tmp_path, "page.html", page)], "t")
+    assert [note.title for note in notes] == ["Cooling", "Later"]
+    assert "Cool **slowly**." in notes[0].text
+    assert "```\ndef f(x):\n    return x_1\n```" in notes[0].text
+    assert not any(word in note.text for note in notes for word in ("Home", "Imprint", "var a"))
+    assert [note.title for note in read_note_text(page.encode(), "stdin", "t")] == ["Cooling", "Later"]
+
+
+def test_a_paper_has_no_running_heads_and_its_references_stand_apart() -> None:
+    words = ("gates", "keys", "values", "heads", "decays")
+    body = [
+        [
+            f"A Gate for the Delta Rule {page}",
+            f"{page} Method",
+            f"The {word} forget what was some-",
+            f"thing else. {word.title()} help.",
+            f"So do {word} with more {word}.",
+            f"They cost {word} alone.",
+            f"Nothing else about {word}.",
+            f"Page {page}",
+        ]
+        for page, word in enumerate(words, start=1)
+    ]
+    body.append(["A Gate for the Delta Rule 6", "References", "[1] Smith. Delta rules. 2021.", "6"])
+    body.append(["A Gate for the Delta Rule 7", "Appendix A", "More numbers.", "7"])
+    found = sections(without_running_heads(body))
+    assert [(s.title, s.page, s.is_references) for s in found] == [
+        *((f"{page} Method", page, False) for page in range(1, 6)),
+        ("References", 6, True),
+        ("Appendix A", 7, False),
+    ]
+    assert found[0].text.startswith("The gates forget what was something else. Gates help.")
+    assert not any("A Gate" in s.text or "Page" in s.text for s in found)
+
+
+def test_a_missing_file_and_one_that_nobody_reads_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"gone\.md"):
         read_notes([tmp_path / "gone.md"], "t")
+    with pytest.raises(UsageError, match=r"image\.png"):
+        (tmp_path / "image.png").write_bytes(b"\x89PNG")
+        read_notes([tmp_path / "image.png"], "t")
     (tmp_path / "folder").mkdir()
-    with pytest.raises(UsageError, match="folder"):
-        read_notes([tmp_path / "folder"], "t")
+    assert read_notes([tmp_path / "folder"], "t") == []
 
 
 def test_a_scanned_pdf_without_text_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"scan\.pdf"):
-        read_notes([_pdf(tmp_path / "scan.pdf", [])], "t")
+    problems: list[str] = []
+    assert read_notes([_pdf(tmp_path / "scan.pdf", [])], "t", problems) == []
+    assert "scan.pdf: there is no text in it" in problems[0]

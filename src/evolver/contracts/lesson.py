@@ -104,3 +104,5 @@ class Note(Record):
     """What it says."""
     task: str = ""
     """Task it belongs to; empty for notes that serve every task."""
+    page: int | None = None
+    """Page of the document that it begins on, from 1; None where there are no pages."""

@@ -1,0 +1,70 @@
+"""`evolver lessons CAMPAIGN QUERY`: lessons that answer a question, with the parts of their scores."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from evolver.contracts import Lesson, LessonStatus
+
+if TYPE_CHECKING:
+    from evolver.memory import Hit
+
+SHOWN = "shown"
+PARTS = ("meaning", "words", "confidence", "recency", "repetition")
+
+
+def print_found_lessons(lessons: Sequence[Lesson], query: str, numbers: Mapping[str, int], as_json: bool) -> None:
+    """Print lessons, the best answer first; `numbers` tells experiments by their ids."""
+    by_id = {lesson.id: lesson for lesson in lessons}
+    hits = _found(lessons, query)
+    if as_json:
+        rows = [
+            {**by_id[hit.id].model_dump(mode="json"), "score": hit.score, "parts": hit.parts.model_dump(mode="json")}
+            for hit in hits
+        ]
+        print(json.dumps({"lessons": rows}))
+        return
+    if not hits:
+        print("No lessons yet: no experiment has shown a decisive difference.")
+        return
+    table = Table(box=None, header_style="dim", expand=True)
+    for column in ("score", *PARTS, "effect"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("experiments")
+    table.add_column("claim", overflow="fold", ratio=1)
+    for hit in hits:
+        lesson, parts = by_id[hit.id], hit.parts.model_dump()
+        table.add_row(
+            f"{hit.score:.3f}",
+            *(f"{parts[part]:.3f}" for part in PARTS),
+            f"{lesson.effect:+.4g}",
+            " ".join(str(numbers[e]) for e in lesson.evidence),
+            Text(lesson.claim),
+        )
+    console = Console(highlight=False)
+    console.print(table)
+    console.print("[dim]score = meaning + words + confidence + recency + repetition[/]")
+
+
+def _found(lessons: Sequence[Lesson], query: str) -> Sequence[Hit]:
+    """All lessons by an index of their own: another process may have the shared one open."""
+    from evolver.memory import Memory
+
+    if not lessons:
+        return []
+    with tempfile.TemporaryDirectory(prefix="evolver-lessons-") as folder:
+        memory = Memory.open(Path(folder))
+        try:
+            # Those that are told no more are shown here, too.
+            memory.add_lessons([x.model_copy(update={"scope": SHOWN, "status": LessonStatus.TENTATIVE}) for x in lessons])
+            return memory.search_lessons(query, SHOWN, len(lessons))
+        finally:
+            memory.close()
