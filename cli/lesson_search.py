@@ -64,7 +64,9 @@ def _found(lessons: Sequence[Lesson], query: str) -> Sequence[Hit]:
         memory = Memory.open(Path(folder))
         try:
             # Those that are told no more are shown here, too.
-            memory.add_lessons([x.model_copy(update={"scope": SHOWN, "status": LessonStatus.TENTATIVE}) for x in lessons])
+            memory.add_lessons(
+                [x.model_copy(update={"scope": SHOWN, "status": LessonStatus.TENTATIVE}) for x in lessons]
+            )
             return memory.search_lessons(query, SHOWN, len(lessons))
         finally:
             memory.close()

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from evolver.agents.roles import Team
     from evolver.evaluation.campaign_resources import CampaignResources
     from evolver.memory import Archive, Memory
-    from evolver.tasks import Task
 
 SAVE_CLOCK_EVERY = 10.0
 """Seconds of campaign time that a kill may lose from the clock."""
