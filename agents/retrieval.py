@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from evolver.contracts import Directive, Lesson, Record
+from evolver.contracts import Directive, Experiment, Lesson, Record
 from evolver.logging import get_logger
 
 _log = get_logger(__name__)
@@ -67,3 +68,15 @@ class Retriever:
             withheld=withheld,
             directives=tuple(resources.archive.directives.in_force(campaign.name)),
         )
+
+
+def decision_query(resources: CampaignResources, parents: Sequence[Experiment]) -> str:
+    """What notes and lessons are searched for before a proposal.
+
+    It names what may be changed next, the newest change first, and what people ask for. The task comes last: of a long
+    text the embedder reads the beginning.
+    """
+    asked = [d.text for d in resources.archive.directives.in_force(resources.name) if d.kind in ("focus", "note")]
+    changed = dict.fromkeys(e.proposal.component for e in parents if e.proposal and e.proposal.component)
+    task = resources.task
+    return ". ".join([f"what improves {task.metric.name}", *asked, *changed, task.spec.summary])

@@ -21,7 +21,7 @@ from evolver.agents.llm.rendering import (
     tried_view,
 )
 from evolver.agents.llm.token_budget import TokenBudget
-from evolver.agents.retrieval import Retrieval, Retriever
+from evolver.agents.retrieval import Retrieval, Retriever, decision_query
 from evolver.contracts import Experiment, Message, Note, Operator, VerdictKind
 from evolver.contracts.event import Observed, Shown
 from evolver.evaluation.campaign_resources import CampaignResources
@@ -82,8 +82,7 @@ class ResearchContext:
         rng = random.Random(f"{campaign.seed}/{experiment.number}")
         pool = open_to(resources.parents, archive.experiments.pool(campaign.name), experiment.number)
         parents = self._parents(experiment, pool, rng)
-        last = parents[0].proposal.component if parents and parents[0].proposal else ""
-        query = f"{resources.task.spec.summary} what improves {metric.name} {last}".strip()
+        query = decision_query(resources, parents)
         # Random numbers of its own, so that lessons are held out or not whatever the pool is by now.
         known = self._retriever.recall(query, random.Random(f"{campaign.seed}/{experiment.number}/recall"))
         observed = observations(self._prompter)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from evolver.agents.change_history import ChangeHistory
 from evolver.agents.offline.draw_values import DrawValues
-from evolver.agents.retrieval import Retrieval, Retriever
+from evolver.agents.retrieval import Retrieval, Retriever, decision_query
 from evolver.contracts import Experiment, Program
 from evolver.errors import UnknownName
 from evolver.evaluation.campaign_resources import CampaignResources
@@ -91,9 +91,7 @@ class InputReader:
         campaign, archive = resources.campaign, resources.archive
         rng = random.Random(f"{campaign.seed}/{turn}")
         pool = open_to(resources.parents, archive.experiments.pool(campaign.name), experiment.number)
-        last = pool[0].proposal.component if pool and pool[0].proposal else ""
-        query = f"{resources.task.spec.summary} what improves {resources.task.metric.name} {last}".strip()
-        known = self._retriever.recall(query, rng)
+        known = self._retriever.recall(decision_query(resources, pool[: self._regarded]), rng)
         self._history.look()
         guidance = SearchBias(
             known.directives, resources.operators.library, lambda: archive.notes.list(resources.task.name)
