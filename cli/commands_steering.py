@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -18,6 +19,7 @@ def register(app: typer.Typer) -> None:
     app.command()(chat)
     app.command()(verify)
     app.command()(ablate)
+    app.command()(reproduce)
 
 
 def chat(
@@ -46,12 +48,28 @@ def ablate(
     against: Annotated[
         str, typer.Option("--against", help="baseline or parent: the program that changes are counted from.")
     ] = "baseline",
+    simplify: Annotated[
+        bool, typer.Option("--simplify", help="Also write the smallest program that keeps the score.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for it; default: CAMPAIGN-EXPERIMENT-simplified.")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Take back each change of an experiment's program, one at a time, and say what each is worth."""
+    """Take back each change of an experiment's program, and make each alone; say what each is worth."""
     from evolver.cli.rerun_command import rerun
 
-    rerun(campaign, "ablate", experiment, _reference(against), json)
+    if output is not None and not simplify:
+        raise UsageError("--output is for the program that --simplify finds; add --simplify")
+    folder = (output or Path(f"{campaign}-{experiment}-simplified")) if simplify else None
+    rerun(campaign, "ablate", experiment, _reference(against), json, simplified_into=folder)
+
+
+def reproduce(campaign: Campaign, experiment: Number, json: Json = False) -> None:
+    """Run an experiment again with its recorded seeds and compare, also the versions; status 1 where it differs."""
+    from evolver.cli.reproduce_command import run_reproduction
+
+    run_reproduction(campaign, experiment, json)
 
 
 def _reference(word: str) -> Literal["", "parent"]:

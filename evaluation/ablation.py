@@ -1,17 +1,22 @@
-"""Ablate: take back each change of a program, one at a time, and see what is lost on the same replicates."""
+"""Ablate: each change of a program taken back, and each alone, on the same replicates; and the program without what
+it does not need."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from evolver.contracts import FIRST_FRESH_SEED, Experiment, Program, Trial, TrialStatus
-from evolver.contracts.event import Ablated, Part
+from evolver.contracts.event import Ablated, Part, Simplified
 from evolver.errors import UsageError, WorkFailed
 from evolver.evaluation.campaign_resources import experiment_folder
 from evolver.evaluation.program_diff import ProgramChange, changes_between, without
 from evolver.evaluation.statistics import compare
 from evolver.evaluation.trial import run_trial
+from evolver.text_files import lines_of
 
 if TYPE_CHECKING:
     from evolver.evaluation.campaign_resources import CampaignResources
@@ -34,9 +39,21 @@ class Ablation(Ablated):
 
 
 async def ablate(
-    resources: CampaignResources, runner: Runner, experiment: Experiment, reference: Reference = "baseline"
+    resources: CampaignResources,
+    runner: Runner,
+    experiment: Experiment,
+    reference: Reference = "baseline",
+    *,
+    simplify: bool = False,
 ) -> Ablation:
-    """Take back each change against a reference and keep the result.
+    """Take back each change against a reference, make each alone, and keep the result.
+
+    Args:
+        resources: Those of the campaign.
+        runner: Runs the reference where it lacks a replicate.
+        experiment: The one whose gain is to be explained.
+        reference: The program that changes are counted from.
+        simplify: Whether the smallest program that keeps the score within the resolution is looked for, too.
 
     Runs on the replicates that the experiment has in the search. Raises UsageError where it has no program or score,
     or is the reference itself; WorkFailed where the reference gets no score.
@@ -53,12 +70,15 @@ async def ablate(
         raise WorkFailed(f"experiment {against.number} has no score on the replicates of {experiment.number}")
     total = compare(mine, theirs, campaign.metric, resources.noise)
     changes = changes_between(old, new)
+    bench = _Bench(resources, runner, experiment, mine, theirs)
+    looked_at = changes[:MOST]
     parts = await asyncio.gather(
         *(
-            _part(resources, runner, experiment, place, change, without(new, change, old), mine)
-            for place, change in enumerate(changes[:MOST])
+            bench.part(change, without(new, change, old), without(new, [c for c in changes if c is not change], old))
+            for change in looked_at
         )
     )
+    simplified = await bench.simplify(old, new, looked_at, parts) if simplify else None
     result = Ablation(
         experiment=experiment.number,
         against=against.number,
@@ -66,8 +86,9 @@ async def ablate(
         total=total.delta,
         interval=total.interval,
         seeds=total.seeds,
-        parts=tuple(sorted(parts, key=lambda part: -(float("inf") if part.gain is None else part.gain))),
+        parts=tuple(sorted(parts, key=_worth, reverse=True)),
         skipped=max(0, len(changes) - MOST),
+        simplified=simplified,
     )
     archive.events.add(campaign.name, Ablated.model_validate(result.model_dump(exclude={"experiment"})), experiment.id)
     return result
@@ -84,39 +105,118 @@ def _reference(resources: CampaignResources, experiment: Experiment, reference: 
     return archive.experiments.by_number(experiment.campaign, 0)
 
 
-async def _part(
-    resources: CampaignResources,
-    runner: Runner,
-    experiment: Experiment,
-    place: int,
-    change: ProgramChange,
-    program: Program | None,
-    mine: dict[int, float],
-) -> Part:
-    """The trials of the program without one change."""
-    named = {"change": change.description, "component": change.component}
-    if program is None:
-        return Part(**named, reason="without it the program is no Python")
-    trials = await asyncio.gather(
-        *(_trial(resources, runner, experiment, place, program, seed) for seed in sorted(mine))
-    )
-    scores = {t.seed: t.metrics[resources.task.metric.name] for t in trials if t.metrics}
-    if starved := next((t for t in trials if t.status is TrialStatus.MACHINE_TROUBLE), None):
-        return Part(**named, unmeasured=True, reason=f"machine trouble: {starved.reason}"[:300])
-    if failed := next((t for t in trials if not t.metrics), None):
-        return Part(**named, reason=f"without it: {failed.status}: {failed.reason}"[:300])
-    worth = compare(mine, scores, resources.task.metric, resources.noise)
-    return Part(**named, gain=worth.delta, interval=worth.interval)
+def _worth(part: Part) -> float:
+    """For the order: what the program cannot do without comes first, what is not known last."""
+    if part.gain is not None:
+        return part.gain
+    return float("-inf") if part.unmeasured else float("inf")
+
+
+class _Bench:
+    """Runs variants of an experiment's program on its replicates."""
+
+    def __init__(
+        self,
+        resources: CampaignResources,
+        runner: Runner,
+        experiment: Experiment,
+        mine: Mapping[int, float],
+        theirs: Mapping[int, float],
+    ) -> None:
+        self._resources, self._runner, self._experiment = resources, runner, experiment
+        self._mine, self._theirs = mine, theirs
+        self._metric, self._noise = resources.task.metric, resources.noise
+
+    async def part(self, change: ProgramChange, reverted: Program | None, alone: Program | None) -> Part:
+        """The trials of the program without one change, and of the reference with it alone."""
+        lost, gained = await self._run(reverted), await self._run(alone)
+        worth = None if isinstance(lost, _NoScore) else compare(self._mine, lost, self._metric, self._noise)
+        single = None if isinstance(gained, _NoScore) else compare(gained, self._theirs, self._metric, self._noise)
+        return Part(
+            change=change.description,
+            component=change.component,
+            gain=worth.delta if worth else None,
+            interval=worth.interval if worth else None,
+            reason=f"without it {lost.reason}" if isinstance(lost, _NoScore) else "",
+            unmeasured=isinstance(lost, _NoScore) and lost.by_machine,
+            alone=single.delta if single else None,
+            alone_interval=single.interval if single else None,
+            alone_reason=f"alone {gained.reason}" if isinstance(gained, _NoScore) else "",
+        )
+
+    async def simplify(
+        self, old: Program, new: Program, changes: Sequence[ProgramChange], parts: Sequence[Part]
+    ) -> Simplified:
+        """Take back one change after another, the least valuable first, while the loss stays within the resolution.
+
+        The loss is counted against the experiment's own score each time, so that small losses do not add up.
+        """
+        resolution = self._resolution()
+        removed: list[ProgramChange] = []
+        smallest, scores = new, self._mine
+        order = sorted(zip(changes, parts, strict=True), key=lambda pair: _worth(pair[1]))
+        for change, part in order:
+            if part.gain is None or part.gain > resolution:
+                continue
+            fewer = without(new, [*removed, change], old)
+            found = await self._run(fewer)
+            if fewer is None or isinstance(found, _NoScore):
+                continue
+            if compare(found, self._mine, self._metric, self._noise).delta >= -resolution:
+                smallest, scores = fewer, found
+                removed.append(change)
+        kept = compare(scores, self._mine, self._metric, self._noise)
+        return Simplified(
+            files=dict(smallest.files),
+            removed=tuple(change.description for change in removed),
+            kept=tuple(change.description for change in changes if change not in removed),
+            delta=kept.delta,
+            interval=kept.interval,
+            resolution=resolution,
+            lines_before=_lines(new),
+            lines_after=_lines(smallest),
+        )
+
+    def _resolution(self) -> float:
+        """Half of a 90 % interval of a difference on these replicates; 0 where nothing varies."""
+        low, high = compare(self._mine, self._theirs, self._metric, self._noise).interval
+        return (high - low) / 2
+
+    async def _run(self, program: Program | None) -> dict[int, float] | _NoScore:
+        """Scores of a program on all replicates, or why it has none on some."""
+        if program is None:
+            return _NoScore("the program is no Python")
+        seeds = sorted(self._mine)
+        one = partial(_trial, self._resources, self._runner, self._experiment, program)
+        trials = await asyncio.gather(*map(one, seeds))
+        starved = next((trial for trial in trials if trial.status is TrialStatus.MACHINE_TROUBLE), None)
+        if starved is not None:
+            return _NoScore(f"machine trouble: {starved.reason}"[:300], by_machine=True)
+        if failed := next((trial for trial in trials if not trial.metrics), None):
+            return _NoScore(f"{failed.status}: {failed.reason}"[:300])
+        return {trial.seed: trial.metrics[self._metric.name] for trial in trials}
+
+
+@dataclass(frozen=True)
+class _NoScore:
+    """Why a program has no score."""
+
+    reason: str
+    by_machine: bool = False
+
+
+def _lines(program: Program) -> int:
+    return sum(len(lines_of(text)) for text in program.files.values())
 
 
 async def _trial(
-    resources: CampaignResources, runner: Runner, experiment: Experiment, place: int, program: Program, seed: int
+    resources: CampaignResources, runner: Runner, experiment: Experiment, program: Program, seed: int
 ) -> Trial:
     """One trial; from the archive where some experiment has had this very program."""
     known = resources.archive.trials.finished(program.id, resources.task.version, resources.stage, seed)
     if known is not None:
         return known
-    name = f"{experiment.id}-without-{place}"
+    name = f"{experiment.id}-variant-{program.id[:12]}"
     trial = await runner.attempts(
         lambda: run_trial(
             resources.sandbox,

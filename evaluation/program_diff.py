@@ -68,19 +68,22 @@ def changes_between(old: Program, new: Program) -> list[ProgramChange]:
     return found
 
 
-def without(program: Program, change: ProgramChange, old: Program) -> Program | None:
-    """The program with a change taken back; None where that gives no Python."""
-    lines = lines_of(program.files.get(change.file, ""))
-    edits = [change, *([change.origin] if change.origin else [])]
-    for edit in sorted(edits, key=lambda edit: -edit.start):
-        lines[edit.start : edit.end] = edit.old
-    text = "\n".join(lines) + "\n"
-    try:
-        text = _with_lost(text, old.files.get(change.file, ""))
-        ast.parse(text)
-    except SyntaxError:
-        return None
-    return Program(files={**program.files, change.file: text})
+def without(program: Program, taken_back: ProgramChange | Sequence[ProgramChange], old: Program) -> Program | None:
+    """The program with a change, or several, taken back; None where that gives no Python."""
+    changes = [taken_back] if isinstance(taken_back, ProgramChange) else taken_back
+    files = dict(program.files)
+    for path in sorted({change.file for change in changes}):
+        lines = lines_of(files.get(path, ""))
+        edits = [edit for c in changes if c.file == path for edit in (c, c.origin) if edit is not None]
+        for edit in sorted(edits, key=lambda edit: (-edit.start, -edit.end)):
+            lines[edit.start : edit.end] = edit.old
+        text = "\n".join(lines) + "\n"
+        try:
+            files[path] = _with_lost(text, old.files.get(path, ""))
+            ast.parse(files[path])
+        except SyntaxError:
+            return None
+    return Program(files=files)
 
 
 def _whole(path: str, before: str, after: str) -> ProgramChange:

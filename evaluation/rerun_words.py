@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from evolver.contracts import Interval
+from evolver.contracts.event import Part, Simplified
 from evolver.evaluation.ablation import Ablation
 from evolver.evaluation.verification import Verification
 from evolver.formatting import counted, difference_with_interval, score_with_interval
@@ -29,15 +30,9 @@ def ablated_lines(result: Ablation) -> list[str]:
     gain = _gain(result.total, result.interval)
     lines = [
         f"Experiment {result.experiment} gains {gain} {result.metric} {head} "
-        f"({counted(len(result.seeds), 'replicate')}, fit). Without one change at a time:"
+        f"({counted(len(result.seeds), 'replicate')}, fit). Each change taken back, and alone:"
     ]
-    for part in result.parts:
-        if part.unmeasured:
-            lines.append(f"  unknown    {part.change} ({part.reason})")
-        elif part.gain is None or part.interval is None:
-            lines.append(f"  needed     {part.change} ({part.reason})")
-        else:
-            lines.append(f"  {_gain(part.gain, part.interval):10} {part.change}")
+    lines += [f"  {_worth(part)} {part.change}" for part in result.parts]
     if not result.parts:
         lines.append("  nothing was changed but comments and formatting")
     else:
@@ -45,7 +40,29 @@ def ablated_lines(result: Ablation) -> list[str]:
         lines.append(f"  {rest:+.4g} of the gain belongs to no single change (they act together or replace each other)")
     if result.skipped:
         lines.append(f"  {result.skipped} more changes were not looked at")
+    if result.simplified is not None:
+        lines += _simplified_lines(result.simplified, result.metric)
     return lines
+
+
+def _worth(part: Part) -> str:
+    """What is lost without a change, and what it brings by itself."""
+    if part.gain is not None and part.interval is not None:
+        reverted = _gain(part.gain, part.interval)
+    else:
+        reverted = f"unknown ({part.reason})" if part.unmeasured else f"needed ({part.reason})"
+    if part.alone is not None and part.alone_interval is not None:
+        return f"{reverted}; alone {_gain(part.alone, part.alone_interval)}: "
+    return f"{reverted}; {part.alone_reason or 'not tried alone'}: "
+
+
+def _simplified_lines(found: Simplified, metric: str) -> list[str]:
+    said = (
+        f"Simplified: {found.lines_after} of {found.lines_before} lines, "
+        f"{counted(len(found.removed), 'change')} taken back, {metric} {_gain(found.delta, found.interval)} "
+        f"(resolution {found.resolution:.4g})."
+    )
+    return [said, *(f"  taken back: {change}" for change in found.removed)]
 
 
 def _gain(delta: float, interval: Interval) -> str:

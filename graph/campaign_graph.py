@@ -17,6 +17,7 @@ from evolver.contracts.event import LanesOpened, RetestFailed
 from evolver.errors import EvolverError
 from evolver.evaluation.baseline import establish_baseline
 from evolver.evaluation.final_test import retest_champion
+from evolver.evaluation.run_environment import record_environment
 from evolver.graph.context import Context
 from evolver.graph.directive_handler import apply_directives, may_run
 from evolver.graph.sessions import CampaignSession, Sessions
@@ -77,6 +78,7 @@ def build_graph(
         unreadable: list[str] = []  # said when the campaign was registered
         notes = [note for folder in folders for note in read_notes([folder], resources.task.name, unreadable)]
         resources.memory.add_notes(resources.archive.notes.save(notes))
+        record_environment(resources)
         await establish_baseline(resources, session.team.runner)
         return {"campaign": campaign.name}
 

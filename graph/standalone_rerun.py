@@ -20,13 +20,15 @@ from evolver.steering.directives.rerun import RerunDirective
 RerunKind = Literal["verify", "ablate"]
 
 
-async def run_again(resolved: ResolvedRun, kind: RerunKind, number: int, who: str, against: str = "") -> Directive:
+async def run_again(
+    resolved: ResolvedRun, kind: RerunKind, number: int, who: str, against: str = "", *, simplify: bool = False
+) -> Directive:
     """Have an experiment of the campaign verified or ablated, and wait for it; the directive with what came out.
 
     Raises UnknownName, UsageError where it cannot be run again, WorkFailed where that goes wrong.
     """
     archive, campaign = resolved.archive, resolved.name
-    directive = ask_for_rerun(archive, campaign, kind, number, who, against)
+    directive = ask_for_rerun(archive, campaign, kind, number, who, against, simplify=simplify)
     async for _ in archive.follow(campaign):
         if (known := _known(archive, directive)).status != "in force":
             return known
@@ -39,10 +41,19 @@ async def run_again(resolved: ResolvedRun, kind: RerunKind, number: int, who: st
 
 
 def ask_for_rerun(
-    archive: Archive, campaign: str, kind: RerunKind, number: int, who: str, against: str = ""
+    archive: Archive,
+    campaign: str,
+    kind: RerunKind,
+    number: int,
+    who: str,
+    against: str = "",
+    *,
+    simplify: bool = False,
 ) -> Directive:
     """The directive to do so: one that is there already and waits, as a chat leaves it, or a new one."""
     arguments: dict[str, JsonValue] = {"experiment": number, **({"against": against} if against else {})}
+    if simplify:
+        arguments["simplify"] = True
     experiment = archive.experiments.by_number(campaign, number)
     if experiment.program is None or experiment.verdict is None:
         raise UsageError(f"experiment {number} of {campaign} is not finished, so it cannot be run again")

@@ -145,6 +145,5 @@ def _values(table: Table, row: Any) -> dict[str, Any]:
     }
 
 
-
 def _is_moment(column: Column[Any]) -> bool:
     return isinstance(column.type, Moment)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from evolver.contracts import Directive, Experiment
 from evolver.errors import UsageError
@@ -43,7 +43,8 @@ class AblateDirective(RerunDirective):
         from evolver.evaluation.ablation import ablate
         from evolver.evaluation.rerun_words import ablated_lines
 
-        result = await ablate(resources, runner, experiment, "parent" if arguments.against == "parent" else "baseline")
+        reference: Literal["baseline", "parent"] = "parent" if arguments.against == "parent" else "baseline"
+        result = await ablate(resources, runner, experiment, reference, simplify=arguments.simplify)
         return "\n".join(ablated_lines(result))
 
     def outcome_line(self, directive: Directive) -> str:
@@ -51,4 +52,4 @@ class AblateDirective(RerunDirective):
         head, _, rest = directive.outcome.partition("\n")
         if not rest:
             return head
-        return f"{head.partition(' Without one change')[0]} Most of it: {rest.partition(chr(10))[0].strip()}"
+        return f"{head.partition(' Each change taken back')[0]} Most of it: {rest.partition(chr(10))[0].strip()}"

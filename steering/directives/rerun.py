@@ -25,6 +25,8 @@ class Rerun(Record):
     """Its number; None: the champion."""
     against: str = ""
     """Of an ablation: the program that changes are counted from; empty: the baseline."""
+    simplify: bool = False
+    """Of an ablation: whether the smallest program that keeps the score is looked for, too."""
 
 
 class RerunDirective(DirectiveType[Rerun]):

@@ -207,7 +207,7 @@ async def test_verify_and_ablate_run_between_experiments(slow: Path, home: Path)
         assert archive.events.list("c", kind=Verified)
     ablated = _directive(home, "ablate")
     assert ablated.status == "done"
-    assert "Without one change at a time" in ablated.outcome or "failed" in ablated.outcome, ablated.outcome
+    assert "Each change taken back, and alone" in ablated.outcome or "failed" in ablated.outcome, ablated.outcome
 
 
 async def test_later_wins_and_both_stay_listed(slow: Path, home: Path) -> None:

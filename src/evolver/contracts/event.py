@@ -50,6 +50,7 @@ class EventKind(StrEnum):
     REJECTED = "rejected"
     VERIFIED = "verified"
     ABLATED = "ablated"
+    RUNS_IN = "runs_in"
     RETESTED = "retested"
     RETEST_FAILED = "retest_failed"
     COMPARED = "compared"
@@ -403,6 +404,29 @@ class Part(Record):
     """Why there is no score."""
     unmeasured: bool = False
     """Whether the machine had no time for it; then nothing is known of what the change is worth."""
+    alone: float | None = None
+    """What the reference gains by this change and no other; None where it has no score with it."""
+    alone_interval: Interval | None = None
+    alone_reason: str = ""
+    """Why there is no score with this change alone."""
+
+
+class Simplified(Record):
+    """The smallest program found that keeps the score within the resolution."""
+
+    files: dict[str, str]
+    """The program."""
+    removed: tuple[str, ...]
+    """Changes that were taken back, in words."""
+    kept: tuple[str, ...]
+    """Changes that stay."""
+    delta: float
+    """Its score against the experiment's; positive is better."""
+    interval: Interval
+    resolution: float
+    """Loss that cannot be told from none, in the metric's unit."""
+    lines_before: int
+    lines_after: int
 
 
 class Ablated(EventData):
@@ -420,6 +444,37 @@ class Ablated(EventData):
     """Most valuable first; those that the program cannot do without come before all."""
     skipped: int = 0
     """Changes beyond the most that are looked at."""
+    simplified: Simplified | None = None
+    """Where it was asked for."""
+
+
+class RunsIn(EventData):
+    """What programs run in from now on."""
+
+    KIND = EventKind.RUNS_IN
+    task_version: str
+    """Hash of what decides the task's scores."""
+    sandbox: str
+    """Name of the sandbox."""
+    image: str = ""
+    """Tag of the image, which changes with what it is made from; empty where there is none."""
+    python: str
+    """Version of Python that runs Evolver, and the programs where there is no image."""
+    machine: str
+    """System and processor."""
+    packages: dict[str, str] = {}
+    """Versions of Evolver and of packages that programs use, by name."""
+    command: str = ""
+    """As it was typed; empty where the campaign was started otherwise."""
+
+    def differs_from(self, other: RunsIn) -> dict[str, tuple[str, str]]:
+        """What is not the same in another environment: this one's and that one's, by name."""
+        mine, theirs = (
+            {**one.packages, **one.model_dump(include={"task_version", "sandbox", "image", "python", "machine"})}
+            for one in (self, other)
+        )
+        names = sorted(mine.keys() | theirs.keys())
+        return {n: (mine.get(n, ""), theirs.get(n, "")) for n in names if mine.get(n, "") != theirs.get(n, "")}
 
 
 class Retested(EventData):

@@ -1,0 +1,54 @@
+"""What a campaign's programs run in: versions that are recorded, so that a result can be reproduced."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from evolver.contracts.event import RunsIn
+
+if TYPE_CHECKING:
+    from evolver.evaluation.campaign_resources import CampaignResources
+
+PACKAGES = ("evolver", "numpy", "scipy", "torch")
+
+
+def run_environment(resources: CampaignResources) -> RunsIn:
+    """The versions of now."""
+    task = resources.task
+    names = dict.fromkeys((*PACKAGES, *(name.replace("_", "-") for name in task.spec.requires)))
+    found = {name: number for name in names if (number := _version(name))}
+    return RunsIn(
+        task_version=task.version,
+        sandbox=resources.sandbox.name,
+        image=_image(resources) if resources.sandbox.own_packages else "",
+        python=platform.python_version(),
+        machine=f"{platform.system()} {platform.machine()}",
+        packages=found,
+        command=" ".join(["evolver", *sys.argv[1:]]) if sys.argv and sys.argv[0].endswith("evolver") else "",
+    )
+
+
+def record_environment(resources: CampaignResources) -> None:
+    """Keep the versions of now as an event, unless the last one says the same."""
+    archive, now = resources.archive, run_environment(resources)
+    before = archive.events.list(resources.name, kind=RunsIn, newest=1)
+    if not before or before[-1].data.model_copy(update={"command": now.command}) != now:
+        archive.events.add(resources.name, now)
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def _image(resources: CampaignResources) -> str:
+    """The tag of the task's image, which changes with what it is made from."""
+    from evolver.sandbox.docker.images import tag_of, variant_for
+
+    gpus = max(stage.gpus for stage in resources.task.stages_to(resources.stage))
+    return tag_of(variant_for(tuple(resources.task.spec.requires), gpus))
