@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import platform
+import re
+import shlex
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
@@ -12,6 +14,7 @@ from evolver.contracts.event import RunsIn
 if TYPE_CHECKING:
     from evolver.evaluation.campaign_resources import CampaignResources
 
+_CREDENTIALS = re.compile(r"//[^/@\s]*@")
 PACKAGES = ("evolver", "numpy", "scipy", "torch")
 
 
@@ -27,7 +30,7 @@ def run_environment(resources: CampaignResources) -> RunsIn:
         python=platform.python_version(),
         machine=f"{platform.system()} {platform.machine()}",
         packages=found,
-        command=" ".join(["evolver", *sys.argv[1:]]) if sys.argv and sys.argv[0].endswith("evolver") else "",
+        command=_command(),
     )
 
 
@@ -37,6 +40,13 @@ def record_environment(resources: CampaignResources) -> None:
     before = archive.events.list(resources.name, kind=RunsIn, newest=1)
     if not before or before[-1].data.model_copy(update={"command": now.command}) != now:
         archive.events.add(resources.name, now)
+
+
+def _command() -> str:
+    """What was typed, without what may be a password in an address."""
+    if not sys.argv or not sys.argv[0].endswith("evolver"):
+        return ""
+    return shlex.join(["evolver", *(_CREDENTIALS.sub("//...@", word) for word in sys.argv[1:])])
 
 
 def _version(package: str) -> str:

@@ -135,8 +135,17 @@ def test_verify_and_ablate(cli: Cli, quadratic: Path) -> None:
     ablated = json.loads(cli("ablate", "c", best, "--json").stdout)
     assert ablated["parts"], "a champion has changes"
     assert ablated["total"] > 0
-    assert {"change", "gain", "interval"} <= ablated["parts"][0].keys()
+    assert {"change", "gain", "interval", "alone", "alone_interval"} <= ablated["parts"][0].keys()
+    assert any(part["alone"] for part in ablated["parts"]), "some change helps by itself"
+    again = json.loads(cli("reproduce", "c", best, "--json").stdout)
+    assert again["exact"] and again["agrees"] and again["differs"] == {}
+    assert again["recorded"]["packages"]["evolver"]
+    simplified = json.loads(cli("ablate", "c", best, "--simplify", "-o", "small", "--json").stdout)["simplified"]
+    assert simplified["delta"] >= -simplified["resolution"]
+    assert simplified["lines_after"] <= simplified["lines_before"]
+    assert "exists" in cli("ablate", "c", best, "--simplify", "-o", "small", check=2).stderr
     assert "choose baseline or parent" in cli("ablate", "c", best, "--against", "x", check=2).stderr
     listed = json.loads(cli("show", "c", "--json").stdout)["directives"]
-    assert [(d["kind"], d["status"]) for d in listed] == [("verify", "done"), ("ablate", "done")]
+    kinds = [("verify", "done"), ("ablate", "done"), ("ablate", "done")]
+    assert [(d["kind"], d["status"]) for d in listed] == kinds
     assert all(d["outcome"] for d in listed)

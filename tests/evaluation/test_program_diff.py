@@ -85,3 +85,15 @@ def test_what_is_no_python_is_one_change() -> None:
     (change,) = changes_between(_program(OLD), _program("def ("))
     assert change.component == "program.py"
     assert without(_program("def ("), change, _program(OLD)) is not None
+
+
+def test_several_changes_are_taken_back_together() -> None:
+    before = "def f(x):\n    a = 1\n    b = 2\n    c = 3\n    return a + b + c + x\n"
+    after = "def f(x):\n    a = 10\n    b = 2\n    c = 30\n    return a + b + c + x * 2\n"
+    old, new = Program(files={"p.py": before}), Program(files={"p.py": after})
+    changes = changes_between(old, new)
+    assert len(changes) == 3
+    alone = [without(new, [c for c in changes if c is not change], old) for change in changes]
+    texts = [program.files["p.py"] for program in alone if program is not None]
+    assert [text.count("10") + text.count("30") + text.count("* 2") for text in texts] == [1, 1, 1]
+    assert without(new, changes, old) == old
