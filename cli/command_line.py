@@ -115,11 +115,12 @@ def lessons(
 def report(
     campaign: Annotated[str, typer.Argument(help="Name of the campaign.")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write; default: the campaign's name and .html.")
+        Path | None,
+        typer.Option("--output", "-o", help="File to write, .html or .md; default: CAMPAIGN.html."),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Write a campaign's curve, lineage, champions, lessons and experiments as one HTML file."""
+    """Write a campaign's result as one file: what was tried, confirmed, learned and paid (HTML or Markdown)."""
     from evolver.cli.report_command import write_report
 
     write_report(campaign, output, json)

@@ -1,49 +1,105 @@
-"""A campaign as one HTML file that needs nothing else: the page's views, with their style, scripts and data inside."""
+"""A campaign as one file that needs nothing else: HTML with the page's views, style, scripts and data, or Markdown."""
 
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import json
 import re
+from functools import cache
 from pathlib import Path
 
 from markupsafe import Markup
 
 from evolver.contracts import now
+from evolver.formatting import counted
 from evolver.graph.resolved_run import open_archive
+from evolver.graph.summary import LessonWorth
 from evolver.web.campaign_views import CampaignViews, experiment_line
 from evolver.web.charts import curve, lineage
-from evolver.web.templating import PLOTLY, render, static_file
+from evolver.web.report_facts import report_facts
+from evolver.web.templating import PLOTLY, render, render_text, static_file
 
-MOST_SHOWN = 60
+MOST_SHOWN = 24
 """Champions whose programs, trials and calls are in the file; the newest of more."""
+ROWS = 200
+"""Newest experiments whose rows are plain in the file; those of earlier ones are compressed."""
+SCRIPTS = (PLOTLY, "chart.js")
+UNPACK = "unpack.js"
 
 
 def report(home: Path, name: str) -> str:
-    """The report's text. Raises UnknownName."""
+    """The report as HTML. Raises UnknownName."""
     with open_archive(home) as archive:
         views = CampaignViews(archive, home)
         view = views.campaign(name, all_lessons=True)
         experiments, crowned = views.experiments(name), views.crowned(name)
         numbers = {experiment.id: experiment.number for experiment in experiments}
         shown = sorted(numbers[key] for key in crowned if key in numbers)[-MOST_SHOWN:]
+        lines = [experiment_line(experiment, numbers, crowned) for experiment in reversed(experiments)]
+        inside = frozenset(shown)
         data = json.dumps(curve(view.campaign, experiments, crowned), separators=(",", ":"))
-        scripts = [static_file(name).read_text(encoding="utf-8") for name in (PLOTLY, "chart.js")]
+        loader = static_file(UNPACK).read_text(encoding="utf-8")
         return render(
             "report.html",
             view=view,
+            facts=report_facts(archive, view, experiments),
+            worth=_worth(view.summary.lesson_worth),
             tree=lineage(view.campaign, experiments, crowned),
-            table=[experiment_line(experiment, numbers, crowned) for experiment in reversed(experiments)],
+            table=lines[:ROWS],
+            rows=_compressed(render("report-rows.html", lines=lines[ROWS:], name=name, inside=inside)),
             details=[views.experiment(name, number) for number in shown],
-            inside=frozenset(shown),
+            inside=inside,
             left_out=len(crowned) - len(shown),
             written=now(),
             style=Markup(static_file("evolver.css").read_text(encoding="utf-8")),  # noqa: S704 - ours, as the scripts are
-            scripts=[Markup(_inline(script)) for script in scripts],  # noqa: S704
+            loader=Markup(_inline(loader)),  # noqa: S704
+            packed="\n".join(_packed(name) for name in SCRIPTS),
             data=Markup(data.replace("<", "\\u003c")),  # noqa: S704
-            policy=_policy([_inline(script) for script in scripts]),
+            policy=_policy([_inline(loader), *(_script(name) for name in SCRIPTS)]),
         )
+
+
+def report_markdown(home: Path, name: str) -> str:
+    """The report as Markdown, without the table of all experiments. Raises UnknownName."""
+    with open_archive(home) as archive:
+        views = CampaignViews(archive, home)
+        view = views.campaign(name, all_lessons=True)
+        text = render_text(
+            "report.md.jinja",
+            view=view,
+            s=view.summary,
+            facts=report_facts(archive, view, views.experiments(name)),
+            worth=_worth(view.summary.lesson_worth),
+            written=now(),
+        )
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def _worth(worth: LessonWorth) -> str:
+    """What lessons brought, in one sentence."""
+    if worth.told_reward is None or worth.withheld_reward is None:
+        return "Nothing can be said: proposals with lessons and ones without are both needed."
+    return (
+        f"{counted(worth.told, 'proposal')} that were told lessons earned {worth.told_reward:.3f} on average, "
+        f"{counted(worth.withheld, 'proposal')} from which they were held out {worth.withheld_reward:.3f}."
+    )
+
+
+@cache
+def _script(name: str) -> str:
+    return static_file(name).read_text(encoding="utf-8")
+
+
+@cache
+def _packed(name: str) -> str:
+    return _compressed(_script(name))
+
+
+def _compressed(text: str) -> str:
+    """A text compressed, in letters."""
+    return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
 
 
 def _inline(script: str) -> str:

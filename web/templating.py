@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
@@ -14,6 +15,7 @@ from evolver.contracts import Interval
 from evolver.formatting import claim_words, counted, duration, interval_text, size, status_words
 
 MINUS = "\N{MINUS SIGN}"
+_MARKS = re.compile(r"[\\`*_{}\[\]#|~>!]")
 STATIC = Path(__file__).with_name("static")
 PLOTLY = "plotly.js"
 
@@ -45,6 +47,24 @@ def environment() -> Environment:
 def render(template: str, **values: Any) -> str:
     """A page."""
     return environment().get_template(template).render(**values)
+
+
+@cache
+def _text_environment() -> Environment:
+    """Templates of plain text: nothing is escaped but what the `md` filter makes plain for Markdown."""
+    made = environment().overlay(autoescape=False)
+    made.filters["md"] = plain_markdown
+    return made
+
+
+def render_text(template: str, **values: Any) -> str:
+    """A text."""
+    return _text_environment().get_template(template).render(**values)
+
+
+def plain_markdown(text: object) -> str:
+    """A text in one line that means in Markdown what it says: no markup, no HTML, no cell of a table."""
+    return _MARKS.sub(r"\\\g<0>", " ".join(str(text).split())).replace("<", "&lt;")
 
 
 def static_file(name: str) -> Path:

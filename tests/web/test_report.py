@@ -56,7 +56,8 @@ def test_it_opens_without_a_server_or_a_network(browser: Browser, written: Path)
 def test_what_candidates_write_is_text_in_it(written: Path) -> None:
     text = written.read_text()
     scripts = re.findall(r"<script[^>]*>", text)
-    assert scripts == ['<script type="application/json" id="curve-data">', "<script>", "<script>"]
+    packed = [f'<script type="application/octet-stream" id="packed-{what}">' for what in ("rows", "scripts")]
+    assert scripts == ['<script type="application/json" id="curve-data">', *packed, "<script>"]
     assert "&lt;script&gt;document.title" in text
     markup = re.sub(r"<script.*?</script>|<style>.*?</style>", "", text, flags=re.DOTALL)
     assert "<img" not in markup and not re.search(r"\son[a-z]+=\"", markup)
@@ -131,3 +132,38 @@ def test_numbers_and_intervals() -> None:
     assert (number(None), number(-1.23456789), signed(0.5)) == ("–", "\N{MINUS SIGN}1.23457", "+0.5")
     assert between((0.5, 0.5)) == "" and between(None) == ""
     assert between((0.1, 0.2)) == "[0.1, 0.2]" and between((-0.1, 0.2), True) == "[\N{MINUS SIGN}0.1, +0.2]"
+
+
+def test_the_report_of_a_long_campaign_is_small_and_shows_every_experiment(browser: Browser, tmp_path: Path) -> None:
+    from evolver.web.report import report
+
+    make_campaign(tmp_path, "long", 2000)
+    path = tmp_path / "long.html"
+    path.write_text(report(tmp_path, "long"))
+    assert path.stat().st_size < 3_000_000
+    browser.get(path.as_uri())
+    rows = "return document.querySelectorAll('table.experiments tbody tr').length"
+    until(lambda: script(browser, rows) == 2001, "all rows")
+    assert browser.complaints() == []
+
+
+def test_it_says_what_was_tried_learned_and_what_comes_next(made: Path, written: Path) -> None:
+    from evolver.web.report import report_markdown
+
+    html, markdown = written.read_text(), report_markdown(made, "hostile")
+    for text in (html, markdown):
+        for title in (
+            "Question",
+            "What was tried, and what it cost",
+            "Ablation of the champion",
+            "Lessons, by evidence",
+            "Negative results",
+            "Next steps",
+            "To run it again",
+        ):
+            assert title in text
+        assert "evolver ablate hostile" in text
+        assert "evolver run function-fitting -n 90" in text
+    assert "<script" not in markdown and "<img" not in markdown
+    assert "| crossover |" in markdown
+    assert "ZeroDivisionError" in markdown
