@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from evolver.contracts import Experiment, Interval, Record, Trial, TrialStatus
+from evolver.contracts import FIRST_FRESH_SEED, Experiment, Interval, Record, Trial, TrialStatus
 from evolver.contracts.event import RunsIn
 from evolver.errors import UsageError, WorkFailed
 from evolver.evaluation.campaign_resources import experiment_folder
-from evolver.contracts import FIRST_FRESH_SEED
 from evolver.evaluation.run_environment import run_environment
 from evolver.evaluation.statistics import compare
 from evolver.evaluation.trial import run_trial
