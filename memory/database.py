@@ -17,7 +17,7 @@ from evolver.logging import get_logger
 
 _log = get_logger(__name__)
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest revision under `migrations/versions/`."""
 BUSY_SECONDS = 5
 """After which it is said that another process holds the file."""
