@@ -41,6 +41,7 @@ No row comes before one that it refers to.
 OLDEST = "0002"
 """The oldest revision whose recordings can be read."""
 ADDED = {
+    "credits": frozenset(("squares",)),
     "experiments": frozenset(("claim", "replicates", "merit", "niche")),
     "lessons": frozenset(("revision",)),
     "notes": frozenset(("page",)),

@@ -191,7 +191,7 @@ def test_a_paper_has_no_running_heads_and_its_references_stand_apart() -> None:
     body = [
         [
             f"A Gate for the Delta Rule {page}",
-            f"{page} Method",
+            f"{page} The {word}",
             f"The {word} forget what was some-",
             f"thing else. {word.title()} help.",
             f"So do {word} with more {word}.",
@@ -205,7 +205,7 @@ def test_a_paper_has_no_running_heads_and_its_references_stand_apart() -> None:
     body.append(["A Gate for the Delta Rule 7", "Appendix A", "More numbers.", "7"])
     found = sections(without_running_heads(body))
     assert [(s.title, s.page, s.is_references) for s in found] == [
-        *((f"{page} Method", page, False) for page in range(1, 6)),
+        *((f"{page} The {word}", page, False) for page, word in enumerate(words, start=1)),
         ("References", 6, True),
         ("Appendix A", 7, False),
     ]
