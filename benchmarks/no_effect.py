@@ -7,7 +7,7 @@ Campaigns that are in --home already are read and not run again, so that the wor
 `--evolver` names another version's command, to compare with. An experiment is without effect if its program scores as
 an earlier one to 1e-12 on every replicate that both have. Printed for each task:
 
-    experiments, trials, cpu_seconds   of all its campaigns, the baseline's left out
+    experiments, trials, cpu_seconds   of all its campaigns, without the baseline's and those of confirmations
     without_effect, trials_without, cpu_without   shares of them that went to experiments without effect
     same_first   experiments that score as an earlier one on the first replicate, and ran on others too
     wrong_stops  of them, those that score differently there: what a stop after one replicate would have missed
@@ -63,9 +63,10 @@ def counted(archive: Archive, campaign: Campaign, target: float | None) -> dict[
     found: dict[str, Any] = Counter()
     reached, spent, earlier = None, 0.0, list[dict[int, float]]()
     for experiment in archive.experiments.list(campaign.name):
-        trials = [trial for trial in archive.trials.list(experiment.id) if trial.seed < FRESH]
+        ran = archive.trials.list(experiment.id)
+        trials = [trial for trial in ran if trial.seed < FRESH]
         scores = scores_of(campaign, trials)
-        spent += sum(trial.cpu_seconds + trial.judge_cpu_seconds for trial in trials)
+        spent += sum(trial.cpu_seconds + trial.judge_cpu_seconds for trial in ran)
         score = experiment.score
         if reached is None and score is not None and target is not None and campaign.metric.gain(score, target) >= 0.0:
             reached = round(spent, 1)
