@@ -135,12 +135,14 @@ def _chance_to_work(parameter: Parameter, program: Program, history: Sequence[Sc
     Constants such as a number of points that the task asks for are left alone so, and many failures of programs in
     which all constants were changed are soon told apart.
     """
-    mine, worked, failed = point(program, [parameter]), 0, 0
-    for outcome in history:
-        theirs = point(outcome.program, [parameter]) if outcome.finished else None
-        if theirs is not None and theirs != mine:
-            worked += outcome.score is not None
-            failed += outcome.score is None
+    values = [(point(outcome.program, [parameter]), outcome) for outcome in history if outcome.finished]
+    good = [value for value, outcome in values if value is not None and outcome.score is not None]
+    mine = point(program, [parameter])
+    worked = sum(value != mine for value in good)
+    # A value that works elsewhere is not what a program failed by.
+    failed = sum(
+        value is not None and value != mine and value not in good for value, outcome in values if outcome.score is None
+    )
     return (worked + 1) / (worked + failed + 1)
 
 

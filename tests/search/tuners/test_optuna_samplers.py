@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import statistics
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -162,3 +163,13 @@ def test_a_tuner_whose_packages_are_missing_is_refused(monkeypatch: pytest.Monke
     check_search("ucb1", "evolution")
     with pytest.raises(UsageError, match=r"optuna and cmaes: pip install optuna cmaes, or take"):
         check_search("ucb1", "optuna:cmaes")
+
+
+def test_constants_whose_changes_fail_are_left_alone() -> None:
+    worked = [ScoredProgram(program(START.replace("RATE = 0.1", f"RATE = 0.{k}")), float(k)) for k in range(1, 9)]
+    failed = [ScoredProgram(program(START.replace("EPOCHS = 60", f"EPOCHS = {70 + k}")), None) for k in range(8)]
+    changed = Counter[str]()
+    for seed in range(40):
+        recipe = TpeTuner("minimize").sampled(worked[0].program, random.Random(seed), history=[*worked, *failed])
+        changed.update(change.name for change in (recipe.changes if recipe else ()))
+    assert changed["EPOCHS"] < 15 < 25 < changed["RATE"]
