@@ -70,7 +70,7 @@ def build_graph(
 
     async def plan(state: CampaignState, runtime: Runtime[Context]) -> CampaignState:
         """Open the campaign, take in its notes and measure the baseline."""
-        context = runtime.context
+        context = runtime.context or Context()  # it is None where a caller gives none
         name = state.get("campaign") or context.campaign
         session = await offices.begin(context.model_copy(update={"campaign": name}))
         resources, campaign = session.resources, session.resources.campaign
@@ -84,7 +84,7 @@ def build_graph(
 
     async def fan_out(state: CampaignState, runtime: Runtime[Context]) -> list[Send]:
         """One lane per place, each where it was; lanes with unfinished work are always among them."""
-        resources = (await offices.get(runtime.context, state["campaign"])).resources
+        resources = (await offices.get(runtime.context or Context(), state["campaign"])).resources
         positions = resources.archive.leases.positions(state["campaign"])
         unfinished = [experiment.lane for experiment in resources.archive.leases.unfinished(state["campaign"])]
         count = max([lanes_for(resources.campaign.workers), *(lane + 1 for lane in unfinished)])
@@ -96,13 +96,13 @@ def build_graph(
 
     async def report(state: CampaignState, runtime: Runtime[Context]) -> CampaignState:
         """Re-test the champion on fresh replicates and close the campaign."""
-        session = await offices.get(runtime.context, state["campaign"])
+        session = await offices.get(runtime.context or Context(), state["campaign"])
         resources = session.resources
         await apply_directives(session, runtime)  # a person who has paused it may have more to say
         champion = resources.archive.experiments.champion(resources.name)
         if session.trouble is not None:
             resources.archive.campaigns.update(resources.name, status=CampaignStatus.PAUSED)
-            await offices.close(runtime.context, state["campaign"])
+            await offices.close(runtime.context or Context(), state["campaign"])
             raise session.trouble
         if resources.campaign.status is CampaignStatus.RUNNING:
             await _retest(session)
@@ -110,7 +110,7 @@ def build_graph(
             await resources.sandbox.reap(resources.labels)
             await asyncio.to_thread(resources.clear_scratch)
             resources.archive.campaigns.update(resources.name, status=CampaignStatus.FINISHED)
-        await offices.close(runtime.context, state["campaign"])
+        await offices.close(runtime.context or Context(), state["campaign"])
         return {"champion": champion.id if champion else "", "score": champion.score if champion else None}
 
     builder = StateGraph(
@@ -145,7 +145,7 @@ def _lane(offices: Sessions) -> CompiledStateGraph[LaneState, Context, LaneState
 
     async def researcher(state: LaneState, runtime: Runtime[Context]) -> LaneState:
         """Lease the next experiment and propose what to try."""
-        session = await offices.get(runtime.context, state["campaign"])
+        session = await offices.get(runtime.context or Context(), state["campaign"])
         session.lanes.enter(state["lane"])
         await apply_directives(session, runtime)
         session.keep_clock()
@@ -164,7 +164,7 @@ def _lane(offices: Sessions) -> CompiledStateGraph[LaneState, Context, LaneState
 
     async def coder(state: LaneState, runtime: Runtime[Context]) -> LaneState:
         """Write the program."""
-        session = await offices.get(runtime.context, state["campaign"])
+        session = await offices.get(runtime.context or Context(), state["campaign"])
         session.lanes.enter(state["lane"])
         if await session.attempt("coder", session.team.coder.code, state["experiment"]):
             return {}
@@ -173,7 +173,7 @@ def _lane(offices: Sessions) -> CompiledStateGraph[LaneState, Context, LaneState
 
     async def runner(state: LaneState, runtime: Runtime[Context]) -> LaneState:
         """Run the trials that the verdict needs, after a person has approved of those that are expensive."""
-        session = await offices.get(runtime.context, state["campaign"])
+        session = await offices.get(runtime.context or Context(), state["campaign"])
         session.lanes.enter(state["lane"])
         if await may_run(session, state["lane"], state["experiment"], runtime):
             await session.attempt("runner", session.team.runner.run, state["experiment"])
@@ -181,7 +181,7 @@ def _lane(offices: Sessions) -> CompiledStateGraph[LaneState, Context, LaneState
 
     async def critic(state: LaneState, runtime: Runtime[Context]) -> LaneState:
         """Form the verdict and write the lesson."""
-        session = await offices.get(runtime.context, state["campaign"])
+        session = await offices.get(runtime.context or Context(), state["campaign"])
         session.lanes.enter(state["lane"])
         if state["experiment"] not in session.lanes.rejected:
             if not await session.attempt("critic", session.team.critic.conclude, state["experiment"]):

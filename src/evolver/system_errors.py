@@ -11,6 +11,7 @@ from evolver.redaction import Redactor
 _ADVICE = {
     errno.ENOSPC: "make room on that disk",
     errno.EDQUOT: "your quota there is used up; make room",
+    errno.EFBIG: "files may not be so large here (ulimit -f)",
     errno.EACCES: "give yourself the right to it",
     errno.EPERM: "give yourself the right to it",
     errno.EROFS: "the file system is read-only; choose another place with EVOLVER_HOME",
@@ -64,6 +65,8 @@ def _of_database(error: BaseException) -> str | None:
         link = error.orig
     elif alchemy is not None and isinstance(error, alchemy.TimeoutError):
         return f"the database: {error}"
+    elif type(error).__module__.startswith("chromadb") and any(part in str(error).lower() for part, _ in _OF_DATABASE):
+        return f"the search index: {error}; once that is seen to, `evolver memory rebuild` makes it anew"
     elif not isinstance(error, sqlite3.Error):
         return None
     if type(link).__name__ not in _BLAMELESS:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
+from pathlib import PurePath
 from typing import Annotated, Any, Literal, Protocol, Self
 
 from pydantic import BeforeValidator, Field, ModelWrapValidatorHandler, ValidationError, ValidationInfo, model_validator
@@ -44,6 +45,15 @@ def _seconds(value: object) -> object:
     return float(match[1]) * _UNITS[match[2]] if match else value
 
 
+def _as_text(value: object) -> object:
+    """A path as the text that is kept; anything else as it is."""
+    return str(value) if isinstance(value, PurePath) else value
+
+
+def _as_texts(value: object) -> object:
+    return [_as_text(one) for one in value] if isinstance(value, list | tuple) else value
+
+
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False), BeforeValidator(_seconds)]
 Threshold = Annotated[float, Field(ge=0, allow_inf_nan=False), BeforeValidator(_seconds)]
@@ -70,6 +80,7 @@ class CampaignConfig(Record):
 
     task: Annotated[
         str,
+        BeforeValidator(_as_text),
         Field(min_length=1, max_length=4096),
         Option(write="write the name of a built-in task or the path of a task folder", begins=True),
     ] = Field(
@@ -83,7 +94,7 @@ class CampaignConfig(Record):
     sandbox: Annotated[SandboxKind | None, Option(("--sandbox",), unset="EVOLVER_SANDBOX, or auto")] = Field(
         None, title="Sandbox", description="Where programs run; none protects nothing"
     )
-    notes: Annotated[tuple[str, ...], Option(("--notes",), begins=True)] = Field(
+    notes: Annotated[tuple[str, ...], BeforeValidator(_as_texts), Option(("--notes",), begins=True)] = Field(
         (),
         title="Notes",
         description="More notes: markdown, text or PDF files or folders",
