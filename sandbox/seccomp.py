@@ -53,7 +53,7 @@ class _Architecture:
     ioctl: int
     mmap: int
     unaccounted: tuple[int, ...]
-    """memfd_create; shmget, shmat, msgget of System V; vmsplice: a pipe keeps pages that are unmapped."""
+    """memfd_create; shmget, shmat, msgget, semget of System V; vmsplice: a pipe keeps pages that are unmapped."""
     denied: tuple[int, ...]
 
 
@@ -65,7 +65,7 @@ _X86_64 = _Architecture(
     clone3=435,
     ioctl=16,
     mmap=9,
-    unaccounted=(319, 29, 30, 68, 278),
+    unaccounted=(319, 29, 30, 68, 64, 278),
     denied=(
         101,  # ptrace
         103,
@@ -114,7 +114,7 @@ _AARCH64 = _Architecture(
     clone3=435,
     ioctl=29,
     mmap=222,
-    unaccounted=(279, 194, 196, 186, 75),
+    unaccounted=(279, 194, 196, 186, 190, 75),
     denied=(
         117,  # ptrace
         116,

@@ -32,6 +32,7 @@ NUMBERS = {
         memfd_create=319,
         shmget=29,
         msgget=68,
+        semget=64,
         vmsplice=278,
         setns=308,
         keyctl=250,
@@ -56,6 +57,7 @@ NUMBERS = {
         memfd_create=279,
         shmget=194,
         msgget=186,
+        semget=190,
         vmsplice=75,
         setns=268,
         keyctl=219,
@@ -156,7 +158,7 @@ def test_nothing_is_typed_into_a_terminal(machine: str) -> None:
 
 @pytest.mark.parametrize("machine", MACHINES)
 def test_memory_of_no_process_only_where_it_is_counted(machine: str) -> None:
-    for name in ("memfd_create", "shmget", "msgget", "vmsplice"):
+    for name in ("memfd_create", "shmget", "msgget", "semget", "vmsplice"):
         assert answer(machine, NUMBERS[machine][name]) == ALLOW
         assert answer(machine, NUMBERS[machine][name], unaccounted=False) == refused(errno.ENOSYS)
     assert answer(machine, NUMBERS[machine]["read"], unaccounted=False) == ALLOW
