@@ -32,11 +32,24 @@ def task_check() -> None:
 @task_app.command("new")
 def task_new(
     name: Annotated[str, typer.Argument(help="Name of the task; a folder of that name is made here.")],
+    source: Annotated[str, typer.Option("--from", help="A script to improve, within the working directory.")] = "",
+    run: Annotated[str, typer.Option("--run", help="The command that runs it; {seed} becomes the trial's seed.")] = "",
+    metric: Annotated[
+        str, typer.Option("--metric", help="Regular expression of the number that it prints, or FILE.json:KEY.")
+    ] = "",
+    files: Annotated[list[str] | None, typer.Option("--files", help="More files that may change; often.")] = None,
+    data: Annotated[list[str] | None, typer.Option("--data", help="Files or folders that it reads; often.")] = None,
+    minimize: Annotated[bool, typer.Option("--minimize", help="Less of the metric is better.")] = False,
+    take: Annotated[str, typer.Option("--take", help="Of several values: last, best or mean:K.")] = "last",
+    seconds: Annotated[float, typer.Option("--seconds", help="Limit of one run.", min=1.0)] = 600.0,
     json: Json = False,
 ) -> None:
-    """Write a small working task to start from."""
-    from evolver.cli.task_commands import make_task
+    """Write a small working task to start from, or a task that runs a script of yours."""
+    from evolver.cli.task_commands import make_script_task, make_task
 
+    if source or run or metric:
+        make_script_task(name, source, run, metric, files or [], data or [], minimize, take, seconds, json)
+        return
     make_task(name, json)
 
 

@@ -148,3 +148,35 @@ def make_task(name: str, as_json: bool) -> None:
         print(json.dumps({"task": name, "files": [str(path) for path in written]}))
         return
     print(f"Wrote {len(written)} files to {folder}/. Next:\n  evolver task check ./{folder}\n  evolver run ./{folder}")
+
+
+def make_script_task(
+    name: str,
+    source: str,
+    command: str,
+    metric: str,
+    files: list[str],
+    data: list[str],
+    minimize: bool,
+    take: str,
+    seconds: float,
+    as_json: bool,
+) -> None:
+    """Write a task that runs a script into a new folder here."""
+    from evolver.tasks.script_task import script_task
+
+    for flag, said in (("--from", source), ("--run", command), ("--metric", metric)):
+        if not said:
+            raise UsageError(f"a task of a script needs --from, --run and --metric; {flag} is missing")
+    written = script_task(
+        Path(name), name, source, command, metric, files=files, data=data, minimize=minimize, take=take, seconds=seconds
+    )
+    if as_json:
+        print(json.dumps({"task": name, "files": [str(path) for path in written]}))
+        return
+    print(
+        "WARNING: whoever writes the program writes the number that it prints: the score can be forged. "
+        f"{name}/README.md says how to measure it apart.",
+        file=sys.stderr,
+    )
+    print(f"Wrote {len(written)} files to {name}/. Next:\n  evolver task check ./{name}\n  evolver run ./{name}")

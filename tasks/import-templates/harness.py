@@ -58,8 +58,9 @@ def place(trial, options, example, folder):
         copy = folder / other.relative_to(trial.program)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(other, copy)
+    (folder / options["program"]).parent.mkdir(parents=True, exist_ok=True)
     own = folder / f"program_{hashlib.sha256(text).hexdigest()[:10]}{source.suffix}"
-    files = [own, folder / source.name]
+    files = [own, folder / options["program"]]
     for path in files:
         path.write_bytes(text)
     return files

@@ -1,0 +1,100 @@
+"""Runs a command on the candidate's files and reads the metric from what it prints, or from a file that it leaves.
+
+Started by harness.py: `python runner.py EXAMPLE PROGRAM ANSWER STAGE SEED`.
+"""
+
+import csv
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+OWN = Path(__file__).resolve().parent
+sys.path.insert(0, str(OWN / "support"))
+
+import answering  # noqa: E402
+import values  # noqa: E402
+
+MOST_POINTS = 40
+"""Of the curve."""
+
+
+def evaluate(example: Path, program: Path, options: dict, seed: str, reading) -> dict:
+    """The metric, taken as the options say, and its curve."""
+    for path in sorted(program.parent.rglob("*")):
+        if path.is_file() and path != program:
+            copy = example / path.relative_to(program.parent)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, copy)
+    words = [word.replace("{seed}", seed) for word in shlex.split(options["command"])]
+    if words[0] in ("python", "python3"):
+        words[0] = sys.executable
+    ended = subprocess.run(
+        words, cwd=example, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+        env={**os.environ, "EVOLVER_SEED": seed},
+    )
+    print(ended.stdout)
+    if ended.returncode:
+        last = (ended.stdout.strip().splitlines() or [""])[-1]
+        raise values.NoScore(f"{options['command']} ended with exit status {ended.returncode}: {last}")
+    curve = list(found(example, ended.stdout, options))
+    if not curve:
+        raise values.NoScore(f"{options['source']} found no {options['metric']} in what {options['command']} left")
+    if len(curve) > 1:
+        step = -(-len(curve) // MOST_POINTS)
+        points = [(place, value) for place, value in enumerate(curve, 1) if place % step == 0 or place == len(curve)]
+        reading.say("curve", [{"step": place, options["metric"]: value} for place, value in points])
+    reading.add({options["metric"]: taken(curve, options["take"], options["best"])})
+    return {"metrics": reading.metrics(options["metric"], mean=False)}
+
+
+def found(example: Path, printed: str, options: dict):
+    """The metric's values in order."""
+    if not options["file"]:
+        for match in re.finditer(options["source"], printed):
+            yield number(match[1] if match.re.groups else match[0])
+        return
+    path = example / options["file"]
+    if not path.is_file():
+        raise values.NoScore(f"{options['command']} left no {options['file']}")
+    if path.suffix == ".csv":
+        with path.open(newline="") as file:
+            yield from (number(row[options["key"]]) for row in csv.DictReader(file) if row.get(options["key"]))
+        return
+    lines = path.read_text().splitlines() if path.suffix == ".jsonl" else [path.read_text()]
+    for line in lines:
+        value = json.loads(line)
+        for part in options["key"].split("."):
+            value = value[int(part)] if isinstance(value, list) else value[part]
+        yield from map(number, value if isinstance(value, list) else [value])
+
+
+def number(text) -> float:
+    """A value as a number; one that is none is not finite, and no score."""
+    try:
+        return float(text)
+    except (TypeError, ValueError):
+        return float("nan")
+
+
+def taken(curve: list, take: str, best: str) -> float:
+    """The last, the best, or the mean of the last few values."""
+    if take == "best":
+        return max(curve) if best == "maximize" else min(curve)
+    if take.startswith("mean:"):
+        last = curve[-int(take.removeprefix("mean:")) :]
+        return sum(last) / len(last)
+    return curve[-1]
+
+
+def main(example: str, program: str, answer: str, stage: str, seed: str) -> None:
+    options, reading = answering.options_of(OWN), values.Reading()
+    answering.give(answer, lambda: evaluate(Path(example), Path(program), options, seed, reading), reading)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
