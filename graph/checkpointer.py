@@ -14,6 +14,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
+from evolver.graph.library_patches import let_process_end
 from evolver.logging import get_logger
 from evolver.settings import Settings
 
@@ -162,9 +163,7 @@ async def open_checkpointer(home: Path) -> AsyncIterator[Saver]:
     await asyncio.to_thread(_put_aside_if_damaged, home / FILE)
     # Each statement commits by itself: whatever is cancelled, no transaction stays open and locks the others out.
     connecting = aiosqlite.connect(home / FILE, isolation_level=None)
-    # The server has a saver for every thread that runs campaigns and closes one of them; the rest must not keep it
-    # from ending. What was committed is on disk.
-    connecting._thread.daemon = True
+    let_process_end(connecting)
     async with connecting as connection:
         await connection.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
         await connection.execute("PRAGMA journal_mode=WAL")

@@ -18,16 +18,16 @@ from evolver.graph.campaign_graph import CampaignGraph, build_graph
 from evolver.graph.campaign_lock import campaign_lock
 from evolver.graph.chat_graph import ChatContext, ChatGraph, build_chat
 from evolver.graph.context import Context
-from evolver.graph.dev_server_patch import impatient
+from evolver.graph.library_patches import hurry_dev_server
 from evolver.graph.remote_policy import refuse_remote, refuse_remote_home
 from evolver.graph.resolved_run import open_archive
 from evolver.graph.sessions import CampaignSession, Sessions
 from evolver.memory.event_feed import EventFeed
 
-# The archive is called directly, in milliseconds; `langgraph dev` would refuse every such call. The server reads this
-# after it has imported the graphs.
+# Files and locks are touched directly, in milliseconds; `langgraph dev` would refuse every such call. The server reads
+# this after it has imported the graphs.
 os.environ["LANGGRAPH_ALLOW_BLOCKING"] = "true"
-impatient()
+hurry_dev_server()
 
 STEPS = 1_000_000
 """Supersteps of a served run: the campaign's budget is what ends it."""
