@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from evolver.llm.model_spec import PROVIDERS
 from evolver.llm.provider import KEYLESS, key_variable
-from evolver.settings import EnvironmentSettings, LogSettings, Settings
+from evolver.settings import EnvironmentSettings, LogSettings, SandboxSettings, Settings
 from evolver.web.access_rules import Access
 
 HEAD = """# Settings
@@ -34,6 +34,8 @@ def page() -> str:
             HEAD,
             "## Commands and campaigns\n",
             *_settings(Settings),
+            "\n## Sandboxes\n",
+            *_settings(SandboxSettings),
             "\n## Log lines\n",
             LOG,
             *_settings(LogSettings),

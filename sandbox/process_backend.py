@@ -14,6 +14,7 @@ from evolver.sandbox import devices, processors
 from evolver.sandbox.base import PYTHON, THREADS, Ending, Handle, Job, Limits, Outcome, Sandbox
 from evolver.sandbox.process_handle import ProcessHandle, ProcessLaunch
 from evolver.sandbox.slots import Slots
+from evolver.settings import SandboxSettings
 
 
 class ProcessSandbox(Sandbox):
@@ -21,6 +22,7 @@ class ProcessSandbox(Sandbox):
 
     def __init__(self, slots: int) -> None:
         self._slots = Slots(slots)
+        self._settings = SandboxSettings()
         self._running: set[ProcessHandle] = set()
 
     @abstractmethod
@@ -55,7 +57,7 @@ class ProcessSandbox(Sandbox):
     async def _launched(self, job: Job) -> ProcessHandle:
         if job.output.exists():
             raise SandboxError(f"the output folder {job.output} exists already")
-        devices.check(job.gpus)
+        devices.check(job.gpus, self._settings)
         if missing := [name for name in job.requires if importlib.util.find_spec(name) is None]:
             raise SandboxError(
                 f"programs need {', '.join(missing)}, which this environment lacks; install it, or "
@@ -64,7 +66,7 @@ class ProcessSandbox(Sandbox):
         for mount in job.inputs:
             if not mount.source.exists():
                 raise SandboxError(f"the input {mount.source} does not exist")
-        gpus = await devices.claim(job.gpus)
+        gpus = await devices.claim(job.gpus, self._settings)
         cpus = processors.claim(job.limits.cpus, self._slots.size)
         if cpus is not None:
             job = job.model_copy(update={"processors": tuple(map(int, cpus.names))})

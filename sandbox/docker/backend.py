@@ -26,6 +26,7 @@ from evolver.sandbox.docker.pool import Pool
 from evolver.sandbox.docker.rendezvous import Rendezvous, left_behind
 from evolver.sandbox.resource_locks import ResourceLock
 from evolver.sandbox.slots import Slots
+from evolver.settings import SandboxSettings
 
 _log = get_logger(__name__)
 
@@ -42,6 +43,7 @@ class DockerSandbox(Sandbox):
 
     def __init__(self, slots: int, hidden: Sequence[Path] = (), *, ahead: int | None = None) -> None:
         """`ahead` containers of each kind wait for jobs, by default one a slot. Raises SandboxError."""
+        self._settings = SandboxSettings()
         self._engine = Engine()
         self._hidden = tuple(path.resolve() for path in hidden)
         self._slots = Slots(slots)
@@ -106,7 +108,8 @@ class DockerSandbox(Sandbox):
 
     def prepare(self, requires: Sequence[str], gpus: int, progress: Callable[[str], None] | None = None) -> None:
         """Build the image that such jobs need, unless it is there. Blocks. Raises SandboxError."""
-        self._prepared = ensure_image(self._engine.client, variant_for(requires, gpus), progress=progress)
+        variant = variant_for(requires, gpus)
+        self._prepared = ensure_image(self._engine.client, variant, settings=self._settings, progress=progress)
         if missing := lacking(self._engine.client, self._prepared, tuple(requires)):
             raise SandboxError(lacks_in_words(self._prepared, missing))
 
@@ -128,7 +131,7 @@ class DockerSandbox(Sandbox):
         if job.output.exists():
             raise SandboxError(f"the output folder {job.output} exists already")
         if job.gpus:
-            check(job.gpus, f"for NVIDIA devices {NO_GPU_RUNTIME}")
+            check(job.gpus, self._settings, advice=f"for NVIDIA devices {NO_GPU_RUNTIME}")
         image = await self._image(job)
         shape = shape_of(job, image)
         await self._slots.acquire()
@@ -221,7 +224,7 @@ class DockerSandbox(Sandbox):
         """The image for a job, built now if it is the first that needs it; all who ask wait for one build."""
         variant = variant_for(job.requires, job.gpus)
         if variant not in self._images or (self._images[variant].done() and self._images[variant].exception()):
-            work = self._engine.call(ensure_image, self._engine.client, variant)
+            work = self._engine.call(ensure_image, self._engine.client, variant, settings=self._settings)
             self._images[variant] = asyncio.get_running_loop().create_task(work)
         return await asyncio.shield(self._images[variant])
 
@@ -263,7 +266,7 @@ class DockerSandbox(Sandbox):
             return await start_container(self._engine, shape, self._hidden, labels=labels)
         while not self._closing:
             async with device_requests.choosing():
-                chosen = (await self._engine.call(device_requests.free, self._engine))[: job.gpus]
+                chosen = (await self._engine.call(device_requests.free, self._engine, self._settings))[: job.gpus]
                 if len(chosen) == job.gpus:
                     labels[GPUS] = ",".join(chosen)
                     return await start_container(self._engine, shape, self._hidden, labels=labels, devices=chosen)

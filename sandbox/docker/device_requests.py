@@ -10,6 +10,7 @@ from evolver.file_locks import POLL, try_lock
 from evolver.sandbox.devices import devices
 from evolver.sandbox.docker.engine import GPUS, Engine
 from evolver.sandbox.docker.rendezvous import rendezvous_folders
+from evolver.settings import SandboxSettings
 
 
 @asynccontextmanager
@@ -23,7 +24,7 @@ async def choosing() -> AsyncIterator[None]:
         lock.release()
 
 
-def free(engine: Engine) -> tuple[str, ...]:
+def free(engine: Engine, settings: SandboxSettings) -> tuple[str, ...]:
     """The devices that no container holds."""
     held = {device for labels in engine.owned().values() for device in labels.get(GPUS, "").split(",")}
-    return tuple(device for device in devices() if device not in held)
+    return tuple(device for device in devices(settings) if device not in held)

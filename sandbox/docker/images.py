@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from evolver.errors import SandboxError
 from evolver.file_locks import try_lock
 from evolver.sandbox.orphans import closed_folder
-from evolver.settings import Settings
+from evolver.settings import SandboxSettings
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -47,12 +47,14 @@ def variant_for(requires: Sequence[str], gpus: int) -> Variant:
     return "cpu" if _TORCH.intersection(name.partition(".")[0] for name in requires) else "plain"
 
 
-def tag_of(variant: Variant, base: str | None = None, pip_args: str = "") -> str:
+def tag_of(
+    variant: Variant, base: str | None = None, pip_args: str = "", *, settings: SandboxSettings | None = None
+) -> str:
     """The tag of a variant; a new one when the recipe, the pinned packages, the base or what pip adds to them change.
 
     Where pip finds the packages (an index, a folder) does not count. Empty arguments stand for the settings'.
     """
-    base, pip_args = _defaults(base, pip_args)
+    base, pip_args = _defaults(base, pip_args, settings or SandboxSettings())
     return tag_from(variant, base, packages(pip_args))
 
 
@@ -70,6 +72,7 @@ def ensure_image(
     *,
     base: str | None = None,
     pip_args: str = "",
+    settings: SandboxSettings | None = None,
     progress: Callable[[str], None] | None = None,
     rebuild: bool = False,
 ) -> str:
@@ -79,13 +82,15 @@ def ensure_image(
     blanks and stay in the image's history. Raises SandboxError with a failed build's last lines and what to do.
     """
     say = progress or (lambda line: None)
-    base, pip_args = _defaults(base, pip_args)
-    tag = tag_of(variant, base, pip_args)
+    settings = settings or SandboxSettings()
+    base, pip_args = _defaults(base, pip_args, settings)
+    tag = tag_from(variant, base, packages(pip_args))
     if not rebuild and exists(client, tag):
         return tag
     with _alone(variant, say):
         if rebuild or not exists(client, tag):
-            _build(client, tag, variant, base, pip_args, say, fresh=rebuild)
+            network = settings.image_network
+            _build(client, tag, variant, base, pip_args, network, say, fresh=rebuild)
     return tag
 
 
@@ -143,8 +148,7 @@ def packages(pip_args: str) -> list[str]:
     return kept
 
 
-def _defaults(base: str | None, pip_args: str) -> tuple[str, str]:
-    settings = Settings()
+def _defaults(base: str | None, pip_args: str, settings: SandboxSettings) -> tuple[str, str]:
     return base or settings.image_base, pip_args or settings.image_pip_args
 
 
@@ -175,6 +179,7 @@ def _build(
     variant: Variant,
     base: str,
     pip_args: str,
+    network: str,
     say: Callable[[str], None],
     *,
     fresh: bool,
@@ -197,7 +202,7 @@ def _build(
             rm=True,
             forcerm=True,
             nocache=fresh,
-            network_mode=Settings().image_network,
+            network_mode=network,
         )
         for entry in stream:
             if "error" in entry:

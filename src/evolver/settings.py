@@ -39,14 +39,6 @@ class Settings(EnvironmentSettings):
     """Database URL of the archive; empty: SQLite in `home`."""
     sandbox: SandboxKind = "auto"
     """Where programs run unless a command says otherwise."""
-    gpus: str | None = None
-    """GPUs that jobs may use, such as `0,1`; unset: every NVIDIA device of this machine."""
-    image_base: str = "python:3.11-slim"
-    """Image that the sandbox's own images start from: Debian, Ubuntu or alike, with a Python of 3.11 or newer."""
-    image_pip_args: str = ""
-    """Further words for pip when it fills an image, such as an index; the image's history keeps them."""
-    image_network: str = "default"
-    """Docker network that images are built on; `host` where the default one reaches no package index."""
     model: str = ""
     """Models that new campaigns use unless a command names others, separated by spaces."""
     base_url: str = ""
@@ -84,6 +76,19 @@ def expanded(path: Path | str) -> Path:
         return Path(path).expanduser()
     except RuntimeError:
         return Path(path)
+
+
+class SandboxSettings(EnvironmentSettings):
+    """What sandboxes go by; each reads it once, when it is opened."""
+
+    gpus: str | None = None
+    """GPUs that jobs may use, such as `0,1`; unset: every NVIDIA device of this machine."""
+    image_base: str = "python:3.11-slim"
+    """Image that the sandbox's own images start from: Debian, Ubuntu or alike, with a Python of 3.11 or newer."""
+    image_pip_args: str = ""
+    """Further words for pip when it fills an image, such as an index; the image's history keeps them."""
+    image_network: str = "default"
+    """Docker network that images are built on; `host` where the default one reaches no package index."""
 
 
 class LogSettings(EnvironmentSettings):

@@ -17,7 +17,7 @@ from evolver.errors import WrongValue
 from evolver.graph import Context
 from evolver.graph.resolved_run import ResolvedRun, open_archive, register
 from evolver.memory import database
-from evolver.settings import Settings
+from evolver.settings import SandboxSettings, Settings
 from evolver.tasks import loading
 
 
@@ -36,6 +36,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         monkeypatch.setattr(owner, name, counted)
 
     count("settings", Settings, "__init__")
+    count("settings of sandboxes", SandboxSettings, "__init__")
     count("tasks", loading, "_load_folder")
     count("databases", database, "create_engine")
     count("registrations", ResolvedRun, "_begun")
@@ -49,12 +50,18 @@ def evolver(monkeypatch: pytest.MonkeyPatch, *words: str | Path) -> None:
     assert entry() == 0
 
 
+@pytest.mark.parametrize("sandbox", ["bubblewrap", "docker"])
 def test_a_run_makes_everything_once(
-    made: Counter[str], quadratic: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    sandbox: str,
+    made: Counter[str],
+    quadratic: Path,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("EVOLVER_HOME", str(home))
-    once = {"settings": 1, "tasks": 1, "databases": 1, "registrations": 1}
-    evolver(monkeypatch, "run", quadratic, "-n", "3", "-w", "1")
+    once = {"settings": 1, "settings of sandboxes": 1, "tasks": 1, "databases": 1, "registrations": 1}
+    evolver(monkeypatch, "run", quadratic, "-n", "3", "-w", "1", "--sandbox", sandbox)
     assert json.loads(capsys.readouterr().out)["experiments"] == 3
     assert made == once
     made.clear()
