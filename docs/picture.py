@@ -14,12 +14,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from evolver.cli.progress import conclusion_line
+import evolver
+from evolver.cli.progress import conclusion_line  # what a terminal shows is no part of the public face
 from evolver.cli.summary_view import print_outcome
-from evolver.contracts.event import ChampionCrowned
-from evolver.graph.resolved_run import open_archive
-from evolver.graph.summary import summarise
-from evolver.settings import Settings
 
 WIDTH = 108
 STEP, HOLD = 0.45, 6.0
@@ -28,12 +25,12 @@ STEP, HOLD = 0.45, 6.0
 
 def main(name: str, output: str) -> None:
     """Show the champions in order, then the outcome."""
-    home = Settings().home
+    home = evolver.Settings().home
     console = Console(record=True, width=WIDTH, file=io.StringIO(), highlight=False, force_terminal=True)
-    with open_archive(home) as archive:
-        summary = summarise(archive, name)
+    with evolver.open_archive(home) as archive:
+        summary = evolver.summarise(archive, name)
         console.print(Text(f"$ evolver run {summary.task} --experiments {summary.experiments} --compare", style="bold"))
-        for event in archive.events.list(name, kind=ChampionCrowned):
+        for event in archive.events.list(name, kind=evolver.event.ChampionCrowned):
             console.print(conclusion_line(archive.experiments.get(str(event.experiment)), WIDTH))
         print_outcome(summary, home, console)
     drawn = console.export_svg(title="evolver")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from evolver.settings import Settings
+import evolver
 from tests.support.browser import open_browser, script, until
 from tests.support.serving import serving
 
@@ -20,7 +20,7 @@ WIDTH, HEIGHT = 1280, 900
 
 def main(name: str, output: str) -> None:
     """Serve the archive, open the page, and write a PNG of its first window."""
-    with serving(Settings().home.absolute()) as server, open_browser() as browser:
+    with serving(evolver.Settings().home.absolute()) as server, open_browser() as browser:
         browser.shape(WIDTH, HEIGHT)
         browser.get(f"{server.url}/evolver/{name}")
         until(lambda: script(browser, "return performance.getEntriesByName('chart').length"), "the chart is drawn")

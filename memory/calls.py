@@ -94,7 +94,14 @@ class CallRepository(Repository):
             return _record(_find(connection, call_id))
 
     def spent(self, campaign: str) -> Spent:
-        """What a campaign's calls have cost; takes the same time however many there are."""
+        """What a campaign's calls have cost; takes the same time however many there are.
+
+        Args:
+            campaign: Name of the campaign.
+
+        Returns:
+            Tokens and dollars; nothing of either where there is no such campaign.
+        """
         with self._database.read() as connection:
             sums = {row.name: row.value for row in connection.execute(_SPENT, {"campaign": campaign})}
         return Spent(tokens=round(sums.get("tokens", 0.0)), usd=sums.get("usd", 0.0))

@@ -51,12 +51,26 @@ class CampaignRepository(Repository):
             add_event(connection, campaign.name, CampaignCreated(task=campaign.task))
 
     def get(self, name: str) -> Campaign:
-        """A campaign by name. Raises UnknownName that suggests near names."""
+        """A campaign by name.
+
+        Args:
+            name: As `evolver list` shows it.
+
+        Returns:
+            The campaign as it is now.
+
+        Raises:
+            UnknownName: There is no such campaign; the message suggests near names.
+        """
         with self._database.read() as connection:
             return campaign_record(campaign_row(connection, name))
 
     def list(self) -> Sequence[Campaign]:
-        """All campaigns, oldest first."""
+        """All campaigns.
+
+        Returns:
+            The campaigns, oldest first.
+        """
         with self._database.read() as connection:
             return [
                 campaign_record(row) for row in connection.execute(select(CampaignRow).order_by(CampaignRow.created))
@@ -82,7 +96,17 @@ class CampaignRepository(Repository):
             return new
 
     def counts(self, campaign: str) -> Counts:
-        """How far a campaign is; costs the same however large the archive."""
+        """How far a campaign is; costs the same however large the archive.
+
+        Args:
+            campaign: Name of the campaign.
+
+        Returns:
+            Experiments, trials and seconds so far.
+
+        Raises:
+            UnknownName: There is no such campaign.
+        """
         with self._database.read() as connection:
             owner = campaign_row(connection, campaign)
             tallies = {row.name: row.value for row in connection.execute(_TALLIES, {"campaign": campaign})}

@@ -78,6 +78,12 @@ class DirectiveRepository(Repository):
         """A campaign's directives, oldest first, with how many experiments each was given to, and the newest of them.
 
         Costs as much as there are directives, however many experiments they were given to.
+
+        Args:
+            campaign: Name of the campaign.
+
+        Returns:
+            The directives, questions among them, each with its number.
         """
         with self._database.read() as connection:
             found = connection.execute(_ALL, {"campaign": campaign}).all()
@@ -104,7 +110,14 @@ class DirectiveRepository(Repository):
             return [directive for directive in known if directive.status == "in force"]
 
     def uses(self, directive: str) -> Sequence[Experiment]:
-        """All experiments that were proposed under a directive, by number."""
+        """All experiments that were proposed under a directive.
+
+        Args:
+            directive: As in `Directive.id`.
+
+        Returns:
+            The experiments by number.
+        """
         with self._database.read() as connection:
             return [mappers.experiment_record(row) for row in connection.execute(_UNDER, {"directive": directive})]
 

@@ -46,7 +46,18 @@ class EventRepository(Repository):
         kind: type[EventData] | None = None,
         newest: int | None = None,
     ) -> Sequence[Event]:
-        """Lines of the log in order: those after an id, of one kind of data if named; or the `newest` few."""
+        """Lines of a campaign's log in order; `Archive.follow` gives those to come.
+
+        Args:
+            campaign: Name of the campaign.
+            after: Id of the event after which to begin.
+            limit: Most that are given.
+            kind: Class of the data, as in `evolver.event`, of the only kind that is wanted; None: all.
+            newest: How many of the newest are wanted instead of the first `limit`; None: the first.
+
+        Returns:
+            The events, oldest first.
+        """
         with self._database.read() as connection:
             query = select(EventRow).where(EventRow.campaign == campaign, EventRow.id > after)
             if kind is not None:

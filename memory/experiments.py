@@ -86,12 +86,33 @@ class ExperimentRepository(Repository):
     """Proposals, programs and verdicts of experiments."""
 
     def get(self, experiment_id: str) -> Experiment:
-        """An experiment by id. Raises UnknownName."""
+        """An experiment by its id.
+
+        Args:
+            experiment_id: As in `Experiment.id`.
+
+        Returns:
+            The experiment as it is now.
+
+        Raises:
+            UnknownName: There is no such experiment in the archive.
+        """
         with self._database.read() as connection:
             return experiment_record(experiment_row(connection, experiment_id))
 
     def by_number(self, campaign: str, number: int) -> Experiment:
-        """An experiment by what people call it. Raises UnknownName."""
+        """An experiment by what people call it.
+
+        Args:
+            campaign: Name of the campaign.
+            number: Its number in the campaign; the baseline has 0.
+
+        Returns:
+            The experiment as it is now.
+
+        Raises:
+            UnknownName: The campaign has no such experiment.
+        """
         if not 0 <= number <= MOST_NUMBER:
             raise UnknownName(f"campaign {campaign} has no experiment of that number; they begin at 0, the baseline")
         with self._database.read() as connection:
@@ -103,7 +124,16 @@ class ExperimentRepository(Repository):
             return experiment_record(row)
 
     def list(self, campaign: str, after: int = -1, limit: int | None = None) -> Sequence[Experiment]:
-        """Experiments by number, those above `after`."""
+        """A campaign's experiments.
+
+        Args:
+            campaign: Name of the campaign.
+            after: Number after which to begin.
+            limit: Most that are given; None: all.
+
+        Returns:
+            The experiments by number, the baseline among them.
+        """
         with self._database.read() as connection:
             rows = connection.execute(
                 select(ExperimentRow)
@@ -215,13 +245,33 @@ class ExperimentRepository(Repository):
             change_experiment(connection, experiment_id, merit=merit)
 
     def pool(self, campaign: str) -> Sequence[Experiment]:
-        """The elites that parents are chosen from, best first."""
+        """The elites that parents are chosen from.
+
+        Args:
+            campaign: Name of the campaign.
+
+        Returns:
+            The experiments, best first.
+
+        Raises:
+            UnknownName: There is no such campaign.
+        """
         with self._database.read() as connection:
             record = campaign_record(campaign_row(connection, campaign))
             return [experiment_record(row) for row in pool_rows(connection, record)]
 
     def champion(self, campaign: str) -> Experiment | None:
-        """The experiment that is best with evidence."""
+        """The experiment that is best with evidence.
+
+        Args:
+            campaign: Name of the campaign.
+
+        Returns:
+            The experiment; None before the baseline was measured.
+
+        Raises:
+            UnknownName: There is no such campaign.
+        """
         with self._database.read() as connection:
             champion = campaign_record(campaign_row(connection, campaign)).champion
             return None if champion is None else experiment_record(experiment_row(connection, champion))

@@ -43,7 +43,14 @@ class LessonRepository(Repository):
         return Lesson.model_validate(data)
 
     def get_many(self, ids: Sequence[str]) -> Sequence[Lesson]:
-        """Lessons in the order of their ids; unknown ids are left out."""
+        """Several lessons by their ids.
+
+        Args:
+            ids: As in `Lesson.id`.
+
+        Returns:
+            The lessons in the order of the ids; unknown ids are left out.
+        """
         if not ids:
             return []
         with self._database.read() as connection:

@@ -62,7 +62,14 @@ class TrialRepository(Repository):
             add_event(connection, campaign, ended, trial.experiment)
 
     def list(self, experiment_id: str) -> Sequence[Trial]:
-        """An experiment's trials in the order they were run."""
+        """An experiment's trials.
+
+        Args:
+            experiment_id: As in `Experiment.id`.
+
+        Returns:
+            The trials in the order in which they ended.
+        """
         with self._database.read() as connection:
             return [trial_record(row) for row in connection.execute(_OF_EXPERIMENT, {"experiment": experiment_id})]
 

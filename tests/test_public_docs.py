@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pydantic
 import pytest
@@ -125,6 +125,25 @@ def test_every_parameter_is_described(name: str) -> None:
     assert _entries(docs, "Args") == [key for key in signature.parameters if key not in ("self", "cls")]
     gives = bool(_section(docs, "Returns") or _section(docs, "Yields"))
     assert gives == (signature.return_annotation not in (None, "None"))
+
+
+def _reading_methods() -> Iterator[tuple[str, Callable[..., object]]]:
+    """What the docstring of Archive says its repositories are for."""
+    homes = vars(evolver.Archive(cast(Any, None)))
+    for line in _section(inspect.getdoc(evolver.Archive) or "", "Attributes"):
+        attribute, _, said = line.partition(":")
+        for method in re.findall(r"`(\w+)`", said):
+            yield f"{attribute}.{method}", getattr(type(homes[attribute]), method)
+
+
+READING = dict(_reading_methods())
+
+
+@pytest.mark.parametrize("name", READING)
+def test_what_reads_the_archive_is_described(name: str) -> None:
+    docs, signature = inspect.getdoc(READING[name]) or "", inspect.signature(READING[name])
+    assert _entries(docs, "Args") == [key for key in signature.parameters if key != "self"]
+    assert _section(docs, "Returns")
 
 
 @pytest.mark.parametrize("name", [*CALLABLES, *CLASSES])
