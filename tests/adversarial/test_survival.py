@@ -119,6 +119,7 @@ for place in os.listdir('/'): shutil.rmtree('/' + place, ignore_errors=True)
 os._exit(7)
 """,
         exit_code=7,
+        limits={"wall_seconds": 300.0},  # it goes through every file that it sees
     ),
     case("crash", "import ctypes; ctypes.string_at(0)", exit_code=-11),
 ]

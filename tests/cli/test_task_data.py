@@ -93,7 +93,7 @@ def test_a_csv_becomes_a_task_whose_walls_hold(cli: Cli, tmp_path: Path) -> None
 def test_such_a_task_passes_its_check(cli: Cli, tmp_path: Path) -> None:
     csv_file = write(tmp_path / "p.csv", rows())
     cli("task", "data", "drug-target", "--csv", csv_file, "-o", tmp_path / "my-pairs")
-    assert "ready" in cli("task", "check", tmp_path / "my-pairs", "--stage", "smoke").stdout
+    assert "ready" in cli("task", "check", tmp_path / "my-pairs", "--stage", "smoke", timeout=550).stdout
 
 
 def test_another_seed_hides_others(cli: Cli, tmp_path: Path) -> None:

@@ -153,12 +153,11 @@ def test_a_killed_campaign_pays_no_finished_answer_twice(archive: Archive, campa
     campaign()
     command = [sys.executable, "-c", CAMPAIGN, str(home)]
     with Endpoint(lambda seen: good(f"answer to {seen.last}"), latency=0.1) as endpoint:
-        process = subprocess.Popen([*command, endpoint.url], stdout=subprocess.PIPE, text=True)
-        assert process.stdout is not None
-        for _ in range(9):
-            process.stdout.readline()
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        with subprocess.Popen([*command, endpoint.url], stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            for _ in range(9):
+                process.stdout.readline()
+            process.send_signal(signal.SIGKILL)
         endpoint.settle()
         kept = len(archive.calls.list("c"))
         paid = len(endpoint.requests)

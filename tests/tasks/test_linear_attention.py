@@ -182,7 +182,7 @@ def counting(counts: Callable[[int], int]) -> Any:
 
 
 def test_quadratic_time_is_seen_where_no_operation_is_counted(public: Callable[[str], ModuleType]) -> None:
-    with pytest.raises(ValueError, match="CPU time grow 1"):
+    with pytest.raises(ValueError, match=r"CPU time grow \d"):
         public("probes").growth(counting(lambda length: length * length // 4), 32, 2, seed=0)
 
 
@@ -436,7 +436,8 @@ async def attempt(tmp_path: Path) -> AsyncIterator[Attempt]:
     sandbox = open_sandbox("bubblewrap", 1, hidden=(ROOT,))
 
     async def run(program: Program, task: Task = TASK, stage: str = "smoke") -> Trial:
-        return await run_trial(sandbox, task, program, stage, 0, tmp_path / "trial" / "0", experiment="test")
+        folder, seconds = tmp_path / "trial" / "0", 550.0  # the stage's own are wall time, and the machine may be busy
+        return await run_trial(sandbox, task, program, stage, 0, folder, experiment="test", seconds=seconds)
 
     yield run
     await sandbox.close()
@@ -505,7 +506,7 @@ def test_the_full_stage_runs_in_two_processes(tmp_path: Path) -> None:
     script = Path(__file__).parents[2] / "benchmarks" / "full_stage.py"
     saved = tmp_path / "full.json"
     words = [str(script), "linear-attention", "--rehearse", "--sandbox", "bubblewrap", "--save", str(saved)]
-    ran = subprocess.run([sys.executable, *words], capture_output=True, text=True, timeout=110, check=False)
+    ran = subprocess.run([sys.executable, *words], capture_output=True, text=True, timeout=550, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     (trial,) = json.loads(saved.read_text())["trials"]
     assert trial["status"] == "ok"
