@@ -39,7 +39,15 @@ class FreshTestRepository(Repository):
     """Fresh tests of campaigns. A seed belongs to one test at most, also over resumptions."""
 
     def list(self, campaign: str, kind: FreshTestKind | None = None) -> Sequence[FreshTest]:
-        """A campaign's fresh tests in order, of one kind if named."""
+        """A campaign's fresh tests.
+
+        Args:
+            campaign: Name of the campaign.
+            kind: The only kind that is wanted; None: all.
+
+        Returns:
+            The tests in the order in which they were begun.
+        """
         query = select(FreshTestRow).where(FreshTestRow.campaign == campaign)
         if kind is not None:
             query = query.where(FreshTestRow.kind == kind)

@@ -12,6 +12,7 @@ ROOMS = ("agents", "cli", "evaluation", "graph", "search", "steering", "web")
 """The rooms that have an archive."""
 PAUSES = {"sleep", "wait", "wait_for", "select", "poll"}
 OTHER_LOOPS = {
+    "evaluation/turns.py:_quiet": "for other work on the machine to end",
     "graph/detached.py:launch": "for a child to take the campaign's lock, or to end",
     "graph/runner.py:_listen": "for LangGraph's handle, which nobody else can wait for",
     "graph/server_graphs.py:_take": "for a run that was interrupted to release the campaign's lock",
@@ -58,6 +59,7 @@ def test_nobody_keeps_the_id_of_the_last_event_that_it_saw() -> None:
         and (len(call.args) > 1 or any(keyword.arg == "after" for keyword in call.keywords))
     }
     assert readers == {
+        "agents/change_history.py:_events",
         "agents/hybrid/assignments.py:_events",
         "graph/export_import.py:_read_whole",
         "graph/runner.py:_reopen",

@@ -16,13 +16,16 @@ import asyncio, sys
 from pathlib import Path
 from evolver.graph.checkpointer import open_checkpointer
 
+opened = open_checkpointer(Path(sys.argv[1]))
+
 async def main():
-    saver = await open_checkpointer(Path(sys.argv[1])).__aenter__()
+    saver = await opened.__aenter__()
     async with saver.conn.execute("SELECT 1") as rows:
         print(await rows.fetchone())
-    return saver
+    sys.stdout.flush()
 
-kept = asyncio.run(main())
+loop = asyncio.new_event_loop()
+loop.run_until_complete(main())
 """
 HURRIES = """
 import asyncio, os
