@@ -133,13 +133,15 @@ class Memory:
         self._documents.keep_fact("lessons", str(newest))
         notes = archive.notes.list()
         missing = {note.id for note in notes} - self._documents.owners("notes")
-        if scope is None and (lessons if mark == 0 else missing == {note.id for note in notes} and notes):
-            _log.warning(
-                "the search index had been lost, or is of an earlier Evolver; it is made again from the archive "
-                "(%d lessons, %d parts of notes)",
-                len(lessons),
-                len(missing),
-            )
+        if scope is None and not self._documents.fact("caught up"):
+            if any(archive.campaigns.counts(known.name).leased for known in archive.campaigns.list()):
+                _log.warning(
+                    "the search index had been lost, or is an earlier Evolver's: it is made again from the archive "
+                    "(%d lessons, %d parts of notes)",
+                    len(lessons),
+                    len(missing),
+                )
+            self._documents.keep_fact("caught up", "yes")
         gone = self._documents.owners("notes") - {note.id for note in notes}
         self.remove_notes(sorted(gone))
         self.add_notes([note for note in notes if note.id in missing])

@@ -13,7 +13,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from evolver.contracts import now
-from evolver.formatting import counted
+from evolver.formatting import difference_with_interval
 from evolver.graph.resolved_run import open_archive
 from evolver.graph.summary import LessonWorth
 from evolver.web.campaign_views import CampaignViews, experiment_line
@@ -78,13 +78,16 @@ def report_markdown(home: Path, name: str) -> str:
 
 
 def _worth(worth: LessonWorth) -> str:
-    """What lessons brought, in one sentence."""
-    if worth.told_reward is None or worth.withheld_reward is None:
-        return "Nothing can be said: proposals with lessons and ones without are both needed."
-    return (
-        f"{counted(worth.told, 'proposal')} that were told lessons earned {worth.told_reward:.3f} on average, "
-        f"{counted(worth.withheld, 'proposal')} from which they were held out {worth.withheld_reward:.3f}."
-    )
+    """What memory brought, with its interval where enough is known."""
+    said = [
+        f"{where}, decisions that memory changed earned {difference_with_interval(found.difference, found.interval)} "
+        f"more than such decisions from which it was held out ({found.told} and {found.withheld})."
+        for where, found in (("Here", worth.here), ("Over all campaigns on this scope", worth.pooled))
+        if found is not None
+    ]
+    if said:
+        return " ".join([*said, "A decision earns the probability that its program beats its parent."])
+    return "Nothing can be said yet: too few decisions were taken with memory and without."
 
 
 @cache

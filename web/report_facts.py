@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from evolver.contracts import Campaign, Event, Experiment, LessonStatus, Operator, Record, VerdictKind
@@ -12,6 +13,7 @@ from evolver.errors import EvolverError
 from evolver.evaluation.ablation import Ablation
 from evolver.graph.summary import ModelCost, Summary
 from evolver.memory import Archive
+from evolver.text_files import lines_of
 from evolver.web.view_models import CampaignView, Learned
 
 MOST_REASONS = 8
@@ -58,6 +60,8 @@ class ReportFacts(Record):
     """Lessons that something harms or does nothing, by evidence."""
     undecided: tuple[Learned, ...]
     by_role: dict[str, ModelCost]
+    brought_back: int
+    """Lines that were removed on the champion's line of parents and came back later."""
     next_steps: tuple[str, ...]
     environment: RunsIn | None
     """What programs ran in, as it was last recorded."""
@@ -82,6 +86,7 @@ def report_facts(archive: Archive, view: CampaignView, experiments: Sequence[Exp
         negative=tuple(negative),
         undecided=tuple(x for x in by_evidence if x not in established and x not in negative),
         by_role=summary.cost.by_role,
+        brought_back=_brought_back(archive, experiments, view.campaign.champion),
         next_steps=tuple(_next_steps(view, ablation, experiments)),
         environment=runs_in[-1].data if runs_in else None,
         command=next((e.data.command for e in runs_in if e.data.command), "") or _command(view.campaign),
@@ -149,6 +154,25 @@ def _ablation(
     if not own or own[-1].experiment is None:
         return None
     return Ablation.model_validate({**dict(own[-1].data), "experiment": numbers[own[-1].experiment]})
+
+
+def _brought_back(archive: Archive, experiments: Sequence[Experiment], champion: str | None) -> int:
+    """Lines that a program of the champion's line lost and a later one has again."""
+    by_id = {experiment.id: experiment for experiment in experiments}
+    line: list[set[str]] = []
+    key, seen = champion, set[str]()
+    while key in by_id and key not in seen:
+        seen.add(key)
+        experiment = by_id[key]
+        if experiment.program is not None:
+            files = archive.programs.get(experiment.program).files
+            line.append({text.strip() for whole in files.values() for text in lines_of(whole) if text.strip()})
+        key = experiment.proposal.parents[0] if experiment.proposal and experiment.proposal.parents else None
+    lost, count = set[str](), 0
+    for older, newer in pairwise(reversed(line)):
+        count += len(lost & newer)
+        lost = (lost | (older - newer)) - newer
+    return count
 
 
 def _next_steps(view: CampaignView, ablation: Ablation | None, experiments: Sequence[Experiment]) -> list[str]:
