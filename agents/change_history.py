@@ -80,7 +80,7 @@ class ChangeHistory:
         least: int = 4,
         memory: float = 0.95,
         borrowed: float = 4.0,
-        rounds: int = 2,
+        rounds: int = 3,
         models: bool = True,
     ) -> None:
         self._resources = resources
@@ -202,11 +202,13 @@ class ChangeHistory:
         self.model = fit_effects(groups, resolution=self._resources.task.metric.resolution)
 
     def _lucky(self, measured: Mapping[str, Observation]) -> dict[str, Luck]:
-        known = {change: self.posterior(change) for change in {seen.change for seen in measured.values()}}
         steps, expected = {}, {}
         for key, seen in measured.items():
             assert seen.effect is not None
-            sign, posterior = (-1.0 if seen.removed else 1.0), known[seen.change]
+            # By the other experiments with the change alone: by this one, luck would pass for effect.
+            others = [one for one in self._by_change[seen.change] if one is not seen]
+            posterior = self.model.posterior([*self.recalled.get(seen.change, ()), *self.effects(others)])
+            sign = -1.0 if seen.removed else 1.0
             steps[key] = Step(seen.reference, sign * seen.effect.gain, seen.effect.error)
             expected[key] = (sign * posterior.mean, posterior.variance)
         return luck_of_programs(steps, expected)

@@ -14,7 +14,7 @@ from evolver.contracts import FIRST_FRESH_SEED, Experiment, FreshTest, FreshTest
 from evolver.evaluation.screen import MOST_REPLICATES, Level, estimate
 from evolver.evaluation.sequential_test import level_of_next, looks_for, price_of
 from evolver.evaluation.spread import NEWEST, UNKNOWN, Spread, learn_prior, moderated
-from evolver.evaluation.statistics import Comparison, around, bounded, deviation_of, mean_of
+from evolver.evaluation.statistics import Comparison, Noise, around, bounded, compare, deviation_of, mean_of
 
 if TYPE_CHECKING:
     from evolver.evaluation.campaign_resources import CampaignResources
@@ -174,6 +174,17 @@ class CampaignEvidence:
             fallback=self.fallback(slope, level.scores) if self.varies else 0.0,
             metric=resources.task.metric,
         )
+
+    def pair(self, experiment: Experiment | str, reference: str) -> Comparison | None:
+        """The paired difference of two programs, its spread learnt over the campaign; None without a shared score."""
+        resources = self._resources
+        ours, theirs = _searched(resources.scores(experiment)), _searched(resources.scores(reference))
+        if not ours.keys() & theirs.keys():
+            return None
+        noise, pairs = resources.noise, self.prior(str(resources.campaign.champion), 1.0)
+        if self.varies and pairs.freedom > noise.replicates:
+            noise = Noise(deviation=pairs.deviation / math.sqrt(2.0), replicates=min(int(pairs.freedom), 1000) + 1)
+        return compare(ours, theirs, resources.task.metric, noise)
 
     def merit(self, found: Comparison, champion: str) -> float:
         """What a parent is ranked by: its level, less one standard error, in the metric's unit."""

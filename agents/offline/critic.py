@@ -24,7 +24,7 @@ from evolver.contracts.event import ChangeMeasured
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.evaluation.effect_model import Effect
 from evolver.evaluation.judgement import FAILURES, Judgement, judge
-from evolver.evaluation.statistics import Comparison, compare
+from evolver.evaluation.statistics import Comparison
 from evolver.memory import Conclusion
 from evolver.search.parent_selection import PARENTS
 
@@ -165,14 +165,12 @@ class OfflineCritic:
             return None
         reference = self._last_that_ran(proposal.parents[0])
         failed = _first_failure(trials) if verdict.kind is VerdictKind.UNUSABLE else None
-        gain = None
-        if scores and reference is not None:
-            theirs = self._resources.scores(reference)
-            if scores.keys() & theirs.keys():
-                gain = compare(scores, theirs, self._resources.task.metric, self._resources.noise)
+        gain = self._effect(experiment, verdict, reference) if scores and reference is not None else None
         starved = failed is not None and failed.status is TrialStatus.TIMEOUT and failed.is_contended
         if gain is None and (failed is None or starved):
             return None
+        # A champion's level is known from replicates that had no part in choosing it: it owes nothing to luck.
+        is_level = reference == verdict.reference
         repaired = proposal.parents[0] if reference != proposal.parents[0] else ""
         change = self._history.change_in(repaired) or key_of(proposal, experiment.number)
         return ChangeMeasured(
@@ -182,13 +180,19 @@ class OfflineCritic:
                 name for name in self._history.context_of(reference or proposal.parents[0]) if name != change
             ),
             operator=proposal.operator,
-            gain=None if gain is None else gain.delta,
-            error=0.0 if gain is None else Effect.from_interval(gain.delta, gain.interval).error,
-            reference=reference or "",
-            seeds=0 if gain is None else len(gain.seeds),
+            gain=None if gain is None else gain.gain,
+            error=0.0 if gain is None else gain.error,
+            reference="" if is_level else reference or "",
             cause="" if failed is None or gain is not None else _cause(failed),
             champion=champion,
         )
+
+    def _effect(self, experiment: Experiment, verdict: Verdict, reference: str) -> Effect | None:
+        """The difference from what was changed: that of the verdict, if it is against the same program."""
+        if reference == verdict.reference and verdict.delta is not None and verdict.interval is not None:
+            return Effect.from_interval(verdict.delta, verdict.interval)
+        found = self._resources.evidence.pair(experiment, reference)
+        return None if found is None else Effect.from_interval(found.delta, found.interval)
 
     def _nothing_measured(self, experiment: Experiment) -> ChangeMeasured | None:
         """That a change had no effect where it was made: its operator learns from it, and no lesson does."""

@@ -256,9 +256,7 @@ class ChangeMeasured(EventData):
     error: float = 0.0
     """Standard error of `gain`, as of a normal distribution."""
     reference: str = ""
-    """Id of the experiment that it is measured from."""
-    seeds: int = 0
-    """Replicates behind it."""
+    """Id of the experiment that it is measured from; empty for a champion, whose level is known apart from luck."""
     cause: str = ""
     """Why there is no score, in a few words that are the same for the same cause."""
     champion: bool = False
