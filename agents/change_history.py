@@ -20,7 +20,7 @@ from evolver.agents.change_names import MODELS_OWN
 from evolver.agents.recall import recalled_effects
 from evolver.contracts import Event, EventData
 from evolver.contracts.event import ChangeMeasured, SameClaim
-from evolver.evaluation.effect_model import Effect, Posterior, fit_effects
+from evolver.evaluation.effect_model import Effect, EffectModel, Posterior, fit_effects
 from evolver.evaluation.parent_luck import Luck, Step, luck_of_programs
 
 if TYPE_CHECKING:
@@ -274,12 +274,15 @@ class ChangeHistory:
             return whole
         name, inside, outside = parts
         return [
-            Context(words, tuple(part), self.model.posterior(self.effects(part)))
+            Context(words, tuple(part), self._in_context(part).posterior(self.effects(part)))
             for words, part in ((f"with {name}", inside), (f"without {name}", outside))
         ]
 
     def _evidence(self, seen: Sequence[Observation]) -> float:
-        return self.model.log_evidence(self.effects(seen))
+        return self._in_context(seen).log_evidence(self.effects(seen))
+
+    def _in_context(self, seen: Sequence[Observation]) -> EffectModel:
+        return self.model.in_context(self.effects(seen))
 
 
 def _is_fitted_at(count: int) -> bool:

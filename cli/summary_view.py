@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evolver.contracts import CONTENDED, SHORTEST_WAIT, CampaignStatus, Claim, TrialStatus
+from evolver.evaluation.cycling import Cycling
 from evolver.formatting import (
     claim_words,
     cost,
@@ -47,7 +48,7 @@ def print_outcome(summary: Summary, home: Path, console: Console | None = None) 
     trials = ", ".join(f"{count} {status_words(name)}" for name, count in sorted(summary.trials.items()))
     table.add_row("experiments", f"{summary.experiments} ({standings})" if standings else f"{summary.experiments}")
     table.add_row("trials", trials or "none")
-    table.add_row("lessons", str(summary.lessons))
+    _add_learnt(table, summary)
     if summary.team != "offline" or summary.cost.calls:
         table.add_row("team", f"{summary.team}: {', '.join(summary.models)}" if summary.models else summary.team)
         table.add_row("models", Text(cost_line(summary.cost)))
@@ -147,3 +148,18 @@ def _calls(share: ModelCost) -> str:
     repaired = f", {share.repaired} answers repaired" if share.repaired else ""
     lost = f", {share.lost} questions lost" if share.lost else ""
     return f"{share.calls} calls{repaired}{lost}"
+
+
+def _add_learnt(table: Table, summary: Summary) -> None:
+    """How many lessons, what memory is worth, and whether the search goes in circles."""
+    table.add_row("lessons", str(summary.lessons))
+    if worth := str(summary.lesson_worth):
+        table.add_row("memory", Text(worth))
+    if summary.cycling.brought_back:
+        table.add_row("cycling", Text(cycling_words(summary.cycling)))
+
+
+def cycling_words(found: Cycling) -> str:
+    """How much of what the champion's lineage added had been removed before."""
+    share = f"{found.brought_back} of {counted(found.added, 'line')} that the champion's lineage added"
+    return f"{share} had been removed before, such as `{found.lines[0][:60]}`"

@@ -21,7 +21,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -212,6 +212,11 @@ class EffectModel:
         drawn = np.array([rng.gammavariate(count, 1.0) if count > 0.0 else 0.0 for count in counts])
         drawn /= drawn.sum()
         return Posterior(float(drawn[0]), drawn[1:], np.zeros_like(self.scales), self.scales)
+
+    def in_context(self, effects: Sequence[Effect]) -> EffectModel:
+        """The model for experiments in one context: with the spread of contexts or, if they agree better, without."""
+        same = replace(self, spread=0.0)
+        return same if same.log_evidence(effects) > self.log_evidence(effects) else self
 
     def log_evidence(self, effects: Sequence[Effect]) -> float:
         """How well the model foresees the effects of one change, as a logarithm; contexts are compared by it."""

@@ -25,8 +25,10 @@ from evolver.contracts import (
     TeamKind,
 )
 from evolver.contracts.event import CampaignEnded, CampaignFailed, ChampionDethroned, Compared, Retested, RetestFailed
+from evolver.evaluation.cycling import Cycling, cycling_of
 from evolver.evaluation.reliability import Reliability, reliability_of
 from evolver.evaluation.uplift import ArmTotals, Uplift, uplift
+from evolver.formatting import uplift_words
 
 if TYPE_CHECKING:
     from evolver.memory import Archive
@@ -147,6 +149,13 @@ class LessonWorth(Record):
     pooled: Uplift | None = None
     """The same over all campaigns of the archive on the same scope."""
 
+    def __str__(self) -> str:
+        """Both differences for people; empty where too little is known."""
+        said = [_said(self.here)] if self.here else []
+        if self.pooled and self.pooled.campaigns > 1:
+            said.append(f"over {self.pooled.campaigns} campaigns {_said(self.pooled)}")
+        return "; ".join(said)
+
 
 class Summary(Record):
     """A campaign's outcome; what `evolver run --json` prints.
@@ -189,6 +198,8 @@ class Summary(Record):
     """Lessons that it learned."""
     lesson_worth: LessonWorth
     """What lessons were worth to its proposals."""
+    cycling: Cycling
+    """Lines that were removed and brought back along the champion's lineage."""
     comparisons: tuple[ComparedMethod, ...]
     """Plain methods at equal CPU time, where `--compare` asked for them."""
     seconds: float
@@ -250,6 +261,7 @@ def summarise(archive: Archive, name: str) -> Summary:
         trials=counts.trials,
         lessons=len(archive.lessons.list(campaign=name)),
         lesson_worth=_worth(archive, campaign),
+        cycling=cycling_of(archive, champion.id) if champion else Cycling(),
         comparisons=tuple(ComparedMethod(**dict(event.data)) for event in archive.events.list(name, kind=Compared)),
         seconds=campaign.seconds,
         cpu_seconds=counts.cpu_seconds,
@@ -361,6 +373,10 @@ def _retest_failed(archive: Archive, name: str, champion: Experiment | None) -> 
     ]
     newest = max(last, key=lambda event: event.id, default=None)
     return newest.data.reason if newest and isinstance(newest.data, RetestFailed) else ""
+
+
+def _said(found: Uplift) -> str:
+    return uplift_words(found.difference, found.interval, found.told, found.withheld)
 
 
 def _worth(archive: Archive, campaign: Campaign) -> LessonWorth:

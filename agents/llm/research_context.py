@@ -25,6 +25,7 @@ from evolver.agents.retrieval import Retrieval, Retriever, decision_query
 from evolver.contracts import Experiment, Message, Note, Operator, VerdictKind
 from evolver.contracts.event import Observed, Shown
 from evolver.evaluation.campaign_resources import CampaignResources
+from evolver.evaluation.cycling import cycling_of
 from evolver.prompts import conversation, inline
 from evolver.search.novelty import Ideas
 from evolver.search.parent_selection import open_to
@@ -33,6 +34,8 @@ from evolver.steering.directives import told_to_models
 PROGRAMS, NOTES, LESSONS, TRIED, FAILED, FEEDBACK = 0.5, 0.15, 0.12, 0.12, 0.06, 0.08
 """Shares of the room."""
 LONGEST_DIRECTIVE = 1000
+BROUGHT_BACK = 8
+"""Lines that the champion's lineage has removed and brought back, at most."""
 OBSERVATIONS = 100
 """Newest words of the critic that are at hand."""
 
@@ -131,8 +134,13 @@ class ResearchContext:
                 for note in notes
             ],
             tried=tried,
+            cycling=[inline(line, 200) for line in self._brought_back(campaign.champion)],
             cuts=[f"[... {count} {what} cut ...]" for what, count in cuts if count],
         )
+
+    def _brought_back(self, champion: str | None) -> Sequence[str]:
+        """Lines that the champion's lineage has removed and brought back."""
+        return cycling_of(self._resources.archive, champion).lines[:BROUGHT_BACK] if champion else ()
 
     def shown(self, experiment: str) -> Shown:
         """What the researcher was shown when it was last asked about an experiment, perhaps by an earlier process."""

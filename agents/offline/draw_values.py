@@ -19,6 +19,8 @@ from evolver.agents.change_history import ChangeHistory
 from evolver.agents.change_names import change_key
 from evolver.evaluation.effect_model import Posterior
 
+TIE = 1e-9
+
 
 class DrawValues:
     """Sampled values of the options of one proposal.
@@ -39,14 +41,14 @@ class DrawValues:
 
     def technique(self, name: str) -> float:
         """What putting in a technique may gain, in the metric's unit."""
-        return self._known(change_key(name)).draw(self._rng(f"change {change_key(name)}"))
+        return self._sample(self._known(change_key(name)), self._rng(f"change {change_key(name)}"))
 
     def operator(self, name: str) -> float:
         """What the best of a few recipes by an operator may gain, in the metric's unit."""
         if name not in self._operators:
             rng = self._rng(f"operator {name}")
             kind = self._kind(name, rng)
-            self._operators[name] = max(kind.draw(rng) for _ in range(self._candidates))
+            self._operators[name] = max(self._sample(kind, rng) for _ in range(self._candidates))
         return self._operators[name]
 
     def recipe(self, operator: str, component: str, place: int, *, removes: bool) -> float:
@@ -54,9 +56,13 @@ class DrawValues:
         change = change_key(component)
         if not self.informed or not self._history.is_tried(change):
             rng = self._rng(f"recipe {operator} {place}")
-            return self._kind(operator, rng).draw(rng)
-        value = self._known(change).draw(self._rng(f"change {change}"))
+            return self._sample(self._kind(operator, rng), rng)
+        value = self._sample(self._known(change), self._rng(f"change {change}"))
         return -value if removes else value
+
+    def _sample(self, known: Posterior, rng: random.Random) -> float:
+        """One possible effect; those that are nothing are told apart by chance."""
+        return known.draw(rng) + TIE * self._history.model.limit * rng.random()
 
     def _known(self, change: str) -> Posterior:
         return self._history.posterior(change) if self.informed else self._history.model.uninformed()

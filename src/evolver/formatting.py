@@ -102,3 +102,10 @@ READER_WORDS = {"promising": "candidate parent"}
 def status_words(status: object) -> str:
     """A status for readers: `not_improved` as `not improved`, and what may be a parent as `candidate parent`."""
     return READER_WORDS.get(str(status), str(status).replace("_", " "))
+
+
+def uplift_words(difference: float, interval: Interval, told: int, withheld: int) -> str:
+    """What memory is worth, in words: how much oftener a decision beats its parent with it than without."""
+    low, high = (100 * end for end in interval)
+    decisions = f"{told} decisions with it, {withheld} without"
+    return f"{100 * difference:+.0f} [{low:+.0f}, {high:+.0f}] of 100 experiments beat their parent ({decisions})"

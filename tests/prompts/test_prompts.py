@@ -69,6 +69,7 @@ VALUES: dict[str, dict[str, Any]] = {
         "components": ["start layout"],
         "notes": [{"id": "n1", "title": 'Radii "by" LP', "text": "Given centres, radii are a linear programme."}],
         "tried": [{"number": 16, "parent": "12", "idea": "multi-start", "result": "still running"}],
+        "cycling": ["radii = shrink(radii)"],
         "cuts": ["[... 2 lessons cut ...]"],
     },
     "researcher_again": {
