@@ -225,7 +225,7 @@ class ResolvedRun:
 
         context, task = self.context, self.task
         read_notes([*([task.notes] if task.notes else []), *context.notes], task.name)  # or there is no campaign
-        budget, team_spec = Budget.of(context, task.spec.budget.experiments), self.team_spec
+        budget, team_spec = Budget.of(context, task.spec.budget.experiments, task.spec.target), self.team_spec
         if team_spec.team == "offline" and not may_vary(task.baseline()):
             raise WorkFailed(
                 f"the offline team can vary nothing here; give {self._spelling('models', 'PROVIDER:NAME')}: "
@@ -301,6 +301,8 @@ class ResolvedRun:
             seconds=context.seconds or known.seconds,
             usd=context.cost or known.usd,
             tokens=context.tokens or known.tokens,
+            target=known.target if context.target is None else context.target,
+            patience=context.patience or known.patience,
         )
         team_spec = self.team_spec
         check_search(campaign.parents, campaign.tuner, campaign.added_operators)

@@ -68,12 +68,27 @@ class CampaignSession:
         limit = self.resources.campaign.budget.seconds
         return limit is not None and self.seconds() >= limit
 
+    def _enough(self) -> str:
+        """Why the champion is good enough, or no better one is to be hoped for; empty where the search goes on."""
+        campaign, archive = self.resources.campaign, self.resources.archive
+        target, patience = campaign.budget.target, campaign.budget.patience
+        champion = archive.experiments.champion(campaign.name) if target is not None or patience is not None else None
+        if champion is None or champion.score is None:
+            return ""
+        if target is not None and campaign.metric.gain(champion.score, target) >= 0:
+            return f"the target {target:g} is reached: experiment {champion.number} has {champion.score:.6g}"
+        if patience is not None and archive.campaigns.counts(campaign.name).finished - champion.number >= patience:
+            return f"no new champion in {patience} experiments"
+        return ""
+
     def may_propose(self, lane: int, seq: int) -> bool:
         """Whether a lane may begin the experiment at its place, or go on with it."""
         if self.allow is not None:
             self.allow(self.resources.campaign.budget)
         if self.out_of_time():
             self._end("the time budget is spent")
+        elif (reached := self._enough()) and self.places is None:
+            self._end(reached)
         if self.ended or self.trouble is not None:
             return False
         return self.places is None or f"{self.resources.name}-{lane}-{seq}" in self.places

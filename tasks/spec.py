@@ -214,6 +214,8 @@ class TaskSpec(Record):
     """At which cost a trial can be had."""
     decides: StageName | None = None
     """The stage whose metric decides unless the user names another; the last one if unsaid."""
+    target: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    """Score of a confirmed champion that ends a campaign, unless the user names another."""
     sealed: tuple[Identifier, ...] = ()
     """Metrics of the judge that are kept from agents and people until a report."""
     features: Annotated[tuple[FeatureSpec, ...], Field(max_length=4)] = ()

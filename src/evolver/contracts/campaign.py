@@ -24,20 +24,32 @@ class Budget(Record):
     """US dollars for model calls."""
     tokens: Annotated[int, Field(ge=1)] | None = None
     """Tokens of model calls, prompts and answers added up."""
+    target: float | None = Field(default=None, exclude_if=lambda said: said is None)
+    """Score of the champion, confirmed, that ends the campaign; in the metric's unit."""
+    patience: Annotated[int, Field(ge=1)] | None = Field(default=None, exclude_if=lambda said: said is None)
+    """Experiments without a new champion that end it."""
 
     @classmethod
-    def of(cls, config: RunConfig, suggested: int) -> Budget:
+    def of(cls, config: RunConfig, suggested: int, target: float | None = None) -> Budget:
         """The budget that a configuration asks for.
 
         Args:
             config: What was said; fields that stay empty set no limit.
             suggested: Experiments where no number was said: the task's suggestion.
+            target: The score that ends the campaign where none was said; in the metric's unit.
 
         Returns:
             The budget.
         """
         experiments = config.experiments or suggested
-        return cls(experiments=experiments, seconds=config.seconds, usd=config.cost, tokens=config.tokens)
+        return cls(
+            experiments=experiments,
+            seconds=config.seconds,
+            usd=config.cost,
+            tokens=config.tokens,
+            target=target if config.target is None else config.target,
+            patience=config.patience,
+        )
 
 
 class CampaignStatus(StrEnum):

@@ -183,6 +183,12 @@ class RunConfig(CampaignConfig):
     tokens: Annotated[Annotated[int, Field(ge=1)] | None, Option(("--tokens",), unset="no limit")] = Field(
         None, title="Tokens", description="Most tokens for models, prompts and answers; a hard limit"
     )
+    target: Annotated[
+        Annotated[float, Field(allow_inf_nan=False)] | None, Option(("--target",), unset="the task's own, or none")
+    ] = Field(None, title="Target", description="Score of the champion, confirmed, that ends the campaign")
+    patience: Annotated[Count | None, Option(("--patience",), unset="no limit")] = Field(
+        None, title="Patience", description="Experiments without a new champion that end the campaign"
+    )
     campaign: Annotated[
         str,
         Field(pattern=f"^({CAMPAIGN_NAME})?$"),
