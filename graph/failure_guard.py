@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 MOST = 8
 """Lost experiments in a row after which a campaign stops: a model that loses half of them gets there once in 256."""
 MOST_REFUSED = 4
-"""Experiments in a row none of whose programs passed the same check."""
+"""Experiments in a row that came to nothing by the same check, where no model had a part in it."""
 NEWEST = 64
 """Events that are looked at; more lanes do not give up at once."""
 
@@ -41,7 +41,8 @@ class FailureGuard:
         check = refusals[-1].check if refusals else ""
         self._refused = self._refused + 1 if check and check == self._check else int(bool(check))
         self._check = check
-        if self._refused < self._most_refused:
+        by_model = bool(refusals) and refusals[-1].role == "coder"
+        if self._refused < (self._most if by_model else self._most_refused):
             return None
         return WorkFailed(
             f"no program got through in {self._refused} experiments in a row ({refusals[-1].reason}); see to it in the "

@@ -25,5 +25,5 @@ def test_a_check_that_lets_nothing_through_ends_the_campaign(tmp_path: Path, cli
             *("--base-url", endpoint.url),
             check=1,
         )
-    assert "no program got through in 4 experiments in a row" in said.stderr
+    assert "no program got through in 8 experiments in a row" in said.stderr
     assert "undefined name 'undefined'" in said.stderr
