@@ -130,7 +130,10 @@ class Router:
             if failure.kind is FailureKind.TRANSIENT:
                 gate.unreached = failure.unsent and not gate.was_reached
                 gate.was_reached = gate.was_reached or not failure.unsent
-                await self._outages.failed(server, failure.text, failure.retry_after, probing=probing)
+                if gate.unreached:  # which is said at the end, where nobody else can be asked either
+                    gate.fail(failure.text, failure.retry_after, probing=probing)
+                else:
+                    await self._outages.failed(server, failure.text, failure.retry_after, probing=probing)
                 return None
             gate.was_reached = gate.was_reached or not failure.unsent
             await self._outages.answered(server)
