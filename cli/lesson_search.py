@@ -36,22 +36,19 @@ def print_found_lessons(lessons: Sequence[Lesson], query: str, numbers: Mapping[
         print("No lessons yet: no experiment has shown a decisive difference.")
         return
     table = Table(box=None, header_style="dim", expand=True)
-    for column in ("score", *PARTS, "effect"):
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("experiments")
-    table.add_column("claim", overflow="fold", ratio=1)
+    table.add_column("score", justify="right", no_wrap=True)
+    table.add_column("effect", justify="right", no_wrap=True)
+    table.add_column("claim, experiments, and the parts of the score", overflow="fold", ratio=1)
     for hit in hits:
         lesson, parts = by_id[hit.id], hit.parts.model_dump()
+        said = " ".join(f"{part} {parts[part]:+.3f}" for part in PARTS if parts[part])
+        rests_on = ", ".join(str(numbers[key]) for key in lesson.evidence)
         table.add_row(
             f"{hit.score:.3f}",
-            *(f"{parts[part]:.3f}" for part in PARTS),
             f"{lesson.effect:+.4g}",
-            " ".join(str(numbers[e]) for e in lesson.evidence),
-            Text(lesson.claim),
+            Text.assemble(lesson.claim, (f"\nexperiments {rests_on} · {said}", "dim")),
         )
-    console = Console(highlight=False)
-    console.print(table)
-    console.print("[dim]score = meaning + words + confidence + recency + repetition[/]")
+    Console(highlight=False).print(table)
 
 
 def _found(lessons: Sequence[Lesson], query: str) -> Sequence[Hit]:
