@@ -21,6 +21,8 @@ IN_THE_SANDBOX = {
     "EVOLVER_SEED": "Seed of the replicate.",
     "EVOLVER_PHASE": "Phase of the task, such as `train` or `predict`.",
     "EVOLVER_SECONDS": "Wall-clock seconds that the phase may take.",
+    "EVOLVER_IMPORTS": "Folders below `public/` from which programs import, joined by colons.",
+    "EVOLVER_METRIC": "Name of the metric that decides; in the judge alone.",
     "EVOLVER_PROCESSES": "Processes that `accelerate` starts, where the stage uses it.",
     "EVOLVER_ROOT": "Where the sandbox `none` puts what other sandboxes show below `/`.",
 }
