@@ -148,6 +148,9 @@ class NoMemory:
 class NoSandbox(NoMemory):
     """In place of the sandbox: trials are drawn."""
 
+    name = "none"
+    own_packages = False
+
     async def close(self) -> None:
         """There is nothing to stop."""
 
