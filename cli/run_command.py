@@ -181,7 +181,7 @@ async def _under_progress(resolved: ResolvedRun, progress: Progress, *, compare:
             summary = await work
         except asyncio.CancelledError:
             progress.say("Stopped at once; what was running will be run again.")
-            summary = _summary(resolved)
+            summary = await resolved.archive.run(_summary, resolved)
     if compare and not control.drain_requested:
         from evolver.graph.baselines import run_comparisons
 
@@ -199,7 +199,7 @@ async def _asking(resolved: ResolvedRun, progress: Progress) -> AsyncIterator[No
         return
     from evolver.cli.approval_prompt import Approvals
 
-    approvals = Approvals(resolved.archive, resolved.name, progress.aside)
+    approvals = await resolved.archive.run(Approvals, resolved.archive, resolved.name, progress.aside)
     watcher = asyncio.ensure_future(approvals.watch())
     try:
         yield

@@ -61,6 +61,10 @@ class CampaignResources:
         """The campaign as the archive has it now."""
         return self.archive.campaigns.get(self.name)
 
+    async def read_campaign(self) -> Campaign:
+        """The same for a coroutine."""
+        return await self.archive.run(self.archive.campaigns.get, self.name)
+
     @cached_property
     def lesson_scope(self) -> str:
         """Where its lessons hold: its scope, or its task's name if it began before there were scopes."""

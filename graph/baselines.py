@@ -20,14 +20,15 @@ ENOUGH, TRIES, MOST = 0.9, 3, 4.0
 
 async def run_comparisons(resolved: ResolvedRun, say: Callable[[str], None]) -> Summary:
     """Run every arm of the campaign's task once at equal CPU time and record it; the arms share the worker slots."""
-    archive, campaign, task = resolved.archive, resolved.campaign, resolved.task
-    counts, arms = archive.campaigns.counts(campaign.name), task.comparisons()
+    archive, task = resolved.archive, resolved.task
+    campaign = await archive.run(archive.campaigns.get, resolved.name)
+    counts, arms = await archive.run(archive.campaigns.counts, campaign.name), task.comparisons()
     budget = max(SHORTEST, counts.cpu_seconds + counts.reused_cpu_seconds)
     if not arms:
         say(f"Task {task.name} has no comparison methods (compare/*.py).")
     else:
         say(f"Comparing with {', '.join(arms)}: {budget:.0f} CPU seconds each.")
-    sandbox = resolved.take_sandbox()
+    sandbox = await archive.run(resolved.take_sandbox)
     try:
         results = await asyncio.gather(
             *(_run_arm(resolved, sandbox, campaign, name, program, budget) for name, program in arms.items())
@@ -35,8 +36,8 @@ async def run_comparisons(resolved: ResolvedRun, say: Callable[[str], None]) -> 
     finally:
         await sandbox.close()
     for arm in results:
-        archive.events.add(campaign.name, Compared(**dict(arm)))
-    return summarise(archive, campaign.name)
+        await archive.run(archive.events.add, campaign.name, Compared(**dict(arm)))
+    return await archive.run(summarise, archive, campaign.name)
 
 
 async def _run_arm(

@@ -16,6 +16,7 @@ from evolver.contracts import CampaignStatus
 from evolver.contracts.event import LanesOpened, RetestFailed
 from evolver.errors import EvolverError
 from evolver.evaluation.baseline import establish_baseline
+from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.evaluation.final_test import retest_champion
 from evolver.evaluation.run_environment import record_environment
 from evolver.graph.context import Context
@@ -73,22 +74,20 @@ def build_graph(
         context = runtime.context or Context()  # it is None where a caller gives none
         name = state.get("campaign") or context.campaign
         session = await offices.begin(context.model_copy(update={"campaign": name}))
-        resources, campaign = session.resources, session.resources.campaign
+        resources, campaign = session.resources, await session.resources.read_campaign()
         folders: list[Path | str] = [*([resources.task.notes] if resources.task.notes else []), *campaign.notes]
         unreadable: list[str] = []  # said when the campaign was registered
         notes = [note for folder in folders for note in read_notes([folder], resources.task.name, unreadable)]
-        resources.memory.add_notes(resources.archive.notes.save(notes))
-        record_environment(resources)
+        archive = resources.archive
+        resources.memory.add_notes(await archive.run(archive.notes.save, notes))
+        await archive.run(record_environment, resources)
         await establish_baseline(resources, session.team.runner)
         return {"campaign": campaign.name}
 
     async def fan_out(state: CampaignState, runtime: Runtime[Context]) -> list[Send]:
         """One lane per place, each where it was; lanes with unfinished work are always among them."""
         resources = (await offices.get(runtime.context or Context(), state["campaign"])).resources
-        positions = resources.archive.leases.positions(state["campaign"])
-        unfinished = [experiment.lane for experiment in resources.archive.leases.unfinished(state["campaign"])]
-        count = max([lanes_for(resources.campaign.workers), *(lane + 1 for lane in unfinished)])
-        resources.archive.events.add(state["campaign"], LanesOpened(count=count))
+        positions, count = await resources.archive.run(_open_lanes, resources)
         return [
             Send("lane", LaneState(campaign=state["campaign"], lane=lane, seq=positions.get(lane, 0), concluded={}))
             for lane in range(count)
@@ -99,17 +98,18 @@ def build_graph(
         session = await offices.get(runtime.context or Context(), state["campaign"])
         resources = session.resources
         await apply_directives(session, runtime)  # a person who has paused it may have more to say
-        champion = resources.archive.experiments.champion(resources.name)
+        archive, name = resources.archive, resources.name
+        champion = await archive.run(archive.experiments.champion, name)
         if session.trouble is not None:
-            resources.archive.campaigns.update(resources.name, status=CampaignStatus.PAUSED)
+            await archive.run(archive.campaigns.update, name, status=CampaignStatus.PAUSED)
             await offices.close(runtime.context or Context(), state["campaign"])
             raise session.trouble
-        if resources.campaign.status is CampaignStatus.RUNNING:
+        if (await resources.read_campaign()).status is CampaignStatus.RUNNING:
             await _retest(session)
-            champion = resources.archive.experiments.champion(resources.name)
+            champion = await archive.run(archive.experiments.champion, name)
             await resources.sandbox.reap(resources.labels)
             await asyncio.to_thread(resources.clear_scratch)
-            resources.archive.campaigns.update(resources.name, status=CampaignStatus.FINISHED)
+            await archive.run(archive.campaigns.update, name, status=CampaignStatus.FINISHED)
         await offices.close(runtime.context or Context(), state["campaign"])
         return {"champion": champion.id if champion else "", "score": champion.score if champion else None}
 
@@ -128,7 +128,7 @@ def build_graph(
 
 async def _retest(session: CampaignSession) -> None:
     """Test the champion again; an error that nobody foresaw leaves the campaign with its outcome."""
-    archive, campaign = session.resources.archive, session.resources.campaign
+    archive, campaign = session.resources.archive, await session.resources.read_campaign()
     try:
         await retest_champion(session.resources, session.team.runner)
     except EvolverError:
@@ -140,6 +140,16 @@ async def _retest(session: CampaignSession) -> None:
         await archive.run(archive.events.add, campaign.name, RetestFailed(reason=reason), campaign.champion)
 
 
+def _open_lanes(resources: CampaignResources) -> tuple[dict[int, int], int]:
+    """Where each lane is, and how many there are; the log says so, too."""
+    archive, name = resources.archive, resources.name
+    positions = archive.leases.positions(name)
+    unfinished = [experiment.lane for experiment in archive.leases.unfinished(name)]
+    count = max([lanes_for(resources.campaign.workers), *(lane + 1 for lane in unfinished)])
+    archive.events.add(name, LanesOpened(count=count))
+    return positions, count
+
+
 def _lane(offices: Sessions) -> CompiledStateGraph[LaneState, Context, LaneState, LaneOutput]:
     """The loop of one lane; every role looks into the archive first, so that running it again changes nothing."""
 
@@ -148,10 +158,10 @@ def _lane(offices: Sessions) -> CompiledStateGraph[LaneState, Context, LaneState
         session = await offices.get(runtime.context or Context(), state["campaign"])
         session.lanes.enter(state["lane"])
         await apply_directives(session, runtime)
-        session.keep_clock()
-        experiment = None
-        if session.may_propose(state["lane"], state["seq"]):
-            experiment = session.resources.archive.leases.acquire(state["campaign"], state["lane"], state["seq"])
+        await session.keep_clock()
+        experiment, archive = None, session.resources.archive
+        if await session.may_propose(state["lane"], state["seq"]):
+            experiment = await archive.run(archive.leases.acquire, state["campaign"], state["lane"], state["seq"])
         if experiment is not None and experiment.verdict is not None:
             session.lanes.walled.add(experiment.id)  # an earlier process has ended it before it had its proposal
         if experiment is None or (
@@ -186,7 +196,7 @@ def _lane(offices: Sessions) -> CompiledStateGraph[LaneState, Context, LaneState
         if state["experiment"] not in session.lanes.rejected:
             if not await session.attempt("critic", session.team.critic.conclude, state["experiment"]):
                 return {}
-            session.check_failures(state["experiment"])
+            await session.resources.archive.run(session.check_failures, state["experiment"])
         lane = str(state["lane"])
         done = state.get("concluded", {}).get(lane, 0) + 1
         return {"seq": state["seq"] + 1, "concluded": {lane: done}}

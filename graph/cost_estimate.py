@@ -170,17 +170,17 @@ def _open(resolved: ResolvedRun, home: Path) -> CampaignResources:
 async def _listen(resources: CampaignResources, context: Context, baseline: Trial) -> dict[str, int]:
     archive, name, task = resources.archive, resources.name, resources.task
     notes = read_notes([*([task.notes] if task.notes else []), *context.notes], task.name)
-    resources.memory.add_notes(archive.notes.save(notes))
-    parent = _record_baseline(archive, name, task.baseline(), baseline, task.metric.name)
+    resources.memory.add_notes(await archive.run(archive.notes.save, notes))
+    parent = await archive.run(_record_baseline, archive, name, task.baseline(), baseline, task.metric.name)
     listener = _Listener(archive, name)
     team = llm_team(resources, listener)
     for seq, role in enumerate(("researcher", "coder")):
-        experiment = archive.leases.acquire(name, 0, seq)
+        experiment = await archive.run(archive.leases.acquire, name, 0, seq)
         assert experiment is not None
         if role == "coder":
             words = "x" * 500
             proposal = Proposal(hypothesis=words, plan=words, operator=Operator.EDIT, parents=(parent,), author="x")
-            archive.experiments.add_proposal(experiment.id, proposal)
+            await archive.run(archive.experiments.add_proposal, experiment.id, proposal)
         with suppress(BudgetSpent):
             await (team.researcher.propose(experiment.id) if role == "researcher" else team.coder.code(experiment.id))
     return listener.sizes

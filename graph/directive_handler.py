@@ -6,7 +6,6 @@ they continue by themselves once the archive says so.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import TYPE_CHECKING
 
@@ -35,7 +34,7 @@ GRACE = 1.0
 async def apply_directives(session: CampaignSession, runtime: Runtime[Context]) -> None:
     """Take in what was said since the last proposal; wait here while the campaign is paused."""
     await _take_in(session)
-    if not _is_paused(session, runtime):
+    if not await _is_paused(session, runtime):
         return
     async with session.lanes.resting:
         since, archive = time.monotonic(), session.resources.archive
@@ -44,19 +43,19 @@ async def apply_directives(session: CampaignSession, runtime: Runtime[Context]) 
             session.opened += time.monotonic() - since
             since = time.monotonic()
             await _take_in(session)
-            if not _is_paused(session, runtime):
+            if not await _is_paused(session, runtime):
                 return
 
 
-def _is_paused(session: CampaignSession, runtime: Runtime[Context]) -> bool:
-    paused = session.resources.campaign.status is CampaignStatus.PAUSED
+async def _is_paused(session: CampaignSession, runtime: Runtime[Context]) -> bool:
+    paused = (await session.resources.read_campaign()).status is CampaignStatus.PAUSED
     return paused and not session.ended and not runtime.drain_requested
 
 
 async def _take_in(session: CampaignSession) -> None:
-    resources, lanes = session.resources, session.lanes
-    resources.sandbox.resize(resources.campaign.workers)
-    for directive in resources.archive.directives.in_force(resources.name):
+    resources, archive, lanes = session.resources, session.resources.archive, session.lanes
+    resources.sandbox.resize((await resources.read_campaign()).workers)
+    for directive in await archive.run(archive.directives.in_force, resources.name):
         if directive.id in lanes.heard or (kind := find_type(directive.kind)) is None:
             continue
         lanes.heard.add(directive.id)
@@ -65,15 +64,15 @@ async def _take_in(session: CampaignSession) -> None:
         except Exception as error:  # what goes wrong with it ends no campaign, unless the system fails
             if not isinstance(error, EvolverError) and of_system(error) is not None:
                 raise
-            resources.archive.directives.close(directive.id, "done", f"failed: {error}")
+            await archive.run(archive.directives.close, directive.id, "done", f"failed: {error}")
 
 
 def _reach(session: CampaignSession) -> RunningCampaign:
     """What a directive can reach here."""
 
-    def end(reason: str) -> None:
-        session.ended = reason
-        session.resources.archive.events.add(session.resources.name, CampaignEnded(reason=reason))
+    async def end(reason: str) -> None:
+        session.ended, archive = reason, session.resources.archive
+        await archive.run(archive.events.add, session.resources.name, CampaignEnded(reason=reason))
 
     return RunningCampaign(
         resources=session.resources,
@@ -86,22 +85,23 @@ def _reach(session: CampaignSession) -> RunningCampaign:
 
 async def may_run(session: CampaignSession, lane: int, experiment_id: str, runtime: Runtime[Context]) -> bool:
     """Whether an experiment's trials may run; a person is asked where they are expensive. False: it has its verdict."""
-    resources, lanes = session.resources, session.lanes
-    limit = resources.campaign.approve_above
+    resources, archive, lanes = session.resources, session.resources.archive, session.lanes
+    campaign = await resources.read_campaign()
+    limit = campaign.approve_above
     if limit is None:
         return True
-    archive, estimate = resources.archive, approval.estimate_of(resources.task, resources.stage)
-    experiment = archive.experiments.get(experiment_id)
+    estimate = approval.estimate_of(resources.task, campaign.stage)
+    experiment = await archive.run(archive.experiments.get, experiment_id)
     if experiment.program is None or experiment.verdict is not None or estimate.cost <= limit:
         return True
-    if approval.was_approved(archive, experiment):
+    if await archive.run(approval.was_approved, archive, experiment):
         return True
-    approval.ask(archive, experiment, estimate)
+    await archive.run(approval.ask, archive, experiment, estimate)
     with lanes.asking(lane):
         directive = await _answer(session, experiment, estimate, runtime)
     if directive is None:
-        approval.give_up(archive, experiment)
-    elif await asyncio.to_thread(approval.settle, resources, experiment, directive):
+        await archive.run(approval.give_up, archive, experiment)
+    elif await archive.run(approval.settle, resources, experiment, directive):
         return True
     lanes.rejected.add(experiment_id)
     return False
@@ -116,12 +116,12 @@ async def _answer(
         if session.lanes.others_work():
             last_company = time.monotonic()
         await _take_in(session)
-        directive = approval.decision_on(archive, experiment)
+        directive = await archive.run(approval.decision_on, archive, experiment)
         if directive is not None or session.ended:
             return directive
         if runtime.drain_requested or time.monotonic() - last_company >= GRACE:
             # Raised as an exception the first time; answered, the node begins again and comes here.
-            shown = approval.payload(archive, experiment, estimate)
+            shown = await archive.run(approval.payload, archive, experiment, estimate)
             answer = interrupt({**shown, "problem": problem} if problem else shown, response_schema=_FORM)
             try:
                 decision = _decision(answer)
@@ -129,7 +129,7 @@ async def _answer(
                 problem = str(error)
                 continue
             if decision is not None:
-                archive.directives.add(approval.directive_for(experiment, decision))
+                await archive.run(archive.directives.add, approval.directive_for(experiment, decision))
     return None
 
 

@@ -100,7 +100,7 @@ async def replay(resolved: ResolvedRun, *, control: RunControl | None = None) ->
     """Run a registered replay to its end and compare. Raises as `arun`; ModelError where the recording has gaps."""
     await drive(resolved, control)
     await asyncio.to_thread(shutil.rmtree, replay_memory(resolved.home, resolved.name), ignore_errors=True)
-    return agreement(resolved.archive, resolved.name)
+    return await resolved.archive.run(agreement, resolved.archive, resolved.name)
 
 
 def agreement(archive: Archive, name: str) -> Agreement:

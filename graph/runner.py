@@ -127,15 +127,17 @@ async def drive(resolved: ResolvedRun, control: RunControl | None = None) -> Sum
                 ) from error
             status = CampaignStatus.FAILED
             reason = (str(error) or type(error).__name__).splitlines()[0]
-            resolved.archive.events.add(campaign.name, CampaignFailed(reason=reason))
+            archive = resolved.archive
+            await archive.run(archive.events.add, campaign.name, CampaignFailed(reason=reason))
             raise
         finally:
             with suppress(asyncio.CancelledError), _system_errors_told():
                 await sessions.close_all()
             if status is not CampaignStatus.FINISHED:
                 with _system_errors_told():
-                    resolved.archive.campaigns.update(campaign.name, status=status)
-        return summarise(resolved.archive, campaign.name)
+                    archive = resolved.archive
+                    await archive.run(archive.campaigns.update, campaign.name, status=status)
+        return await resolved.archive.run(summarise, resolved.archive, campaign.name)
 
 
 @contextmanager
@@ -167,15 +169,15 @@ class _Driver:
         archive, name = self.resolved.archive, self.resolved.name
         pending = await self._pending()
         # A fan-out that is too narrow for the workers asked for now is laid out again.
-        if pending >= lanes_for(self.resolved.campaign.workers):
-            newest = self._newest_event()
-            if await self._picked_up() and not self._reopen(newest):
+        if pending >= lanes_for((await archive.run(archive.campaigns.get, name)).workers):
+            newest = await self._newest_event()
+            if await self._picked_up() and not await archive.run(self._reopen, newest):
                 return
         while True:
-            before, newest = self.resolved.campaign.budget, self._newest_event()
+            before, newest = (await archive.run(archive.campaigns.get, name)).budget, await self._newest_event()
             await self._invoke({"campaign": name})
-            raised = archive.campaigns.get(name).budget != before
-            if not raised or not self._reopen(newest):
+            raised = (await archive.run(archive.campaigns.get, name)).budget != before
+            if not raised or not await archive.run(self._reopen, newest):
                 return
 
     async def _pending(self) -> int:
@@ -208,7 +210,7 @@ class _Driver:
         """Run to the end; while every lane waits for approval, wait with them. Raises GraphDrained."""
         context = self.resolved.context.model_copy(update={"campaign": self.resolved.name})
         while True:
-            heard = self._newest_event()
+            heard = await self._newest_event()
             listening = asyncio.ensure_future(self._listen())
             try:
                 await self.graph.ainvoke(given, self._config, context=context, durability="async", control=self.control)
@@ -239,8 +241,9 @@ class _Driver:
             if self.control.drain_requested:
                 raise GraphDrained(self.control.drain_reason or "stopped")
 
-    def _newest_event(self) -> int:
-        return self.resolved.archive.events.newest_id(self.resolved.name)
+    async def _newest_event(self) -> int:
+        archive = self.resolved.archive
+        return await archive.run(archive.events.newest_id, self.resolved.name)
 
     def _reopen(self, since: int) -> bool:
         """After pending lanes ended: whether budget is left; the campaign is then running again."""

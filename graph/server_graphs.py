@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
@@ -90,9 +90,7 @@ class ServerSessions(Sessions):
         left = list(self._open)
         await self.close_all()
         if failed is not None:
-            for home, campaign in left:
-                with open_archive(home) as archive:
-                    archive.campaigns.update(campaign, status=failed)
+            await asyncio.to_thread(_mark, left, failed)
         self._locks.close()
 
     async def _tell(self, key: tuple[Path, str], session: CampaignSession) -> None:
@@ -100,6 +98,12 @@ class ServerSessions(Sessions):
         for event in await session.resources.archive.run(self._feeds[key].new):
             with suppress(RuntimeError):  # no stream where a node is called by itself
                 get_stream_writer()(event.model_dump(mode="json"))
+
+
+def _mark(campaigns: Sequence[tuple[Path, str]], status: CampaignStatus) -> None:
+    for home, campaign in campaigns:
+        with open_archive(home) as archive:
+            archive.campaigns.update(campaign, status=status)
 
 
 @asynccontextmanager

@@ -57,16 +57,11 @@ class CampaignSession:
         """Campaign time used, resumptions added up."""
         return self.spent_before + time.monotonic() - self.opened
 
-    def keep_clock(self, *, now: bool = False) -> None:
+    async def keep_clock(self, *, now: bool = False) -> None:
         """Write the used time to the archive, not more often than needed."""
         if now or time.monotonic() - self.saved > SAVE_CLOCK_EVERY:
-            self.saved = time.monotonic()
-            self.resources.archive.campaigns.update(self.resources.name, seconds=self.seconds())
-
-    def out_of_time(self) -> bool:
-        """Whether the time budget is spent."""
-        limit = self.resources.campaign.budget.seconds
-        return limit is not None and self.seconds() >= limit
+            self.saved, archive = time.monotonic(), self.resources.archive
+            await archive.run(archive.campaigns.update, self.resources.name, seconds=self.seconds())
 
     def _enough(self) -> str:
         """Why the champion is good enough, or no better one is to be hoped for; empty where the search goes on."""
@@ -81,14 +76,15 @@ class CampaignSession:
             return f"no new champion in {patience} experiments"
         return ""
 
-    def may_propose(self, lane: int, seq: int) -> bool:
+    async def may_propose(self, lane: int, seq: int) -> bool:
         """Whether a lane may begin the experiment at its place, or go on with it."""
+        budget = (await self.resources.read_campaign()).budget
         if self.allow is not None:
-            self.allow(self.resources.campaign.budget)
-        if self.out_of_time():
-            self._end("the time budget is spent")
-        elif (reached := self._enough()) and self.places is None:
-            self._end(reached)
+            self.allow(budget)
+        if budget.seconds is not None and self.seconds() >= budget.seconds:
+            await self._end("the time budget is spent")
+        elif (reached := await self.resources.archive.run(self._enough)) and self.places is None:
+            await self._end(reached)
         if self.ended or self.trouble is not None:
             return False
         return self.places is None or f"{self.resources.name}-{lane}-{seq}" in self.places
@@ -106,7 +102,7 @@ class CampaignSession:
         try:
             await work(experiment)
         except BudgetSpent as error:
-            self._end(str(error))
+            await self._end(str(error))
         except (ModelError, UsageError) as error:
             self.trouble = self.trouble or error
         except EvolverError:
@@ -119,10 +115,10 @@ class CampaignSession:
             return True
         return False
 
-    def _end(self, reason: str) -> None:
+    async def _end(self, reason: str) -> None:
         if not self.ended:
-            self.ended = reason
-            self.resources.archive.events.add(self.resources.name, CampaignEnded(reason=reason))
+            self.ended, archive = reason, self.resources.archive
+            await archive.run(archive.events.add, self.resources.name, CampaignEnded(reason=reason))
 
     def check_failures(self, experiment: str) -> None:
         """Stop a campaign where nothing has got through for long, or whose models alone give no usable answers."""
@@ -193,7 +189,7 @@ class Sessions:
     async def _close(self, key: tuple[Path, str]) -> None:
         session = self._open.pop(key, None)
         if session is not None:
-            session.keep_clock(now=True)
+            await session.keep_clock(now=True)
             await session.resources.close()
         if key not in self._given and key in self._runs:
             await self._runs.pop(key).close()

@@ -28,14 +28,14 @@ async def run_again(
     Raises UnknownName, UsageError where it cannot be run again, WorkFailed where that goes wrong.
     """
     archive, campaign = resolved.archive, resolved.name
-    directive = ask_for_rerun(archive, campaign, kind, number, who, against, simplify=simplify)
-    async for _ in archive.follow(campaign):
-        if (known := _known(archive, directive)).status != "in force":
+    directive = await archive.run(ask_for_rerun, archive, campaign, kind, number, who, against, simplify=simplify)
+    async for _ in await archive.run(archive.follow, campaign):
+        if (known := await archive.run(_known, archive, directive)).status != "in force":
             return known
         if not is_running(resolved.home, campaign):
             break
     with campaign_lock(resolved.home, campaign):
-        known = _known(archive, directive)
+        known = await archive.run(_known, archive, directive)
         # The campaign's process may have done it just before it ended.
         return await _here(resolved, directive) if known.status == "in force" else known
 
@@ -68,7 +68,8 @@ def ask_for_rerun(
 
 
 async def _here(resolved: ResolvedRun, directive: Directive) -> Directive:
-    archive, record = resolved.archive, resolved.campaign
+    archive = resolved.archive
+    record = await archive.run(archive.campaigns.get, resolved.name)
     if resolved.task.version != record.task_version:
         raise UsageError(
             f"task {record.task} has changed since campaign {record.name} began; scores would not be comparable. "
@@ -80,13 +81,13 @@ async def _here(resolved: ResolvedRun, directive: Directive) -> Directive:
         began = time.monotonic()
         await _rerun_directive(directive).rerun(directive, session.resources, session.team.runner)
     except (UsageError, WorkFailed) as error:
-        archive.directives.close(directive.id, "done", f"failed: {error}")
+        await archive.run(archive.directives.close, directive.id, "done", f"failed: {error}")
         raise
     finally:
         if began is not None:
             sessions.rest(time.monotonic() - began)  # it is no time of the campaign's
         await sessions.close_all()
-    return _known(archive, directive)
+    return await archive.run(_known, archive, directive)
 
 
 def _rerun_directive(directive: Directive) -> RerunDirective:

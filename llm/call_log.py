@@ -78,6 +78,6 @@ class CallLog:
         if key not in self._open:
             async with self._lock:
                 if key not in self._open:
-                    found = await asyncio.to_thread(self._archive.calls.list, self._campaign, *key)
+                    found = await self._archive.run(self._archive.calls.list, self._campaign, *key)
                     self._open[key] = RecordedCalls(found)
         return self._open[key]

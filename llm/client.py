@@ -171,12 +171,7 @@ class ModelClient(Conversation):
 
     async def _keep(self, call: Call) -> None:
         """Write a call although the campaign may be stopping: it is paid."""
-        writing = asyncio.ensure_future(asyncio.to_thread(self._archive.calls.add, call))
-        try:
-            await asyncio.shield(writing)
-        except asyncio.CancelledError:
-            await writing
-            raise
+        await self._archive.run(self._archive.calls.add, call)
 
     async def _notice(self, model: str, difference: str) -> None:
         await self._tell(ParameterDropped(model=model, difference=difference))

@@ -160,7 +160,8 @@ class Conversation(ABC):
             call = await self._call(asking)
             calls.append(call)
             try:
-                value = _judge(call, reader, is_record=asking.question.form is not None)
+                # In a thread: what reads an answer may look into the archive.
+                value = await asyncio.to_thread(_judge, call, reader, is_record=asking.question.form is not None)
             except AnswerError as error:
                 problem = self._redactor(str(error))
             else:
@@ -177,7 +178,7 @@ class Conversation(ABC):
             asking = self._follow_up(asking, call, problem)
 
     async def _mark(self, call: Call, status: CallStatus, **marks: Any) -> None:
-        await asyncio.to_thread(self._archive.calls.mark, call.id, status=status, **marks)
+        await self._archive.run(self._archive.calls.mark, call.id, status=status, **marks)
 
     async def _lose(self, asking: Exchange, reason: str) -> None:
         await self._tell(AnswerLost(role=asking.role, purpose=asking.purpose, reason=reason), asking.experiment)
@@ -186,7 +187,7 @@ class Conversation(ABC):
         """Write an event, secrets removed."""
         texts = {name: self._redactor(value) for name, value in data if isinstance(value, str)}
         clean = data.model_copy(update=texts)
-        await asyncio.to_thread(self._archive.events.add, self._campaign, clean, experiment or None)
+        await self._archive.run(self._archive.events.add, self._campaign, clean, experiment or None)
 
     def _follow_up(self, asking: Exchange, call: Call, problem: str) -> Exchange:
         """The same question with the answer and what is wrong with it; one that was cut off may grow longer."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from evolver.contracts import Call, CallStatus
@@ -46,7 +45,7 @@ class ReplayClient(Conversation):
             )
         self.differing += call.prompt != asking.prompt
         call = self._as_own(call, asking)
-        await asyncio.to_thread(self._archive.calls.add, call)
+        await self._archive.run(self._archive.calls.add, call)
         if call.status is not CallStatus.ERROR:
             return call
         kind, _, text = call.error.partition(": ")

@@ -94,6 +94,9 @@ class Archive:
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call the archive from a coroutine: in its one thread, so that the event loop waits for nothing.
 
+        What is called is done whole: a coroutine that is cancelled meanwhile ends when it is done. Longer work that
+        reads the archive as it goes is no coroutine, and has a thread of its own (`asyncio.to_thread`).
+
         Args:
             work: A method of a repository, or a short function that calls some.
             args: What it is given.
@@ -110,7 +113,12 @@ class Archive:
         """
         # As asyncio.to_thread does, so that what a context variable says holds there, too.
         call = partial(contextvars.copy_context().run, work, *args, **kwargs)
-        return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+        called = asyncio.get_running_loop().run_in_executor(self._thread, call)
+        try:
+            return await asyncio.shield(called)
+        except asyncio.CancelledError:
+            await asyncio.wait([called])
+            raise
 
     def follow(self, campaign: str, after: int | None = None, *, every: float = EVERY) -> EventFeed:
         """Follow a campaign, whichever process runs it.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
@@ -64,7 +64,7 @@ class RunningCampaign:
     """When this process took the campaign up."""
     ended: bool
     """Whether nothing more is proposed already."""
-    end: Callable[[str], None]
+    end: Callable[[str], Awaitable[None]]
     """Have nothing more proposed, for this reason."""
 
 

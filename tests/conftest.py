@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from tests.support import attack_table
+from tests.support.loop_guard import guarded_database
 
 collect_ignore = ["plugin_package"]  # what it tests is installed by test_plugin_package.py
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,6 +35,13 @@ hypothesis_settings.register_profile("nightly", max_examples=3000, deadline=None
 hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_event_loop_waits_for_the_database() -> Iterator[None]:
+    """A coroutine of the product that calls the archive directly fails its test."""
+    with guarded_database():
+        yield
 
 
 @pytest.fixture

@@ -1,12 +1,19 @@
-"""How the product uses its archive: whoever follows a campaign does so by `Archive.follow`."""
+"""How the product uses its archive: it is followed by `Archive.follow`, and coroutines call it by `Archive.run`."""
 
 from __future__ import annotations
 
 import ast
+import asyncio
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 import evolver
+from evolver.contracts.event import LanesOpened
+from evolver.memory import Archive
 
 ROOMS = ("agents", "cli", "evaluation", "graph", "search", "steering", "web")
 """The rooms that have an archive."""
@@ -19,6 +26,12 @@ OTHER_LOOPS = {
     "web/server.py:_announce": "for the port to answer",
 }
 """Loops that wait for something else than what happens in a campaign, and for what."""
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Iterator[Archive]:
+    with Archive.open(f"sqlite:///{tmp_path / 'archive.sqlite'}") as opened:
+        yield opened
 
 
 def _functions() -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
@@ -64,3 +77,45 @@ def test_nobody_keeps_the_id_of_the_last_event_that_it_saw() -> None:
         "graph/export_import.py:_read_whole",
         "graph/runner.py:_reopen",
     }, "once through the whole log, or one question about a part of it"
+
+
+def test_coroutines_call_the_archive_in_its_own_thread() -> None:
+    """`tests.support.loop_guard` sees to calls in the event loop's thread; there is one other thread to call it in."""
+    found = [
+        f"{place}:{call.lineno}"
+        for place, function in _functions()
+        for name, call in _calls(function)
+        if name in ("to_thread", "run_in_executor") and any("archive." in ast.unparse(word) for word in call.args)
+    ]
+    assert found == [], "call it by `await archive.run(...)`"
+
+
+async def test_a_coroutine_that_waits_for_the_database_is_caught(archive: Archive) -> None:
+    async def of_a_test() -> None:
+        archive.campaigns.list()
+
+    await of_a_test()  # which are not the product's
+    source = "async def of_ours(archive):\n    archive.campaigns.list()\n"
+    names: dict[str, Any] = {}
+    exec(compile(source, str(Path(evolver.__file__).parent / "graph" / "made_up.py"), "exec"), names)  # noqa: S102
+    with pytest.raises(pytest.fail.Exception, match=r"made_up.py:2 \(of_ours\) waits for the database"):
+        await names["of_ours"](archive)
+
+
+async def test_a_call_is_done_whole_though_its_coroutine_is_cancelled(archive: Archive) -> None:
+    begun, go = threading.Event(), threading.Event()
+
+    def write() -> None:
+        begun.set()
+        go.wait(60)
+        archive.events.add("c", LanesOpened(count=1))
+
+    waiting = asyncio.ensure_future(archive.run(write))
+    await asyncio.to_thread(begun.wait, 60)
+    waiting.cancel()
+    await asyncio.sleep(0)
+    assert not waiting.done(), "it ends when the call does"
+    go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert len(archive.events.list("c")) == 1

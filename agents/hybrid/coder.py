@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from evolver.agents.offline.coder import OfflineCoder
 from evolver.agents.roles import Coder
 from evolver.contracts import Program
@@ -20,6 +18,6 @@ class HybridCoder:
 
     async def code(self, experiment_id: str) -> Program | None:
         """The program, or None. Raises as the coder of the proposal's author."""
-        experiment = await asyncio.to_thread(self._resources.archive.experiments.get, experiment_id)
+        experiment = await self._resources.archive.run(self._resources.archive.experiments.get, experiment_id)
         by_model = experiment.proposal is not None and experiment.proposal.author
         return await (self._language if by_model else self._offline).code(experiment_id)

@@ -151,11 +151,11 @@ class HybridResearcher:
 
         Raises BudgetSpent, ProviderDown, and UsageError where a key or a model's name is wrong.
         """
-        experiment = await asyncio.to_thread(self._resources.archive.experiments.get, experiment_id)
+        experiment = await self._resources.archive.run(self._resources.archive.experiments.get, experiment_id)
         if experiment.proposal is not None:
             return experiment.proposal
         async with self._choosing:
-            pulled = await asyncio.to_thread(self._choose, experiment)
+            pulled = await self._resources.archive.run(self._choose, experiment)
         choice = self._models.get(pulled.arm)
         if choice is not None:
             self._conversation.prefer(choice, "researcher", experiment_id)

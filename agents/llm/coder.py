@@ -91,18 +91,18 @@ class LlmCoder:
         Raises BudgetSpent, ProviderDown, SandboxError, and UsageError where a key or a model's name is wrong.
         """
         archive = self._resources.archive
-        experiment = await asyncio.to_thread(archive.experiments.get, experiment_id)
+        experiment = await archive.run(archive.experiments.get, experiment_id)
         if experiment.program is not None:
-            return self._resources.program(experiment)
+            return await archive.run(self._resources.program, experiment)
         proposal = experiment.proposal
         if proposal is None or not proposal.parents:
             return None
-        parents = tuple([await asyncio.to_thread(archive.experiments.get, key) for key in proposal.parents])
+        parents = tuple([await archive.run(archive.experiments.get, key) for key in proposal.parents])
         return await self._write(Work(experiment, proposal, parents, await self._checks.packages()))
 
     async def _write(self, work: Work) -> Program | None:
         turns, repairs = self._repair_turns, 0
-        base = self._resources.program(work.parents[0])
+        base = await self._resources.archive.run(self._resources.program, work.parents[0])
         try:
             asked = await self._prompter.ask_text(
                 ROLE,
@@ -149,13 +149,13 @@ class LlmCoder:
 
     async def _examine(self, work: Work, program: Program) -> RejectedProgram:
         """The checks from the cheapest to the most expensive, until one fails."""
-        wrong = await asyncio.to_thread(self._resources.operators.check, program)
+        wrong = await asyncio.to_thread(lambda: self._resources.operators.check(program))
         if wrong:
             return RejectedProgram(Checked(check="it does not pass static checks", problem="\n".join(wrong)))
         async with self._claiming:
-            owner = await asyncio.to_thread(self._programs.claim, program, work.experiment)
+            owner = await self._resources.archive.run(self._programs.claim, program, work.experiment)
         if owner is not None:
-            return await asyncio.to_thread(self._known, owner)
+            return await self._resources.archive.run(self._known, owner)
         return RejectedProgram(await self._checks.check(work.experiment.id, program))
 
     def _known(self, owner: str) -> RejectedProgram:
@@ -215,7 +215,7 @@ class LlmCoder:
 
     async def _keep(self, work: Work, program: Program, finding: RejectedProgram) -> Program:
         """Record a program, with the smoke trial that it had."""
-        await asyncio.to_thread(self._record, work, program, finding)
+        await self._resources.archive.run(self._record, work, program, finding)
         return program
 
     def _record(self, work: Work, program: Program, finding: RejectedProgram) -> None:

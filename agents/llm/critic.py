@@ -122,15 +122,15 @@ class LlmCritic:
         Raises ProviderDown, and UsageError where a key or a model's name is wrong.
         """
         archive = self._resources.archive
-        known = await asyncio.to_thread(archive.experiments.get, experiment_id)
+        known = await archive.run(archive.experiments.get, experiment_id)
         verdict = await self._offline.conclude(experiment_id)
-        experiment = await asyncio.to_thread(archive.experiments.get, experiment_id)
+        experiment = await archive.run(archive.experiments.get, experiment_id)
         if experiment.proposal is None or not experiment.proposal.author or experiment.program is None:
             return verdict
         before = known.verdict is not None
-        if before and await asyncio.to_thread(self._was_observed, experiment_id):
+        if before and await archive.run(self._was_observed, experiment_id):
             return verdict
-        lessons = await asyncio.to_thread(self._offline.lessons_of, experiment_id, concluded_before=before)
+        lessons = await archive.run(self._offline.lessons_of, experiment_id, concluded_before=before)
         if not lessons and verdict.kind is not VerdictKind.UNUSABLE:
             return verdict
         # The archive has an event about either, and the verdict stands without words.
@@ -154,9 +154,10 @@ class LlmCritic:
         )
         said = _checked(asked.answer.value, asked.messages)
         same_as = next((lesson for lesson in earlier if lesson.id == said.same_as), None)
-        words = _words(said, self._against_champion(verdict))
+        archive = self._resources.archive
+        words = _words(said, await archive.run(self._against_champion, verdict))
         async with self._resources.concluding:
-            written = await asyncio.to_thread(self._offline.say, experiment.id, words, same_as)
+            written = await archive.run(self._offline.say, experiment.id, words, same_as)
         self._resources.memory.add_lessons(written)
         await self._prompter.tell(
             Observed(

@@ -95,7 +95,7 @@ class Prompter:
         send: Callable[[Sequence[Message]], Awaitable[Answer[T]]],
         halvings: int,
     ) -> Prompted[T]:
-        before = await asyncio.to_thread(self._asked_before, experiment, role, purpose)
+        before = await self._resources.archive.run(self._asked_before, experiment, role, purpose)
         if before is not None:
             # The archive may have moved on; asked in other words, the question would be paid again.
             with suppress(ContextTooLong):
@@ -120,7 +120,7 @@ class Prompter:
 
     async def tell(self, data: EventData, experiment: str) -> None:
         """Write an event."""
-        await asyncio.to_thread(self._resources.archive.events.add, self._resources.name, data, experiment)
+        await self._resources.archive.run(self._resources.archive.events.add, self._resources.name, data, experiment)
 
     def told(self, kind: type[D_co], experiment: str) -> D_co | None:
         """The newest event of a kind about an experiment in work."""

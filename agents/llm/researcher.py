@@ -61,7 +61,7 @@ class LlmResearcher:
 
         Raises BudgetSpent, ProviderDown, and UsageError where a key or a model's name is wrong.
         """
-        experiment = await asyncio.to_thread(self._resources.archive.experiments.get, experiment_id)
+        experiment = await self._resources.archive.run(self._resources.archive.experiments.get, experiment_id)
         if experiment.proposal is not None:
             return experiment.proposal
         try:
@@ -82,7 +82,7 @@ class LlmResearcher:
                 return proposal
             assert near is not None
             # A failure says nothing about its idea; who knows of it may try again.
-            insist = await asyncio.to_thread(self._has_failed, near.experiment)
+            insist = await self._resources.archive.run(self._has_failed, near.experiment)
             again = await self._ask_again(experiment, asked, near, turn)
             if again is None:
                 break
@@ -95,7 +95,7 @@ class LlmResearcher:
         self, experiment: Experiment, asked: Prompted[Idea], near: NearestIdea, turn: int
     ) -> Prompted[Idea] | None:
         """Another idea, or None where the model has none that can be used."""
-        messages = await asyncio.to_thread(self._told_again, asked, near)
+        messages = await self._resources.archive.run(self._told_again, asked, near)
         try:
             return await self._prompter.ask(
                 ROLE,
@@ -175,7 +175,7 @@ class LlmResearcher:
     async def _nothing(self, experiment: Experiment, reason: str) -> Proposal:
         """An experiment without a plan; its verdict says why."""
         archive = self._resources.archive
-        shown = await asyncio.to_thread(self._research.shown, experiment.id)
+        shown = await archive.run(self._research.shown, experiment.id)
         proposal = Proposal(
             hypothesis="the researcher's model gave no usable answer",
             plan="nothing to run",
@@ -189,7 +189,7 @@ class LlmResearcher:
         )
         await self._prompter.tell(GaveUp(role=ROLE, reason=inline(reason, 400)), experiment.id)
         self._research.forget(experiment.id)
-        return (await asyncio.to_thread(archive.experiments.add_proposal, experiment.id, proposal)).proposal or proposal
+        return (await archive.run(archive.experiments.add_proposal, experiment.id, proposal)).proposal or proposal
 
 
 def _proposal(plan: Plan, shown: Shown) -> Proposal:

@@ -21,6 +21,9 @@ class OfflineCoder:
 
     async def code(self, experiment_id: str) -> Program | None:
         """Apply the proposal's recipe to its parents."""
+        return await self._resources.archive.run(self._code, experiment_id)
+
+    def _code(self, experiment_id: str) -> Program | None:
         resources = self._resources
         experiment = resources.archive.experiments.get(experiment_id)
         if experiment.program is not None:

@@ -68,14 +68,14 @@ class RerunDirective(DirectiveType[Rerun]):
         """Run it, and close the directive with what came out. Raises UsageError, WorkFailed."""
         arguments, archive = Rerun.model_validate(directive.arguments), resources.archive
         if arguments.experiment is not None:
-            experiment = archive.experiments.by_number(resources.name, arguments.experiment)
-        elif (champion := archive.experiments.champion(resources.name)) is not None:
+            experiment = await archive.run(archive.experiments.by_number, resources.name, arguments.experiment)
+        elif (champion := await archive.run(archive.experiments.champion, resources.name)) is not None:
             experiment = champion
         else:
             raise UsageError(f"campaign {resources.name} has no champion yet; name an experiment")
         outcome = await self.measure(experiment, arguments, resources, runner)
-        archive.directives.mark_used([directive.id], experiment.id)
-        archive.directives.close(directive.id, "done", outcome)
+        await archive.run(archive.directives.mark_used, [directive.id], experiment.id)
+        await archive.run(archive.directives.close, directive.id, "done", outcome)
 
     @abstractmethod
     async def measure(

@@ -42,6 +42,8 @@ class StopDirective(DirectiveType[NoArguments]):
         """Have nothing more proposed; a stop that was meant for an earlier process is void."""
         archive = campaign.resources.archive
         if directive.when < campaign.began:
-            archive.directives.close(directive.id, "withdrawn", "the campaign was started again")
-        elif not campaign.ended and archive.directives.close(directive.id, "done", "no more proposals"):
-            campaign.end(f"stopped by {directive.who}")
+            await archive.run(archive.directives.close, directive.id, "withdrawn", "the campaign was started again")
+        elif not campaign.ended and await archive.run(
+            archive.directives.close, directive.id, "done", "no more proposals"
+        ):
+            await campaign.end(f"stopped by {directive.who}")
