@@ -18,7 +18,6 @@ from pathlib import Path
 from evolver.graph import Context
 from evolver.graph.campaign_graph import build_graph, recursion_limit
 from evolver.graph.checkpointer import open_checkpointer
-from evolver.graph.context import Context as CampaignContext
 from evolver.graph.sessions import CampaignSession, Sessions
 from evolver.sandbox import Handle, Job, Outcome
 
@@ -55,7 +54,7 @@ class Stopwatch:
         sandbox.start, sandbox.wait, critic.conclude = timed_start, timed_wait, timed_conclude  # type: ignore[method-assign, assignment]
 
 
-async def campaign(context: CampaignContext, experiments: int) -> list[float]:
+async def campaign(context: Context, experiments: int) -> list[float]:
     sessions = Sessions()
     name = "overhead"
     async with open_checkpointer(context.home) as saver:
@@ -63,7 +62,7 @@ async def campaign(context: CampaignContext, experiments: int) -> list[float]:
         opened = sessions.get
         watch: list[Stopwatch] = []
 
-        async def get(ctx: CampaignContext, campaign: str) -> CampaignSession:
+        async def get(ctx: Context, campaign: str) -> CampaignSession:
             session = await opened(ctx, campaign)
             if not watch:
                 watch.append(Stopwatch(session))

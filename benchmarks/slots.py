@@ -17,7 +17,6 @@ from pathlib import Path
 
 from evolver.graph import Context
 from evolver.graph.campaign_graph import build_graph, recursion_limit
-from evolver.graph.context import Context as CampaignContext
 from evolver.graph.sessions import CampaignSession, Sessions
 from evolver.sandbox.process_backend import ProcessSandbox
 from evolver.sandbox.slots import Slots
@@ -43,12 +42,12 @@ class TimedSlots(Slots):
         super().release()
 
 
-async def campaign(context: CampaignContext, experiments: int) -> list[tuple[float, int]]:
+async def campaign(context: Context, experiments: int) -> list[tuple[float, int]]:
     """Run the campaign and return when slots were taken and given back."""
     sessions, slots = Sessions(), TimedSlots(context.workers or 1)
     opened = sessions.get
 
-    async def get(ctx: CampaignContext, name: str) -> CampaignSession:
+    async def get(ctx: Context, name: str) -> CampaignSession:
         session = await opened(ctx, name)
         assert isinstance(session.resources.sandbox, ProcessSandbox)
         session.resources.sandbox._slots = slots

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 from evolver.errors import EvolverError, UsageError
 from evolver.graph.campaign_lock import is_running
-from evolver.graph.message_handler import NO_CAMPAIGN, act, newest_campaign, understand
+from evolver.graph.message_handler import NO_CAMPAIGN, answer, newest_campaign
 from evolver.graph.resolved_run import open_archive
 from evolver.settings import Settings
 
 if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
+
+    from evolver.memory import Archive
 
 LEAVE = frozenset(("exit", "quit", "bye", "/exit", "/quit", "leave"))
 RECENT = 5
@@ -27,29 +29,30 @@ _FENCE = "```"
 def chat(campaign: str | None, who: str | None, as_json: bool) -> None:
     """Talk to a campaign: in a terminal, or line by line from a pipe. Raises UsageError, UnknownName."""
     home = Settings().home
-    talk = Talk(home, campaign or newest_campaign(home), who or _user())
-    if talk.campaign:
-        with open_archive(home) as archive:
+    with open_archive(home) as archive:
+        talk = Talk(home, archive, campaign or newest_campaign(home, archive), who or _user())
+        if talk.campaign:
             archive.campaigns.get(talk.campaign)
-    if sys.stdin.isatty() and sys.stdout.isatty() and not as_json:
-        _converse(talk)
-    else:
-        _answer_lines(talk, as_json)
+        if sys.stdin.isatty() and sys.stdout.isatty() and not as_json:
+            _converse(talk)
+        else:
+            _answer_lines(talk, as_json)
 
 
 class Talk:
     """One person's conversation with one campaign at a time."""
 
-    def __init__(self, home: Path, campaign: str, who: str) -> None:
+    def __init__(self, home: Path, archive: Archive, campaign: str, who: str) -> None:
         self.home = home
+        self.archive = archive
         self.campaign = campaign
         self.who = who
 
     def say(self, text: str) -> list[str]:
         """The replies to a message."""
         try:
-            self.campaign = self.campaign or newest_campaign(self.home)
-            said = act(self.home, self.campaign, understand(self.home, self.campaign, text), text, self.who)
+            self.campaign = self.campaign or newest_campaign(self.home, self.archive)
+            said = answer(self.home, self.archive, self.campaign, text, self.who)
             replies, self.campaign = said.replies, said.campaign
         except EvolverError as error:
             replies = [str(error)]
@@ -59,9 +62,8 @@ class Talk:
         """What someone is told who joins."""
         if not self.campaign:
             return [NO_CAMPAIGN]
-        with open_archive(self.home) as archive:
-            campaign = archive.campaigns.get(self.campaign)
-            said = [d for d in archive.directives.list(self.campaign) if not d.is_question][-RECENT:]
+        campaign = self.archive.campaigns.get(self.campaign)
+        said = [d for d in self.archive.directives.list(self.campaign) if not d.is_question][-RECENT:]
         lines = [f"Campaign {campaign.name}: {campaign.metric.direction} {campaign.metric.name} of {campaign.task}."]
         lines += [f"  {d.number}. {d.who}: {printable(d.text).splitlines()[0][:100]} ({d.status})" for d in said]
         if not is_running(self.home, self.campaign):
@@ -122,7 +124,7 @@ def _converse(talk: Talk) -> None:
     for line in talk.greeting():
         print(line)
     leaving = False
-    with patch_stdout(raw=True), View(talk.home) as view:
+    with patch_stdout(raw=True), View(talk.home, talk.archive) as view:
         while True:
             view.campaign = talk.campaign
             try:

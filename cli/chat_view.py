@@ -14,7 +14,6 @@ from evolver.cli.progress import conclusion_line
 from evolver.contracts import Event, VerdictKind
 from evolver.contracts.event import Concluded, DirectiveGiven
 from evolver.graph.campaign_lock import is_running
-from evolver.graph.resolved_run import open_archive
 from evolver.memory import Archive
 from evolver.memory.event_feed import EventFeed
 from evolver.settings import Settings
@@ -31,8 +30,9 @@ class View:
     refresh = 0.5
     """Seconds between two pictures of the input line."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, archive: Archive) -> None:
         self._home = home
+        self._archive = archive
         self._settings = Settings(home=home)
         self._campaign = ""
         self._lines: list[str] = []
@@ -77,25 +77,25 @@ class View:
             self._feed.stop()
 
     def _watch(self) -> None:
-        with open_archive(self._home, self._settings) as archive:
-            while True:
-                self._turned.clear()  # before it is looked what has turned
-                if self._ending:
-                    return
-                name = self._campaign
-                if name:
-                    self._feed = archive.follow(name, every=self.refresh)
-                    self._show_all(archive, name, self._feed)
-                self._turned.wait()
+        while True:
+            self._turned.clear()  # before it is looked what has turned
+            if self._ending:
+                return
+            name = self._campaign
+            if name:
+                self._feed = self._archive.follow(name, every=self.refresh)
+                self._show_all(name, self._feed)
+            self._turned.wait()
 
-    def _show_all(self, archive: Archive, name: str, feed: EventFeed) -> None:
+    def _show_all(self, name: str, feed: EventFeed) -> None:
         for events in feed:
             if self._turned.is_set():
                 return
-            self._show(archive, name, events)
+            self._show(name, events)
             self._looked.set()
 
-    def _show(self, archive: Archive, name: str, events: Sequence[Event]) -> None:
+    def _show(self, name: str, events: Sequence[Event]) -> None:
+        archive = self._archive
         # Made each time: standard output is exchanged while the prompt is shown.
         console = Console(highlight=False, soft_wrap=True)
         for event in events:

@@ -19,7 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from evolver.errors import EvolverError
 from evolver.graph.markdown import as_markdown
-from evolver.graph.message_handler import Understanding, act, newest_campaign, understand
+from evolver.graph.message_handler import Said, Understanding, act, newest_campaign, understand
+from evolver.graph.resolved_run import open_archive
 from evolver.settings import Settings
 from evolver.steering.directives import directive_type
 from evolver.steering.intents import Instruction, JoinCampaign, Reading, StartCampaign
@@ -105,8 +106,7 @@ async def interpret(state: ChatState, runtime: Runtime[ChatContext]) -> dict[str
     # The field in Studio's form says where to begin; once it was heard, the conversation may go elsewhere.
     campaign = context.campaign if context.campaign != state.get("given", "") else state.get("campaign", "")
     try:
-        campaign = campaign or await asyncio.to_thread(newest_campaign, context.home)
-        found = await asyncio.to_thread(understand, context.home, campaign, text)
+        campaign, found = await asyncio.to_thread(_understood, context.home, campaign, text)
     except EvolverError as error:
         return {"campaign": "", "given": "", "reading": {}, "said": "", "replies": [str(error)]}
     reading = found.reading.model_dump(mode="json")
@@ -149,10 +149,22 @@ async def _act(state: ChatState, runtime: Runtime[ChatContext]) -> dict[str, Any
     reading: Reading = _READING.validate_python(state["reading"])
     found = Understanding(reading, state.get("said", ""))
     try:
-        said = await asyncio.to_thread(act, context.home, state["campaign"], found, text, context.who, key=key)
+        said = await asyncio.to_thread(_done, context, state["campaign"], found, text, key)
     except EvolverError as error:
         return {"replies": [str(error)]}
     return {"replies": said.replies, "campaign": said.campaign}
+
+
+def _understood(home: Path, campaign: str, text: str) -> tuple[str, Understanding]:
+    """The campaign that is meant, and what is said to it."""
+    with open_archive(home) as archive:
+        campaign = campaign or newest_campaign(home, archive)
+        return campaign, understand(home, archive, campaign, text)
+
+
+def _done(context: ChatContext, campaign: str, found: Understanding, text: str, key: str) -> Said:
+    with open_archive(context.home) as archive:
+        return act(context.home, archive, campaign, found, text, context.who, key=key)
 
 
 def _context(runtime: Runtime[ChatContext]) -> ChatContext:

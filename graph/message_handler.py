@@ -85,10 +85,16 @@ def send(home: Path | str, campaign: str, text: str, who: str) -> list[str]:
         ['Nothing failed: 1 experiments, none of them unusable.']
     """
     home = Path(home)
-    return act(home, campaign, understand(home, campaign, text), text, who).replies
+    with open_archive(home) as archive:
+        return answer(home, archive, campaign, text, who).replies
 
 
-def understand(home: Path, campaign: str, text: str) -> Understanding:
+def answer(home: Path, archive: Archive, campaign: str, text: str, who: str) -> Said:
+    """`send` for whoever has the archive open. `campaign` is empty where there is none yet. Raises UnknownName."""
+    return act(home, archive, campaign, understand(home, archive, campaign, text), text, who)
+
+
+def understand(home: Path, archive: Archive, campaign: str, text: str) -> Understanding:
     """What a message says: by patterns, and by the campaign's model where those do not decide.
 
     `campaign` is empty where there is none yet. Raises UnknownName.
@@ -99,16 +105,17 @@ def understand(home: Path, campaign: str, text: str) -> Understanding:
         return Understanding(reading, f"(I read {corrected}.)" if corrected else "")
     if not campaign:
         return Understanding(reading)
-    with open_archive(home) as archive:
-        record = archive.campaigns.get(campaign)
-        found = _ask(archive, record, home, lambda model: _read_with(model, archive, record, text))
+    record = archive.campaigns.get(campaign)
+    found = _ask(archive, record, home, lambda model: _read_with(model, archive, record, text))
     if found is None:
         return Understanding(reading)
     understood, restated = found
     return Understanding(understood, f"(I understood: {restated})" if restated else "")
 
 
-def act(home: Path, campaign: str, understanding: Understanding, text: str, who: str, *, key: str = "") -> Said:
+def act(
+    home: Path, archive: Archive, campaign: str, understanding: Understanding, text: str, who: str, *, key: str = ""
+) -> Said:
     """Do what was understood. Raises UnknownName where there is no such campaign.
 
     `key` names the message, so that it is carried out once however often it comes.
@@ -116,7 +123,7 @@ def act(home: Path, campaign: str, understanding: Understanding, text: str, who:
     reading = understanding.reading
     said = [understanding.said] if understanding.said else []
     if isinstance(reading, StartCampaign):
-        begun = begin(home, reading, text, who, key=key)
+        begun = begin(home, archive, reading, text, who, key=key)
         return Said([*said, *begun.replies], begun.campaign or campaign)
     if not campaign:
         helps = isinstance(reading, Inquiry) and reading.about == "help"
@@ -124,46 +131,45 @@ def act(home: Path, campaign: str, understanding: Understanding, text: str, who:
     if isinstance(reading, Unclear):
         return Said([f"I am not sure what to do: I understood {reading.understood}.", _examples(reading)], campaign)
     if isinstance(reading, JoinCampaign):
-        with open_archive(home) as archive:
-            return Said([*said, *_joined(home, archive, reading.campaign)], reading.campaign)
-    return Said([*said, *_carried_out(home, campaign, reading, text, who or SOMEBODY, key)], campaign)
+        return Said([*said, *_joined(home, archive, reading.campaign)], reading.campaign)
+    return Said([*said, *_carried_out(home, archive, campaign, reading, text, who or SOMEBODY, key)], campaign)
 
 
-def _carried_out(home: Path, campaign: str, reading: Instruction | Inquiry, text: str, who: str, key: str) -> list[str]:
-    with open_archive(home) as archive:
-        archive.campaigns.get(campaign)
-        running = is_running(home, campaign)
-        try:
-            if isinstance(reading, Inquiry):
-                return _answer(home, archive, campaign, reading, text, who, running=running)
-            if key and (number := _known_number(archive, campaign, directive_id(key))):
-                return [f"That is done already: it is directive {number}."]
-            command = Command(archive, campaign, who, running, reading, text, key)
-            carried = directive_type(reading.kind).carry_out(command)
-            if carried.process:
-                launch(home, campaign, list(carried.process))
-            return carried.replies
-        except EvolverError as error:
-            return [f"That was not done: {error}."]
+def _carried_out(
+    home: Path, archive: Archive, campaign: str, reading: Instruction | Inquiry, text: str, who: str, key: str
+) -> list[str]:
+    archive.campaigns.get(campaign)
+    running = is_running(home, campaign)
+    try:
+        if isinstance(reading, Inquiry):
+            return _answer(home, archive, campaign, reading, text, who, running=running)
+        if key and (number := _known_number(archive, campaign, directive_id(key))):
+            return [f"That is done already: it is directive {number}."]
+        command = Command(archive, campaign, who, running, reading, text, key)
+        carried = directive_type(reading.kind).carry_out(command)
+        if carried.process:
+            launch(home, campaign, list(carried.process))
+        return carried.replies
+    except EvolverError as error:
+        return [f"That was not done: {error}."]
 
 
 def _known_number(archive: Archive, campaign: str, directive: str) -> int:
     return next((known.number for known in archive.directives.list(campaign) if known.id == directive), 0)
 
 
-def begin(home: Path, start: StartCampaign, text: str, who: str, *, key: str = "") -> Said:
+def begin(home: Path, archive: Archive, start: StartCampaign, text: str, who: str, *, key: str = "") -> Said:
     """Start a campaign in a process of its own; where it cannot be started, the campaign is empty."""
     said = start.model_dump(include=set(RunConfig.model_fields), exclude_unset=True)
-    with open_archive(home) as archive:
-        if key and (known := _begun_by(archive, key)):
-            return Said([f"That is done already: it is campaign {known}."], known)
-        try:
-            context = Context.model_validate({**said, "home": home})
-            name = ResolvedRun(context, archive=archive).register().name
-            archive.events.add(name, StartedByMessage(who=who or SOMEBODY, text=text, message=key))
-            launch(home, name, ["resume", name])
-        except EvolverError as error:
-            return Said([f"That was not done: {error}."], "")
+    if key and (known := _begun_by(archive, key)):
+        return Said([f"That is done already: it is campaign {known}."], known)
+    try:
+        context = Context.model_validate({**said, "home": home})
+        name = ResolvedRun(context, archive=archive).register().name
+        archive.events.add(name, StartedByMessage(who=who or SOMEBODY, text=text, message=key))
+        launch(home, name, ["resume", name])
+    except EvolverError as error:
+        return Said([f"That was not done: {error}."], "")
     return Said([f"Campaign {name} has begun; it runs whether you stay here or not."], name)
 
 
@@ -183,10 +189,9 @@ def _joined(home: Path, archive: Archive, name: str) -> list[str]:
     return [f"We talk about {name} now.", *question(progress.about).answer(facts, progress)]
 
 
-def newest_campaign(home: Path) -> str:
+def newest_campaign(home: Path, archive: Archive) -> str:
     """The campaign that is meant where none is named: the newest that runs, else the newest. Empty: there is none."""
-    with open_archive(home) as archive:
-        names = [campaign.name for campaign in archive.campaigns.list()]
+    names = [campaign.name for campaign in archive.campaigns.list()]
     return next((name for name in reversed(names) if is_running(home, name)), names[-1] if names else "")
 
 
@@ -246,16 +251,17 @@ def _ask(archive: Archive, campaign: Campaign, home: Path, work: Callable[[Conve
     from evolver.llm import ModelClient, ModelError, RetryPolicy, models_for, parse_models
     from evolver.settings import Settings
 
-    async def asked() -> T:
+    try:
         choices = parse_models(campaign.models, campaign.base_url)
         models_for(choices, "chat")
         settings = Settings(home=home)
         retry_policy = RetryPolicy(request=min(settings.request_seconds, LONGEST_WAIT), outage=OUTAGE)
         caller = ModelClient(archive, campaign.name, choices, settings=settings, retry_policy=retry_policy)
-        async with asyncio.timeout(LONGEST_WAIT):
-            return await work(caller)
 
-    try:
+        async def asked() -> T:
+            async with asyncio.timeout(LONGEST_WAIT):
+                return await work(caller)
+
         return _in_a_thread(asked)
     except (ModelError, UsageError, TimeoutError):
         return None

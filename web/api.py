@@ -121,11 +121,11 @@ def start(resources: Resources, request: Request) -> Any:
 
 def message(resources: Resources, request: Request) -> Any:
     """Hand a message to the campaign; what it asks for is in the archive when this answers."""
-    from evolver.graph.message_handler import send
+    from evolver.graph.message_handler import answer
 
     said = ChatMessage.model_validate_json(request.state.body)
-    name = request.path_params["name"]
-    return {"replies": send(resources.home, name, said.text.strip(), said.who.strip() or "page")}
+    name, who = request.path_params["name"], said.who.strip() or "page"
+    return {"replies": answer(resources.home, resources.archive, name, said.text.strip(), who).replies}
 
 
 ROUTES = [
