@@ -85,7 +85,8 @@ class _Listener(Conversation):
 
 async def estimate_cost(resolved: ResolvedRun, baseline: Trial, experiments: int) -> CostEstimate:
     """What the team's models may cost for so many experiments. Raises UsageError where words name no model."""
-    context, settings, team_spec = resolved.context, resolved.settings, resolved.team_spec
+    context, settings = resolved.context, resolved.settings
+    team_spec = await asyncio.to_thread(lambda: resolved.team_spec)
     if team_spec.team == "offline":
         return CostEstimate()
     choices = parse_models(team_spec.models, team_spec.base_url)

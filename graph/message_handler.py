@@ -232,15 +232,17 @@ async def _read_with(model: Conversation, archive: Archive, campaign: Campaign, 
     from evolver.steering.approval import waiting
     from evolver.steering.llm_parser import read_with
 
-    counts = archive.campaigns.counts(campaign.name)
+    counts = await archive.run(archive.campaigns.counts, campaign.name)
+    given = await archive.run(archive.directives.in_force, campaign.name)
+    waits = await archive.run(waiting, archive, campaign.name)
     return await read_with(
         model,
         f"read {uuid.uuid4().hex[:16]}",
         text,
         task=f"{campaign.task}: {campaign.metric.direction} {campaign.metric.name}",
         progress=f"{counts.finished} of {campaign.budget.experiments} experiments done, {campaign.status}",
-        directives=[f"{d.kind}: {d.text}" for d in archive.directives.in_force(campaign.name)],
-        waiting=", ".join(str(one.experiment.number) for one in waiting(archive, campaign.name)),
+        directives=[f"{d.kind}: {d.text}" for d in given],
+        waiting=", ".join(str(one.experiment.number) for one in waits),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
 from typing import Literal
@@ -70,7 +71,8 @@ def ask_for_rerun(
 async def _here(resolved: ResolvedRun, directive: Directive) -> Directive:
     archive = resolved.archive
     record = await archive.run(archive.campaigns.get, resolved.name)
-    if resolved.task.version != record.task_version:
+    task = await asyncio.to_thread(lambda: resolved.task)
+    if task.version != record.task_version:
         raise UsageError(
             f"task {record.task} has changed since campaign {record.name} began; scores would not be comparable. "
             "Undo the change first."

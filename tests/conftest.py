@@ -15,7 +15,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from tests.support import attack_table
-from tests.support.loop_guard import guarded_database
+from tests.support.loop_guard import caught, guarded_database
 
 collect_ignore = ["plugin_package"]  # what it tests is installed by test_plugin_package.py
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,10 +38,17 @@ Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _no_event_loop_waits_for_the_database() -> Iterator[None]:
-    """A coroutine of the product that calls the archive directly fails its test."""
+def _guarded_database() -> Iterator[None]:
     with guarded_database():
         yield
+
+
+@pytest.fixture(autouse=True)
+def _no_event_loop_waits_for_the_database() -> Iterator[None]:
+    """A coroutine of the product that calls the archive directly fails its test."""
+    caught.clear()
+    yield
+    assert not caught, "\n".join(caught)
 
 
 @pytest.fixture

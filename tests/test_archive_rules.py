@@ -14,6 +14,7 @@ import pytest
 import evolver
 from evolver.contracts.event import LanesOpened
 from evolver.memory import Archive
+from tests.support.loop_guard import caught
 
 ROOMS = ("agents", "cli", "evaluation", "graph", "search", "steering", "web")
 """The rooms that have an archive."""
@@ -98,8 +99,9 @@ async def test_a_coroutine_that_waits_for_the_database_is_caught(archive: Archiv
     source = "async def of_ours(archive):\n    archive.campaigns.list()\n"
     names: dict[str, Any] = {}
     exec(compile(source, str(Path(evolver.__file__).parent / "graph" / "made_up.py"), "exec"), names)
-    with pytest.raises(pytest.fail.Exception, match=r"made_up.py:2 \(of_ours\) waits for the database"):
+    with pytest.raises(AssertionError, match=r"made_up.py:2 \(of_ours\) waits for the database"):
         await names["of_ours"](archive)
+    caught.clear()
 
 
 async def test_a_call_is_done_whole_though_its_coroutine_is_cancelled(archive: Archive) -> None:

@@ -78,7 +78,8 @@ class OfflineResearcher:
 
     async def propose(self, experiment_id: str) -> Proposal:
         """Draw recipes until one gives a new program that passes the cheap checks."""
-        experiment = self._resources.archive.experiments.get(experiment_id)
+        archive = self._resources.archive
+        experiment = await archive.run(archive.experiments.get, experiment_id)
         return await asyncio.to_thread(self._propose, experiment)
 
     def _propose(self, experiment: Experiment) -> Proposal:

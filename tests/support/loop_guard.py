@@ -17,6 +17,8 @@ import evolver
 
 _ROOT = Path(evolver.__file__).resolve().parent
 _ROOMS = tuple(str(folder.resolve()) for folder in (_ROOT, *_ROOT.iterdir()) if folder.is_dir())
+caught: list[str] = []
+"""What was caught since the last test looked; what runs a campaign may take the error for the campaign's own."""
 _COROUTINE = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
 
@@ -38,7 +40,8 @@ def _guarded(method: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(method)
     def enter(*args: Any, **kwargs: Any) -> Any:
         if (place := coroutine_of_ours()) is not None:
-            pytest.fail(f"{place} waits for the database in the event loop; call it by `await archive.run(...)`")
+            caught.append(f"{place} waits for the database in the event loop; call it by `await archive.run(...)`")
+            raise AssertionError(caught[-1])
         return method(*args, **kwargs)
 
     return enter
