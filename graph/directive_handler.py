@@ -7,12 +7,13 @@ they continue by themselves once the archive says so.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from langgraph.types import interrupt
 from pydantic import ValidationError
 
-from evolver.contracts import CampaignStatus, Directive, Experiment, TrialEstimate
+from evolver.contracts import Campaign, CampaignStatus, Directive, Experiment, TrialEstimate
 from evolver.contracts.event import CampaignEnded
 from evolver.errors import EvolverError
 from evolver.steering import approval
@@ -24,6 +25,7 @@ from evolver.system_errors import of_system
 if TYPE_CHECKING:
     from langgraph.runtime import Runtime
 
+    from evolver.evaluation.campaign_resources import CampaignResources
     from evolver.graph.context import Context
     from evolver.graph.sessions import CampaignSession
 
@@ -33,8 +35,7 @@ GRACE = 1.0
 
 async def apply_directives(session: CampaignSession, runtime: Runtime[Context]) -> None:
     """Take in what was said since the last proposal; wait here while the campaign is paused."""
-    await _take_in(session)
-    if not await _is_paused(session, runtime):
+    if not _is_paused(session, runtime, await _take_in(session)):
         return
     async with session.lanes.resting:
         since, archive = time.monotonic(), session.resources.archive
@@ -42,20 +43,20 @@ async def apply_directives(session: CampaignSession, runtime: Runtime[Context]) 
             # The clock of the budget stands still.
             session.opened += time.monotonic() - since
             since = time.monotonic()
-            await _take_in(session)
-            if not await _is_paused(session, runtime):
+            if not _is_paused(session, runtime, await _take_in(session)):
                 return
 
 
-async def _is_paused(session: CampaignSession, runtime: Runtime[Context]) -> bool:
-    paused = (await session.resources.read_campaign()).status is CampaignStatus.PAUSED
-    return paused and not session.ended and not runtime.drain_requested
+def _is_paused(session: CampaignSession, runtime: Runtime[Context], campaign: Campaign) -> bool:
+    return campaign.status is CampaignStatus.PAUSED and not session.ended and not runtime.drain_requested
 
 
-async def _take_in(session: CampaignSession) -> None:
+async def _take_in(session: CampaignSession) -> Campaign:
+    """Have what was said take effect, once; the campaign as it is then."""
     resources, archive, lanes = session.resources, session.resources.archive, session.lanes
-    resources.sandbox.resize((await resources.read_campaign()).workers)
-    for directive in await archive.run(archive.directives.in_force, resources.name):
+    given, campaign = await archive.run(_given, resources)
+    resources.sandbox.resize(campaign.workers)
+    for directive in given:
         if directive.id in lanes.heard or (kind := find_type(directive.kind)) is None:
             continue
         lanes.heard.add(directive.id)
@@ -65,6 +66,13 @@ async def _take_in(session: CampaignSession) -> None:
             if not isinstance(error, EvolverError) and of_system(error) is not None:
                 raise
             await archive.run(archive.directives.close, directive.id, "done", f"failed: {error}")
+        campaign = await resources.read_campaign()
+    return campaign
+
+
+def _given(resources: CampaignResources) -> tuple[Sequence[Directive], Campaign]:
+    """The directives in force; and the campaign, which is no older than they are."""
+    return resources.archive.directives.in_force(resources.name), resources.campaign
 
 
 def _reach(session: CampaignSession) -> RunningCampaign:
