@@ -60,15 +60,16 @@ async def ablate(
     """
     if experiment.program is None or experiment.score is None:
         raise UsageError(f"experiment {experiment.number} has no score; there is no gain to attribute")
-    archive, campaign = resources.archive, resources.campaign
-    against = _reference(resources, experiment, reference)
-    old, new = resources.program(against), resources.program(experiment)
-    mine = {seed: score for seed, score in resources.scores(experiment).items() if seed < FIRST_FRESH_SEED}
+    archive, campaign = resources.archive, await resources.read_campaign()
+    against = await archive.run(_reference, resources, experiment, reference)
+    old, new = [await archive.run(resources.program, one) for one in (against, experiment)]
+    scores = await archive.run(resources.scores, experiment)
+    mine = {seed: score for seed, score in scores.items() if seed < FIRST_FRESH_SEED}
     await asyncio.gather(*(runner.trial(against.id, campaign.stage, seed) for seed in mine))
-    theirs = resources.scores(against)
+    theirs = await archive.run(resources.scores, against)
     if not mine.keys() & theirs.keys():
         raise WorkFailed(f"experiment {against.number} has no score on the replicates of {experiment.number}")
-    total = compare(mine, theirs, campaign.metric, resources.noise)
+    total = compare(mine, theirs, campaign.metric, await archive.run(lambda: resources.noise))
     changes = changes_between(old, new)
     bench = _Bench(resources, runner, experiment, mine, theirs)
     looked_at = changes[:MOST]
@@ -90,7 +91,8 @@ async def ablate(
         skipped=max(0, len(changes) - MOST),
         simplified=simplified,
     )
-    archive.events.add(campaign.name, Ablated.model_validate(result.model_dump(exclude={"experiment"})), experiment.id)
+    kept = Ablated.model_validate(result.model_dump(exclude={"experiment"}))
+    await archive.run(archive.events.add, campaign.name, kept, experiment.id)
     return result
 
 
@@ -213,7 +215,8 @@ async def _trial(
     resources: CampaignResources, runner: Runner, experiment: Experiment, program: Program, seed: int
 ) -> Trial:
     """One trial; from the archive where some experiment has had this very program."""
-    known = resources.archive.trials.finished(program.id, resources.task.version, resources.stage, seed)
+    archive, version = resources.archive, resources.task.version
+    known = await archive.run(archive.trials.finished, program.id, version, resources.stage, seed)
     if known is not None:
         return known
     name = f"{experiment.id}-variant-{program.id[:12]}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from evolver.contracts import Claim, Operator, Proposal, Standing, Trial, TrialStatus, Verdict, VerdictKind
+from evolver.contracts import Claim, Experiment, Operator, Proposal, Standing, Trial, TrialStatus, Verdict, VerdictKind
 from evolver.errors import MachineBusy, WorkFailed
 from evolver.evaluation.baseline_words import advice
 from evolver.evaluation.campaign_resources import CampaignResources
@@ -27,30 +27,21 @@ async def establish_baseline(resources: CampaignResources, runner: Runner) -> No
     Raises WorkFailed if the baseline gets no score: then there is nothing to improve on; MachineBusy if other work has
     the CPUs.
     """
-    archive, campaign, task = resources.archive, resources.campaign, resources.task
-    experiment = archive.leases.acquire(campaign.name, LANE, 0)
-    assert experiment is not None
+    archive, campaign, task = resources.archive, await resources.read_campaign(), resources.task
+    experiment = await archive.run(_begin, resources)
     if experiment.verdict is not None:
         return
-    program = task.baseline()
-    archive.experiments.add_proposal(
-        experiment.id,
-        Proposal(
-            hypothesis="The task's own program, to be improved on.", plan="run the baseline", operator=Operator.BASELINE
-        ),
-    )
-    archive.experiments.add_program(experiment.id, program, skeleton(program))
     replicates = task.stage(campaign.stage).replicates
     if replicates > MOST_REPLICATES:
         said = (
             f"a race takes {MOST_REPLICATES} replicates at most, so {replicates - MOST_REPLICATES} of the {replicates} "
             "are not used"
         )
-        resources.tell_limit("replicates of a race", said)
+        await archive.run(resources.tell_limit, "replicates of a race", said)
     for stage in task.stages_to(campaign.stage):
         decides = stage.name == campaign.stage
         trials = await _run(runner, experiment.id, stage.name, range(min(stage.replicates, FEW) if decides else 1))
-        if decides and len(set(resources.scores(experiment).values())) > 1:
+        if decides and len(set((await archive.run(resources.scores, experiment)).values())) > 1:
             trials += await _run(runner, experiment.id, stage.name, range(FEW, min(stage.replicates, MOST_REPLICATES)))
         for trial in trials:
             if trial.status is TrialStatus.MACHINE_TROUBLE:
@@ -66,10 +57,33 @@ async def establish_baseline(resources: CampaignResources, runner: Runner) -> No
                     f"the baseline of {task.name} got no score at stage {stage.name}, seed {trial.seed}: "
                     f"{trial.status}: {trial.reason}{tail}\nRun `evolver task check {campaign.task}`."
                 )
+    await archive.run(_conclude, resources, experiment)
+
+
+def _begin(resources: CampaignResources) -> Experiment:
+    """The baseline's experiment, with its program unless it is concluded already."""
+    archive, program = resources.archive, resources.task.baseline()
+    experiment = archive.leases.acquire(resources.name, LANE, 0)
+    assert experiment is not None
+    if experiment.verdict is not None:
+        return experiment
+    archive.experiments.add_proposal(
+        experiment.id,
+        Proposal(
+            hypothesis="The task's own program, to be improved on.", plan="run the baseline", operator=Operator.BASELINE
+        ),
+    )
+    archive.experiments.add_program(experiment.id, program, skeleton(program))
+    return experiment
+
+
+def _conclude(resources: CampaignResources, experiment: Experiment) -> None:
+    """Keep the noise, and make it the first champion."""
+    archive = resources.archive
     # By seed, whichever trial ended first: the same sums to the last digit in every run.
     scores = dict(sorted(resources.scores(experiment).items()))
     noise = measure_noise(list(scores.values()))
-    archive.campaigns.update(campaign.name, noise=noise.deviation, noise_replicates=noise.replicates)
+    archive.campaigns.update(resources.name, noise=noise.deviation, noise_replicates=noise.replicates)
     archive.experiments.conclude(
         Conclusion(
             experiment=experiment.id,

@@ -8,7 +8,7 @@ A candidate's failed replicate counts as its worst pair, because crashing when t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from evolver.contracts import (
@@ -44,31 +44,40 @@ async def confirm(
 
     One at a time: what was screened against a champion that was replaced meanwhile is judged again.
     """
+    archive = resources.archive
     async with resources.confirming:
-        champion = resources.campaign.champion
+        champion = (await resources.read_campaign()).champion
         if champion is None or champion == experiment.id:
             return champion == experiment.id
         await settle(resources, runner, champion)
-        test = _open_test(resources, experiment.id)
-        if test is not None and test.reference != champion:
-            resources.archive.fresh_tests.close(test, FreshTestResult.VOID, replicates=0)
-            test = None
+        test = await archive.run(_begin, resources, experiment, champion, is_last=is_last)
         if test is None:
-            if not _is_worth(resources, experiment, champion, is_last=is_last):
-                return False
-            confirmations = resources.evidence.confirmations()
-            test = resources.archive.fresh_tests.begin(
-                resources.name,
-                FreshTestKind.CONFIRMATION,
-                experiment.id,
-                reference=champion,
-                size=resources.evidence.looks[-1],
-                level=level_of_next(confirmations),
-            )
+            return False
         crowned = await _Confirmation(resources, runner, experiment, test).run()
         if crowned:
             await settle(resources, runner, experiment.id)
         return crowned
+
+
+def _begin(resources: CampaignResources, experiment: Experiment, champion: str, *, is_last: bool) -> FreshTest | None:
+    """The test that an earlier process began against this champion, or a new one; None where none is worth it."""
+    test = _open_test(resources, experiment.id)
+    if test is not None and test.reference != champion:
+        resources.archive.fresh_tests.close(test, FreshTestResult.VOID, replicates=0)
+        test = None
+    if test is not None:
+        return test
+    if not _is_worth(resources, experiment, champion, is_last=is_last):
+        return None
+    confirmations = resources.evidence.confirmations()
+    return resources.archive.fresh_tests.begin(
+        resources.name,
+        FreshTestKind.CONFIRMATION,
+        experiment.id,
+        reference=champion,
+        size=resources.evidence.looks[-1],
+        level=level_of_next(confirmations),
+    )
 
 
 def is_open(resources: CampaignResources, experiment: str) -> bool:
@@ -103,34 +112,51 @@ class _Confirmation:
 
     async def run(self) -> bool:
         """Whether the candidate is crowned."""
-        resources, evidence = self._resources, self._resources.evidence
-        if not evidence.varies:
-            known = await self._exactly()
-            if known is not None:
-                return known
-        looks, place = evidence.looks, 0
-        while True:
+        resources, archive = self._resources, self._resources.archive
+        varies, looks = await archive.run(lambda: (resources.evidence.varies, resources.evidence.looks))
+        known = None if varies else await self._exactly()
+        place = 0
+        while known is None:
             await self._have(looks[place])
-            gains = self._gains()
-            if not gains:
-                return self._close(FreshTestResult.NOT_CONFIRMED, None)
-            level = evidence.level(self._test.reference).scores
-            prior, fallback = evidence.prior(self._test.reference, 1.0), evidence.fallback(1.0, level)
-            look = look_at(gains, looks, place, self._test.level, prior, fallback, resources.task.metric)
-            if look.decision == "crown":
-                return self._close(FreshTestResult.CROWNED, look.found)
-            if look.decision == "give up":
-                return self._close(FreshTestResult.NOT_CONFIRMED, look.found)
+            known = await archive.run(self._look, looks, place)
             place += 1
+        return known
+
+    def _look(self, looks: Sequence[int], place: int) -> bool | None:
+        """Whether the candidate is crowned; None where more replicates are to decide it."""
+        evidence, gains = self._resources.evidence, self._gains()
+        if not gains:
+            return self._close(FreshTestResult.NOT_CONFIRMED, None)
+        level = evidence.level(self._test.reference).scores
+        prior, fallback = evidence.prior(self._test.reference, 1.0), evidence.fallback(1.0, level)
+        look = look_at(gains, looks, place, self._test.level, prior, fallback, self._resources.task.metric)
+        if look.decision == "crown":
+            return self._close(FreshTestResult.CROWNED, look.found)
+        if look.decision == "give up":
+            return self._close(FreshTestResult.NOT_CONFIRMED, look.found)
+        return None
 
     async def _exactly(self) -> bool | None:
         """The test where scores do not vary; None where they turn out to do."""
+        archive = self._resources.archive
+        needs = await archive.run(self._needs)
+        for program, count in needs.items():
+            await self._have(count, program)
+            await archive.run(self._learn_repeats, program)
+        return await archive.run(self._exact_result, needs)
+
+    def _needs(self) -> dict[str, int]:
+        """How many replicates each program needs."""
         resources, test = self._resources, self._test
         needs = {key: ENOUGH - len(resources.scores(key)) for key in (test.experiment, test.reference)}
         needs[test.experiment] = max(needs[test.experiment], 1)
-        for program, count in needs.items():
-            await self._have(count, program)
-            resources.evidence.look_at_repeats(resources.scores(program).values())
+        return needs
+
+    def _learn_repeats(self, program: str) -> None:
+        self._resources.evidence.look_at_repeats(self._resources.scores(program).values())
+
+    def _exact_result(self, needs: Mapping[str, int]) -> bool | None:
+        resources, test = self._resources, self._test
         if resources.evidence.varies:
             return None
         ours, theirs = (tuple(resources.scores(key).values()) for key in (test.experiment, test.reference))
@@ -231,16 +257,28 @@ async def settle(resources: CampaignResources, runner: Runner, champion: str) ->
 
     The mean that crowned it would overstate it: the test ended because it was high.
     """
+    archive = resources.archive
+    test = await archive.run(_begin_settling, resources, champion)
+    if test is None:
+        return
+    await asyncio.gather(*(runner.trial(champion, resources.stage, seed, fresh=True) for seed in test.seeds))
+    await archive.run(_end_settling, resources, champion, test)
+
+
+def _begin_settling(resources: CampaignResources, champion: str) -> FreshTest | None:
+    """The test, unless the champion needs none."""
     archive, evidence = resources.archive, resources.evidence
     experiment = archive.experiments.get(champion)
     if experiment.number == 0 or not evidence.varies or _is_settled(resources, champion):
-        return
-    count = evidence.looks[0]
-    test = archive.fresh_tests.begin(resources.name, FreshTestKind.SETTLING, champion, size=count)
-    await asyncio.gather(*(runner.trial(champion, resources.stage, seed, fresh=True) for seed in test.seeds))
+        return None
+    return archive.fresh_tests.begin(resources.name, FreshTestKind.SETTLING, champion, size=evidence.looks[0])
+
+
+def _end_settling(resources: CampaignResources, champion: str, test: FreshTest) -> None:
     found = tuple(score for seed, score in resources.scores(champion).items() if seed in test.seeds)
     shown = shown_score(resources, found) if found else None
-    archive.fresh_tests.close(test, FreshTestResult.MEASURED, replicates=count, shown=shown)
+    count = resources.evidence.looks[0]
+    resources.archive.fresh_tests.close(test, FreshTestResult.MEASURED, replicates=count, shown=shown)
 
 
 def _is_settled(resources: CampaignResources, champion: str) -> bool:

@@ -44,7 +44,7 @@ async def retest_champion(resources: CampaignResources, runner: Runner) -> Retes
 
     What the champion left in its first fresh run is kept under `best/` in the campaign's folder.
     """
-    if resources.campaign.champion is None:
+    if (await resources.read_campaign()).champion is None:
         return None
     await _confirm_what_is_left(resources, runner)
     return await try_champions(resources, runner)
@@ -54,53 +54,70 @@ async def try_champions(resources: CampaignResources, runner: Runner) -> Retest 
     """Test the champion, and those before it while the one that is tested is dethroned."""
     while True:
         test, result = await _test(resources, runner)
-        champion = test.experiment
-        if result is not None and (champion == test.reference or result.comparison.delta > 0.0):
-            _close(resources, test, result)
+        if await resources.archive.run(_is_final, resources, test, result):
             return result
-        if champion == test.reference or (result is None and not _scores(resources, test, test.reference)):
-            resources.archive.fresh_tests.close(test, FreshTestResult.MEASURED, replicates=test.replicates)
-            _tell_failure(resources, test)
-            return None
-        if result is None:
-            _tell_failure(resources, test)
-        _dethrone(resources, test, result)
-        if result is None:
-            return None
+
+
+def _is_final(resources: CampaignResources, test: FreshTest, result: Retest | None) -> bool:
+    """Keep what came of a test; whether nothing is left to test. A champion that failed it is dethroned."""
+    champion = test.experiment
+    if result is not None and (champion == test.reference or result.comparison.delta > 0.0):
+        _close(resources, test, result)
+        return True
+    if champion == test.reference or (result is None and not _scores(resources, test, test.reference)):
+        resources.archive.fresh_tests.close(test, FreshTestResult.MEASURED, replicates=test.replicates)
+        _tell_failure(resources, test)
+        return True
+    if result is None:
+        _tell_failure(resources, test)
+    _dethrone(resources, test, result)
+    return result is None
 
 
 async def _confirm_what_is_left(resources: CampaignResources, runner: Runner) -> None:
     """The best parent that was never tested on fresh replicates, if it is thought to be better than the champion."""
+    candidate = await resources.archive.run(_left_to_confirm, resources)
+    if candidate is not None:
+        await confirm(resources, runner, candidate, is_last=True)
+
+
+def _left_to_confirm(resources: CampaignResources) -> Experiment | None:
     champion, metric = resources.archive.experiments.champion(resources.name), resources.task.metric
     assert champion is not None
     tested = {test.experiment for test in resources.archive.fresh_tests.list(resources.name)}
     for candidate in resources.archive.experiments.pool(resources.name):
         if candidate.id == champion.id or candidate.merit is None or champion.merit is None:
-            return
+            return None
         if metric.gain(candidate.merit, champion.merit) <= 0.0:
-            return
+            return None
         if candidate.id not in tested:
-            await confirm(resources, runner, candidate, is_last=True)
-            return
+            return candidate
+    return None
 
 
 async def _test(resources: CampaignResources, runner: Runner) -> tuple[FreshTest, Retest | None]:
     """Run the test of today's champion, twice as long where it looks no better than the baseline."""
-    archive, campaign = resources.archive, resources.campaign
-    champion, baseline = campaign.champion, archive.experiments.by_number(campaign.name, 0).id
-    assert champion is not None
-    test = archive.fresh_tests.begin(
-        campaign.name, FreshTestKind.FINAL, champion, reference=baseline, size=2 * REPLICATES
-    )
-    await _run(resources, runner, test, fresh_replicates(resources))
-    count = fresh_replicates(resources)  # more, where scores turned out to vary
+    archive = resources.archive
+    test = await archive.run(_begin, resources)
+    champion, baseline = test.experiment, test.reference
+    await _run(resources, runner, test, await archive.run(fresh_replicates, resources))
+    count = await archive.run(fresh_replicates, resources)  # more, where scores turned out to vary
     for size in (count, 2 * count):
         await _run(resources, runner, test, size)
         test = test.model_copy(update={"replicates": size})
-        result = _read(resources, test)
+        result = await archive.run(_read, resources, test)
         if champion == baseline or (result is not None and result.comparison.delta > 0.0):
             break
     return test, result
+
+
+def _begin(resources: CampaignResources) -> FreshTest:
+    archive, campaign = resources.archive, resources.campaign
+    champion, baseline = campaign.champion, archive.experiments.by_number(campaign.name, 0).id
+    assert champion is not None
+    return archive.fresh_tests.begin(
+        campaign.name, FreshTestKind.FINAL, champion, reference=baseline, size=2 * REPLICATES
+    )
 
 
 async def _run(resources: CampaignResources, runner: Runner, test: FreshTest, size: int) -> None:
@@ -113,6 +130,10 @@ async def _run(resources: CampaignResources, runner: Runner, test: FreshTest, si
             if seed < test.first_seed + size
         )
     )
+    await resources.archive.run(_learn_repeats, resources, test)
+
+
+def _learn_repeats(resources: CampaignResources, test: FreshTest) -> None:
     for program in (test.experiment, test.reference):
         resources.evidence.look_at_repeats(resources.scores(program).values())
 

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Literal
 from weakref import WeakValueDictionary
 
-from evolver.contracts import FIRST_FRESH_SEED, Experiment, Standing, Trial, TrialStatus
+from evolver.contracts import FIRST_FRESH_SEED, Experiment, Program, Standing, Trial, TrialStatus
 from evolver.contracts.event import TrialStarted
 from evolver.errors import WorkFailed
 from evolver.evaluation.campaign_resources import CampaignResources, experiment_folder
 from evolver.evaluation.confirmation import confirm, is_open
 from evolver.evaluation.screen import MOST_REPLICATES, decide
+from evolver.evaluation.statistics import Comparison
 from evolver.evaluation.trial import LEFT_OUT, run_trial
 from evolver.evaluation.turns import Turns
 from evolver.logging import get_logger
@@ -38,22 +39,22 @@ class Runner:
 
     async def run(self, experiment_id: str) -> None:
         """Screen a program, and confirm it if it passes; trials that an earlier run has finished are not run again."""
-        resources = self._resources
-        experiment, campaign = resources.archive.experiments.get(experiment_id), resources.campaign
+        resources, archive = self._resources, self._resources.archive
+        experiment, campaign = await archive.run(lambda: (archive.experiments.get(experiment_id), resources.campaign))
         if experiment.program is None or experiment.verdict is not None:
             return
-        if await self._is_repeat(experiment):
+        if await asyncio.to_thread(self._is_repeat, experiment_id):
             return
         for stage in resources.task.stages_to(campaign.stage)[:-1]:
             trial = await self.trial(experiment_id, stage.name, 0)
             if not trial.metrics:
                 return
             if trial.gate:
-                self._count_as_decided(trial, campaign.stage)
+                await archive.run(self._count_as_decided, trial, campaign.stage)
                 break
 
         await self._measure_parent(experiment)
-        if is_open(resources, experiment_id) or await self._screen(experiment_id, campaign.stage):
+        if await archive.run(is_open, resources, experiment_id) or await self._screen(experiment_id, campaign.stage):
             await confirm(resources, self, experiment)
 
     def _count_as_decided(self, trial: Trial, stage: str) -> None:
@@ -77,7 +78,7 @@ class Runner:
             trial = await self.trial(experiment_id, stage, seed)
             if trial.metrics:
                 scored += 1
-                if await self._is_repeat(resources.archive.experiments.get(experiment_id)):
+                if await asyncio.to_thread(self._is_repeat, experiment_id):
                     return False
             elif trial.status is TrialStatus.MACHINE_TROUBLE:
                 continue
@@ -85,13 +86,12 @@ class Runner:
                 return False
             else:
                 continue
-            champion = resources.campaign.champion
+            champion = (await resources.read_campaign()).champion
             if champion is None or champion == experiment_id:
                 return False
             if not (await self.trial(champion, stage, seed)).metrics:
                 continue
-            resources.evidence.look_at_repeats(resources.scores(experiment_id).values())
-            found = resources.evidence.compare(experiment_id, champion)
+            found = await resources.archive.run(self._compare, experiment_id, champion)
             if found is None:
                 continue
             decision = decide(found, resources.task.metric, is_last=seed == replicates - 1)
@@ -100,30 +100,48 @@ class Runner:
         _log.debug("screen of %s: %s after %d replicates", experiment_id, decision, scored)
         return decision == "pass"
 
+    def _compare(self, experiment_id: str, champion: str) -> Comparison | None:
+        """What the replicates so far say, after what is new in them was learnt."""
+        evidence = self._resources.evidence
+        evidence.look_at_repeats(self._resources.scores(experiment_id).values())
+        return evidence.compare(experiment_id, champion)
+
     async def _measure_parent(self, experiment: Experiment) -> None:
         """Run a parent on one search replicate more, while it is no champion: what is built on should be known well."""
+        resources, archive = self._resources, self._resources.archive
+        wanted = await archive.run(self._parent_to_measure, experiment)
+        if wanted is None:
+            return
+        parent, champion, seed = wanted
+        await self.trial(parent, resources.stage, seed)
+        await self.trial(champion, resources.stage, seed)
+        await archive.run(self._rank, parent, champion)
+
+    def _parent_to_measure(self, experiment: Experiment) -> tuple[str, str, int] | None:
+        """The parent, the champion and the seed for both; None where the parent is known well, or need not be."""
         resources = self._resources
         parents = experiment.proposal.parents if experiment.proposal is not None else ()
         parent = resources.archive.experiments.get(parents[0]) if parents else None
         champion = resources.campaign.champion
         if parent is None or champion is None or parent.id == champion or parent.standing is not Standing.PROMISING:
-            return
+            return None
         had = {trial.seed for trial in resources.archive.trials.list(parent.id) if trial.stage == resources.stage}
         if any(seed >= FIRST_FRESH_SEED for seed in had) or not resources.evidence.varies:
-            return
+            return None
         seed = next((seed for seed in resources.race_seeds(champion) if seed not in had), None)
-        if seed is None:
-            return
-        await self.trial(parent.id, resources.stage, seed)
-        await self.trial(champion, resources.stage, seed)
-        found = resources.evidence.compare(parent.id, champion)
-        if found is not None:
-            resources.archive.experiments.set_merit(parent.id, resources.evidence.merit(found, champion))
+        return None if seed is None else (parent.id, champion, seed)
 
-    async def _is_repeat(self, experiment: Experiment) -> bool:
+    def _rank(self, parent: str, champion: str) -> None:
+        evidence = self._resources.evidence
+        found = evidence.compare(parent, champion)
+        if found is not None:
+            self._resources.archive.experiments.set_merit(parent, evidence.merit(found, champion))
+
+    def _is_repeat(self, experiment_id: str) -> bool:
         """Whether it does what an earlier one does, as far as is known without further trials."""
-        trials = self._resources.archive.trials.list(experiment.id)
-        return await asyncio.to_thread(self._resources.repeats.verdict, experiment, trials) is not None
+        archive = self._resources.archive
+        experiment, trials = archive.experiments.get(experiment_id), archive.trials.list(experiment_id)
+        return self._resources.repeats.verdict(experiment, trials) is not None
 
     async def trial(
         self, experiment_id: str, stage: str, seed: int, *, fresh: bool = False, keep: Path | None = None
@@ -139,20 +157,14 @@ class Runner:
         lock = self._locks.setdefault(key, asyncio.Lock())
         async with lock:
             resources, archive = self._resources, self._resources.archive
-            own = next((t for t in archive.trials.list(experiment_id) if (t.stage, t.seed) == (stage, seed)), None)
-            if own is not None and own.status not in (TrialStatus.TAMPERED, TrialStatus.MACHINE_TROUBLE):
-                return own
-            experiment = archive.experiments.get(experiment_id)
-            again = fresh or own is not None or not resources.reuses_trials
-            known = None if again else self._elsewhere(experiment, stage, seed)
-            if known is not None:
-                return known
-            archive.events.add(resources.name, TrialStarted(stage=stage, seed=seed), experiment_id)
-            trial = await self.attempts(lambda: self._attempt(experiment, stage, seed, keep))
-            archive.trials.add(trial, resources.task.version)
+            begun = await archive.run(self._begin, experiment_id, stage, seed, fresh=fresh)
+            if isinstance(begun, Trial):
+                return begun
+            trial = await self.attempts(lambda: self._attempt(experiment_id, begun, stage, seed, keep))
+            await archive.run(archive.trials.add, trial, resources.task.version)
             if LEFT_OUT in trial.feedback.texts:
                 said = f"metrics of the judge that are not kept: {trial.feedback.texts[LEFT_OUT]}"
-                resources.tell_limit(LEFT_OUT, said, experiment_id)
+                await archive.run(resources.tell_limit, LEFT_OUT, said, experiment_id)
             if trial.status is TrialStatus.TAMPERED:
                 raise WorkFailed(
                     f"task {resources.task.name} in {resources.task.root} was {trial.reason}; scores would not be "
@@ -160,6 +172,20 @@ class Runner:
                     f"{resources.name}`, or start a new campaign."
                 )
             return trial
+
+    def _begin(self, experiment_id: str, stage: str, seed: int, *, fresh: bool) -> Trial | Program:
+        """The trial that the archive has; else the program that is to run now, which the log then says."""
+        resources, archive = self._resources, self._resources.archive
+        own = next((t for t in archive.trials.list(experiment_id) if (t.stage, t.seed) == (stage, seed)), None)
+        if own is not None and own.status not in (TrialStatus.TAMPERED, TrialStatus.MACHINE_TROUBLE):
+            return own
+        experiment = archive.experiments.get(experiment_id)
+        again = fresh or own is not None or not resources.reuses_trials
+        known = None if again else self._elsewhere(experiment, stage, seed)
+        if known is not None:
+            return known
+        archive.events.add(resources.name, TrialStarted(stage=stage, seed=seed), experiment_id)
+        return resources.program(experiment)
 
     async def attempts(self, run: Callable[[], Awaitable[Trial]]) -> Trial:
         """A trial, and another attempt where it failed; alone, where other work had the CPUs."""
@@ -171,22 +197,22 @@ class Runner:
             trial = second.model_copy(update={"earlier": (*trial.earlier, trial.status)})
         return trial
 
-    async def _attempt(self, experiment: Experiment, stage: str, seed: int, keep: Path | None) -> Trial:
+    async def _attempt(self, experiment_id: str, program: Program, stage: str, seed: int, keep: Path | None) -> Trial:
         """One execution. Raises WorkFailed if it was stopped from outside."""
         resources = self._resources
         trial = await self._execute(
             resources.sandbox,
             resources.task,
-            resources.program(experiment),
+            program,
             stage,
             seed,
-            experiment_folder(resources.home, experiment.id) / f"{stage}-{seed}",
-            experiment=experiment.id,
+            experiment_folder(resources.home, experiment_id) / f"{stage}-{seed}",
+            experiment=experiment_id,
             keep=keep,
             labels=resources.labels,
         )
         if trial.status is TrialStatus.CANCELLED:
-            raise WorkFailed(f"trial {stage}/{seed} of {experiment.id} was stopped from outside")
+            raise WorkFailed(f"trial {stage}/{seed} of {experiment_id} was stopped from outside")
         return trial
 
     def _elsewhere(self, experiment: Experiment, stage: str, seed: int) -> Trial | None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from evolver.contracts import Experiment, FreshTestKind, FreshTestResult
+from evolver.contracts import Campaign, Experiment, FreshTest, FreshTestKind, FreshTestResult
 from evolver.contracts.event import MetricDifference, Verified
 from evolver.errors import UsageError, WorkFailed
 from evolver.evaluation.final_test import failures_in_words, fresh_replicates, try_champions
@@ -31,16 +32,39 @@ async def verify(resources: CampaignResources, runner: Runner, experiment: Exper
     """
     if experiment.program is None:
         raise UsageError(f"experiment {experiment.number} has no program; there is nothing to run")
-    archive, campaign = resources.archive, resources.campaign
+    archive, campaign = resources.archive, await resources.read_campaign()
+    beside, test = await archive.run(_begin, resources, campaign, experiment)
+    ran = _ran(experiment, beside)
+    await asyncio.gather(*(runner.trial(key, campaign.stage, seed, fresh=True) for key in ran for seed in test.seeds))
+    return await archive.run(_record, resources, campaign, experiment, beside, test)
+
+
+def _begin(
+    resources: CampaignResources, campaign: Campaign, experiment: Experiment
+) -> tuple[dict[str, Experiment | None], FreshTest]:
+    """What it is compared with, and the fresh replicates."""
+    archive = resources.archive
     beside = {
         "baseline": archive.experiments.by_number(campaign.name, 0),
         "champion": archive.experiments.get(campaign.champion) if campaign.champion else None,
     }
-    ran = dict.fromkeys((experiment.id, *(other.id for other in beside.values() if other)))
     count = fresh_replicates(resources)
-    test = archive.fresh_tests.begin(campaign.name, FreshTestKind.VERIFICATION, experiment.id, size=count)
-    seeds = test.seeds
-    await asyncio.gather(*(runner.trial(key, campaign.stage, seed, fresh=True) for key in ran for seed in seeds))
+    return beside, archive.fresh_tests.begin(campaign.name, FreshTestKind.VERIFICATION, experiment.id, size=count)
+
+
+def _ran(experiment: Experiment, beside: Mapping[str, Experiment | None]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((experiment.id, *(other.id for other in beside.values() if other))))
+
+
+def _record(
+    resources: CampaignResources,
+    campaign: Campaign,
+    experiment: Experiment,
+    beside: Mapping[str, Experiment | None],
+    test: FreshTest,
+) -> Verification:
+    """What came out, in the log too. Raises WorkFailed."""
+    archive, ran, seeds = resources.archive, _ran(experiment, beside), test.seeds
     scores = {key: {s: v for s, v in resources.scores(key).items() if s in seeds} for key in ran}
     mine = scores[experiment.id]
     if not mine:
@@ -61,7 +85,7 @@ async def verify(resources: CampaignResources, runner: Runner, experiment: Exper
         fit=experiment.score,
         **differences,
     )
-    archive.fresh_tests.close(test, FreshTestResult.MEASURED, replicates=count)
+    archive.fresh_tests.close(test, FreshTestResult.MEASURED, replicates=len(seeds))
     archive.events.add(campaign.name, Verified.model_validate(result.model_dump(exclude={"experiment"})), experiment.id)
     if experiment.id == campaign.champion and result.baseline is not None and result.baseline.delta <= 0.0:
         await try_champions(resources, runner)

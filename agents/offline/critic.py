@@ -51,7 +51,7 @@ class OfflineCritic:
     async def conclude(self, experiment_id: str) -> Verdict:
         """The verdict against the champion of this moment; recorded with everything that follows from it."""
         async with self._resources.concluding:
-            return self._conclude(experiment_id)
+            return await self._resources.archive.run(self._conclude, experiment_id)
 
     def _conclude(self, experiment_id: str) -> Verdict:
         archive = self._resources.archive

@@ -19,13 +19,6 @@ _ROOT = Path(evolver.__file__).resolve().parent
 _ROOMS = tuple(str(folder.resolve()) for folder in (_ROOT, *_ROOT.iterdir()) if folder.is_dir())
 caught: list[str] = []
 """What was caught since the last test looked; what runs a campaign may take the error for the campaign's own."""
-STILL_DIRECT = (
-    *("evaluation/ablation.py", "evaluation/baseline.py", "evaluation/confirmation.py", "evaluation/final_test.py"),
-    *("evaluation/race.py", "evaluation/verification.py", "agents/offline/critic.py"),
-)
-"""Modules whose coroutines still call the archive directly. They share what a campaign knows of its noise, which is for
-one thread, so they are to change together.
-"""
 _COROUTINE = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
 
@@ -39,7 +32,7 @@ def coroutine_of_ours() -> str | None:
     while frame is not None and not frame.f_code.co_flags & _COROUTINE:
         frame = frame.f_back  # type: ignore[assignment]
     file = "" if frame is None else str(Path(frame.f_code.co_filename).resolve())
-    if frame is None or not file.startswith(_ROOMS) or file.endswith(STILL_DIRECT):
+    if frame is None or not file.startswith(_ROOMS):
         return None
     return f"{frame.f_code.co_filename}:{frame.f_lineno} ({frame.f_code.co_name})"
 
