@@ -47,13 +47,18 @@ class WarmStart:
 
     async def propose(self, experiment_id: str) -> Proposal:
         """The proposal to take over the next of the earlier programs, or the team's."""
+        taken_over = await self._resources.archive.run(self._taken_over, experiment_id)
+        return taken_over or await self._researcher.propose(experiment_id)
+
+    def _taken_over(self, experiment_id: str) -> Proposal | None:
+        """The proposal to take over a program, kept; None where none is left, or there is a proposal already."""
         archive = self._resources.archive
         experiment = archive.experiments.get(experiment_id)
         if experiment.proposal is not None or not 1 <= experiment.number <= self._most:
-            return await self._researcher.propose(experiment_id)
+            return None
         sources = self._sources()
         if experiment.number > len(sources):
-            return await self._researcher.propose(experiment_id)
+            return None
         source = sources[experiment.number - 1].experiment
         baseline = archive.experiments.by_number(self._resources.name, 0)
         plan = f"take over the program of experiment {source.number} of campaign {source.campaign}"
@@ -73,11 +78,15 @@ class WarmStart:
 
     async def code(self, experiment_id: str) -> Program | None:
         """The program that is taken over, or what the team's coder writes."""
+        return await self._resources.archive.run(self._known, experiment_id) or await self._coder.code(experiment_id)
+
+    def _known(self, experiment_id: str) -> Program | None:
+        """The program that is taken over, kept; None where the experiment takes over none, or has its program."""
         archive = self._resources.archive
         experiment = archive.experiments.get(experiment_id)
         proposal = experiment.proposal
         if proposal is None or proposal.operator != Operator.RECALL or experiment.program is not None:
-            return await self._coder.code(experiment_id)
+            return None
         from evolver.search import skeleton
 
         program = archive.programs.get(str(proposal.recipe["program"]))
