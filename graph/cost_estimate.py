@@ -174,7 +174,7 @@ async def _listen(resources: CampaignResources, context: Context, baseline: Tria
     resources.memory.add_notes(await archive.run(archive.notes.save, notes))
     parent = await archive.run(_record_baseline, archive, name, task.baseline(), baseline, task.metric.name)
     listener = _Listener(archive, name)
-    team = llm_team(resources, listener)
+    team = await archive.run(llm_team, resources, listener)
     for seq, role in enumerate(("researcher", "coder")):
         experiment = await archive.run(archive.leases.acquire, name, 0, seq)
         assert experiment is not None
