@@ -31,15 +31,18 @@ def run_reproduction(campaign: str, number: int, as_json: bool) -> None:
 
 
 async def _reproduced(resolved: ResolvedRun, number: int) -> Reproduction:
-    if resolved.task.version != resolved.campaign.task_version:
+    archive = resolved.archive
+    record = await archive.run(archive.campaigns.get, resolved.name)
+    task = await asyncio.to_thread(lambda: resolved.task)
+    if task.version != record.task_version:
         raise UsageError(
-            f"task {resolved.campaign.task} has changed since campaign {resolved.name} began; scores would not be "
+            f"task {record.task} has changed since campaign {resolved.name} began; scores would not be "
             "comparable. Undo the change first."
         )
     sessions = Sessions(resolved)
     try:
         session = await sessions.get(resolved.context, resolved.name)
-        experiment = resolved.archive.experiments.by_number(resolved.name, number)
+        experiment = await archive.run(archive.experiments.by_number, resolved.name, number)
         found = await reproduce(session.resources, experiment)
         sessions.rest(session.seconds() - session.spent_before)  # it is no time of the campaign's
         return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from evolver.contracts import FIRST_FRESH_SEED, Experiment, Interval, Record, Trial, TrialStatus
@@ -56,10 +57,19 @@ async def reproduce(resources: CampaignResources, experiment: Experiment) -> Rep
     """
     if experiment.program is None:
         raise UsageError(f"experiment {experiment.number} has no program; there is nothing to run")
-    then = {seed: score for seed, score in sorted(resources.scores(experiment).items()) if seed < FIRST_FRESH_SEED}
+    archive = resources.archive
+    scores = await archive.run(resources.scores, experiment)
+    then = {seed: score for seed, score in sorted(scores.items()) if seed < FIRST_FRESH_SEED}
     if not then:
         raise UsageError(f"experiment {experiment.number} has no score; there is nothing to compare with")
     trials = await asyncio.gather(*(_again(resources, experiment, seed) for seed in then))
+    return await archive.run(_compared, resources, experiment, then, trials)
+
+
+def _compared(
+    resources: CampaignResources, experiment: Experiment, then: Mapping[int, float], trials: Sequence[Trial]
+) -> Reproduction:
+    """The scores of now beside those of then."""
     name = resources.task.metric.name
     now = {trial.seed: trial.metrics[name] for trial in trials if trial.metrics}
     compared = compare(now, then, resources.task.metric, resources.noise) if now else None
@@ -88,7 +98,7 @@ async def _again(resources: CampaignResources, experiment: Experiment, seed: int
     trial = await run_trial(
         resources.sandbox,
         resources.task,
-        resources.program(experiment),
+        await resources.archive.run(resources.program, experiment),
         resources.stage,
         seed,
         experiment_folder(resources.home, name) / f"{resources.stage}-{seed}",

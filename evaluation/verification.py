@@ -36,7 +36,10 @@ async def verify(resources: CampaignResources, runner: Runner, experiment: Exper
     beside, test = await archive.run(_begin, resources, campaign, experiment)
     ran = _ran(experiment, beside)
     await asyncio.gather(*(runner.trial(key, campaign.stage, seed, fresh=True) for key in ran for seed in test.seeds))
-    return await archive.run(_record, resources, campaign, experiment, beside, test)
+    result = await archive.run(_record, resources, campaign, experiment, beside, test)
+    if experiment.id == campaign.champion and result.baseline is not None and result.baseline.delta <= 0.0:
+        await try_champions(resources, runner)
+    return result
 
 
 def _begin(
@@ -87,8 +90,6 @@ def _record(
     )
     archive.fresh_tests.close(test, FreshTestResult.MEASURED, replicates=len(seeds))
     archive.events.add(campaign.name, Verified.model_validate(result.model_dump(exclude={"experiment"})), experiment.id)
-    if experiment.id == campaign.champion and result.baseline is not None and result.baseline.delta <= 0.0:
-        await try_champions(resources, runner)
     return result
 
 
