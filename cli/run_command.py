@@ -46,8 +46,9 @@ def run(
     **said: object,
 ) -> None:
     """Begin a new campaign, or estimate it."""
-    task = chosen_task(task, evaluator, config, root, env, metric, minimize, Settings().home)
-    with _resolved({"task": task, **said}) as resolved:
+    settings = Settings()
+    task = chosen_task(task, evaluator, config, root, env, metric, minimize, settings.home)
+    with _resolved({"task": task, **said}, settings) as resolved:
         for warning in resolved.task.warnings:
             print(f"WARNING: {warning}", file=sys.stderr)
         warn_of_sharing(resolved)
@@ -80,7 +81,7 @@ def resume(
     """Continue an existing campaign."""
     from evolver.graph.campaign_lock import is_running
 
-    with _resolved({"campaign": campaign, **said}) as resolved:
+    with _resolved({"campaign": campaign, **said}, Settings()) as resolved:
         known, context = resolved.archive.campaigns.get(campaign), resolved.context
         begun = resolved.archive.campaigns.counts(known.name).leased
         if context.experiments is not None and context.experiments < begun:
@@ -96,9 +97,8 @@ def resume(
 
 
 @contextmanager
-def _resolved(said: dict[str, object]) -> Iterator[ResolvedRun]:
+def _resolved(said: dict[str, object], settings: Settings) -> Iterator[ResolvedRun]:
     """What was asked for, closed at the end."""
-    settings = Settings()
     resolved = ResolvedRun(configured(said, settings), settings=settings, spelling=in_flags)
     try:
         yield resolved
