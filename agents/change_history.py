@@ -20,7 +20,7 @@ from evolver.agents.change_names import MODELS_OWN
 from evolver.agents.recall import recalled_effects
 from evolver.contracts import Event, EventData
 from evolver.contracts.event import ChangeMeasured, SameClaim
-from evolver.evaluation.effect_model import Effect, EffectModel, Posterior, fit_effects
+from evolver.evaluation.effect_model import EffectModel, EstimatedEffect, Posterior, fit_effects
 from evolver.evaluation.parent_luck import Luck, Step, luck_of_programs
 
 if TYPE_CHECKING:
@@ -34,14 +34,14 @@ LONGEST_CONTEXT = 24
 
 
 @dataclass(frozen=True)
-class Observation:
+class ObservedChange:
     """What one experiment says about a change."""
 
     experiment: str
     change: str
     context: frozenset[str]
     operator: str
-    effect: Effect | None
+    effect: EstimatedEffect | None
     """Of having the change; None where the program failed."""
     cause: str = ""
     champion: bool = False
@@ -51,11 +51,11 @@ class Observation:
     """The experiment that it was measured from."""
 
 
-class Context(NamedTuple):
+class ChangeContext(NamedTuple):
     """A change where it holds: everywhere, or with or without another one."""
 
     words: str
-    observations: tuple[Observation, ...]
+    observations: tuple[ObservedChange, ...]
     posterior: Posterior
 
 
@@ -90,9 +90,9 @@ class ChangeHistory:
         self._seen = 0
         self._changes: dict[str, tuple[str, bool, tuple[str, ...]]] = {}
         """By experiment: its change, whether that was taken out, and what its program had before."""
-        self._observations: dict[str, Observation] = {}
-        self._by_change = defaultdict[str, list[Observation]](list)
-        self._by_operator = defaultdict[str, list[Observation]](list)
+        self._observations: dict[str, ObservedChange] = {}
+        self._by_change = defaultdict[str, list[ObservedChange]](list)
+        self._by_operator = defaultdict[str, list[ObservedChange]](list)
         self.recalled, self._quarantined = recalled_effects(resources)
         """What earlier campaigns measured, by change; of other tasks and versions, not before it has paid here."""
         self.model = fit_effects(self.recalled, resolution=resources.task.metric.resolution)
@@ -124,12 +124,12 @@ class ChangeHistory:
         if not self._models and MODELS_OWN in measured.change:
             return
         gain = None if measured.gain is None else (-measured.gain if measured.removed else measured.gain)
-        seen = Observation(
+        seen = ObservedChange(
             experiment=experiment,
             change=measured.change,
             context=frozenset(measured.context),
             operator=measured.operator,
-            effect=None if gain is None else Effect(gain, measured.error),
+            effect=None if gain is None else EstimatedEffect(gain, measured.error),
             cause=measured.cause,
             champion=measured.champion,
             removed=measured.removed,
@@ -161,7 +161,7 @@ class ChangeHistory:
         others = tuple(name for name in before if name != change)
         return others if removed else (*others, change)[-LONGEST_CONTEXT:]
 
-    def observations(self, change: str) -> list[Observation]:
+    def observations(self, change: str) -> list[ObservedChange]:
         """What was seen of a change, in the order of the log."""
         return list(self._by_change.get(change, ()))
 
@@ -169,7 +169,7 @@ class ChangeHistory:
         """All that were tried, in the order in which they were first."""
         return [change for change, seen in self._by_change.items() if seen]
 
-    def effect(self, seen: Observation) -> Effect | None:
+    def effect(self, seen: ObservedChange) -> EstimatedEffect | None:
         """What an experiment says of having its change, less what its parent owed to luck."""
         if seen.effect is None or seen.effect.error == 0.0:
             return seen.effect
@@ -177,9 +177,9 @@ class ChangeHistory:
         if luck is None:
             return seen.effect
         gain = seen.effect.gain + (-luck.mean if seen.removed else luck.mean)
-        return Effect(gain, math.sqrt(seen.effect.error**2 / 2 + luck.variance))
+        return EstimatedEffect(gain, math.sqrt(seen.effect.error**2 / 2 + luck.variance))
 
-    def effects(self, observations: Sequence[Observation]) -> list[Effect]:
+    def effects(self, observations: Sequence[ObservedChange]) -> list[EstimatedEffect]:
         """Those of experiments that have a score."""
         return [effect for seen in observations if (effect := self.effect(seen)) is not None]
 
@@ -195,13 +195,15 @@ class ChangeHistory:
         self.fitted = len(self._observations)
 
     def _fit_effects(self) -> None:
-        groups = defaultdict[str, list[Effect]](list, {change: list(known) for change, known in self.recalled.items()})
+        groups = defaultdict[str, list[EstimatedEffect]](
+            list, {change: list(known) for change, known in self.recalled.items()}
+        )
         for seen in self._observations.values():
             if (effect := self.effect(seen)) is not None:
                 groups[seen.change].append(effect)
         self.model = fit_effects(groups, resolution=self._resources.task.metric.resolution)
 
-    def _lucky(self, measured: Mapping[str, Observation]) -> dict[str, Luck]:
+    def _lucky(self, measured: Mapping[str, ObservedChange]) -> dict[str, Luck]:
         steps, expected = {}, {}
         for key, seen in measured.items():
             assert seen.effect is not None
@@ -250,14 +252,14 @@ class ChangeHistory:
         shared = self._quarantined.get(change, ()) if any(effect.gain > effect.error for effect in own) else ()
         return self.model.posterior([*self.recalled.get(change, ()), *shared, *own])
 
-    def contexts(self, change: str) -> list[Context]:
+    def contexts(self, change: str) -> list[ChangeContext]:
         """A change everywhere; or, where the data tell two contexts apart, in each of them.
 
         The split is by one other change that programs had or had not. It needs a Bayes factor of `split` times the
         number of splits that were possible: with enough of them one always looks good.
         """
         seen = [one for one in self.observations(change) if one.effect is not None]
-        whole = [Context("", tuple(seen), self.posterior(change))]
+        whole = [ChangeContext("", tuple(seen), self.posterior(change))]
         others = Counter(name for one in seen for name in one.context if name != change)
         possible = [name for name, count in others.items() if 2 <= count <= len(seen) - 2]
         if len(seen) < self._least or not possible:
@@ -274,14 +276,14 @@ class ChangeHistory:
             return whole
         name, inside, outside = parts
         return [
-            Context(words, tuple(part), self._in_context(part).posterior(self.effects(part)))
+            ChangeContext(words, tuple(part), self._in_context(part).posterior(self.effects(part)))
             for words, part in ((f"with {name}", inside), (f"without {name}", outside))
         ]
 
-    def _evidence(self, seen: Sequence[Observation]) -> float:
+    def _evidence(self, seen: Sequence[ObservedChange]) -> float:
         return self._in_context(seen).log_evidence(self.effects(seen))
 
-    def _in_context(self, seen: Sequence[Observation]) -> EffectModel:
+    def _in_context(self, seen: Sequence[ObservedChange]) -> EffectModel:
         return self.model.in_context(self.effects(seen))
 
 

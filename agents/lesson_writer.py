@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from evolver.agents.change_history import ChangeHistory, Context, Observation
+from evolver.agents.change_history import ChangeContext, ChangeHistory, ObservedChange
 from evolver.agents.change_names import MODELS_OWN
 from evolver.contracts import Lesson, LessonStatus
-from evolver.evaluation.effect_model import Effect, Posterior
+from evolver.evaluation.effect_model import EstimatedEffect, Posterior
 from evolver.formatting import better_by, counted, interval_text
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class LessonWriter:
         gone = [x for x in known.values() if x.change == change and x.id not in current]
         return [*lessons, *(x.model_copy(update={"status": LessonStatus.RETIRED}) for x in gone)]
 
-    def _effect(self, change: str, context: Context, seen: Sequence[Observation]) -> Lesson:
+    def _effect(self, change: str, context: ChangeContext, seen: Sequence[ObservedChange]) -> Lesson:
         posterior, shown = context.posterior, context.observations
         status, sure = self._status(posterior, shown)
         mean, error = _pooled(self._history.effects(shown))
@@ -96,7 +96,7 @@ class LessonWriter:
             error=error,
         )
 
-    def _status(self, posterior: Posterior, shown: Sequence[Observation]) -> tuple[LessonStatus, float]:
+    def _status(self, posterior: Posterior, shown: Sequence[ObservedChange]) -> tuple[LessonStatus, float]:
         """How far the claim can be trusted, and the probability of what is claimed."""
         if posterior.helps >= SURE:
             return LessonStatus.SUPPORTED, posterior.helps
@@ -107,7 +107,7 @@ class LessonWriter:
             return LessonStatus.NULL, posterior.null
         return LessonStatus.TENTATIVE, max(posterior.helps, posterior.harms, posterior.null)
 
-    def _failure(self, change: str, cause: str, seen: Sequence[Observation]) -> Lesson:
+    def _failure(self, change: str, cause: str, seen: Sequence[ObservedChange]) -> Lesson:
         """What failed, how often, and how to avoid it; what repaired it is said where something did."""
         failures = [one for one in seen if one.cause == cause]
         status = LessonStatus.TENTATIVE if len(failures) == 1 else LessonStatus.SUPPORTED
@@ -130,7 +130,7 @@ class LessonWriter:
             failed=len(failures),
         )
 
-    def _lesson(self, key: str, change: str, shown: Sequence[Observation], **said: object) -> Lesson:
+    def _lesson(self, key: str, change: str, shown: Sequence[ObservedChange], **said: object) -> Lesson:
         resources = self._resources
         return Lesson.model_validate(
             {
@@ -147,7 +147,7 @@ class LessonWriter:
         )
 
 
-def _pooled(effects: Sequence[Effect]) -> tuple[float, float]:
+def _pooled(effects: Sequence[EstimatedEffect]) -> tuple[float, float]:
     """Mean of measured effects with its standard error, each weighted by its precision where all have one."""
     if any(effect.error == 0.0 for effect in effects):
         return sum(effect.gain for effect in effects) / len(effects), 0.0
@@ -156,7 +156,7 @@ def _pooled(effects: Sequence[Effect]) -> tuple[float, float]:
 
 
 def _claim(
-    change: str, context: Context, posterior: Posterior, status: LessonStatus, metric: str, experiments: int
+    change: str, context: ChangeContext, posterior: Posterior, status: LessonStatus, metric: str, experiments: int
 ) -> str:
     where = f" {context.words}" if context.words else ""
     often = counted(experiments, "experiment")

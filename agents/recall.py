@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from evolver.agents.change_names import MODELS_OWN
 from evolver.contracts import Campaign, LessonStatus
-from evolver.evaluation.effect_model import Effect
+from evolver.evaluation.effect_model import EstimatedEffect
 
 if TYPE_CHECKING:
     from evolver.evaluation.campaign_resources import CampaignResources
@@ -23,9 +23,9 @@ ELSEWHERE = 2.0
 class Recalled(NamedTuple):
     """Measured effects of earlier campaigns by change, their errors enlarged."""
 
-    trusted: dict[str, list[Effect]]
+    trusted: dict[str, list[EstimatedEffect]]
     """Of campaigns on the same scope, or that the person named: they count from the beginning."""
-    quarantined: dict[str, list[Effect]]
+    quarantined: dict[str, list[EstimatedEffect]]
     """Of other versions of the task and other tasks: they count once the change has paid here."""
 
 
@@ -53,8 +53,8 @@ def recalled_effects(resources: CampaignResources) -> Recalled:
     return Recalled(_effects(resources, trusted), _effects(resources, foreign))
 
 
-def _effects(resources: CampaignResources, campaigns: list[Campaign]) -> dict[str, list[Effect]]:
-    effects = defaultdict[str, list[Effect]](list)
+def _effects(resources: CampaignResources, campaigns: list[Campaign]) -> dict[str, list[EstimatedEffect]]:
+    effects = defaultdict[str, list[EstimatedEffect]](list)
     for campaign in sorted(campaigns, key=lambda campaign: campaign.created)[-CAMPAIGNS:]:
         for lesson in resources.archive.lessons.list(campaign=campaign.name):
             merged = lesson.status is LessonStatus.RETIRED and (lesson.helps or 0.0) > UNLIKELY
@@ -63,7 +63,7 @@ def _effects(resources: CampaignResources, campaigns: list[Campaign]) -> dict[st
             # Another task counts in other units: what helps there is told by its size beside its own noise.
             gain = _comparable(lesson.measured, campaign, resources.campaign)
             error = _comparable(lesson.error, campaign, resources.campaign)
-            effects[lesson.change].append(Effect(gain, ELSEWHERE * error))
+            effects[lesson.change].append(EstimatedEffect(gain, ELSEWHERE * error))
     return dict(effects)
 
 

@@ -16,7 +16,7 @@ from evolver.errors import UnknownName
 from evolver.evaluation.campaign_resources import CampaignResources
 
 
-class Source(NamedTuple):
+class EarlierProgram(NamedTuple):
     """A program of an earlier campaign."""
 
     program: Program
@@ -93,7 +93,7 @@ class WarmStart:
         archive.experiments.add_program(experiment_id, program, skeleton(program))
         return program
 
-    def _sources(self) -> Sequence[Source]:
+    def _sources(self) -> Sequence[EarlierProgram]:
         """The earlier campaign's champion and best programs that fit this task, none that does what another does."""
         resources, archive = self._resources, self._resources.archive
         name = resources.campaign.from_campaign
@@ -103,12 +103,12 @@ class WarmStart:
             candidates = [*([champion] if champion else []), *archive.experiments.pool(name)]
         except UnknownName:  # a recording that was brought here without it
             return ()
-        found: dict[str | None, Source] = {}
+        found: dict[str | None, EarlierProgram] = {}
         for experiment in candidates:
             if experiment.program is None or experiment.score is None or experiment.skeleton in found:
                 continue
             program = archive.programs.get(experiment.program)
             fits = program.files.keys() == baseline.files.keys() and not resources.operators.check(program)
             if fits and program.id != baseline.id:
-                found[experiment.skeleton] = Source(program, experiment)
+                found[experiment.skeleton] = EarlierProgram(program, experiment)
         return list(found.values())[: self._most]

@@ -34,7 +34,7 @@ NORMAL_90 = 1.6448536269514722
 """Half the width of a 90 % interval of the normal distribution, in standard deviations."""
 
 
-class Effect(NamedTuple):
+class EstimatedEffect(NamedTuple):
     """A measured difference from a parent; positive is better."""
 
     gain: float
@@ -43,7 +43,7 @@ class Effect(NamedTuple):
     """Its standard error; 0 where scores do not vary."""
 
     @classmethod
-    def from_interval(cls, gain: float, interval: tuple[float, float]) -> Effect:
+    def from_interval(cls, gain: float, interval: tuple[float, float]) -> EstimatedEffect:
         """A difference with the error of the normal distribution whose 90 % interval is as wide.
 
         Args:
@@ -180,7 +180,7 @@ class EffectModel:
     prior_shares: Floats
     """The same of the other components."""
 
-    def posterior(self, effects: Iterable[Effect] = ()) -> Posterior:
+    def posterior(self, effects: Iterable[EstimatedEffect] = ()) -> Posterior:
         """What is known of a change after its experiments; of one that nobody has tried where there are none."""
         found = list(effects)
         if not found:
@@ -213,12 +213,12 @@ class EffectModel:
         drawn /= drawn.sum()
         return Posterior(float(drawn[0]), drawn[1:], np.zeros_like(self.scales), self.scales)
 
-    def in_context(self, effects: Sequence[Effect]) -> EffectModel:
+    def in_context(self, effects: Sequence[EstimatedEffect]) -> EffectModel:
         """The model for experiments in one context: with the spread of contexts or, if they agree better, without."""
         same = replace(self, spread=0.0)
         return same if same.log_evidence(effects) > self.log_evidence(effects) else self
 
-    def log_evidence(self, effects: Sequence[Effect]) -> float:
+    def log_evidence(self, effects: Sequence[EstimatedEffect]) -> float:
         """How well the model foresees the effects of one change, as a logarithm; contexts are compared by it."""
         data = _summaries([effects], self.spread, self.floor, self.limit)
         logs = _log_likelihoods(data, self.scales)[0] + np.log(np.concatenate(([self.null], self.shares)) + 1e-300)
@@ -237,7 +237,7 @@ class _Summaries(NamedTuple):
 
 
 def fit_effects(
-    changes: Mapping[str, Sequence[Effect]],
+    changes: Mapping[str, Sequence[EstimatedEffect]],
     *,
     resolution: float = 0.0,
     spreads: Sequence[float] = (0.0, 0.3, 1.0),
@@ -285,7 +285,7 @@ def fit_effects(
     )
 
 
-def _summaries(groups: Sequence[Sequence[Effect]], spread: float, floor: float, limit: float) -> _Summaries:
+def _summaries(groups: Sequence[Sequence[EstimatedEffect]], spread: float, floor: float, limit: float) -> _Summaries:
     rows = np.zeros((len(groups), 4))
     for row, group in zip(rows, groups, strict=True):
         gains = np.clip([effect.gain for effect in group], -limit, limit)

@@ -41,7 +41,7 @@ PROBES = (
 )
 
 
-class Report(NamedTuple):
+class ProbeReport(NamedTuple):
     """A number that a program reports: in which file, and where in it."""
 
     file: str
@@ -112,10 +112,10 @@ def _changed_arrays(path: Path, probe: Probe) -> bool:
     return any(new[name] is not array for name, array in arrays.items())
 
 
-def reported(outputs: Path) -> list[Report]:
+def reported(outputs: Path) -> list[ProbeReport]:
     """The numbers that JSON files report by name or alone, in order; those in long lists are data."""
     found = [
-        Report(path.relative_to(outputs).as_posix(), place, value)
+        ProbeReport(path.relative_to(outputs).as_posix(), place, value)
         for path in sorted(outputs.rglob("*.json"))
         for place, value in _numbers(_json(path), ())
     ]
@@ -136,7 +136,7 @@ def _numbers(value: Any, place: tuple[str | int, ...]) -> Iterator[tuple[tuple[s
                 yield from _numbers(item, (*place, number))
 
 
-def with_number(outputs: Path, report: Report, value: float, folder: Path) -> None:
+def with_number(outputs: Path, report: ProbeReport, value: float, folder: Path) -> None:
     """Write the outputs to a folder with one reported number replaced."""
     shutil.copytree(outputs, folder)
     path = folder / report.file
@@ -151,7 +151,7 @@ def with_number(outputs: Path, report: Report, value: float, folder: Path) -> No
     path.write_text(json.dumps(content))
 
 
-def follows(report: Report, score: float, moved: list[tuple[float, float]]) -> bool:
+def follows(report: ProbeReport, score: float, moved: list[tuple[float, float]]) -> bool:
     """Whether a score is what is reported, whatever that is: at least two other values gave that multiple of it.
 
     `moved` has pairs of a reported number and the score that it got. One minus what is reported counts too.

@@ -21,12 +21,13 @@ PACKAGES = ("evolver", "numpy", "scipy", "torch")
 def run_environment(resources: CampaignResources) -> RunsIn:
     """The versions of now."""
     task = resources.task
+    gpus = max(stage.gpus for stage in task.stages_to(resources.stage))
     names = dict.fromkeys((*PACKAGES, *(name.replace("_", "-") for name in task.spec.requires)))
     found = {name: number for name in names if (number := _version(name))}
     return RunsIn(
         task_version=task.version,
         sandbox=resources.sandbox.name,
-        image=_image(resources) if resources.sandbox.own_packages else "",
+        image=resources.sandbox.image_for(tuple(task.spec.requires), gpus),
         python=platform.python_version(),
         machine=f"{platform.system()} {platform.machine()}",
         packages=found,
@@ -54,11 +55,3 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return ""
-
-
-def _image(resources: CampaignResources) -> str:
-    """The tag of the task's image, which changes with what it is made from."""
-    from evolver.sandbox.docker.images import tag_of, variant_for
-
-    gpus = max(stage.gpus for stage in resources.task.stages_to(resources.stage))
-    return tag_of(variant_for(tuple(resources.task.spec.requires), gpus))

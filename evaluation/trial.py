@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from evolver.contracts import Feedback, Program, Trial, TrialStatus
 from evolver.errors import SandboxError
 from evolver.evaluation.accelerate_launcher import AccelerateLaunch, failure, launch_of, program_log
-from evolver.evaluation.outputs import digest_of
+from evolver.evaluation.output_digest import digest_of
 from evolver.redaction import Redactor
 from evolver.sandbox import PYTHON, Ending, Job, Limits, Mount, Outcome, Sandbox
 from evolver.tasks import INPUTS, RUNTIME, Task

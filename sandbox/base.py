@@ -174,6 +174,10 @@ class Sandbox(Protocol):
         """The sandbox and the Python that programs run with, in words."""
         return f"{self.name}, with Python {platform.python_version()} and the packages of {sys.prefix}"
 
+    def image_for(self, requires: Sequence[str], gpus: int) -> str:
+        """The tag of the image that such jobs run in; empty where programs have the packages of this environment."""
+        return ""
+
     @classmethod
     def is_ready(cls, requires: Sequence[str], gpus: int) -> bool:
         """Whether `open` would have nothing to build first; `auto` takes such a backend before others."""

@@ -18,14 +18,14 @@ MOST = 256
 CACHES = "__pycache__"
 
 
-class Shown(NamedTuple):
+class ShownFile(NamedTuple):
     """A file or folder, and where it appears below the place of the whole."""
 
     place: PurePosixPath
     source: Path
 
 
-def shown(source: Path) -> list[Shown]:
+def shown(source: Path) -> list[ShownFile]:
     """What stands for a file or folder inside: itself, or its parts where links lead out of it.
 
     Links to nothing are left out. Raises TaskError naming a link that leads back to where it stands, or a folder with
@@ -33,7 +33,9 @@ def shown(source: Path) -> list[Shown]:
     """
     base = source.resolve()
     parts = (
-        list(_parts(base, base, PurePosixPath(), (base,), source)) if base.is_dir() else [Shown(PurePosixPath(), base)]
+        list(_parts(base, base, PurePosixPath(), (base,), source))
+        if base.is_dir()
+        else [ShownFile(PurePosixPath(), base)]
     )
     if len(parts) > MOST:
         raise TaskError(
@@ -66,10 +68,10 @@ def links_out(root: Path, names: tuple[str, ...]) -> list[str]:
     return found
 
 
-def _parts(folder: Path, base: Path, place: PurePosixPath, above: tuple[Path, ...], whole: Path) -> Iterator[Shown]:
+def _parts(folder: Path, base: Path, place: PurePosixPath, above: tuple[Path, ...], whole: Path) -> Iterator[ShownFile]:
     """A folder as it is, or its parts where any link below it leaves `base`."""
     if not _leaves(folder, base):
-        yield Shown(place, folder)
+        yield ShownFile(place, folder)
         return
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
         at, path = place / entry.name, Path(entry.path)
@@ -81,7 +83,7 @@ def _parts(folder: Path, base: Path, place: PurePosixPath, above: tuple[Path, ..
             continue
         if not goal.is_dir():
             if goal.is_file():
-                yield Shown(at, goal)
+                yield ShownFile(at, goal)
         elif not entry.is_symlink():
             yield from _parts(path, base, at, above, whole)
         elif any(upper.is_relative_to(goal) for upper in (*above, folder)):

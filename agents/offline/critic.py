@@ -22,7 +22,7 @@ from evolver.contracts import (
 )
 from evolver.contracts.event import ChangeMeasured
 from evolver.evaluation.campaign_resources import CampaignResources
-from evolver.evaluation.effect_model import Effect
+from evolver.evaluation.effect_model import EstimatedEffect
 from evolver.evaluation.judgement import FAILURES, Judgement, judge
 from evolver.evaluation.statistics import Comparison
 from evolver.memory import Conclusion
@@ -146,7 +146,7 @@ class OfflineCritic:
         proposal = experiment.proposal
         if proposal is None or not proposal.parents:
             return {}
-        effect = None if measured is None or measured.gain is None else Effect(measured.gain, measured.error)
+        effect = None if measured is None or measured.gain is None else EstimatedEffect(measured.gain, measured.error)
         earned = 0.0 if effect is None else self._history.model.posterior([effect]).helps
         return {lessons_arm(proposal): earned}
 
@@ -187,12 +187,12 @@ class OfflineCritic:
             champion=champion,
         )
 
-    def _effect(self, experiment: Experiment, verdict: Verdict, reference: str) -> Effect | None:
+    def _effect(self, experiment: Experiment, verdict: Verdict, reference: str) -> EstimatedEffect | None:
         """The difference from what was changed: that of the verdict, if it is against the same program."""
         if reference == verdict.reference and verdict.delta is not None and verdict.interval is not None:
-            return Effect.from_interval(verdict.delta, verdict.interval)
+            return EstimatedEffect.from_interval(verdict.delta, verdict.interval)
         found = self._resources.evidence.pair(experiment, reference)
-        return None if found is None else Effect.from_interval(found.delta, found.interval)
+        return None if found is None else EstimatedEffect.from_interval(found.delta, found.interval)
 
     def _nothing_measured(self, experiment: Experiment) -> ChangeMeasured | None:
         """That a change had no effect where it was made: its operator learns from it, and no lesson does."""

@@ -118,6 +118,10 @@ class DockerSandbox(Sandbox):
         """The sandbox and the Python that programs run with, in words."""
         return f"docker, with the Python and the packages of {self._prepared or 'its image'}"
 
+    def image_for(self, requires: Sequence[str], gpus: int) -> str:
+        """The tag of the image that such jobs run in, which changes with what it is made from."""
+        return tag_of(variant_for(requires, gpus), settings=self._settings)
+
     def abandon(self) -> None:
         """Let go of everything at once; only for a sandbox that has not started a job."""
         self._engine.close()

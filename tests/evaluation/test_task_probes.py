@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from evolver.evaluation.output_probes import Report, follows
+from evolver.evaluation.output_probes import ProbeReport, follows
 from evolver.evaluation.task_check import Finding, check
 from evolver.sandbox import open_sandbox
 from evolver.tasks import load_task
@@ -63,7 +63,7 @@ async def test_a_judge_that_measures_is_not_accused(tmp_path: Path) -> None:
 
 
 def test_a_number_that_changes_nothing_is_not_followed() -> None:
-    report = Report("result.json", ("loss",), 2.0)
+    report = ProbeReport("result.json", ("loss",), 2.0)
     assert not follows(report, 5.0, [(1.0, 5.0), (4.0, 5.0)])
     assert not follows(report, 4.0, [(1.0, 1.0), (4.0, 16.0)])
     assert not follows(report, 2.0, [(1.0, 1.0)])

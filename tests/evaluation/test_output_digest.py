@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from evolver.evaluation.outputs import digest_of
+from evolver.evaluation.output_digest import digest_of
 from evolver.evaluation.repeats import ENOUGH_BITS
 
 
