@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,7 @@ def _torn(path: Path) -> None:
 def test_bookmarks_are_made_anew(
     begun: Context, home: Path, damage: Callable[[Path], object], caplog: pytest.LogCaptureFixture
 ) -> None:
-    with sqlite3.connect(home / "checkpoints.sqlite") as connection:
+    with closing(sqlite3.connect(home / "checkpoints.sqlite")) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     damage(home / "checkpoints.sqlite")
     summary = run(begun.model_copy(update={"experiments": 4}))
@@ -98,7 +99,7 @@ async def test_an_archive_that_is_held_for_ever_pauses_the_campaign(
 ) -> None:
     monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
     monkeypatch.setattr(database, "PATIENCE", 0.3)
-    holder = sqlite3.connect(home / "archive.sqlite", isolation_level=None)
+    holder = sqlite3.connect(home / "archive.sqlite", isolation_level=None, check_same_thread=False)
     original = database.Database.write
     taken: list[object] = []
 
@@ -117,7 +118,7 @@ async def test_an_archive_that_is_held_for_ever_pauses_the_campaign(
 
 
 def _leased(home: Path) -> int:
-    with sqlite3.connect(home / "archive.sqlite") as connection:
+    with closing(sqlite3.connect(home / "archive.sqlite")) as connection:
         return int(connection.execute("SELECT leased FROM campaigns").fetchone()[0])
 
 
