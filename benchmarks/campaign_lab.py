@@ -27,7 +27,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -150,6 +150,10 @@ class NoSandbox(NoMemory):
 
     name = "none"
     own_packages = False
+
+    def image_for(self, _requires: Sequence[str], _gpus: int) -> str:
+        """There is no image."""
+        return ""
 
     async def close(self) -> None:
         """There is nothing to stop."""
