@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from evolver.sandbox import Ending
+from evolver.sandbox.cpu_contention import CEILING
 from evolver.sandbox.mounts import SYSTEM
 from evolver.sandbox.probe import find_binary, is_privileged
 from evolver.sandbox.python_mounts import interpreter
@@ -126,7 +127,8 @@ def fight(attempt: Attempt, record_property: Callable[[str, object], None]) -> C
         assert not found["files"] or found["ending"] == "exited"
         assert sum(found["files"].values()) <= allowed["output"]
         assert len(found["log"].encode()) <= allowed["log"]
-        assert found["seconds"] < allowed["wall_seconds"] + 1.0
+        waited = min(found["waited_seconds"] or 0.0, (CEILING - 1.0) * allowed["wall_seconds"])
+        assert found["seconds"] < allowed["wall_seconds"] + waited + 1.0, "only a wait for a CPU is no time of its own"
         return found
 
     return run

@@ -68,7 +68,7 @@ async def test_a_program_that_was_paid_for_is_checked_again_and_not_asked_again(
     with Endpoint(Script([idea()], [fixed])) as endpoint:
         token_budget = await _reopened(token_budget, opened, endpoint)
         program = await token_budget.team.coder.code(experiment.id)
-        assert program is not None and program.files["program.py"] == point(3.7, 2.0).lstrip("\n")
+        assert program is not None and program.files["program.py"].strip() == point(3.7, 2.0).strip()
         assert len(token_budget.asked("coder")) == len(endpoint.requests) == 1
         assert await token_budget.team.coder.code(experiment.id) == program
 
