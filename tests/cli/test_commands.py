@@ -170,6 +170,8 @@ def test_what_was_learned_beside_another_process_reaches_the_shared_memory(
     assert not (home / "memory-beside").exists()
     memory = Memory.open(home / "memory")
     try:
+        with open_archive(home) as archive:
+            memory.catch_up(archive, "beside")  # as a campaign that is resumed does
         found = {hit.id for hit in memory.search_ideas("move the point", "beside", 10)}
     finally:
         memory.close()
