@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from evolver.evaluation.campaign_resources import CampaignResources
     from evolver.memory import Archive
 
+NOTHING_NEW = (VerdictKind.UNUSABLE, VerdictKind.NO_EFFECT)
+"""Verdicts on programs that fail, or do what an earlier one does: they earn nothing, however bad the parent was."""
+
 
 class Assignment(Record):
     """An arm, and for the offline one whether it is to tune the constants of a model's program."""
@@ -78,17 +81,18 @@ class Assignments:
         prices = [call.usd for call in calls]
         usd = None if None in prices else sum(price or 0.0 for price in prices)
         seconds = sum(call.seconds for call in calls)
-        improved = experiment.verdict is not None and experiment.verdict.kind is VerdictKind.IMPROVED
+        kind = None if experiment.verdict is None else experiment.verdict.kind
+        improved, brought = kind is VerdictKind.IMPROVED, kind not in NOTHING_NEW
         operator = proposal.operator if proposal is not None else None
         payer = pulled.arm if author == OFFLINE else author
         if payer != author:
-            self._arms.settle(Pull(payer, usd=usd, seconds=seconds))
-        earned = self._reward(experiment, improved)
+            self._arms.settle(Pull(payer, brought=False, usd=usd, seconds=seconds))
+        earned = self._reward(experiment, improved) if brought else 0.0
         self.fruitless[pulled.tunes] += not earned
         if author == OFFLINE:
-            self._arms.settle(Pull(author, earned, improved, operator=operator))
+            self._arms.settle(Pull(author, earned, improved, brought, operator=operator))
         else:
-            self._arms.settle(Pull(author, earned, improved, usd, seconds))
+            self._arms.settle(Pull(author, earned, improved, brought, usd, seconds))
 
     def _reward(self, experiment: Experiment, champion: bool) -> float:
         scores = {} if experiment.score is None else self._resources.scores(experiment)

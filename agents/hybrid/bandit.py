@@ -43,6 +43,8 @@ class Pull:
     reward: float = 0.0
     improved: bool = False
     """Whether it became champion."""
+    brought: bool = True
+    """Whether the arm made a program that runs and does something new."""
     usd: float | None = 0.0
     """What models were paid for it; None where a price is unknown."""
     seconds: float = 0.0
@@ -71,7 +73,8 @@ class TeamBandit:
         exploration: C. Rewards are rare; the paper's bound would keep the arms near uniform for a whole campaign.
         window: Pulls that means are taken over.
         plateau: Pulls without a new champion after which an arm counts as exhausted, as long as another one does not.
-            An arm that finds a champion in every fifth experiment is wrongly counted so in one of nine cases.
+            An arm that finds a champion in every fifth experiment is wrongly counted so in one of nine cases. It does
+            not give way to arms that have brought nothing in as many pulls; with those it competes as ever.
         stale: Of the offline arm's pulls on a plateau that an operator may have had before others are tried instead.
     """
 
@@ -120,7 +123,7 @@ class TeamBandit:
         if unknown := [arm for arm in able if not pulled[arm]]:
             return unknown[0] if unknown[0] == OFFLINE else rng.choice(unknown), {}
         fresh = [arm for arm in able if not self.is_exhausted(arm)]
-        indices = {arm: self._index(arm, pulled) for arm in fresh or able}
+        indices = {arm: self._index(arm, pulled) for arm in (fresh if any(map(self._brings, fresh)) else able)}
         return highest(indices, rng), indices
 
     def is_exhausted(self, arm: str) -> bool:
@@ -128,9 +131,16 @@ class TeamBandit:
         last = self._accounts[arm].last
         return len(last) == self._plateau and not any(pull.improved for pull in last)
 
+    def _brings(self, arm: str) -> bool:
+        """Whether there is anything to have from an arm, by its last pulls."""
+        return any(pull.brought for pull in self._accounts[arm].last)
+
     def stale_operators(self) -> set[str]:
-        """Offline operators that were tried often on a plateau of the offline arm, and are not worth another try."""
-        if not self.is_exhausted(OFFLINE):
+        """Offline operators that were tried often on a plateau of the offline arm, and are not worth another try.
+
+        None beside models that bring nothing: there the offline arm is all that searches, as the offline team does.
+        """
+        if not self.is_exhausted(OFFLINE) or not any(map(self._brings, self.names[1:])):
             return set()
         tried = Counter(pull.operator for pull in self._accounts[OFFLINE].last if pull.operator and not pull.reward)
         return {operator for operator, count in tried.items() if count >= self._stale}

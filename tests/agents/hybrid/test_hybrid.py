@@ -97,6 +97,22 @@ def test_an_arm_without_a_champion_for_long_gives_way() -> None:
     assert not arms.is_exhausted(OFFLINE)
 
 
+def test_an_arm_does_not_give_way_to_one_that_brings_nothing() -> None:
+    arms, rng = TeamBandit((GOOD,), plateau=6), random.Random(0)
+    for _ in range(6):
+        arms.settle(Pull(OFFLINE, 0.3, operator=Operator.TUNE))
+        arms.settle(Pull(OFFLINE, operator=Operator.EDIT))
+    for _ in range(2):
+        arms.settle(Pull(GOOD, brought=False, usd=0.01))
+    assert arms.is_exhausted(OFFLINE) and not arms.is_exhausted(GOOD)
+    arm, indices = arms.choose({}, rng)
+    assert arm == OFFLINE and set(indices) == {OFFLINE, GOOD}, "the model competes by its index alone"
+    assert arms.stale_operators() == set(), "it searches as the offline team does"
+    arms.settle(Pull(GOOD, usd=0.01))
+    assert arms.choose({}, rng)[0] == GOOD
+    assert arms.stale_operators() == {Operator.EDIT}
+
+
 @pytest.fixture
 def archive(home: Path) -> Iterator[Archive]:
     home.mkdir(exist_ok=True)
@@ -189,3 +205,6 @@ async def test_a_resumed_campaign_remembers_what_arms_earned(run: Any, archive: 
     await run(improver.useless, campaign=first.campaign, experiments=16)
     again = len({c.experiment for c in archive.calls.list(first.campaign)})
     assert again - asked <= 2, "a fresh bandit would begin with the model again"
+    resumed = archive.events.list(first.campaign, kind=ArmChosen)[12:]
+    assert len(resumed) == 4
+    assert all(e.data.indices for e in resumed), "a fresh bandit would begin with a head start, where none competes"
