@@ -85,7 +85,9 @@ def without_unused(files: dict[str, str], entry: Sequence[str]) -> dict[str, str
     for path, source in python.items():
         if not path.endswith("__init__.py"):
             abroad = frozenset[str]().union(*(found for other, found in words.items() if other != path))
-            cleaned[path] = splice(source.text, _removals(source, abroad | entry_names(entry, path)))
+            removals = _removals(source, abroad | entry_names(entry, path))
+            if removals:
+                cleaned[path] = splice(source.text, removals).lstrip("\n")
     return cleaned
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, text
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine, inspect
 
 from evolver.contracts import Lesson, Proposal, Record
 from evolver.errors import UsageError
@@ -18,7 +20,7 @@ from evolver.llm.capabilities import strict_schema
 from evolver.llm.model_spec import in_order
 from evolver.llm.pricing import load_prices
 from evolver.llm.provider_errors import FailureKind, classify, retry_after
-from evolver.memory import Archive
+from evolver.memory import Archive, migrations
 from tests.llm.conftest import Idea
 
 
@@ -215,10 +217,12 @@ def test_schemas_that_can_be_enforced() -> None:
 def test_an_archive_without_the_table_gets_it(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'archive.sqlite'}"
     Archive.open(url).close()
-    engine = create_engine(url)
+    engine, config = create_engine(url), Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
     with engine.begin() as connection:
-        connection.execute(text("DROP TABLE calls"))
-        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0001")
+        assert not inspect(connection).has_table("calls")
     engine.dispose()
     with Archive.open(url) as archive:
         assert (
