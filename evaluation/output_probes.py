@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from evolver.text_files import write_text
+
 MOVES = (0.5, 0.9, 1.1, 2.0)
 """What a reported number is multiplied by."""
 MOST_NUMBERS = 6
@@ -61,7 +63,7 @@ def changed_copy(outputs: Path, probe: Probe, folder: Path) -> bool:
             value = _json(path)
             new = _changed(value, probe)
             changed |= json.dumps(new) != json.dumps(value)
-            path.write_text(json.dumps(new))
+            write_text(path, json.dumps(new))
         elif path.suffix in (".npy", ".npz"):
             changed |= _changed_arrays(path, probe)
     return changed
@@ -148,7 +150,7 @@ def with_number(outputs: Path, report: ProbeReport, value: float, folder: Path) 
         for part in report.place[:-1]:
             inner = inner[part]
         inner[report.place[-1]] = value
-    path.write_text(json.dumps(content))
+    write_text(path, json.dumps(content))
 
 
 def follows(report: ProbeReport, score: float, moved: list[tuple[float, float]]) -> bool:

@@ -10,6 +10,7 @@ from evolver.errors import CannotApply
 from evolver.search.fingerprint import shape
 from evolver.search.program_slice import slice_of
 from evolver.search.source import Source, is_python, parse
+from evolver.text_files import lines_of
 
 
 class EffectOdds:
@@ -75,4 +76,4 @@ def _places(parent: Program, child: Program, entry: Sequence[str]) -> Iterator[t
 
 def _lines(source: Source, function: str) -> Counter[str]:
     start, end = source.block(source.functions[function].node)
-    return Counter(line.strip() for line in source.text[start:end].splitlines() if line.strip())
+    return Counter(line.strip() for line in lines_of(source.text[start:end]) if line.strip())
