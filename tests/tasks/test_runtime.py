@@ -166,9 +166,10 @@ def test_a_judge_that_gives_no_score_says_why(body: str, said: str, run_trial: C
         f"import sys\nfrom evolver_trial import Invalid\ndef judge(out, private, stage, seed):\n    {body}\n"
     )
     answer = run_trial(task, {"program.py": "def main():\n    return 0\n"}).answer
-    assert list(answer) == ["invalid"]
+    assert set(answer) - {"feedback"} == {"invalid"}, "no score; an error's traceback is feedback"
     assert said in answer["invalid"]
     assert len(answer["invalid"]) <= 2000
+    assert len(str(answer.get("feedback", ""))) <= 20_000
 
 
 def test_a_judge_may_return_numpy_numbers(run_trial: Callable[..., Any], task: Path) -> None:
