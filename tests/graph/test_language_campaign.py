@@ -202,7 +202,7 @@ def test_no_secret_is_kept_or_shown(cli: Any, home: Path, tmp_path: Path, quadra
             said = json.loads(step.text)
             return Step(json.dumps({**said, "hypothesis": f"{said['hypothesis']} {leak}"}))
         if role == "coder":
-            wrong = number_of(seen) % 2
+            wrong = "# Proposal" in seen.prompt and number_of(seen) % 2  # a program that is sent back is put right
             print_it = "print('sk-test-0123456789' + 'abcdef0123')"
             raise_it = "    raise RuntimeError('correct horse ' + 'battery staple')\n" if wrong else ""
             return Step(step.text.replace("def point():\n", f"def point():\n    {print_it}\n{raise_it}", 1))
