@@ -20,18 +20,15 @@ all campaigns:
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
-import shutil
 import sys
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
+from drawn_campaigns import quick_folder, run_to_the_end, write_task  # type: ignore[import-not-found]
 from landscapes import KINDS, NOISES, Landscape, genome_of, text_of  # type: ignore[import-not-found]
 
 from evolver.agents.offline.critic import OfflineCritic
@@ -40,18 +37,11 @@ from evolver.contracts import Campaign, Event, Operator, Program, Proposal, Tria
 from evolver.contracts.event import ChampionCrowned, ChampionDethroned
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.evaluation.race import Runner
-from evolver.graph.campaign_graph import MOST_STEPS, build_graph
-from evolver.graph.context import Context
 from evolver.graph.resolved_run import open_archive
-from evolver.graph.sessions import CampaignSession, Sessions
 from evolver.graph.summary import summarise
 from evolver.memory import Archive
 from evolver.registry import PARENTS
-from evolver.tasks import Task, load_task
-
-if TYPE_CHECKING:
-    from evolver.memory import Memory
-    from evolver.sandbox import Sandbox
+from evolver.tasks import Task
 
 NAME = "lab"
 TASK = """\
@@ -138,91 +128,30 @@ class Proposer:
         return program
 
 
-class NoMemory:
-    """In place of the search index, which neither judges nor proposes here."""
-
-    def __getattr__(self, _name: str) -> Any:
-        return lambda *_given, **_named: None
-
-
-class NoSandbox(NoMemory):
-    """In place of the sandbox: trials are drawn."""
-
-    name = "none"
-    own_packages = False
-
-    def image_for(self, _requires: Sequence[str], _gpus: int) -> str:
-        """There is no image."""
-        return ""
-
-    async def close(self) -> None:
-        """There is nothing to stop."""
-
-    async def reap(self, _labels: Mapping[str, str]) -> None:
-        """There is nothing left behind."""
-
-
-class LabSessions(Sessions):
-    """Opens the campaign with the lab's trials and proposals."""
-
-    def __init__(self, landscape: Landscape) -> None:
-        super().__init__()
-        self._landscape = landscape
-
-    async def get(self, context: Context, campaign: str) -> CampaignSession:
-        """The campaign's session."""
-        key = (context.home.absolute(), campaign)
-        if key not in self._open:
-            run = self._runs[key]
-            resources = CampaignResources(
-                name=campaign,
-                home=run.home,
-                archive=run.archive,
-                memory=cast("Memory", NoMemory()),
-                task=run.task,
-                sandbox=cast("Sandbox", NoSandbox()),
-            )
-            proposer = Proposer(resources, self._landscape)
-            runner = Runner(resources, Draws(self._landscape))
-            team = Team(researcher=proposer, coder=proposer, runner=runner, critic=OfflineCritic(resources))
-            self._open[key] = CampaignSession(resources=resources, team=team, spent_before=0.0)
-        return self._open[key]
-
-
-def write_task(folder: Path, landscape: Landscape, replicates: int) -> Task:
-    """A task folder for the landscape; its harness and judge are never run."""
-    folder.mkdir()
-    bounds = {"accuracy20": "[0, 1]", "three-valued": "[0, 2]"}.get(landscape.noise, "[null, null]")
-    (folder / "task.yaml").write_text(TASK.format(range=bounds, replicates=replicates))
-    (folder / "harness.py").write_text("def run(trial):\n    raise NotImplementedError\n")
-    (folder / "judge.py").write_text("def judge(out, private, stage, seed):\n    raise NotImplementedError\n")
-    (folder / "baseline").mkdir()
-    (folder / "baseline" / "program.py").write_text(text_of(()))
-    return load_task(folder)
-
-
 def run_campaign(landscape: Landscape, experiments: int, workers: int, replicates: int) -> Outcome:
     """One campaign to its end, and what is true of its champion."""
     began = time.process_time()
-    folder = Path(tempfile.mkdtemp(dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
-    try:
-        task = write_task(folder / "landscape", landscape, replicates)
-        context = Context(
-            task=str(task.root),
+    bounds = {"accuracy20": "[0, 1]", "three-valued": "[0, 2]"}.get(landscape.noise, "[null, null]")
+
+    def team(resources: CampaignResources) -> Team:
+        proposer, runner = Proposer(resources, landscape), Runner(resources, Draws(landscape))
+        return Team(researcher=proposer, coder=proposer, runner=runner, critic=OfflineCritic(resources))
+
+    with quick_folder() as folder:
+        task = write_task(
+            Path(folder, "landscape"), TASK.format(range=bounds, replicates=replicates), baseline=text_of(())
+        )
+        context = run_to_the_end(
+            team,
+            task=str(task),
             campaign=NAME,
             experiments=experiments,
             workers=workers,
             seed=landscape.seed,
-            sandbox="none",
-            team="offline",
-            home=folder / "home",
+            home=Path(folder, "home"),
         )
-        graph = build_graph(LabSessions(landscape))
-        asyncio.run(graph.ainvoke({"campaign": NAME}, {"recursion_limit": MOST_STEPS}, context=context))
         with open_archive(context.home) as archive:
             return outcome_of(archive, landscape, time.process_time() - began)
-    finally:
-        shutil.rmtree(folder)
 
 
 def outcome_of(archive: Archive, landscape: Landscape, cpu_seconds: float) -> Outcome:

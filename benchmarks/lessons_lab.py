@@ -21,34 +21,26 @@ from __future__ import annotations
 
 import argparse
 import ast
-import asyncio
 import json
 import math
 import random
-import shutil
 import statistics
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
-from campaign_lab import NoMemory, NoSandbox  # type: ignore[import-not-found]
+from drawn_campaigns import quick_folder, run_to_the_end, write_task  # type: ignore[import-not-found]
 
 from evolver.agents.offline.team import offline_team
+from evolver.agents.roles import Team
 from evolver.contracts import Lesson, LessonStatus, Program, Trial, TrialStatus
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.evaluation.race import Runner
-from evolver.graph.campaign_graph import MOST_STEPS, build_graph
-from evolver.graph.context import Context
 from evolver.graph.resolved_run import open_archive
-from evolver.graph.sessions import CampaignSession, Sessions
-
-if TYPE_CHECKING:
-    from evolver.memory import Memory
-    from evolver.sandbox import Sandbox
 
 TECHNIQUES, HELP, NULLS = 30, 8, 10
 TASK = """\
@@ -97,34 +89,16 @@ class Landscape:
         return self.value(program.files["program.py"]) + noise
 
 
-class LabSessions(Sessions):
-    """Opens campaigns of the offline team whose trials are drawn."""
+class Draws:
+    """Stands in for a trial: one draw around the program's true value."""
 
     def __init__(self, landscape: Landscape) -> None:
-        super().__init__()
         self._landscape = landscape
 
-    async def get(self, context: Context, campaign: str) -> CampaignSession:
-        """The campaign's session."""
-        key = (context.home.absolute(), campaign)
-        if key not in self._open:
-            run = self._runs[key]
-            resources = CampaignResources(
-                name=campaign,
-                home=run.home,
-                archive=run.archive,
-                memory=cast("Memory", NoIndex()),
-                task=run.task,
-                sandbox=cast("Sandbox", NoSandbox()),
-            )
-            team = offline_team(resources)
-            team = type(team)(team.researcher, team.coder, Runner(resources, self._draw), team.critic)
-            self._open[key] = CampaignSession(resources=resources, team=team, spent_before=0.0)
-        return self._open[key]
-
-    async def _draw(
+    async def __call__(
         self, _sandbox: object, _task: object, program: Program, stage: str, seed: int, _folder: Path, **given: Any
     ) -> Trial:
+        """The trial of a program at a stage with a seed."""
         return Trial(
             experiment=given["experiment"],
             program=program.id,
@@ -133,18 +107,6 @@ class LabSessions(Sessions):
             status=TrialStatus.OK,
             metrics={"score": self._landscape.score(program, seed)},
         )
-
-
-class NoIndex(NoMemory):  # type: ignore[misc]
-    """In place of the search index: nothing is like anything."""
-
-    def search_notes(self, *_: Any) -> list[Any]:
-        """None."""
-        return []
-
-    def search_lessons(self, *_: Any) -> list[Any]:
-        """None."""
-        return []
 
 
 class Run(NamedTuple):
@@ -158,35 +120,24 @@ class Run(NamedTuple):
     withheld: int
 
 
-def write_task(folder: Path) -> Path:
-    """The task's folder; harness and judge are never run."""
-    (folder / "baseline").mkdir(parents=True)
-    (folder / "notes").mkdir()
-    (folder / "task.yaml").write_text(TASK)
-    (folder / "harness.py").write_text("def run(trial):\n    raise NotImplementedError\n")
-    (folder / "judge.py").write_text("def judge(out, private, stage, seed):\n    raise NotImplementedError\n")
-    (folder / "baseline" / "program.py").write_text(BASELINE)
+def write_techniques(folder: Path) -> Path:
+    """The task's folder, with a note on each technique."""
+    notes = {}
     for place in range(TECHNIQUES):
         name = f"technique_{place:02d}"
         code = f"def {name}(x):\n    x = x + 0\n    return x\n"
-        (folder / "notes" / f"{name}.md").write_text(f"# Technique {place}\n\nIt may help.\n\n```python\n{code}```\n")
-    return folder
+        notes[f"{name}.md"] = f"# Technique {place}\n\nIt may help.\n\n```python\n{code}```\n"
+    task: Path = write_task(folder, TASK, BASELINE, notes)
+    return task
 
 
 def run_campaign(home: Path, task: Path, landscape: Landscape, name: str, experiments: int, **said: Any) -> Run:
     """One campaign to its end, and what is true of it."""
-    context = Context(
-        task=str(task),
-        campaign=name,
-        experiments=experiments,
-        workers=1,
-        sandbox="none",
-        team="offline",
-        home=home,
-        **said,
-    )
-    graph = build_graph(LabSessions(landscape))
-    asyncio.run(graph.ainvoke({"campaign": name}, {"recursion_limit": MOST_STEPS}, context=context))
+
+    def team(resources: CampaignResources) -> Team:
+        return replace(offline_team(resources), runner=Runner(resources, Draws(landscape)))
+
+    run_to_the_end(team, task=str(task), campaign=name, experiments=experiments, home=home, **said)
     with open_archive(home) as archive:
         best, reached = 0.0, [experiments + 1] * len(GOALS)
         made = archive.experiments.list(name)
@@ -250,21 +201,19 @@ def main() -> None:
     parser.add_argument("--rho", type=float, default=0.0, help="share of the variance that replicates have in common")
     parser.add_argument("--json", action="store_true", help="print one object and nothing else")
     given = parser.parse_args()
-    began, parent = time.process_time(), Path("/dev/shm") if Path("/dev/shm").is_dir() else None
+    began = time.process_time()
     runs: dict[str, list[tuple[Landscape, Run]]] = {"on": [], "off": [], "recall": []}
     for seed in range(given.campaigns):
-        landscape, folder = Landscape(seed, given.rho), Path(tempfile.mkdtemp(dir=parent))
-        try:
-            task = write_task(folder / "techniques")
+        landscape = Landscape(seed, given.rho)
+        with quick_folder() as folder:
+            task = write_techniques(Path(folder, "techniques"))
             for kind, home, said in (
                 ("off", "off", {"memory": "off", "seed": seed}),
                 ("on", "on", {"memory": "campaign", "seed": seed}),
                 ("recall", "on", {"memory": "scope", "seed": seed + 1000}),
             ):
-                run = run_campaign(folder / home, task, landscape, kind, given.experiments, **said)
+                run = run_campaign(Path(folder, home), task, landscape, kind, given.experiments, **said)
                 runs[kind].append((landscape, run))
-        finally:
-            shutil.rmtree(folder)
         if not given.json:
             print(f"\r{seed + 1} of {given.campaigns} landscapes", end="", file=sys.stderr, flush=True)
     rng = random.Random(0)

@@ -17,42 +17,35 @@ value, and for `--against ARM` the mean of the paired differences with a 95 % bo
 from __future__ import annotations
 
 import argparse
-import asyncio
 import hashlib
 import json
 import math
 import random
-import shutil
 import statistics
-import tempfile
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from campaign_lab import NAME, NoMemory, NoSandbox  # type: ignore[import-not-found]
+from drawn_campaigns import quick_folder, run_to_the_end, write_task  # type: ignore[import-not-found]
 
 from evolver.agents.change_history import ChangeHistory
 from evolver.agents.offline.coder import OfflineCoder
-from evolver.agents.offline.critic import OfflineCritic
 from evolver.agents.offline.researcher import OfflineResearcher
 from evolver.agents.offline.team import offline_team
 from evolver.agents.roles import Team
 from evolver.contracts import Experiment, Operator, Program, Proposal, Trial, TrialStatus
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.evaluation.race import Runner
-from evolver.graph.campaign_graph import MOST_STEPS, build_graph
-from evolver.graph.context import Context
 from evolver.graph.resolved_run import open_archive
-from evolver.graph.sessions import CampaignSession, Sessions
 
 if TYPE_CHECKING:
-    from evolver.memory import Memory
-    from evolver.sandbox import Sandbox
     from evolver.tasks import Task
 
 LandscapeName = Literal["constants", "operators", "techniques"]
 Arm = Literal["evolver", "evolution", "greedy", "random"]
+NAME = "lab"
 TASK = """\
 name: {name}
 summary: Find what the judge knows.
@@ -167,13 +160,6 @@ class InProcess:
         return base.model_copy(update={"status": TrialStatus.OK, "metrics": metrics, "outputs": outputs})
 
 
-class NothingKnown(NoMemory):  # type: ignore[misc]
-    """In place of the search index: finds nothing."""
-
-    def __getattr__(self, _name: str) -> Any:
-        return lambda *_given, **_named: []
-
-
 class Drawn(OfflineResearcher):
     """Draws without memory: any operator on the best program, or constants at random around the first ones."""
 
@@ -206,72 +192,38 @@ class Drawn(OfflineResearcher):
         return nothing
 
 
-class SearchSessions(Sessions):
-    """Opens the campaign with trials in this process, and the arm's researcher."""
-
-    def __init__(self, landscape: Landscape, arm: Arm) -> None:
-        super().__init__()
-        self._landscape, self._arm = landscape, arm
-
-    async def get(self, context: Context, campaign: str) -> CampaignSession:
-        """The campaign's session."""
-        key = (context.home.absolute(), campaign)
-        if key not in self._open:
-            run = self._runs[key]
-            resources = CampaignResources(
-                name=campaign,
-                home=run.home,
-                archive=run.archive,
-                memory=cast("Memory", NothingKnown()),
-                task=run.task,
-                sandbox=cast("Sandbox", NoSandbox()),
-            )
-            runner = Runner(resources, InProcess(self._landscape))
-            team = offline_team(resources)
-            team = Team(researcher=team.researcher, coder=team.coder, runner=runner, critic=OfflineCritic(resources))
-            if self._arm in ("greedy", "random"):
-                drawn = Drawn(resources, OfflineCoder(resources), ChangeHistory(resources))
-                drawn.arm = self._arm
-                team = Team(researcher=drawn, coder=team.coder, runner=runner, critic=team.critic)
-            self._open[key] = CampaignSession(resources=resources, team=team, spent_before=0.0)
-        return self._open[key]
-
-
-def write_task(folder: Path, landscape: Landscape) -> Path:
-    """A task folder; its harness and judge are never run."""
-    folder.mkdir()
-    task = TASK.format(name=landscape.name, direction=landscape.direction, entry=landscape.entry)
-    (folder / "task.yaml").write_text(task)
-    (folder / "harness.py").write_text("def run(trial):\n    raise NotImplementedError\n")
-    (folder / "judge.py").write_text("def judge(out, private, stage, seed):\n    raise NotImplementedError\n")
-    for name, text in (("baseline/program.py", landscape.baseline), ("notes/notes.md", landscape.notes)):
-        if text:
-            (folder / name).parent.mkdir()
-            (folder / name).write_text(text)
-    return folder
+def team_of(resources: CampaignResources, landscape: Landscape, arm: Arm) -> Team:
+    """The offline team with trials in this process, and the arm's researcher."""
+    team = replace(offline_team(resources), runner=Runner(resources, InProcess(landscape)))
+    if arm not in ("greedy", "random"):
+        return team
+    drawn = Drawn(resources, OfflineCoder(resources), ChangeHistory(resources))
+    drawn.arm = arm
+    return replace(team, researcher=drawn)
 
 
 def run_campaign(name: LandscapeName, seed: int, arm: Arm, experiments: int, tuner: str = "") -> dict[str, Any]:
     """One campaign to its end: the best true value, and what it took."""
     began, landscape = time.process_time(), Landscape(name, seed)
-    folder = Path(tempfile.mkdtemp(dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
-    try:
-        root = write_task(folder / name, landscape)
-        given = {"tuner": "evolution"} if arm != "evolver" else {"tuner": tuner} if tuner else {}
-        context = Context.model_validate(
-            {"task": str(root), "campaign": NAME, "experiments": experiments, "workers": 1, "seed": seed,
-             "sandbox": "none", "team": "offline", "home": folder / "home", **given}
-        )  # fmt: skip
-        graph = build_graph(SearchSessions(landscape, arm))
-        asyncio.run(graph.ainvoke({"campaign": NAME}, {"recursion_limit": MOST_STEPS}, context=context))
+    given = {"tuner": "evolution"} if arm != "evolver" else {"tuner": tuner} if tuner else {}
+    spec = TASK.format(name=name, direction=landscape.direction, entry=landscape.entry)
+    with quick_folder() as folder:
+        notes = {"notes.md": landscape.notes} if landscape.notes else {}
+        context = run_to_the_end(
+            lambda resources: team_of(resources, landscape, arm),
+            task=str(write_task(Path(folder, name), spec, landscape.baseline, notes)),
+            campaign=NAME,
+            experiments=experiments,
+            seed=seed,
+            home=Path(folder, "home"),
+            **given,
+        )
         with open_archive(context.home) as archive:
             made = [e for e in archive.experiments.list(NAME) if e.program is not None]
             values = [e.score for e in made if e.score is not None]
             operators = Counter(str(e.proposal.operator) for e in made if e.proposal and e.number)
             best = max(values) if landscape.direction == "maximize" else min(values)
-        return {"best": best, "operators": dict(operators), "cpu_seconds": time.process_time() - began}
-    finally:
-        shutil.rmtree(folder)
+    return {"best": best, "operators": dict(operators), "cpu_seconds": time.process_time() - began}
 
 
 def paired(mine: list[float], theirs: list[float]) -> dict[str, Any]:
