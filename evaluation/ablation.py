@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from evolver.contracts import FIRST_FRESH_SEED, Experiment, Program, Trial, TrialStatus
+from evolver.contracts import SEARCH_SEEDS, Experiment, Program, Trial, TrialStatus
 from evolver.contracts.event import Ablated, Part, Simplified
 from evolver.errors import UsageError, WorkFailed
-from evolver.evaluation.campaign_resources import experiment_folder
+from evolver.evaluation.campaign_resources import experiment_folder, on_seeds
 from evolver.evaluation.program_diff import ProgramChange, changes_between, without
 from evolver.evaluation.statistics import compare
 from evolver.evaluation.trial import run_trial
@@ -63,8 +63,7 @@ async def ablate(
     archive, campaign = resources.archive, await resources.read_campaign()
     against = await archive.run(_reference, resources, experiment, reference)
     old, new = [await archive.run(resources.program, one) for one in (against, experiment)]
-    scores = await archive.run(resources.scores, experiment)
-    mine = {seed: score for seed, score in scores.items() if seed < FIRST_FRESH_SEED}
+    mine = on_seeds(await archive.run(resources.scores, experiment), SEARCH_SEEDS)
     await asyncio.gather(*(runner.trial(against.id, campaign.stage, seed) for seed in mine))
     theirs = await archive.run(resources.scores, against)
     if not mine.keys() & theirs.keys():

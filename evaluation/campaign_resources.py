@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -193,3 +193,8 @@ class CampaignResources:
         """Stop what runs and release the memory's lock; the archive is closed by whoever opened it."""
         await self.sandbox.close()
         self.memory.close()
+
+
+def on_seeds(scores: Mapping[int, float], seeds: range) -> dict[int, float]:
+    """The scores on those seeds, such as `SEARCH_SEEDS` or those of a fresh test."""
+    return {seed: score for seed, score in scores.items() if seed in seeds}

@@ -22,6 +22,7 @@ from evolver.contracts import (
     Verdict,
     VerdictKind,
 )
+from evolver.evaluation.campaign_resources import on_seeds
 from evolver.evaluation.evidence import pair_set
 from evolver.evaluation.screen import ENOUGH
 from evolver.evaluation.sequential_test import PRICIEST, level_of_next, look_at
@@ -181,8 +182,7 @@ class _Confirmation:
 
     def _fresh(self, program: str) -> dict[int, float]:
         """A program's scores on the seeds that were run."""
-        seeds = self._test.seeds[: self._had]
-        return {seed: score for seed, score in self._resources.scores(program).items() if seed in seeds}
+        return on_seeds(self._resources.scores(program), self._test.seeds[: self._had])
 
     def _gains(self) -> list[float]:
         """A difference for each seed that the champion has a score on; none where the candidate failed as often."""
@@ -275,7 +275,7 @@ def _begin_settling(resources: CampaignResources, champion: str) -> FreshTest | 
 
 
 def _end_settling(resources: CampaignResources, champion: str, test: FreshTest) -> None:
-    found = tuple(score for seed, score in resources.scores(champion).items() if seed in test.seeds)
+    found = tuple(on_seeds(resources.scores(champion), test.seeds).values())
     shown = shown_score(resources, found) if found else None
     count = resources.evidence.looks[0]
     resources.archive.fresh_tests.close(test, FreshTestResult.MEASURED, replicates=count, shown=shown)
@@ -288,9 +288,7 @@ def _is_settled(resources: CampaignResources, champion: str) -> bool:
 
 def measured_on_fresh(resources: CampaignResources, test: FreshTest) -> Comparison | None:
     """The paired difference that a finished confirmation found, with its standard error; None where there is none."""
-    pairs = [
-        {s: v for s, v in resources.scores(key).items() if s in test.seeds} for key in (test.experiment, test.reference)
-    ]
+    pairs = [on_seeds(resources.scores(key), test.seeds) for key in (test.experiment, test.reference)]
     found = pair_set(test.reference, pairs[0], pairs[1])
     if found is None or test.delta is None:
         return None

@@ -10,7 +10,16 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from evolver.contracts import FIRST_FRESH_SEED, Experiment, FreshTest, FreshTestKind, FreshTestResult, Interval
+from evolver.contracts import (
+    FIRST_FRESH_SEED,
+    SEARCH_SEEDS,
+    Experiment,
+    FreshTest,
+    FreshTestKind,
+    FreshTestResult,
+    Interval,
+)
+from evolver.evaluation.campaign_resources import on_seeds
 from evolver.evaluation.screen import MOST_REPLICATES, Level, estimate
 from evolver.evaluation.sequential_test import level_of_next, looks_for, price_of
 from evolver.evaluation.spread import NEWEST, UNKNOWN, Spread, learn_prior, moderated
@@ -77,15 +86,16 @@ class CampaignEvidence:
     def _read(self) -> tuple[list[PairSet], bool]:
         """A set per race and confirmation, in order, and whether any program's own repeats differ."""
         resources, sets = self._resources, list[PairSet]()
-        scores = {e.id: resources.scores(e) for e in resources.archive.experiments.list(resources.name)}
-        for experiment in resources.archive.experiments.list(resources.name):
+        experiments = resources.archive.experiments.list(resources.name)
+        scores = {experiment.id: resources.scores(experiment) for experiment in experiments}
+        for experiment in experiments:
             reference = experiment.verdict.reference if experiment.verdict is not None else ""
             if reference in scores:
-                sets += filter(None, [pair_set(reference, *map(_searched, (scores[experiment.id], scores[reference])))])
+                both = [on_seeds(scores[key], SEARCH_SEEDS) for key in (experiment.id, reference)]
+                sets += filter(None, [pair_set(reference, *both)])
         for test in resources.archive.fresh_tests.list(resources.name, FreshTestKind.CONFIRMATION):
             if test.result is not FreshTestResult.OPEN and test.experiment in scores and test.reference in scores:
-                ours, theirs = ({s: scores[e].get(s) for s in test.seeds} for e in (test.experiment, test.reference))
-                both = [{s: v for s, v in side.items() if v is not None} for side in (ours, theirs)]
+                both = [on_seeds(scores[key], test.seeds) for key in (test.experiment, test.reference)]
                 sets += filter(None, [pair_set(test.reference, *both)])
         return sets, any(len(set(known.values())) > 1 for known in scores.values())
 
@@ -161,7 +171,7 @@ class CampaignEvidence:
     def compare(self, experiment: Experiment | str, champion: str) -> Comparison | None:
         """A candidate's difference to the champion on the search's replicates; None where they share none."""
         resources = self._resources
-        ours, theirs = _searched(resources.scores(experiment)), _searched(resources.scores(champion))
+        ours, theirs = (on_seeds(resources.scores(one), SEARCH_SEEDS) for one in (experiment, champion))
         if not ours.keys() & theirs.keys():
             return None
         level, slope = self.level(champion), self.slope
@@ -178,7 +188,7 @@ class CampaignEvidence:
     def pair(self, experiment: Experiment | str, reference: str) -> Comparison | None:
         """The paired difference of two programs, its spread learnt over the campaign; None without a shared score."""
         resources = self._resources
-        ours, theirs = _searched(resources.scores(experiment)), _searched(resources.scores(reference))
+        ours, theirs = (on_seeds(resources.scores(one), SEARCH_SEEDS) for one in (experiment, reference))
         if not ours.keys() & theirs.keys():
             return None
         noise, pairs = resources.noise, self.prior(str(resources.campaign.champion), 1.0)
@@ -215,8 +225,8 @@ class CampaignEvidence:
 
     def price(self, experiment: Experiment | str, found: Comparison, champion: str) -> float:
         """Trials that the confirmation of a candidate is likely to need, by its cautious estimate."""
-        scores = self._resources.scores
-        pairs = pair_set(champion, _searched(scores(experiment)), _searched(scores(champion)))
+        both = [on_seeds(self._resources.scores(one), SEARCH_SEEDS) for one in (experiment, champion)]
+        pairs = pair_set(champion, *both)
         own = pairs.residual(1.0) if pairs is not None else UNKNOWN
         spread = moderated(own, self.prior(champion, 1.0), self.fallback(1.0, self.level(champion).scores))
         level = level_of_next(self.confirmations())
@@ -229,8 +239,3 @@ class CampaignEvidence:
         replicates = min(stages[-1].replicates, MOST_REPLICATES)
         each = PER_EXPERIMENT + PER_REPLICATE * replicates + len(stages) - 1
         return each * counts.leased + TO_BEGIN_WITH - sum(counts.trials.values())
-
-
-def _searched(scores: Mapping[int, float]) -> dict[int, float]:
-    """The scores on the search's own replicates."""
-    return {seed: score for seed, score in scores.items() if seed < FIRST_FRESH_SEED}

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from evolver.contracts import (
-    FIRST_FRESH_SEED,
+    SEARCH_SEEDS,
     Claim,
     Experiment,
     FreshTest,
@@ -18,6 +18,7 @@ from evolver.contracts import (
     Verdict,
     VerdictKind,
 )
+from evolver.evaluation.campaign_resources import on_seeds
 from evolver.evaluation.confirmation import crowned_verdict, measured_on_fresh
 from evolver.evaluation.screen import decide
 from evolver.evaluation.statistics import Comparison, mean_of
@@ -46,7 +47,7 @@ def judge(resources: CampaignResources, experiment: Experiment, trials: Sequence
     An experiment without a score, or with more failed replicates than scores, is unusable: failures are missing data,
     and too much of it is missing.
     """
-    searched = {seed: score for seed, score in resources.scores_in(trials).items() if seed < FIRST_FRESH_SEED}
+    searched = on_seeds(resources.scores_in(trials), SEARCH_SEEDS)
     champion = resources.campaign.champion
     early = _before_the_screen(resources, experiment, trials, searched)
     if early is not None:
@@ -65,7 +66,7 @@ def _before_the_screen(
     """The verdict where no difference decides: it failed, repeats an earlier program, or was not measured."""
     if experiment.program is None:
         return _unusable("no program was written")
-    failed = [t for t in trials if not t.metrics and t.seed < FIRST_FRESH_SEED and t.status in FAILURES]
+    failed = [t for t in trials if not t.metrics and t.seed in SEARCH_SEEDS and t.status in FAILURES]
     early = [t for t in failed if t.stage != resources.stage]
     if failed and (early or len(failed) > len(searched)):
         first = (early or failed)[0]
@@ -116,7 +117,7 @@ def _screened(
     found = evidence.compare(experiment, champion)
     fresh = measured_on_fresh(resources, test) if test is not None else None
     best = fresh if fresh is not None and test is not None and test.reference == champion else found
-    theirs = {seed: score for seed, score in resources.scores(champion).items() if seed < FIRST_FRESH_SEED}
+    theirs = on_seeds(resources.scores(champion), SEARCH_SEEDS)
     evidence.learn(champion, searched, theirs)
     return Judgement(
         verdict=_verdict(resources, found, champion, test),

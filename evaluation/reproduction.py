@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from evolver.contracts import FIRST_FRESH_SEED, Experiment, Interval, Record, Trial, TrialStatus
+from evolver.contracts import SEARCH_SEEDS, Experiment, Interval, Record, Trial, TrialStatus
 from evolver.contracts.event import RunsIn
 from evolver.errors import UsageError, WorkFailed
-from evolver.evaluation.campaign_resources import experiment_folder
+from evolver.evaluation.campaign_resources import experiment_folder, on_seeds
 from evolver.evaluation.run_environment import run_environment
 from evolver.evaluation.statistics import compare
 from evolver.evaluation.trial import run_trial
@@ -59,7 +59,7 @@ async def reproduce(resources: CampaignResources, experiment: Experiment) -> Rep
         raise UsageError(f"experiment {experiment.number} has no program; there is nothing to run")
     archive = resources.archive
     scores = await archive.run(resources.scores, experiment)
-    then = {seed: score for seed, score in sorted(scores.items()) if seed < FIRST_FRESH_SEED}
+    then = dict(sorted(on_seeds(scores, SEARCH_SEEDS).items()))
     if not then:
         raise UsageError(f"experiment {experiment.number} has no score; there is nothing to compare with")
     trials = await asyncio.gather(*(_again(resources, experiment, seed) for seed in then))

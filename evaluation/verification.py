@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from evolver.contracts import Campaign, Experiment, FreshTest, FreshTestKind, FreshTestResult
 from evolver.contracts.event import MetricDifference, Verified
 from evolver.errors import UsageError, WorkFailed
+from evolver.evaluation.campaign_resources import on_seeds
 from evolver.evaluation.final_test import failures_in_words, fresh_replicates, try_champions
 from evolver.evaluation.statistics import Comparison, compare
 
@@ -68,7 +69,7 @@ def _record(
 ) -> Verification:
     """What came out, in the log too. Raises WorkFailed."""
     archive, ran, seeds = resources.archive, _ran(experiment, beside), test.seeds
-    scores = {key: {s: v for s, v in resources.scores(key).items() if s in seeds} for key in ran}
+    scores = {key: on_seeds(resources.scores(key), seeds) for key in ran}
     mine = scores[experiment.id]
     if not mine:
         why = failures_in_words(t for t in archive.trials.list(experiment.id) if t.seed in seeds)

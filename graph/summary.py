@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from evolver.contracts import (
-    FIRST_FRESH_SEED,
+    SEARCH_SEEDS,
     Budget,
     Campaign,
     CampaignStatus,
@@ -353,7 +353,7 @@ def _seeds_behind(archive: Archive, experiment: Experiment) -> range:
         ended = [t for t in own if t.result not in (FreshTestResult.OPEN, FreshTestResult.VOID)]
         if ended:
             return ended[-1].seeds
-    return range(FIRST_FRESH_SEED)
+    return SEARCH_SEEDS
 
 
 def _fresh(archive: Archive, name: str, champion: Experiment | None) -> FreshResult | None:

@@ -25,7 +25,7 @@ from evolver.contracts.experiment import (
     VerdictKind,
 )
 from evolver.contracts.feedback import Feedback, FeedbackTable
-from evolver.contracts.fresh_test import FIRST_FRESH_SEED, FreshTest, FreshTestKind, FreshTestResult
+from evolver.contracts.fresh_test import FIRST_FRESH_SEED, SEARCH_SEEDS, FreshTest, FreshTestKind, FreshTestResult
 from evolver.contracts.lesson import Lesson, LessonStatus, Note
 from evolver.contracts.names import ParentsKind, SandboxKind, TunerKind
 from evolver.contracts.record import Interval, Record, now
@@ -36,6 +36,7 @@ __all__ = [
     "CONTENDED",
     "FIRST_FRESH_SEED",
     "QUESTION",
+    "SEARCH_SEEDS",
     "SHORTEST_WAIT",
     "Budget",
     "Call",

@@ -11,6 +11,8 @@ from evolver.contracts.record import Interval, Record, now
 
 FIRST_FRESH_SEED = 1000
 """The search uses lower seeds, fresh tests this one and higher ones."""
+SEARCH_SEEDS = range(FIRST_FRESH_SEED)
+"""Those of the search."""
 
 
 class FreshTestKind(StrEnum):
