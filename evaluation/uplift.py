@@ -6,8 +6,7 @@ import math
 from collections.abc import Sequence
 
 from evolver.contracts import Interval, Record
-
-LEVEL = 0.90
+from evolver.evaluation.statistics import around
 
 
 class ArmTotals(Record):
@@ -54,8 +53,6 @@ def uplift(campaigns: Sequence[tuple[ArmTotals, ArmTotals]]) -> Uplift | None:
         Stratified differences: S. Greenland and J. M. Robins, "Estimation of a common effect parameter from sparse
         follow-up data", Biometrics 41 (1985) 55-68.
     """
-    from scipy.special import stdtrit
-
     pairs = [(told, held) for told, held in campaigns if told.count and held.count]
     arms = [arm for pair in pairs for arm in pair]
     freedom = sum(arm.count - 1 for arm in arms)
@@ -67,11 +64,10 @@ def uplift(campaigns: Sequence[tuple[ArmTotals, ArmTotals]]) -> Uplift | None:
     weights = [told.count * held.count / (told.count + held.count) for told, held in pairs]
     total = sum(weights)
     difference = sum(w * (told.mean - held.mean) for w, (told, held) in zip(weights, pairs, strict=True)) / total
-    # The variance of one campaign's difference is that of a reward over its weight.
-    half = float(stdtrit(freedom, 0.5 + LEVEL / 2)) * math.sqrt(variance / total)
     return Uplift(
         difference=difference,
-        interval=(difference - half, difference + half),
+        # The variance of one campaign's difference is that of a reward over its weight.
+        interval=around(difference, math.sqrt(variance / total), freedom),
         told=sum(told.count for told, _ in pairs),
         withheld=sum(held.count for _, held in pairs),
         campaigns=len(pairs),
