@@ -128,7 +128,7 @@ class Memory:
         if newest < mark:  # another archive, or an older copy of it
             self._remove("lessons", self._documents.owners("lessons"))
             lessons, newest = archive.lessons.changed(0)
-        lessons = [lesson for lesson in lessons if scope in (None, _scope(lesson))]
+        lessons = [lesson for lesson in lessons if scope in (None, lesson.where)]
         self.add_lessons(lessons)
         self._documents.keep_fact("lessons", str(newest))
         notes = archive.notes.list()
@@ -353,7 +353,7 @@ def _lesson_document(lesson: Lesson, changed: int) -> Document:
     return Document(
         kind="lessons",
         id=lesson.id,
-        scope=_scope(lesson),
+        scope=lesson.where,
         campaign=lesson.campaign,
         text=_NUMBER.sub("", f"{lesson.component}: {lesson.claim}"),
         confidence=lesson.confidence,
@@ -361,13 +361,7 @@ def _lesson_document(lesson: Lesson, changed: int) -> Document:
     )
 
 
-def _scope(lesson: Lesson) -> str:
-    """What a lesson may be told to; nothing else is told of it."""
-    return lesson.where
-
-
 def _empty(path: Path) -> None:
-    VectorStore.delete(path / "chroma")
     for file in path.glob("documents.sqlite*"):
         file.unlink()
     shutil.rmtree(path / "chroma", ignore_errors=True)

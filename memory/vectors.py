@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import threading
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import chromadb
@@ -72,11 +70,6 @@ class VectorStore:
         except Exception:
             self.close()  # or this process would find the refused store again after it was replaced
             raise
-
-    @staticmethod
-    def delete(path: Path) -> None:
-        """Remove a database from the disk."""
-        shutil.rmtree(path, ignore_errors=True)
 
     def close(self) -> None:
         """Let go of the database."""
