@@ -48,11 +48,8 @@ class FreshTestRepository(Repository):
         Returns:
             The tests in the order in which they were begun.
         """
-        query = select(FreshTestRow).where(FreshTestRow.campaign == campaign)
-        if kind is not None:
-            query = query.where(FreshTestRow.kind == kind)
         with self._database.read() as connection:
-            return [_record(row) for row in connection.execute(query.order_by(FreshTestRow.number))]
+            return _tests(connection, campaign, kind)
 
     def begin(
         self,
@@ -66,12 +63,7 @@ class FreshTestRepository(Repository):
     ) -> FreshTest:
         """Reserve a block of seeds that nobody has used; the test that is open already, if it is the same one."""
         with self._database.write() as connection:
-            tests = [
-                _record(row)
-                for row in connection.execute(
-                    select(FreshTestRow).where(FreshTestRow.campaign == campaign).order_by(FreshTestRow.number)
-                )
-            ]
+            tests = _tests(connection, campaign)
             for known in tests:
                 same = (known.kind, known.experiment, known.reference) == (kind, experiment, reference)
                 if known.result is FreshTestResult.OPEN and same:
@@ -111,8 +103,7 @@ class FreshTestRepository(Repository):
                 return
             changes: dict[str, Any] = {}
             if shown is not None:
-                low, high = shown.interval
-                changes |= {**shown.model_dump(exclude={"interval"}), "low": low, "high": high}
+                changes |= _columns(shown)
             if verdict is not None:
                 changes |= {"verdict": verdict.model_dump(mode="json"), "standing": Standing.CONFIRMED, "pooled": 1}
             if changes:
@@ -146,11 +137,24 @@ class FreshTestRepository(Repository):
                 return
             changes: dict[str, Any] = {"standing": Standing.PROMISING, "claim": Claim.DETHRONED}
             if shown is not None:
-                low, high = shown.interval
-                changes |= {**shown.model_dump(exclude={"interval"}), "low": low, "high": high}
+                changes |= _columns(shown)
             change_experiment(connection, test.experiment, **changes)
             _crown(connection, test.campaign, successor)
             add_event(connection, test.campaign, data, test.experiment)
+
+
+def _tests(connection: Connection, campaign: str, kind: FreshTestKind | None = None) -> Sequence[FreshTest]:
+    """Those of a campaign, of one kind if named, in the order in which they were begun."""
+    query = select(FreshTestRow).where(FreshTestRow.campaign == campaign)
+    if kind is not None:
+        query = query.where(FreshTestRow.kind == kind)
+    return [_record(row) for row in connection.execute(query.order_by(FreshTestRow.number))]
+
+
+def _columns(shown: ShownScore) -> dict[str, Any]:
+    """A shown score as an experiment's columns."""
+    low, high = shown.interval
+    return {**shown.model_dump(exclude={"interval"}), "low": low, "high": high}
 
 
 def _record(row: Row[Any]) -> FreshTest:
