@@ -187,10 +187,10 @@ class Memory:
         self._work.set()
 
     def add_ideas(self, experiments: Sequence[Experiment]) -> None:
-        """Index or replace what experiments proposed."""
+        """Index or replace what experiments proposed; a proposal that builds on nothing had no idea."""
         for experiment in experiments:
-            if experiment.proposal is not None and experiment.lane >= 0:
-                proposal = experiment.proposal
+            proposal = experiment.proposal
+            if proposal is not None and proposal.parents and experiment.lane >= 0:
                 self.add_idea(experiment.id, experiment.campaign, f"{proposal.hypothesis} {proposal.plan}")
 
     def _remove(self, kind: str, owners: Iterable[str]) -> None:

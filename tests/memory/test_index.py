@@ -239,7 +239,7 @@ def test_a_removed_index_is_made_again_and_one_that_is_behind_catches_up(
     archive.campaigns.add(make_campaign())
     archive.notes.save(NOTES)
     for seq in range(3):
-        finish(archive, seq)
+        finish(archive, seq, parents=("c-baseline",))
         archive.lessons.save(make_lesson(f"l{seq}", component=PARTS[seq]))
 
     def opened() -> tuple[set[str], set[str], set[str]]:
@@ -262,12 +262,27 @@ def test_a_removed_index_is_made_again_and_one_that_is_behind_catches_up(
     caplog.clear()
     archive.lessons.save(make_lesson("l3", component="late"))
     archive.lessons.save(make_lesson("l0", component=PARTS[0], status=LessonStatus.RETIRED))
-    finish(archive, 3)
+    finish(archive, 3, parents=("c-baseline",))
     archive.notes.remove(["n4"])
     assert opened() == ({"l1", "l2", "l3"}, {*whole[1], "c-0-3"}, {"n1", "n2"})
     assert not caplog.text, "a few documents are caught up without a word"
     shutil.rmtree(path / "chroma")
     assert opened() == ({"l1", "l2", "l3"}, {*whole[1], "c-0-3"}, {"n1", "n2"})
+
+
+def test_an_experiment_without_an_idea_is_not_among_the_ideas(
+    tmp_path: Path, archive: Archive, make_campaign: Callable[..., Campaign], finish: Callable[..., Experiment]
+) -> None:
+    archive.campaigns.add(make_campaign())
+    proposed = finish(archive, 0, parents=("c-baseline",))
+    finish(archive, 1)  # its researcher gave no answer, so that it builds on nothing
+    memory = Memory.open(tmp_path / "memory", Hashing())
+    try:
+        memory.catch_up(archive, "c")
+        assert [hit.id for hit in memory.search_ideas("plan", "c", 9)] == [proposed.id]
+        assert memory.rebuild(archive)["ideas"] == 1
+    finally:
+        memory.close()
 
 
 def test_a_sentence_is_found_wherever_it_stands_in_a_long_note(memory: Memory) -> None:
@@ -331,7 +346,7 @@ def test_a_rebuilt_index_finds_the_same(
     memory = Memory.open(tmp_path / "memory")
     memory.add_notes(NOTES)
     for seq in range(12):
-        experiment = finish(archive, seq)
+        experiment = finish(archive, seq, parents=("c-baseline",))
         assert experiment.proposal is not None
         memory.add_idea(experiment.id, "c", f"{experiment.proposal.hypothesis} {experiment.proposal.plan}")
         lesson = make_lesson(f"l{seq}", claim=f"the {PARTS[seq]} of the schedule matters", component=PARTS[seq])
