@@ -15,7 +15,6 @@ from evolver.cli.lazy_command import lazy
 from evolver.cli.options import Json
 from evolver.cli.output import protect_output
 from evolver.errors import EvolverError, UsageError
-from evolver.system_errors import of_system
 
 app = typer.Typer(
     name="evolver",
@@ -180,6 +179,8 @@ def entry() -> int:
         print(f"evolver: {error}", file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1
     except Exception as error:
+        from evolver.system_errors import of_system
+
         said = of_system(error)
         if said is None or "--debug" in sys.argv:
             raise
