@@ -73,12 +73,13 @@ def _within(foreign: ForeignTask, root: Path) -> ForeignTask:
     if not root.is_dir() or not foreign.folder.resolve().is_relative_to(root):
         raise UsageError(f"--root {root}: name a folder that contains {foreign.folder}")
     place = PurePosixPath(foreign.folder.resolve().relative_to(root).as_posix())
+    own = own_modules(root)
     moved = {name: str(place / str(foreign.options[name])) for name in _PATHS if foreign.options.get(name)}
     cwd = {"cwd": str(place / str(foreign.options.get("cwd") or "."))}
     return foreign.model_copy(
         update={
             "folder": root,
-            "requires": tuple(name for name in foreign.requires if name not in own_modules(root)),
+            "requires": tuple(name for name in foreign.requires if name not in own),
             "options": {**foreign.options, **moved, **cwd},
             "imports": tuple(dict.fromkeys((*(str(place / part) for part in foreign.imports), "."))),
         }
