@@ -5,18 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from evolver.errors import TaskError
 from evolver.tasks.importers.cognition import cognition_notes
 from evolver.tasks.importers.foreign_files import (
-    Config,
     absent_requirements,
     config_of,
     entries,
     ignored,
     is_python,
     program_file,
+    read_as,
     summary_of,
     task_name,
     text_of,
@@ -85,7 +84,7 @@ class AsiEvolveImporter(Importer):
             text=text_of(program) if program else EMPTY,
             entry=entries(folder, program, folder / SCRIPT) if program else (),
             metric="eval_score",
-            seconds={"full": _timeout(settings) + OVERHEAD},
+            seconds={"full": read_as(_AsiEvolveConfig, settings).pipeline.engineer_timeout + OVERHEAD},
             requires=needs.required,
             options={"evaluator": SCRIPT, "original": program.name if program else ""},
             notes={**({TASK: task} if task.strip() else {}), **cognition_notes(folder / COGNITION)},
@@ -103,11 +102,3 @@ def _name(program: Path | None) -> str:
     if program is None:
         return f"{PROGRAM}.py"
     return program.name if program.suffix else f"{program.name}{'.py' if is_python(program) else '.txt'}"
-
-
-def _timeout(config: Config) -> float:
-    try:
-        return _AsiEvolveConfig.model_validate(config.content).pipeline.engineer_timeout
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise TaskError(f"{config.path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None

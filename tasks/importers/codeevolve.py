@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from evolver.errors import TaskError
 from evolver.tasks.importers.foreign_files import (
@@ -16,6 +16,7 @@ from evolver.tasks.importers.foreign_files import (
     entries,
     ignored,
     program_file,
+    read_as,
     settings_of,
     summary_of,
     task_name,
@@ -83,7 +84,7 @@ class CodeEvolveImporter(Importer):
         assert inner is not None
         if settings.path is None and folder.name == INPUT:
             settings = config_of(folder.parent, *CONFIGS)
-        config = _config(settings)
+        config = read_as(_CodeEvolveConfig, settings)
         sources = inner / SOURCES
         program = sources / config.INIT_FILE_DATA.filename if config.INIT_FILE_DATA.filename else None
         if program is None or not program.is_file():
@@ -118,7 +119,7 @@ def _only(sources: Path) -> Path:
 
 
 def _read(folder: Path, program: Path, evaluator: Path, settings: Config) -> ForeignTask:
-    config = _config(settings)
+    config = read_as(_CodeEvolveConfig, settings)
     needs = packages(folder, evaluator, program)
     place = program.parent.relative_to(folder).as_posix() if program.is_relative_to(folder) else ""
     siblings = [
@@ -149,11 +150,3 @@ def _read(folder: Path, program: Path, evaluator: Path, settings: Config) -> For
         notes={"sys_msg.md": config.SYS_MSG} if config.SYS_MSG.strip() else {},
         warnings=(*absent_requirements(folder), *hint(needs), *ignored(settings, _USED)),
     )
-
-
-def _config(config: Config) -> _CodeEvolveConfig:
-    try:
-        return _CodeEvolveConfig.model_validate(config.content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise TaskError(f"{config.path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None

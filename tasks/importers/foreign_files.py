@@ -8,11 +8,13 @@ import importlib.metadata
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import yaml
+from pydantic import BaseModel, ValidationError
 
 from evolver.errors import TaskError
+from evolver.tasks.block_markers import START
 from evolver.tasks.spec import KEBAB, LONGEST_NAME
 from evolver.text_files import read_text
 
@@ -22,7 +24,7 @@ MOST_READ = 200
 """Python files and scripts of a folder in which names of the program are looked for."""
 MOST_LISTED = 12
 _REQUIREMENT = re.compile(r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
-_MARK = "EVOLVE-BLOCK-START"
+T = TypeVar("T", bound=BaseModel)
 
 
 class Config(NamedTuple):
@@ -78,6 +80,15 @@ def settings_of(path: Path) -> dict[str, Any]:
     return content
 
 
+def read_as(form: type[T], config: Config) -> T:
+    """The settings that are used here. Raises TaskError that names the one that cannot be read."""
+    try:
+        return form.model_validate(config.content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise TaskError(f"{config.path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
 def ignored(config: Config, used: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
     """One line about settings that change nothing here; `used` has the names that are read, by section."""
     names = []
@@ -93,6 +104,15 @@ def ignored(config: Config, used: Mapping[str, Iterable[str]]) -> tuple[str, ...
         f"{config.path.name}: these settings change nothing, because Evolver searches in its own way: "
         f"{', '.join(names[:MOST_LISTED])}{more}",
     )
+
+
+def places(folder: Path, program: Path, evaluator: Path) -> dict[str, str]:
+    """Where both lie in a folder, as a runner is told; the original program's place is empty if it lies elsewhere."""
+    return {
+        "evaluator": evaluator.relative_to(folder).as_posix(),
+        "cwd": evaluator.parent.relative_to(folder).as_posix(),
+        "original": program.relative_to(folder).as_posix() if program.is_relative_to(folder) else "",
+    }
 
 
 def task_name(folder: Path) -> str:
@@ -175,7 +195,7 @@ def _is_installed(distribution: str) -> bool:
 def missing_program(folder: Path, evaluator: Path, wanted: str) -> str:
     """What to say of a folder with an evaluator and no program, with the file that looks like it."""
     others = [path for path in sorted(folder.iterdir()) if path.is_file() and path != evaluator]
-    marked = [path.name for path in others if path.suffix and _MARK in path.read_text(errors="replace")]
+    marked = [path.name for path in others if path.suffix and START in path.read_text(errors="replace")]
     texts = [path.name for path in others if path.suffix in (".py", ".txt", ".md", ".cc", ".cpp", ".rs", ".go")]
     near = difflib.get_close_matches(wanted, [*marked, *texts], n=1, cutoff=0.5) or marked[:1]
     said = f"{evaluator.relative_to(folder)} found in {folder}, no {wanted}"

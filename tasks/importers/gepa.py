@@ -10,6 +10,7 @@ from evolver.tasks.importers.foreign_files import (
     absent_requirements,
     docstring_of,
     missing_program,
+    places,
     program_file,
     summary_of,
     task_name,
@@ -93,9 +94,7 @@ def _read(folder: Path, seed: Path, evaluator: Path) -> ForeignTask:
         seconds={"full": SECONDS},
         requires=needs.required,
         options={
-            "evaluator": evaluator.relative_to(folder).as_posix(),
-            "cwd": evaluator.parent.relative_to(folder).as_posix(),
-            "original": seed.relative_to(folder).as_posix() if seed.is_relative_to(folder) else "",
+            **places(folder, seed, evaluator),
             "function": function or FUNCTIONS[0],
             "by_name": by_name,
         },

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
 from evolver.errors import TaskError
 from evolver.tasks.importers.foreign_files import (
@@ -16,7 +16,9 @@ from evolver.tasks.importers.foreign_files import (
     entries,
     ignored,
     missing_program,
+    places,
     program_file,
+    read_as,
     settings_of,
     summary_of,
     task_name,
@@ -123,7 +125,7 @@ def _evaluator_in(folder: Path) -> Path | None:
 
 
 def _read(folder: Path, program: Path, evaluator: Path, settings: Config) -> ForeignTask:
-    config, is_script = _config(settings), evaluator.suffix == ".sh"
+    config, is_script = read_as(_OpenEvolveConfig, settings), evaluator.suffix == ".sh"
     cascade = [] if is_script else _cascade(evaluator, config)
     timeout, readme = config.evaluator.timeout, folder / "README.md"
     seconds = {STAGES[function]: timeout * count + OVERHEAD for count, function in enumerate(cascade, 1)}
@@ -148,12 +150,10 @@ def _read(folder: Path, program: Path, evaluator: Path, settings: Config) -> For
         metric="combined_score",
         seconds=seconds or {"full": timeout + OVERHEAD},
         requires=needs.required,
-        imports=tuple(dict.fromkeys((_within(folder, evaluator.parent), "."))),
+        imports=tuple(dict.fromkeys((evaluator.parent.relative_to(folder).as_posix(), "."))),
         budget=config.max_iterations,
         options={
-            "evaluator": _within(folder, evaluator),
-            "cwd": _within(folder, evaluator.parent),
-            "original": _within(folder, program) if program.is_relative_to(folder) else "",
+            **places(folder, program, evaluator),
             "cascade": list[JsonValue](cascade),
             "thresholds": list[JsonValue](config.evaluator.cascade_thresholds),
             "features": list[JsonValue](config.database.feature_dimensions),
@@ -175,15 +175,3 @@ def _cascade(evaluator: Path, config: _OpenEvolveConfig) -> list[str]:
             break
         cascade.append(function)
     return cascade
-
-
-def _within(folder: Path, path: Path) -> str:
-    return path.relative_to(folder).as_posix()
-
-
-def _config(config: Config) -> _OpenEvolveConfig:
-    try:
-        return _OpenEvolveConfig.model_validate(config.content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise TaskError(f"{config.path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None

@@ -10,6 +10,7 @@ from evolver.tasks.importers.foreign_files import (
     docstring_of,
     entries,
     missing_program,
+    places,
     program_file,
     summary_of,
     task_name,
@@ -70,11 +71,7 @@ def _read(folder: Path, program: Path, evaluator: Path) -> ForeignTask:
         metric="combined_score",
         seconds={"full": SECONDS},
         requires=needs.required,
-        options={
-            "evaluator": evaluator.relative_to(folder).as_posix(),
-            "cwd": evaluator.parent.relative_to(folder).as_posix(),
-            "original": program.relative_to(folder).as_posix() if program.is_relative_to(folder) else "",
-        },
+        options={**places(folder, program, evaluator)},
         notes={"task_message.md": message} if message else {},
         warnings=(*absent_requirements(folder), *hint(needs)),
     )
