@@ -21,9 +21,9 @@ from evolver.tasks.importers import write as write_foreign
 from evolver.tasks.importers.task_writer import ORIGIN
 from evolver.tasks.integrity import TaskIntegrity
 from evolver.tasks.shown_files import links_out, shown
+from evolver.tasks.source_files import text_of, tree_of
 from evolver.tasks.spec import STAGES, ResourcesSpec, StageSpec, TaskSpec, read_spec
 from evolver.tasks.top_level_names import may_define
-from evolver.text_files import read_text
 
 HERE = Path(__file__).resolve().parent
 _log = logging.getLogger(__name__)
@@ -185,7 +185,7 @@ class Task:
     def _variants(self, folder: str) -> dict[str, Program]:
         baseline, entry = _baseline_texts(self.root, self.spec), self.spec.program.main
         return {
-            path.stem: Program(files={**baseline, entry: _text(path)})
+            path.stem: Program(files={**baseline, entry: text_of(path)})
             for path in sorted((self.root / folder).glob("*.py"))
         }
 
@@ -332,12 +332,12 @@ def _load_folder(root: Path) -> Task:
     for name, signature in (("harness.py", "run(trial)"), ("judge.py", "judge(out, private, stage, seed)")):
         if not (root / name).is_file():
             raise TaskError(f"{root / name} does not exist; write it and define {signature} in it")
-        if not may_define(_parsed(root / name), signature.partition("(")[0]):
+        if not may_define(tree_of(root / name), signature.partition("(")[0]):
             raise TaskError(f"{root / name} does not define {signature}; the sandbox calls it")
     _baseline_texts(root, spec)
     for entry in spec.program.entry:
         file, _, function = entry.partition(":")
-        if not may_define(_parsed(root / "baseline" / file), function):
+        if not may_define(tree_of(root / "baseline" / file), function):
             raise TaskError(
                 f"{root / 'task.yaml'}: program.entry: baseline/{file} defines no {function}; "
                 "correct the entry or define it there"
@@ -364,7 +364,7 @@ def _uses_seed(path: Path) -> bool:
     return any(
         (isinstance(node, ast.Name) and node.id == "seed" and isinstance(node.ctx, ast.Load))
         or (isinstance(node, ast.Attribute) and node.attr == "seed")
-        for node in ast.walk(_parsed(path))
+        for node in ast.walk(tree_of(path))
     )
 
 
@@ -424,21 +424,5 @@ def _baseline_texts(root: Path, spec: TaskSpec) -> dict[str, str]:
             raise TaskError(
                 f"{root / 'task.yaml'}: program.files: {path} does not exist; write it or drop it from the list"
             )
-        texts[name] = _text(path)
+        texts[name] = text_of(path)
     return texts
-
-
-def _text(path: Path) -> str:
-    try:
-        return read_text(path)
-    except (OSError, UnicodeDecodeError) as error:
-        raise TaskError(f"{path} cannot be read as UTF-8 text: {error}") from None
-
-
-def _parsed(path: Path) -> ast.Module:
-    try:
-        return ast.parse(_text(path), str(path))
-    except (SyntaxError, ValueError) as error:
-        raise TaskError(f"{path} does not parse as Python: {error}") from None
-    except (RecursionError, MemoryError):
-        raise TaskError(f"{path} does not parse as Python: it is nested too deep") from None

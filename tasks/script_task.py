@@ -11,10 +11,11 @@ from typing import Literal
 
 from evolver.contracts import Direction
 from evolver.errors import UsageError
-from evolver.tasks.importers.foreign_files import docstring_of, text_of
+from evolver.tasks.importers.foreign_files import docstring_of
 from evolver.tasks.importers.importer import ForeignTask
 from evolver.tasks.importers.required_packages import hint, packages
 from evolver.tasks.importers.task_writer import write
+from evolver.tasks.source_files import text_of
 from evolver.tasks.spec import KEBAB, LONGEST_NAME
 
 SECONDS = 600.0

@@ -18,10 +18,10 @@ from evolver.tasks.importers.foreign_files import (
     read_as,
     summary_of,
     task_name,
-    text_of,
 )
 from evolver.tasks.importers.importer import ForeignTask, Importer
 from evolver.tasks.importers.required_packages import Packages, hint, packages
+from evolver.tasks.source_files import text_of
 
 TASK, SCRIPT = "input.md", "eval.sh"
 PROGRAM, COGNITION = "initial_program", "init_cognition.py"

@@ -20,10 +20,10 @@ from evolver.tasks.importers.foreign_files import (
     settings_of,
     summary_of,
     task_name,
-    text_of,
 )
 from evolver.tasks.importers.importer import ForeignTask, Importer
 from evolver.tasks.importers.required_packages import hint, packages
+from evolver.tasks.source_files import text_of
 
 INPUT, EVALUATOR, SOURCES = "input", "evaluate.py", "src"
 CONFIGS = ("configs/config.yaml", "config.yaml", "configs/config*.yaml", "config*.yaml", "configs/*/*.yaml")

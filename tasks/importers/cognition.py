@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-from evolver.tasks.importers.foreign_files import tree_of
+from evolver.tasks.source_files import tree_of
 
 DEEPEST = 5
 """Names that are followed from one to the next."""

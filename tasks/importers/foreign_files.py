@@ -15,8 +15,8 @@ from pydantic import BaseModel, ValidationError
 
 from evolver.errors import TaskError
 from evolver.tasks.block_markers import START
+from evolver.tasks.source_files import text_of, tree_of
 from evolver.tasks.spec import KEBAB, LONGEST_NAME
-from evolver.text_files import read_text
 
 LONGEST_SUMMARY, LONGEST_MESSAGE = 2000, 40_000
 """Characters of what is said about a task; a message that was written for models reaches them whole."""
@@ -34,27 +34,11 @@ class Config(NamedTuple):
     content: dict[str, Any]
 
 
-def text_of(path: Path) -> str:
-    """A text file's content. Raises TaskError."""
-    try:
-        return read_text(path)
-    except (OSError, UnicodeDecodeError) as error:
-        raise TaskError(f"{path} cannot be read as UTF-8 text: {error}") from None
-
-
 def program_file(folder: Path, *stems: str, bare: bool = False) -> Path | None:
     """The initial program, whatever its language: Python's first, where there are several; `bare`: or its ending."""
     patterns = [f"{stem}{ending}" for stem in stems for ending in ((".*", "") if bare else (".*",))]
     found = [path for pattern in patterns for path in sorted(folder.glob(pattern)) if path.is_file()]
     return min(found, key=lambda path: path.suffix != ".py", default=None)
-
-
-def tree_of(path: Path) -> ast.Module:
-    """A Python file's syntax tree. Raises TaskError."""
-    try:
-        return ast.parse(text_of(path))
-    except (SyntaxError, ValueError) as error:
-        raise TaskError(f"{path} does not parse as Python: {error}") from None
 
 
 def config_of(folder: Path, *patterns: str) -> Config:

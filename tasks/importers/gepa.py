@@ -14,11 +14,10 @@ from evolver.tasks.importers.foreign_files import (
     program_file,
     summary_of,
     task_name,
-    text_of,
-    tree_of,
 )
 from evolver.tasks.importers.importer import ForeignTask, Importer
 from evolver.tasks.importers.required_packages import hint, packages
+from evolver.tasks.source_files import text_of, tree_of
 from evolver.tasks.top_level_names import bound_names
 
 SEEDS, EVALUATORS, FUNCTIONS = ("seed", "seed_candidate"), ("evaluator.py", "evaluate.py"), ("evaluate", "evaluator")

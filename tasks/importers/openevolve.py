@@ -22,11 +22,10 @@ from evolver.tasks.importers.foreign_files import (
     settings_of,
     summary_of,
     task_name,
-    text_of,
-    tree_of,
 )
 from evolver.tasks.importers.importer import ForeignTask, Importer
 from evolver.tasks.importers.required_packages import hint, packages
+from evolver.tasks.source_files import text_of, tree_of
 from evolver.tasks.top_level_names import bound_names, may_define
 
 PROGRAMS = ("initial_program", "initial_prompt")

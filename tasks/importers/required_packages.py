@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from evolver.tasks.importers.foreign_files import tree_of
+from evolver.tasks.source_files import tree_of
 
 STAND_INS = {
     "openevolve": ("openevolve.evaluation_result",),

@@ -14,11 +14,10 @@ from evolver.tasks.importers.foreign_files import (
     program_file,
     summary_of,
     task_name,
-    text_of,
-    tree_of,
 )
 from evolver.tasks.importers.importer import ForeignTask, Importer
 from evolver.tasks.importers.required_packages import hint, packages
+from evolver.tasks.source_files import text_of, tree_of
 
 PROGRAM, EVALUATOR = "initial", "evaluate.py"
 SECONDS = 610.0
