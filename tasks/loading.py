@@ -1,17 +1,13 @@
-"""Tasks from their folders: finding them, checking the folder, and knowing when it has changed."""
+"""Tasks from their folders: finding them, and checking that a folder keeps the contract."""
 
 from __future__ import annotations
 
-import ast
 import difflib
 import hashlib
 import json
 import logging
-from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 
-from evolver.contracts import Metric, Program
 from evolver.errors import TaskError, UnknownName, UsageError
 from evolver.registry import task_folders
 from evolver.settings import Settings, expanded
@@ -21,195 +17,19 @@ from evolver.tasks.importers import write as write_foreign
 from evolver.tasks.importers.task_writer import ORIGIN
 from evolver.tasks.integrity import TaskIntegrity
 from evolver.tasks.shown_files import links_out
-from evolver.tasks.source_files import text_of, tree_of
-from evolver.tasks.spec import STAGES, ResourcesSpec, StageSpec, TaskSpec, read_spec
+from evolver.tasks.source_files import tree_of
+from evolver.tasks.spec import TaskSpec, read_spec
+from evolver.tasks.task import INPUTS, Task, baseline_texts
 from evolver.tasks.top_level_names import may_define
 
 HERE = Path(__file__).resolve().parent
 _log = logging.getLogger(__name__)
 RUNTIME = HERE / "trial-runtime"
 """Folder that is shown at /evolver inside every sandbox."""
-INPUTS = "inputs"
-"""Folder of a task with one folder a phase, shown at /inputs in that phase alone."""
-
-
 OPEN = ("public", INPUTS)
 """Folders of a task that programs see."""
 IMPORTED = "imported"
 """Folder below the data folder for tasks made from other systems' folders."""
-
-
-@dataclass(frozen=True)
-class Task:
-    """A task folder that keeps the contract: what to improve, from which baseline, measured how.
-
-    Made by `evolver.load_task`.
-    """
-
-    root: Path
-    """The folder."""
-    spec: TaskSpec
-    """The content of its task.yaml."""
-    version: str
-    """Hash of all that decides a score besides the program: task.yaml, harness, judge, and the data of every kind."""
-    integrity: TaskIntegrity = field(repr=False, compare=False)
-    """Those files as they were when the task was loaded."""
-    warnings: tuple[str, ...] = ()
-    """What whoever runs it should know before."""
-
-    @cached_property
-    def scope(self) -> str:
-        """Hash of what scores mean: the metric, the interface, harness, judge and further code of theirs, not the data.
-
-        What was learned under one scope may be told under it, whatever the task is called.
-        """
-        code = {name: digest for name, digest in self.integrity.digests.items() if name.endswith(".py")}
-        means = {"metric": self.metric.model_dump(mode="json"), "entry": self.spec.program.entry, "code": code}
-        return hashlib.sha256(json.dumps(means, sort_keys=True).encode()).hexdigest()[:16]
-
-    @property
-    def name(self) -> str:
-        """Kebab-case name."""
-        return self.spec.name
-
-    @property
-    def metric(self) -> Metric:
-        """What the judge measures and campaigns improve."""
-        return self.spec.metric
-
-    @property
-    def stages(self) -> list[StageSpec]:
-        """From the cheapest to the most expensive."""
-        return sorted(self.spec.stages, key=lambda stage: STAGES.index(stage.name))
-
-    @property
-    def deciding_stage(self) -> StageSpec:
-        """The stage whose metric decides unless a campaign says otherwise."""
-        return self.stage(self.spec.decides) if self.spec.decides else self.stages[-1]
-
-    def stages_to(self, name: str = "") -> list[StageSpec]:
-        """The stages that a trial climbs to get to one of them.
-
-        Args:
-            name: The last stage; empty: the deciding one.
-
-        Returns:
-            The stages from the cheapest to that one.
-
-        Raises:
-            UnknownName: The task has no such stage.
-        """
-        last = self.stage(name) if name else self.deciding_stage
-        return self.stages[: self.stages.index(last) + 1]
-
-    def resources(self, stage: StageSpec) -> ResourcesSpec:
-        """What each phase may use in a stage.
-
-        Args:
-            stage: One of `stages`.
-
-        Returns:
-            The stage's own resources, or else the task's.
-        """
-        return stage.resources or self.spec.resources
-
-    def stage(self, name: str) -> StageSpec:
-        """One of the stages.
-
-        Args:
-            name: `smoke`, `proxy` or `full`.
-
-        Returns:
-            What the stage allows.
-
-        Raises:
-            UnknownName: The task has no such stage.
-        """
-        for stage in self.spec.stages:
-            if stage.name == name:
-                return stage
-        known = ", ".join(stage.name for stage in self.stages)
-        raise UnknownName(f"task {self.name} has no stage {name!r}; it has {known}")
-
-    @property
-    def notes(self) -> Path | None:
-        """Folder of the task's own notes, if it has any."""
-        folder = self.root / "notes"
-        return folder if folder.is_dir() else None
-
-    @property
-    def is_imported(self) -> bool:
-        """Whether its score is what another system's evaluator, or a script, says beside the program."""
-        return (self.root / ORIGIN).is_file()
-
-    @property
-    def data_by_seed(self) -> bool:
-        """Whether the judge, or the harness beyond seeding random numbers, uses the seed: each may have other data."""
-        return not self.is_imported and any(_uses_seed(self.root / name) for name in ("judge.py", "harness.py"))
-
-    def baseline(self) -> Program:
-        """The program that a campaign starts from, read now.
-
-        Returns:
-            The files below `baseline/` that the task lists.
-
-        Raises:
-            TaskError: A file is gone or no text.
-        """
-        return Program(files=_baseline_texts(self.root, self.spec))
-
-    def comparisons(self) -> dict[str, Program]:
-        """Plain methods to compare a campaign with: compare/*.py, each in the place of the entry file.
-
-        Returns:
-            The programs, by the files' names without their endings.
-        """
-        return self._variants("compare")
-
-    def references(self) -> dict[str, Program]:
-        """Known methods of the field: references/*.py, each in the place of the entry file.
-
-        Returns:
-            The programs, by the files' names without their endings.
-        """
-        return self._variants("references")
-
-    def cheats(self) -> dict[str, Program]:
-        """Programs that go for the score instead of the work: cheats/*.py; `evolver task check` tries them.
-
-        Returns:
-            The programs, by the files' names without their endings.
-        """
-        return self._variants("cheats")
-
-    def _variants(self, folder: str) -> dict[str, Program]:
-        baseline, entry = _baseline_texts(self.root, self.spec), self.spec.program.main
-        return {
-            path.stem: Program(files={**baseline, entry: text_of(path)})
-            for path in sorted((self.root / folder).glob("*.py"))
-        }
-
-    def inputs(self, phase: str) -> Path | None:
-        """Folder of the data that programs may read in one phase alone.
-
-        Args:
-            phase: One of `spec.phases`.
-
-        Returns:
-            The folder, or None where the phase has none.
-        """
-        folder = self.root / INPUTS / phase
-        return folder if folder.is_dir() else None
-
-    def changed(self) -> list[str]:
-        """Files behind `version` that were changed, added or removed since loading.
-
-        Costs a look at each file's times; only files that were touched are read.
-
-        Returns:
-            Their paths, relative to `root`.
-        """
-        return self.integrity.broken()
 
 
 def load_task(ref: str | Path, home: Path | None = None) -> Task:
@@ -334,7 +154,7 @@ def _load_folder(root: Path) -> Task:
             raise TaskError(f"{root / name} does not exist; write it and define {signature} in it")
         if not may_define(tree_of(root / name), signature.partition("(")[0]):
             raise TaskError(f"{root / name} does not define {signature}; the sandbox calls it")
-    _baseline_texts(root, spec)
+    baseline_texts(root, spec)
     for entry in spec.program.entry:
         file, _, function = entry.partition(":")
         if not may_define(tree_of(root / "baseline" / file), function):
@@ -359,15 +179,6 @@ def _load_folder(root: Path) -> Task:
     )
 
 
-def _uses_seed(path: Path) -> bool:
-    """Whether a file reads a name or an attribute `seed`; that it takes one as a parameter does not count."""
-    return any(
-        (isinstance(node, ast.Name) and node.id == "seed" and isinstance(node.ctx, ast.Load))
-        or (isinstance(node, ast.Attribute) and node.attr == "seed")
-        for node in ast.walk(tree_of(path))
-    )
-
-
 def _warnings(origin: Path) -> tuple[str, ...]:
     """What an imported task says of itself; nothing in any other."""
     try:
@@ -378,7 +189,7 @@ def _warnings(origin: Path) -> tuple[str, ...]:
 
 def _check_blocks(root: Path, spec: TaskSpec) -> None:
     """Raise TaskError where blocks are said to be marked and are not, or not in pairs."""
-    texts = _baseline_texts(root, spec) if spec.program.blocks else {}
+    texts = baseline_texts(root, spec) if spec.program.blocks else {}
     if texts and not any(map(has_blocks, texts.values())):
         raise TaskError(
             f"{root / 'task.yaml'}: program.blocks: no file has an EVOLVE-BLOCK-START mark, so nothing "
@@ -403,15 +214,3 @@ def _check_inputs(root: Path, spec: TaskSpec) -> None:
             )
         if entry.name not in spec.phases:
             raise TaskError(f"{entry}: task.yaml has no phase {entry.name}; its phases are {', '.join(spec.phases)}")
-
-
-def _baseline_texts(root: Path, spec: TaskSpec) -> dict[str, str]:
-    texts = {}
-    for name in spec.program.files:
-        path = root / "baseline" / name
-        if not path.is_file():
-            raise TaskError(
-                f"{root / 'task.yaml'}: program.files: {path} does not exist; write it or drop it from the list"
-            )
-        texts[name] = text_of(path)
-    return texts

@@ -84,8 +84,9 @@ if TYPE_CHECKING:
     from evolver.memory.campaigns import Counts
     from evolver.memory.search_history import Credit
     from evolver.settings import Settings
-    from evolver.tasks.loading import Task, installed_tasks, load_task
+    from evolver.tasks.loading import installed_tasks, load_task
     from evolver.tasks.spec import ProgramSpec, ResourcesSpec, StageSpec, TaskSpec
+    from evolver.tasks.task import Task
 
 
 __version__ = "0.1.0"
@@ -232,7 +233,8 @@ _HOMES = {
     "evolver.memory.search_history": ("Credit",),
     "evolver.logging": ("set_verbosity",),
     "evolver.settings": ("Settings",),
-    "evolver.tasks.loading": ("Task", "installed_tasks", "load_task"),
+    "evolver.tasks.loading": ("installed_tasks", "load_task"),
+    "evolver.tasks.task": ("Task",),
     "evolver.tasks.spec": ("ProgramSpec", "ResourcesSpec", "StageSpec", "TaskSpec"),
 }
 
