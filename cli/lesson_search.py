@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from evolver.cli.index_apart import index_apart
 from evolver.contracts import Lesson, LessonStatus
 
 if TYPE_CHECKING:
@@ -52,18 +51,9 @@ def print_found_lessons(lessons: Sequence[Lesson], query: str, numbers: Mapping[
 
 
 def _found(lessons: Sequence[Lesson], query: str) -> Sequence[Hit]:
-    """All lessons by an index of their own: another process may have the shared one open."""
-    from evolver.memory import Memory
-
     if not lessons:
         return []
-    with tempfile.TemporaryDirectory(prefix="evolver-lessons-") as folder:
-        memory = Memory.open(Path(folder))
-        try:
-            # Those that are told no more are shown here, too.
-            memory.add_lessons(
-                [x.model_copy(update={"scope": SHOWN, "status": LessonStatus.TENTATIVE}) for x in lessons]
-            )
-            return memory.search_lessons(query, SHOWN, len(lessons))
-        finally:
-            memory.close()
+    with index_apart() as memory:
+        # Those that are told no more are shown here, too.
+        memory.add_lessons([x.model_copy(update={"scope": SHOWN, "status": LessonStatus.TENTATIVE}) for x in lessons])
+        return memory.search_lessons(query, SHOWN, len(lessons))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from evolver.cli.index_apart import index_apart
 from evolver.contracts import Note
 from evolver.errors import UsageError
 from evolver.formatting import counted
@@ -109,16 +109,12 @@ def remove_notes(name: str, task: str | None, as_json: bool) -> None:
 
 
 def search_notes(query: str, task: str | None, most: int, as_json: bool) -> None:
-    """The notes nearest to a question, by an index of their own: another process may have the shared one open."""
+    """The notes nearest to a question."""
     with open_archive(Settings().home) as archive:
         notes = {note.id: note for note in archive.notes.list(task)}
-    with tempfile.TemporaryDirectory(prefix="evolver-notes-") as folder:
-        memory = Memory.open(Path(folder))
-        try:
-            memory.add_notes([note.model_copy(update={"task": ""}) for note in notes.values()])
-            hits = memory.search_notes(query, "", most)
-        finally:
-            memory.close()
+    with index_apart() as memory:
+        memory.add_notes([note.model_copy(update={"task": ""}) for note in notes.values()])
+        hits = memory.search_notes(query, "", most)
     if as_json:
         rows = [{**notes[hit.id].model_dump(mode="json"), **_scored(hit)} for hit in hits]
         print(json.dumps({"notes": rows}))
