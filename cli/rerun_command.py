@@ -6,10 +6,9 @@ import asyncio
 import getpass
 import json
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
-from evolver.contracts import Directive
+from evolver.contracts import Directive, Program
 from evolver.contracts.event import Ablated, EventData, Verified
 from evolver.errors import UsageError, WorkFailed
 from evolver.graph.campaign_lock import is_running
@@ -18,7 +17,6 @@ from evolver.graph.resolved_run import ResolvedRun, open_archive
 from evolver.graph.standalone_rerun import RerunKind, run_again
 from evolver.memory import Archive
 from evolver.settings import Settings
-from evolver.text_files import write_text
 
 RESULT: dict[RerunKind, type[EventData]] = {"verify": Verified, "ablate": Ablated}
 
@@ -46,7 +44,7 @@ def rerun(
             raise WorkFailed(directive.outcome.removeprefix("failed: "))
         result = _result(archive, directive, kind, number)
         if simplified_into is not None and isinstance(result, Ablated) and result.simplified is not None:
-            _write(result.simplified.files, simplified_into)
+            Program(files=result.simplified.files).write_to(simplified_into)
         said = {"campaign": campaign, "experiment": number, **result.model_dump(mode="json")}
         print(json.dumps(said) if as_json else directive.outcome)
 
@@ -55,10 +53,3 @@ def _result(archive: Archive, directive: Directive, kind: RerunKind, number: int
     experiment = archive.experiments.by_number(directive.campaign, number)
     events = [e for e in archive.events.list(directive.campaign, kind=RESULT[kind], newest=100) if e.experiment]
     return next(event.data for event in reversed(events) if event.experiment == experiment.id)
-
-
-def _write(files: Mapping[str, str], folder: Path) -> None:
-    for path, text in files.items():
-        target = folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_text(target, text)
