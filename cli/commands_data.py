@@ -58,6 +58,7 @@ def sandbox_prune(json: Json = False) -> None:
     prune(json)
 
 
+NoteName = Annotated[str, typer.Argument(help="A source that `notes list` shows, or the id of a part.")]
 Task = Annotated[str | None, typer.Option("--task", help="Notes of this task and those for every task; default: all.")]
 
 
@@ -86,11 +87,7 @@ def notes_list(task: Task = None, json: Json = False) -> None:
 
 
 @notes_app.command("show")
-def notes_show(
-    name: Annotated[str, typer.Argument(help="A source that `notes list` shows, or the id of a part.")],
-    task: Task = None,
-    json: Json = False,
-) -> None:
+def notes_show(name: NoteName, task: Task = None, json: Json = False) -> None:
     """Show what a note says, part by part, with pages."""
     from evolver.cli.memory_commands import show_notes
 
@@ -98,11 +95,7 @@ def notes_show(
 
 
 @notes_app.command("remove")
-def notes_remove(
-    name: Annotated[str, typer.Argument(help="A source that `notes list` shows, or the id of a part.")],
-    task: Task = None,
-    json: Json = False,
-) -> None:
+def notes_remove(name: NoteName, task: Task = None, json: Json = False) -> None:
     """Forget a note; a task's own notes come back when its next campaign reads them."""
     from evolver.cli.memory_commands import remove_notes
 
