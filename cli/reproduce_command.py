@@ -7,12 +7,11 @@ import json
 
 import typer
 
-from evolver.errors import UsageError
 from evolver.evaluation.reproduction import Reproduction, reproduce, reproduced_lines
 from evolver.graph.campaign_lock import campaign_lock
 from evolver.graph.context import Context
 from evolver.graph.resolved_run import ResolvedRun, open_archive
-from evolver.graph.sessions import Sessions
+from evolver.graph.standalone_rerun import refuse_changed_task, rerun_session
 from evolver.settings import Settings
 
 
@@ -32,19 +31,7 @@ def run_reproduction(campaign: str, number: int, as_json: bool) -> None:
 
 async def _reproduced(resolved: ResolvedRun, number: int) -> Reproduction:
     archive = resolved.archive
-    record = await archive.run(archive.campaigns.get, resolved.name)
-    task = await asyncio.to_thread(lambda: resolved.task)
-    if task.version != record.task_version:
-        raise UsageError(
-            f"task {record.task} has changed since campaign {resolved.name} began; scores would not be "
-            "comparable. Undo the change first."
-        )
-    sessions = Sessions(resolved)
-    try:
-        session = await sessions.get(resolved.context, resolved.name)
+    await refuse_changed_task(resolved)
+    async with rerun_session(resolved) as session:
         experiment = await archive.run(archive.experiments.by_number, resolved.name, number)
-        found = await reproduce(session.resources, experiment)
-        sessions.rest(session.seconds() - session.spent_before)  # it is no time of the campaign's
-        return found
-    finally:
-        await sessions.close_all()
+        return await reproduce(session.resources, experiment)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Literal
 
 from pydantic import JsonValue
@@ -13,7 +15,7 @@ from evolver.contracts import Directive
 from evolver.errors import UsageError, WorkFailed
 from evolver.graph.campaign_lock import campaign_lock, is_running
 from evolver.graph.resolved_run import ResolvedRun
-from evolver.graph.sessions import Sessions
+from evolver.graph.sessions import CampaignSession, Sessions
 from evolver.memory import Archive
 from evolver.steering.directives import directive_type
 from evolver.steering.directives.rerun import RerunDirective
@@ -70,6 +72,19 @@ def ask_for_rerun(
 
 async def _here(resolved: ResolvedRun, directive: Directive) -> Directive:
     archive = resolved.archive
+    await refuse_changed_task(resolved)
+    try:
+        async with rerun_session(resolved) as session:
+            await _rerun_directive(directive).rerun(directive, session.resources, session.team.runner)
+    except (UsageError, WorkFailed) as error:
+        await archive.run(archive.directives.close, directive.id, "done", f"failed: {error}")
+        raise
+    return await archive.run(_known, archive, directive)
+
+
+async def refuse_changed_task(resolved: ResolvedRun) -> None:
+    """Raise UsageError where the task is not the one that the campaign's scores are of."""
+    archive = resolved.archive
     record = await archive.run(archive.campaigns.get, resolved.name)
     task = await asyncio.to_thread(lambda: resolved.task)
     if task.version != record.task_version:
@@ -77,19 +92,21 @@ async def _here(resolved: ResolvedRun, directive: Directive) -> Directive:
             f"task {record.task} has changed since campaign {record.name} began; scores would not be comparable. "
             "Undo the change first."
         )
-    sessions, began = Sessions(resolved), None
+
+
+@asynccontextmanager
+async def rerun_session(resolved: ResolvedRun) -> AsyncIterator[CampaignSession]:
+    """The campaign's session, to run something in it again: that is no time of the campaign's."""
+    sessions = Sessions(resolved)
     try:
-        session = await sessions.get(resolved.context, record.name)
+        session = await sessions.get(resolved.context, resolved.name)
         began = time.monotonic()
-        await _rerun_directive(directive).rerun(directive, session.resources, session.team.runner)
-    except (UsageError, WorkFailed) as error:
-        await archive.run(archive.directives.close, directive.id, "done", f"failed: {error}")
-        raise
+        try:
+            yield session
+        finally:
+            sessions.rest(time.monotonic() - began)
     finally:
-        if began is not None:
-            sessions.rest(time.monotonic() - began)  # it is no time of the campaign's
         await sessions.close_all()
-    return await archive.run(_known, archive, directive)
 
 
 def _rerun_directive(directive: Directive) -> RerunDirective:
