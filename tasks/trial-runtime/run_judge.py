@@ -84,7 +84,8 @@ def answer() -> dict[str, Any]:
     text = json.dumps(said, default=plain)
     if len(text) > LARGEST_FEEDBACK:
         said = {"feedback": f"{len(text)} characters are more than {LARGEST_FEEDBACK}; the beginning: {text[:4000]}"}
-    return {**verdict, "feedback": json.loads(json.dumps(said, default=plain))}
+        text = json.dumps(said)
+    return {**verdict, "feedback": json.loads(text)}
 
 
 def judged() -> dict[str, Any]:
