@@ -188,10 +188,7 @@ def _status_of(words: str, code: str) -> int:
 
 def _is_foreign(chain: list[BaseException]) -> bool:
     """Whether what came was no answer of a model at all, such as a page of a gateway."""
-    return any(
-        "null value for 'choices'" in str(link) or "Unexpected response type" in str(link) or "'choices'" in str(link)
-        for link in chain
-    )
+    return any("'choices'" in str(link) or "Unexpected response type" in str(link) for link in chain)
 
 
 def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:

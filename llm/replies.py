@@ -74,7 +74,7 @@ def _text(message: BaseMessage) -> str:
         called = message.additional_kwargs.get("function_call")
         text = str(called.get("arguments") or "") if isinstance(called, dict) else ""
     if not text.strip():
-        text = _as_answer(reasoning_in(message.additional_kwargs) or _thinking_parts(message.content))
+        text = _as_answer(reasoning_in(message.additional_kwargs) or _joined(message.content))
     return text
 
 
@@ -87,13 +87,12 @@ def reasoning_in(fields: Mapping[str, Any]) -> str:
     for name in REASONING:
         if isinstance(value := fields.get(name), str) and value:
             return value
-    details = fields.get("reasoning_details")
-    return "".join(_said(part) for part in details) if isinstance(details, list) else ""
+    return _joined(fields.get("reasoning_details"))
 
 
-def _thinking_parts(content: Any) -> str:
-    parts = content if isinstance(content, list) else []
-    return "".join(_said(part) for part in parts)
+def _joined(parts: Any) -> str:
+    """What the parts of a list say; empty for anything else."""
+    return "".join(_said(part) for part in parts) if isinstance(parts, list) else ""
 
 
 def _said(part: Any) -> str:
@@ -105,7 +104,7 @@ def _said(part: Any) -> str:
         if isinstance(value, str) and value:
             return value
         if isinstance(value, list):
-            return "".join(_said(inner) for inner in value)
+            return _joined(value)
     return ""
 
 
