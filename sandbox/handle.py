@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 
 from evolver.errors import SandboxError
@@ -99,6 +100,10 @@ class SupervisedHandle(ABC):
 
     def _alarm(self, seconds: float, ending: Ending, reason: str) -> None:
         """Replace the running alarm: the job is killed after so many seconds from now."""
+        self._call_later(seconds, partial(self.end, ending, reason))
+
+    def _call_later(self, seconds: float, call: Callable[[], None]) -> None:
+        """Replace the running alarm by a call after so many seconds from now."""
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(seconds, self.end, ending, reason)
+        self._timer = asyncio.get_running_loop().call_later(seconds, call)

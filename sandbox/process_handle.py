@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 from evolver.errors import SandboxError
 from evolver.sandbox.base import Ending, Job, Outcome
@@ -132,19 +133,15 @@ class ProcessHandle(SupervisedHandle):
 
     def _watch_clock(self, began: float) -> None:
         """End the job when its own time is up, or it has waited for CPUs beyond all measure; look again until then."""
-        loop, limits = asyncio.get_running_loop(), self._job.limits
-        wall = loop.time() - began
+        limits, wall = self._job.limits, asyncio.get_running_loop().time() - began
         if wall >= limits.wall_seconds:
             self._waiting.look(below(self._process.pid))
-        waited = self._waiting.seconds
-        cpu = self._monitor.cpu_seconds(0.0)
+        cpu, waited = self._monitor.cpu_seconds(0.0), self._waiting.seconds
         left = seconds_left(limits.wall_seconds, wall, cpu, waited, limits.cpus)
         if left <= 0.0:
             self.end(*out_of_time(limits, wall))
             return
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = loop.call_later(max(left, INTERVAL), self._watch_clock, began)
+        self._call_later(max(left, INTERVAL), partial(self._watch_clock, began))
 
     def _receive(self, descriptor: int) -> Report | None:
         """What was left, as files in the folder of arrivals; None if the launcher was cut off. Raises SandboxError."""
