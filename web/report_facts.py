@@ -11,7 +11,7 @@ from evolver.contracts import Campaign, Event, Experiment, LessonStatus, Operato
 from evolver.contracts.event import Ablated, RunsIn
 from evolver.errors import EvolverError
 from evolver.evaluation.ablation import Ablation
-from evolver.graph.summary import ModelCost, Summary
+from evolver.graph.summary import Summary
 from evolver.memory import Archive
 from evolver.text_files import lines_of
 from evolver.web.view_models import CampaignView, Learned
@@ -59,7 +59,6 @@ class ReportFacts(Record):
     negative: tuple[Learned, ...]
     """Lessons that something harms or does nothing, by evidence."""
     undecided: tuple[Learned, ...]
-    by_role: dict[str, ModelCost]
     brought_back: int
     """Lines that were removed on the champion's line of parents and came back later."""
     next_steps: tuple[str, ...]
@@ -71,7 +70,7 @@ class ReportFacts(Record):
 
 def report_facts(archive: Archive, view: CampaignView, experiments: Sequence[Experiment]) -> ReportFacts:
     """Read them from the archive."""
-    name, summary = view.campaign.name, view.summary
+    name = view.campaign.name
     runs_in = archive.events.list(name, kind=RunsIn)
     by_evidence = sorted(view.lessons, key=lambda item: (-item.lesson.confidence, -len(item.lesson.evidence)))
     negative = [item for item in by_evidence if _is_negative(item)]
@@ -85,7 +84,6 @@ def report_facts(archive: Archive, view: CampaignView, experiments: Sequence[Exp
         established=tuple(established),
         negative=tuple(negative),
         undecided=tuple(x for x in by_evidence if x not in established and x not in negative),
-        by_role=summary.cost.by_role,
         brought_back=_brought_back(archive, experiments, view.campaign.champion),
         next_steps=tuple(_next_steps(view, ablation, experiments)),
         environment=runs_in[-1].data if runs_in else None,
