@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -40,16 +41,18 @@ def test_an_example(name: str, tmp_path: Path, quadratic: Path) -> None:
     assert expected in result.stdout, result.stdout
 
 
+def outputs_of(name: str, folder: Path) -> list[Any]:
+    """Run a notebook in a folder; what its cells put out."""
+    notebook = nbformat.read(EXAMPLES / name, as_version=4)  # type: ignore[no-untyped-call]
+    client = NotebookClient(notebook, timeout=400, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
+    client.execute()
+    return [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+
+
 @pytest.mark.slow
 def test_the_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EVOLVER_HOME", str(tmp_path / "home"))
-    notebook = nbformat.read(EXAMPLES / "tour.ipynb", as_version=4)  # type: ignore[no-untyped-call]
-    NotebookClient(
-        notebook, timeout=400, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
-    ).execute()
-    said = "\n".join(
-        output.get("text", "") for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs
-    )
+    said = "\n".join(output.get("text", "") for output in outputs_of("tour.ipynb", tmp_path))
     assert "held-out" in said
     assert "is the best" in said
     assert "was given to" in said
@@ -58,10 +61,6 @@ def test_the_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.slow
 def test_the_notebook_that_optimizes_a_function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EVOLVER_HOME", str(tmp_path / "home"))
-    notebook = nbformat.read(EXAMPLES / "optimize.ipynb", as_version=4)  # type: ignore[no-untyped-call]
-    NotebookClient(
-        notebook, timeout=400, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
-    ).execute()
-    shown = [str(output) for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    shown = list(map(str, outputs_of("optimize.ipynb", tmp_path)))
     assert any("scores can be forged" in text or "score can be forged" in text for text in shown)
     assert any("<b>score</b> (maximize): -1 &rarr;" in text for text in shown)
