@@ -41,9 +41,9 @@ def noisy(quadratic: Path, tmp_path: Path) -> Path:
     return task
 
 
-async def open_session(task: Path, home: Path, sessions: Sessions) -> CampaignSession:
+async def open_session(task: Path, home: Path, sessions: Sessions, workers: int = 2) -> CampaignSession:
     """The campaign `c`, with its baseline measured."""
-    context = Context(task=str(task), campaign="c", experiments=20, workers=2, home=home, sandbox="bubblewrap")
+    context = Context(task=str(task), campaign="c", experiments=20, workers=workers, home=home, sandbox="bubblewrap")
     register(context)
     session = await sessions.get(context, "c")
     await establish_baseline(session.resources, session.team.runner)

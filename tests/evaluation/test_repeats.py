@@ -10,10 +10,8 @@ from pathlib import Path
 import pytest
 
 from evolver.contracts import Experiment, Operator, Program, Proposal, Standing, VerdictKind
-from evolver.evaluation.baseline import establish_baseline
-from evolver.graph import Context
-from evolver.graph.resolved_run import register
 from evolver.graph.sessions import CampaignSession, Sessions
+from tests.evaluation.conftest import open_session
 
 Add = Callable[[str], Awaitable[Experiment]]
 MANY = "VALUES = [(k * k % 97) / 7 for k in range(200)]"
@@ -38,12 +36,8 @@ def values(quadratic: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def session(values: Path, home: Path) -> AsyncIterator[CampaignSession]:
-    context = Context(task=str(values), campaign="c", experiments=20, workers=1, home=home, sandbox="bubblewrap")
-    register(context)
     sessions = Sessions()
-    session = await sessions.get(context, "c")
-    await establish_baseline(session.resources, session.team.runner)
-    yield session
+    yield await open_session(values, home, sessions, workers=1)
     await sessions.close_all()
 
 
