@@ -22,6 +22,7 @@ from evolver.errors import UsageError
 from evolver.formatting import duration
 from evolver.settings import Settings, expanded
 from evolver.tasks import Task, installed_tasks, load_task
+from evolver.tasks.new_task import refuse_taken
 
 if TYPE_CHECKING:
     from evolver.evaluation.task_check import Finding
@@ -120,8 +121,7 @@ async def _checked(task: Task, kind: SandboxKind, stage: str, *, quiet: bool) ->
 def import_task(source: str, folder: str, as_json: bool) -> None:
     """Write the task that a foreign folder is run as into a folder of its own."""
     target = expanded(folder)
-    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
-        raise UsageError(f"{target} exists already; choose another name or remove it")
+    refuse_taken(target)
     task = load_task(source)
     if not task.warnings:
         raise UsageError(f"{source} is a task of Evolver already; copy its folder")

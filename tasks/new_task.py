@@ -24,8 +24,7 @@ def new_task(folder: Path, name: str) -> list[Path]:
             f"{name!r} is not a task name; write up to {LONGEST_NAME} lower-case letters and digits "
             "in words joined by hyphens, such as my-task"
         )
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise UsageError(f"{folder} exists already; choose another name or remove it")
+    refuse_taken(folder)
     written = []
     for source in sorted(path for path in FILES.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
         text = source.read_text(encoding="utf-8")
@@ -39,3 +38,9 @@ def new_task(folder: Path, name: str) -> list[Path]:
             raise UsageError(f"{target} cannot be written: {error.strerror}") from None
         written.append(target)
     return written
+
+
+def refuse_taken(folder: Path) -> None:
+    """Raise UsageError unless a folder is absent or empty."""
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise UsageError(f"{folder} exists already; choose another name or remove it")

@@ -7,7 +7,6 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 from evolver.contracts import Direction
 from evolver.errors import UsageError
@@ -15,11 +14,11 @@ from evolver.tasks.importers.foreign_files import docstring_of
 from evolver.tasks.importers.importer import ForeignTask
 from evolver.tasks.importers.required_packages import hint, packages
 from evolver.tasks.importers.task_writer import write
+from evolver.tasks.new_task import refuse_taken
 from evolver.tasks.source_files import text_of
 from evolver.tasks.spec import KEBAB, LONGEST_NAME
 
 SECONDS = 600.0
-Take = Literal["last", "best"] | str
 _FILE = re.compile(r"^(?P<file>[^:]+\.(?:json|jsonl|csv)):(?P<key>.+)$")
 README = """# {name}
 
@@ -71,8 +70,7 @@ def script_task(
     """
     if re.fullmatch(KEBAB, name) is None or len(name) > LONGEST_NAME:
         raise UsageError(f"{name!r} is not a task name; write lower-case words joined by hyphens, such as my-task")
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise UsageError(f"{folder} exists already; choose another name or remove it")
+    refuse_taken(folder)
     texts = _program(script, files)
     if not re.fullmatch(r"last|best|mean:[1-9]\d*", take):
         raise UsageError(f"--take {take}: write last, best or mean:K")
