@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from evolver.contracts import Program
 from evolver.errors import WorkFailed
-from evolver.evaluation.accelerate_launcher import launch_of
-from evolver.evaluation.trial import import_paths, mounts, without_secrets
-from evolver.sandbox import PYTHON, Ending, Job, Limits, Mount, Outcome, Sandbox
-from evolver.tasks import RUNTIME, Task
+from evolver.evaluation.sandbox_jobs import check_job
+from evolver.evaluation.trial import without_secrets
+from evolver.sandbox import PYTHON, Ending, Outcome, Sandbox
+from evolver.tasks import Task
 
 SECONDS, MULTIPLE = 20.0, 3.0
 """The longest that an import may take, unless the baseline's own, this many times over, is longer."""
@@ -91,22 +91,10 @@ class ImportCheck:
         return f"{outcome.reason}\n{outcome.log[-LOG:]}".strip()
 
     async def _outcome(self, program: Program, folder: Path, key: str, seconds: float, experiment: str) -> Outcome:
-        task, phase = self._task, self._task.spec.phases[0]
         await asyncio.to_thread(_write_afresh, program, folder / "program")
-        inputs = mounts(
-            shared={"/evolver": RUNTIME, "/public": task.root / "public", "/inputs": task.inputs(phase)},
-            own={"/program": folder / "program"},
-        )
-        environment = {
-            "EVOLVER_STAGE": task.stages[0].name,
-            "EVOLVER_SEED": "0",
-            "EVOLVER_PHASE": phase,
-            "EVOLVER_SECONDS": str(seconds),
-            **import_paths(task),
-        }
-        command = (PYTHON, "/evolver/import_program.py", *task.spec.program.entry)
+        command = (PYTHON, "/evolver/import_program.py", *self._task.spec.program.entry)
         try:
-            return await self.run(key, command, folder / "out", experiment, seconds, inputs, environment)
+            return await self.run(key, command, folder / "out", experiment, seconds, folder / "program")
         finally:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
@@ -117,29 +105,20 @@ class ImportCheck:
         output: Path,
         experiment: str = "",
         seconds: float = SECONDS,
-        inputs: tuple[Mount, ...] = (),
-        environment: dict[str, str] | None = None,
+        program: Path | None = None,
     ) -> Outcome:
-        """The outcome of a job under the first stage's limits; of the one that an earlier process left running."""
-        task, spec = self._task, self._task.spec
-        stages = task.stages_to(self._stage)
-        resources = task.resources(stages[0])
-        launches = [launch_of(stage.accelerate, task.resources(stage).cpus) for stage in stages]
-        requires = (*spec.requires, *(name for launch in launches for name in launch.requires))
-        job = Job(
-            id=key,
-            command=command,
-            output=output,
-            inputs=inputs,
-            limits=Limits(
-                wall_seconds=seconds,
-                cpus=resources.cpus,
-                memory=int(resources.memory),
-                processes=resources.processes,
-                scratch=int(resources.scratch),
-            ),
-            requires=tuple(dict.fromkeys(requires)),
-            environment=environment or {},
+        """The outcome of a job under the first stage's limits; of the one that an earlier process left running.
+
+        `program`: the folder of the files that it is shown, if it is shown any.
+        """
+        job = check_job(
+            self._task,
+            key,
+            command,
+            output,
+            stage=self._stage,
+            seconds=seconds,
+            program=program,
             labels={**self._labels, **({"experiment": experiment} if experiment else {})},
         )
         shutil.rmtree(job.output, ignore_errors=True)

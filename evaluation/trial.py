@@ -9,24 +9,19 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
 from evolver.contracts import Feedback, Program, Trial, TrialStatus
 from evolver.errors import SandboxError
-from evolver.evaluation.accelerate_launcher import AccelerateLaunch, failure, launch_of, program_log
+from evolver.evaluation.accelerate_launcher import failure, program_log
 from evolver.evaluation.output_digest import digest_of
+from evolver.evaluation.sandbox_jobs import TrialJobs
 from evolver.redaction import Redactor
-from evolver.sandbox import PYTHON, Ending, Job, Limits, Mount, Outcome, Sandbox
-from evolver.tasks import INPUTS, RUNTIME, Task
-from evolver.tasks.shown_files import shown
+from evolver.sandbox import Ending, Job, Outcome, Sandbox
+from evolver.tasks import Task
 
-if TYPE_CHECKING:
-    from evolver.tasks.spec import StageSpec
-
-JUDGE_OUTPUT, JUDGE_FILES = 1 << 20, 4
 MAX_METRICS = 64
 LEFT_OUT = "metrics left out"
 """Under which it is said, as feedback, which metrics are not kept."""
@@ -68,18 +63,8 @@ async def run_trial(
     base = Trial(experiment=experiment, program=program.id, stage=stage, seed=seed, status=TrialStatus.CANCELLED)
     if changed := await asyncio.to_thread(task.changed):
         return _tampered(base, changed)
-    spec = task.stage(stage)
-    attempt = _Attempt(
-        sandbox=sandbox,
-        task=task,
-        spec=spec,
-        launch=launch_of(spec.accelerate, task.resources(spec).cpus),
-        seed=seed,
-        folder=folder,
-        seconds=seconds or spec.seconds,
-        labels={"experiment": experiment, **(labels or {})},
-        hear_judge=hear_judge,
-    )
+    marks = {"experiment": experiment, **(labels or {})}
+    attempt = _Attempt(sandbox, TrialJobs.of(task, stage, seed, folder, seconds, marks), hear_judge)
     try:
         if not attempt.was_begun(program):
             await attempt.begin(program)
@@ -109,23 +94,12 @@ class _Attempt:
     """A trial while it runs."""
 
     sandbox: Sandbox
-    task: Task
-    spec: StageSpec
-    launch: AccelerateLaunch
-    seed: int
-    folder: Path
-    seconds: float
-    labels: dict[str, str]
+    jobs: TrialJobs
     hear_judge: Callable[[str], None] | None = None
 
     @property
-    def source(self) -> Path:
-        """Where the program's files are."""
-        return self.folder / "program"
-
-    @property
     def _note(self) -> Path:
-        return self.folder / "trial.json"
+        return self.jobs.folder / "trial.json"
 
     def was_begun(self, program: Program) -> bool:
         """Whether an earlier process was killed in this trial of this program."""
@@ -136,22 +110,23 @@ class _Attempt:
 
     async def begin(self, program: Program) -> None:
         """Clear away what an earlier process may have left of another trial here, and write the program."""
-        for phase in self.task.spec.phases:
-            left = await self.sandbox.attach(self._harness_job(phase, artifacts=None))
+        for phase in self.jobs.task.spec.phases:
+            left = await self.sandbox.attach(self.jobs.harness(phase, artifacts=None))
             if left is not None:
                 await self.sandbox.stop(left)
-        shutil.rmtree(self.folder, ignore_errors=True)
-        program.write_to(self.source)
+        shutil.rmtree(self.jobs.folder, ignore_errors=True)
+        program.write_to(self.jobs.source)
         # Last: with it there, the program is whole.
         self._note.write_text(json.dumps(self._identity(program)), encoding="utf-8")
 
     def _identity(self, program: Program) -> dict[str, object]:
+        jobs = self.jobs
         return {
             "program": program.id,
-            "task": self.task.version,
-            "stage": self.spec.name,
-            "seed": self.seed,
-            "seconds": self.seconds,
+            "task": jobs.task.version,
+            "stage": jobs.spec.name,
+            "seed": jobs.seed,
+            "seconds": jobs.seconds,
         }
 
     async def _outcome(self, job: Job) -> Outcome:
@@ -170,10 +145,10 @@ class _Attempt:
     async def run(self, base: Trial) -> tuple[Trial, Path | None]:
         """All phases and the judge: the trial, and what the last phase left for the judge."""
         outputs: Path | None = None
-        for phase in self.task.spec.phases:
-            job = self._harness_job(phase, artifacts=outputs)
+        for phase in self.jobs.task.spec.phases:
+            job = self.jobs.harness(phase, artifacts=outputs)
             outcome = await self._outcome(job)
-            said = program_log(outcome.log) if self.spec.accelerate else outcome.log
+            said = program_log(outcome.log) if self.jobs.spec.accelerate else outcome.log
             base = base.model_copy(
                 update={
                     "seconds": base.seconds + outcome.seconds,
@@ -186,83 +161,14 @@ class _Attempt:
                 }
             )
             if not outcome.succeeded:
-                return _missing(base, outcome, self.task.root), None
+                return _missing(base, outcome, self.jobs.task.root), None
             outputs = job.output
         assert outputs is not None
         return await self.judged(base, outputs), outputs
 
-    def _harness_job(self, phase: str, *, artifacts: Path | None) -> Job:
-        root, resources, launch = self.task.root, self.task.resources(self.spec), self.launch
-        return Job(
-            id=f"{self.folder.parent.name}.{self.folder.name}.{phase}",
-            command=launch.command,
-            output=self.folder / f"out-{phase}",
-            inputs=mounts(
-                shared={
-                    "/evolver": RUNTIME,
-                    "/task/harness.py": root / "harness.py",
-                    "/public": root / "public",
-                    "/inputs": self.task.inputs(phase),
-                },
-                own={"/program": self.source, "/artifacts": artifacts},
-            ),
-            limits=Limits(
-                wall_seconds=self.seconds,
-                cpus=resources.cpus,
-                memory=int(resources.memory),
-                processes=resources.processes + launch.extra_processes,
-                scratch=int(resources.scratch),
-                output=int(resources.output),
-            ),
-            labels=self.labels,
-            gpus=launch.gpus,
-            ranks=launch.ranks,
-            requires=tuple(dict.fromkeys((*self.task.spec.requires, *launch.requires))),
-            environment={
-                "EVOLVER_STAGE": self.spec.name,
-                "EVOLVER_SEED": str(self.seed),
-                "EVOLVER_PHASE": phase,
-                "EVOLVER_SECONDS": str(self.seconds),
-                **import_paths(self.task),
-                **launch.environment,
-            },
-        )
-
     async def judged(self, base: Trial, outputs: Path) -> Trial:
         """The trial with the judge's metrics, or with the reason why there are none."""
-        root, allowed = self.task.root, self.spec.judge
-        job = Job(
-            id=f"{self.folder.parent.name}.{self.folder.name}.judge",
-            command=(PYTHON, "/evolver/run_judge.py"),
-            output=self.folder / "judged",
-            limits=Limits(
-                wall_seconds=allowed.seconds,
-                cpus=allowed.cpus,
-                memory=int(allowed.memory),
-                processes=allowed.processes,
-                scratch=int(allowed.scratch),
-                output=JUDGE_OUTPUT,
-                output_files=JUDGE_FILES,
-            ),
-            gpus=allowed.gpus,
-            requires=self.task.spec.requires,
-            labels=self.labels,
-            inputs=mounts(
-                shared={
-                    "/evolver": RUNTIME,
-                    "/judge/judge.py": root / "judge.py",
-                    "/private": root / "private",
-                    "/public": root / "public",
-                    "/inputs": root / INPUTS,
-                },
-                own={"/outputs": outputs},
-            ),
-            environment={
-                "EVOLVER_STAGE": self.spec.name,
-                "EVOLVER_SEED": str(self.seed),
-                "EVOLVER_METRIC": self.task.metric.name,
-            },
-        )
+        job, task = self.jobs.judge(outputs), self.jobs.task
         outcome = await self._outcome(job)
         digest, bits = await asyncio.to_thread(digest_of, outputs)
         if self.hear_judge is not None:
@@ -291,8 +197,8 @@ class _Attempt:
                 return _without_score(base, TrialStatus.FAILED, str(answer["failed"]))
             if "invalid" in answer:
                 said = str(answer["invalid"])
-                return _without_score(base, TrialStatus.INVALID, said + beside(root, said))
-            scored = _scored(base, _METRICS.validate_python(answer["metrics"], strict=True), self.task)
+                return _without_score(base, TrialStatus.INVALID, said + beside(task.root, said))
+            scored = _scored(base, _METRICS.validate_python(answer["metrics"], strict=True), task)
             gate = clean(str(answer.get("gate", "")))[:LONGEST_GATE]
             return scored.model_copy(update={"gate": gate}) if gate and scored.metrics else scored
         except (OSError, ValueError, KeyError, TypeError, AttributeError, ValidationError) as error:
@@ -301,24 +207,8 @@ class _Attempt:
 
 async def judge_again(sandbox: Sandbox, task: Task, stage: str, seed: int, outputs: Path, folder: Path) -> Trial:
     """What the judge says of outputs that somebody put together; `folder` is scratch space on the host."""
-    spec = task.stage(stage)
-    attempt = _Attempt(
-        sandbox=sandbox,
-        task=task,
-        spec=spec,
-        launch=launch_of(spec.accelerate, task.resources(spec).cpus),
-        seed=seed,
-        folder=folder,
-        seconds=spec.seconds,
-        labels={},
-    )
     base = Trial(experiment="check", program="outputs", stage=stage, seed=seed, status=TrialStatus.CANCELLED)
-    return await attempt.judged(base, outputs)
-
-
-def import_paths(task: Task) -> dict[str, str]:
-    """The variable that names the folders below public/ from which programs import; none where there are none."""
-    return {"EVOLVER_IMPORTS": ":".join(task.spec.program.imports)} if task.spec.program.imports else {}
+    return await _Attempt(sandbox, TrialJobs.of(task, stage, seed, folder)).judged(base, outputs)
 
 
 def _sum(before: float | None, now: float | None, *, first: bool) -> float | None:
@@ -326,25 +216,6 @@ def _sum(before: float | None, now: float | None, *, first: bool) -> float | Non
     if first:
         return now
     return None if before is None or now is None else before + now
-
-
-def mounts(*, shared: dict[str, Path | None], own: dict[str, Path | None]) -> tuple[Mount, ...]:
-    """What is there to be shown, by place; `own` belongs to this job alone.
-
-    Links in the task's own files that lead elsewhere are bound to their goals.
-    """
-    found = [
-        Mount(source=part.source, target=PurePosixPath(target) / part.place)
-        for target, source in shared.items()
-        if source is not None and source.exists()
-        for part in shown(source)
-    ]
-    found += [
-        Mount(source=source, target=PurePosixPath(target), own=True)
-        for target, source in own.items()
-        if source is not None and source.exists()
-    ]
-    return tuple(found)
 
 
 def _scored(base: Trial, metrics: dict[str, float], task: Task) -> Trial:
