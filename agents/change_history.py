@@ -19,7 +19,7 @@ import numpy as np
 from evolver.agents.change_names import MODELS_OWN
 from evolver.agents.recall import recalled_effects
 from evolver.contracts import Event, EventData
-from evolver.contracts.event import ChangeMeasured, SameClaim
+from evolver.contracts.lesson_events import ChangeMeasured, SameClaim
 from evolver.evaluation.effect_model import EffectModel, EstimatedEffect, Posterior, fit_effects
 from evolver.evaluation.parent_luck import Luck, Step, luck_of_programs
 

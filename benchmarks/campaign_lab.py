@@ -34,7 +34,7 @@ from landscapes import KINDS, NOISES, Landscape, genome_of, text_of  # type: ign
 from evolver.agents.offline.critic import OfflineCritic
 from evolver.agents.roles import Team
 from evolver.contracts import Campaign, Event, Operator, Program, Proposal, Trial, TrialStatus
-from evolver.contracts.event import ChampionCrowned, ChampionDethroned
+from evolver.contracts.champion_events import ChampionCrowned, ChampionDethroned
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.evaluation.race import Runner
 from evolver.graph.resolved_run import open_archive

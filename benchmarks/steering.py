@@ -28,7 +28,8 @@ from pathlib import Path
 import httpx
 from langgraph_sdk.client import get_sync_client
 
-from evolver.contracts.event import DirectiveGiven, Leased
+from evolver.contracts.experiment_events import Leased
+from evolver.contracts.steering_events import DirectiveGiven
 from evolver.graph import send
 from evolver.graph.resolved_run import open_archive
 

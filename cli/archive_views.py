@@ -15,7 +15,7 @@ from rich.text import Text
 from evolver.cli.directive_table import directives_json, directives_table
 from evolver.cli.lesson_search import print_found_lessons
 from evolver.contracts import Call, Claim, Experiment, Program, Trial
-from evolver.contracts.event import ChampionCrowned
+from evolver.contracts.champion_events import ChampionCrowned
 from evolver.contracts.lesson import told_order
 from evolver.diffs import unified
 from evolver.evaluation.reliability import reliability_of

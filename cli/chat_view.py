@@ -12,7 +12,8 @@ from rich.console import Console
 from evolver.cli.event_lines import happening
 from evolver.cli.progress import conclusion_line
 from evolver.contracts import Event, VerdictKind
-from evolver.contracts.event import Concluded, DirectiveGiven
+from evolver.contracts.experiment_events import Concluded
+from evolver.contracts.steering_events import DirectiveGiven
 from evolver.graph.campaign_lock import is_running
 from evolver.memory import Archive
 from evolver.memory.event_feed import EventFeed

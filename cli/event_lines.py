@@ -5,21 +5,11 @@ from __future__ import annotations
 from rich.text import Text
 
 from evolver.contracts import QUESTION, CampaignStatus, Event, EventData, FreshTestResult, TrialStatus
-from evolver.contracts.event import (
-    AnswerLost,
-    ApprovalWanted,
-    CampaignEnded,
-    ChampionDethroned,
-    ConfirmationEnded,
-    DirectiveClosed,
-    DirectiveGiven,
-    LimitReached,
-    ParameterDropped,
-    ProviderAnswers,
-    ProviderFellSilent,
-    StatusChanged,
-    TrialEnded,
-)
+from evolver.contracts.campaign_events import CampaignEnded, LimitReached, StatusChanged
+from evolver.contracts.champion_events import ChampionDethroned, ConfirmationEnded
+from evolver.contracts.experiment_events import TrialEnded
+from evolver.contracts.model_events import AnswerLost, ParameterDropped, ProviderAnswers, ProviderFellSilent
+from evolver.contracts.steering_events import ApprovalWanted, DirectiveClosed, DirectiveGiven
 from evolver.formatting import counted, difference_with_interval, duration
 from evolver.settings import Settings
 

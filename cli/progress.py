@@ -18,7 +18,9 @@ from rich.text import Text
 from evolver.cli.event_lines import happening
 from evolver.cli.spending_line import SpendingLine
 from evolver.contracts import Campaign, Event, Experiment, VerdictKind
-from evolver.contracts.event import ApprovalWanted, Concluded, LessonLearned
+from evolver.contracts.experiment_events import Concluded
+from evolver.contracts.lesson_events import LessonLearned
+from evolver.contracts.steering_events import ApprovalWanted
 from evolver.formatting import counted, duration, score_with_interval, status_words
 from evolver.memory import Archive
 from evolver.settings import Settings

@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 from evolver.contracts import Directive, Program
-from evolver.contracts.event import Ablated, EventData, Verified
+from evolver.contracts.event_data import EventData
+from evolver.contracts.review_events import Ablated, Verified
 from evolver.errors import UsageError, WorkFailed
 from evolver.graph.campaign_lock import is_running
 from evolver.graph.context import Context

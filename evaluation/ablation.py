@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from evolver.contracts import SEARCH_SEEDS, Experiment, Program, Trial, TrialStatus
-from evolver.contracts.event import Ablated, Part, Simplified
+from evolver.contracts.review_events import Ablated, Part, Simplified
 from evolver.errors import UsageError, WorkFailed
 from evolver.evaluation.campaign_resources import experiment_folder, on_seeds
 from evolver.evaluation.program_diff import ProgramChange, changes_between, without

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evolver.contracts import Campaign, Experiment, Program, Trial, TrialStatus
-from evolver.contracts.event import LimitReached
+from evolver.contracts.campaign_events import LimitReached
 from evolver.errors import UsageError
 from evolver.evaluation.screen import MOST_REPLICATES
 from evolver.evaluation.statistics import Noise

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Iterable
 
 from evolver.contracts import Claim, Experiment, FreshTest, FreshTestKind, FreshTestResult, Record, Standing, Trial
-from evolver.contracts.event import ChampionCrowned, ChampionDethroned, Retested, RetestFailed
+from evolver.contracts.champion_events import ChampionCrowned, ChampionDethroned, Retested, RetestFailed
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.evaluation.confirmation import confirm, shown_score
 from evolver.evaluation.evidence import pair_set

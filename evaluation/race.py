@@ -9,7 +9,7 @@ from typing import Literal
 from weakref import WeakValueDictionary
 
 from evolver.contracts import FIRST_FRESH_SEED, Experiment, Program, Standing, Trial, TrialStatus
-from evolver.contracts.event import TrialStarted
+from evolver.contracts.experiment_events import TrialStarted
 from evolver.errors import WorkFailed
 from evolver.evaluation.campaign_resources import CampaignResources, experiment_folder
 from evolver.evaluation.confirmation import confirm, is_open

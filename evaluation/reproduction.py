@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from evolver.contracts import SEARCH_SEEDS, Experiment, Interval, Record, Trial, TrialStatus
-from evolver.contracts.event import RunsIn
+from evolver.contracts.campaign_events import RunsIn
 from evolver.errors import UsageError, WorkFailed
 from evolver.evaluation.campaign_resources import experiment_folder, on_seeds
 from evolver.evaluation.run_environment import run_environment

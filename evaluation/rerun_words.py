@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evolver.contracts import Interval
-from evolver.contracts.event import Part, Simplified
+from evolver.contracts.review_events import Part, Simplified
 from evolver.evaluation.ablation import Ablation
 from evolver.evaluation.verification import Verification
 from evolver.formatting import counted, difference_with_interval, score_with_interval

@@ -9,7 +9,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from evolver.contracts.event import RunsIn
+from evolver.contracts.campaign_events import RunsIn
 
 if TYPE_CHECKING:
     from evolver.evaluation.campaign_resources import CampaignResources

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from evolver.contracts import Campaign, Experiment, FreshTest, FreshTestKind, FreshTestResult
-from evolver.contracts.event import MetricDifference, Verified
+from evolver.contracts.review_events import MetricDifference, Verified
 from evolver.errors import UsageError, WorkFailed
 from evolver.evaluation.campaign_resources import on_seeds
 from evolver.evaluation.final_test import failures_in_words, fresh_replicates, try_champions

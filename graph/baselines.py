@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from evolver.contracts import Campaign, Program
-from evolver.contracts.event import Compared
+from evolver.contracts.champion_events import Compared
 from evolver.evaluation.trial import run_trial
 from evolver.graph.resolved_run import ResolvedRun
 from evolver.graph.summary import ComparedMethod, Summary, summarise

@@ -13,7 +13,8 @@ from langgraph.runtime import Runtime
 from langgraph.types import Send
 
 from evolver.contracts import CampaignStatus
-from evolver.contracts.event import LanesOpened, RetestFailed
+from evolver.contracts.campaign_events import LanesOpened
+from evolver.contracts.champion_events import RetestFailed
 from evolver.errors import EvolverError
 from evolver.evaluation.baseline import establish_baseline
 from evolver.evaluation.campaign_resources import CampaignResources

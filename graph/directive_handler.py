@@ -14,7 +14,7 @@ from langgraph.types import interrupt
 from pydantic import ValidationError
 
 from evolver.contracts import Campaign, CampaignStatus, Directive, Experiment, TrialEstimate
-from evolver.contracts.event import CampaignEnded
+from evolver.contracts.campaign_events import CampaignEnded
 from evolver.errors import EvolverError
 from evolver.steering import approval
 from evolver.steering.approval import ApprovalDecision

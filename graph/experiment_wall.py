@@ -6,7 +6,7 @@ import traceback
 from typing import TYPE_CHECKING
 
 from evolver.contracts import Operator, Proposal, Standing, Verdict, VerdictKind
-from evolver.contracts.event import GaveUp
+from evolver.contracts.experiment_events import GaveUp
 from evolver.logging import get_logger
 from evolver.memory.experiments import Conclusion
 from evolver.redaction import Redactor

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evolver.contracts import Standing
-from evolver.contracts.event import GaveUp
+from evolver.contracts.experiment_events import GaveUp
 from evolver.errors import ModelError, WorkFailed
 
 if TYPE_CHECKING:

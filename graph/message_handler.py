@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from evolver.contracts import QUESTION, Campaign, Directive, RunConfig
-from evolver.contracts.event import StartedByMessage
+from evolver.contracts.campaign_events import StartedByMessage
 from evolver.errors import EvolverError, UsageError
 from evolver.graph.campaign_lock import is_running
 from evolver.graph.context import Context

@@ -16,7 +16,8 @@ from langgraph.errors import GraphDrained
 from langgraph.runtime import RunControl
 
 from evolver.contracts import CampaignStatus
-from evolver.contracts.event import CampaignEnded, CampaignFailed, DirectiveGiven
+from evolver.contracts.campaign_events import CampaignEnded, CampaignFailed
+from evolver.contracts.steering_events import DirectiveGiven
 from evolver.errors import MachineBusy, ModelError, StorageError, UnknownName, UsageError
 from evolver.graph.campaign_graph import MOST_STEPS, CampaignGraph, build_graph, lanes_for
 from evolver.graph.campaign_lock import campaign_lock

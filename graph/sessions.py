@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evolver.contracts import Budget
-from evolver.contracts.event import CampaignEnded
+from evolver.contracts.campaign_events import CampaignEnded
 from evolver.errors import BudgetSpent, EvolverError, MemoryInUse, ModelError, UsageError
 from evolver.file_locks import try_lock
 from evolver.graph.context import Context

@@ -24,7 +24,8 @@ from evolver.contracts import (
     Standing,
     TeamKind,
 )
-from evolver.contracts.event import CampaignEnded, CampaignFailed, ChampionDethroned, Compared, Retested, RetestFailed
+from evolver.contracts.campaign_events import CampaignEnded, CampaignFailed
+from evolver.contracts.champion_events import ChampionDethroned, Compared, Retested, RetestFailed
 from evolver.evaluation.cycling import Cycling, cycling_of
 from evolver.evaluation.reliability import Reliability, reliability_of
 from evolver.evaluation.uplift import ArmTotals, Uplift, uplift

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable
 
-from evolver.contracts.event import ProviderAnswers, ProviderFellSilent
+from evolver.contracts.model_events import ProviderAnswers, ProviderFellSilent
 from evolver.errors import ProviderDown
 from evolver.llm.provider import RetryPolicy
 

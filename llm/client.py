@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from evolver.contracts import Budget, Call, CallStatus
-from evolver.contracts.event import CallRefused, ParameterDropped
+from evolver.contracts.model_events import CallRefused, ParameterDropped
 from evolver.errors import BudgetSpent, NoUsableAnswer
 from evolver.llm.budget import BudgetLedger
 from evolver.llm.call_log import CallLog, call_id

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from pydantic import BaseModel
 
 from evolver.contracts import Call, CallStatus, Message
-from evolver.contracts.event import AnswerLost, EventData
+from evolver.contracts.event_data import EventData
+from evolver.contracts.model_events import AnswerLost
 from evolver.errors import NoUsableAnswer
 from evolver.llm.answer_text import answer_text, is_all_thinking
 from evolver.llm.model_spec import ModelSpec, Role

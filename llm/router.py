@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from tenacity import AsyncRetrying, RetryCallState, stop_after_attempt, wait_exponential_jitter
 
-from evolver.contracts.event import CallFailed
+from evolver.contracts.model_events import CallFailed
 from evolver.errors import ContextTooLong, EvolverError, NoUsableAnswer, ProviderUnreached, UsageError
 from evolver.llm.budget import BudgetLedger, Charge
 from evolver.llm.circuit_breaker import CircuitBreakers, Tell

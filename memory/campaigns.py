@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam, insert, select
 
 from evolver.contracts import Campaign, Record
-from evolver.contracts.event import CampaignCreated, StatusChanged
+from evolver.contracts.campaign_events import CampaignCreated, StatusChanged
 from evolver.errors import UsageError
 from evolver.memory.database import Repository
 from evolver.memory.mappers import add_event, campaign_record, campaign_row, change_campaign, find_campaign

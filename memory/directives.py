@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from evolver.contracts import Campaign, Directive, DirectiveStatus, Experiment
-from evolver.contracts.event import DirectiveClosed, DirectiveGiven, StatusChanged
+from evolver.contracts.campaign_events import StatusChanged
+from evolver.contracts.steering_events import DirectiveClosed, DirectiveGiven
 from evolver.errors import UnknownName
 from evolver.memory import mappers
 from evolver.memory.database import Repository

@@ -8,15 +8,9 @@ from pydantic import FiniteFloat
 from sqlalchemy import bindparam, select, update
 
 from evolver.contracts import Claim, Experiment, Interval, Lesson, Program, Proposal, Record, Standing, Verdict, now
-from evolver.contracts.event import (
-    ChampionCrowned,
-    ChangeMeasured,
-    Coded,
-    Concluded,
-    LessonLearned,
-    ProgramEdited,
-    Proposed,
-)
+from evolver.contracts.champion_events import ChampionCrowned
+from evolver.contracts.experiment_events import Coded, Concluded, ProgramEdited, Proposed
+from evolver.contracts.lesson_events import ChangeMeasured, LessonLearned
 from evolver.errors import UnknownName
 from evolver.memory.database import Repository
 from evolver.memory.elite_pool import pool_rows, trim_pool

@@ -19,7 +19,7 @@ from evolver.contracts import (
     Standing,
     Verdict,
 )
-from evolver.contracts.event import ChampionCrowned, ChampionDethroned, ConfirmationEnded
+from evolver.contracts.champion_events import ChampionCrowned, ChampionDethroned, ConfirmationEnded
 from evolver.memory.database import Repository
 from evolver.memory.mappers import add_event, campaign_row, change_campaign, change_experiment, experiment_row
 from evolver.memory.schema import ExperimentRow, FreshTestRow, TrialRow

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import bindparam, func, insert, select
 
 from evolver.contracts import CampaignStatus, Experiment, Standing, now
-from evolver.contracts.event import Leased
+from evolver.contracts.experiment_events import Leased
 from evolver.memory.database import Repository
 from evolver.memory.mappers import (
     add_event,

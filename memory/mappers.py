@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from evolver.contracts import Campaign, EventData, Experiment, Lesson, Proposal, Trial, Verdict, now
-from evolver.contracts.event import UnknownData
+from evolver.contracts.event_data import UnknownData
 from evolver.errors import UnknownName
 from evolver.memory.event_log import log_event
 from evolver.memory.schema import Base, CampaignRow, EventRow, ExperimentRow, LessonRow, TallyRow

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import bindparam, delete, insert, select
 
 from evolver.contracts import Trial, TrialStatus
-from evolver.contracts.event import TrialEnded
+from evolver.contracts.experiment_events import TrialEnded
 from evolver.memory.database import Repository
 from evolver.memory.mappers import add_event, add_to_tallies, experiment_row, trial_record
 from evolver.memory.schema import TrialRow

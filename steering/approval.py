@@ -29,7 +29,8 @@ from evolver.contracts import (
     Verdict,
     VerdictKind,
 )
-from evolver.contracts.event import ApprovalWanted, Approved, EventData, Rejected
+from evolver.contracts.event_data import EventData
+from evolver.contracts.steering_events import ApprovalWanted, Approved, Rejected
 from evolver.diffs import experiment_diff
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from evolver.contracts import Campaign, CampaignStatus, Claim, Directive, Experiment, Standing, Trial
-from evolver.contracts.event import Ablated, ChampionCrowned, Verified
+from evolver.contracts.champion_events import ChampionCrowned
 from evolver.contracts.lesson import told_order
+from evolver.contracts.review_events import Ablated, Verified
 from evolver.evaluation.ablation import Ablation
 from evolver.evaluation.reliability import reliability_of
 from evolver.evaluation.verification import Verification

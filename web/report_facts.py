@@ -8,7 +8,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from evolver.contracts import Campaign, Event, Experiment, LessonStatus, Operator, Record, VerdictKind
-from evolver.contracts.event import Ablated, RunsIn
+from evolver.contracts.campaign_events import RunsIn
+from evolver.contracts.review_events import Ablated
 from evolver.errors import EvolverError
 from evolver.evaluation.ablation import Ablation
 from evolver.graph.summary import Summary

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from evolver.agents.hybrid.bandit import MODEL, OFFLINE, Pull, TeamBandit
 from evolver.agents.rewards import gain_over_parent, reward
 from evolver.contracts import Event, Experiment, Record, VerdictKind
-from evolver.contracts.event import ArmChosen
+from evolver.contracts.experiment_events import ArmChosen
 
 if TYPE_CHECKING:
     from evolver.evaluation.campaign_resources import CampaignResources

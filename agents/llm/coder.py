@@ -13,7 +13,7 @@ from evolver.agents.llm.rendering import files_view, is_whole, result_words, tas
 from evolver.agents.llm.sandbox_checks import Checked, Checks
 from evolver.agents.llm.token_budget import TokenBudget
 from evolver.contracts import Experiment, Message, Program, Proposal, Standing
-from evolver.contracts.event import GaveUp
+from evolver.contracts.experiment_events import GaveUp
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.llm import Conversation, EditError, NoUsableAnswer, read_program
 from evolver.llm.conversation import REPAIRS

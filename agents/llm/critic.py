@@ -22,7 +22,8 @@ from evolver.agents.llm.schemas import Observation
 from evolver.agents.llm.token_budget import TokenBudget
 from evolver.agents.offline.critic import OfflineCritic
 from evolver.contracts import Experiment, Lesson, LessonStatus, Message, Trial, Verdict, VerdictKind
-from evolver.contracts.event import ChangeMeasured, GaveUp, Observed, SameClaim
+from evolver.contracts.experiment_events import GaveUp
+from evolver.contracts.lesson_events import ChangeMeasured, Observed, SameClaim
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.evaluation.judgement import Judgement
 from evolver.evaluation.statistics import Comparison

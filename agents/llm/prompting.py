@@ -13,7 +13,8 @@ from pydantic import BaseModel
 from evolver.agents.llm.rendering import Numbers
 from evolver.agents.llm.token_budget import TokenBudget
 from evolver.contracts import CallStatus, Message
-from evolver.contracts.event import D_co, EventData
+from evolver.contracts.event import D_co
+from evolver.contracts.event_data import EventData
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.llm import Answer, ContextTooLong, Conversation, Role
 from evolver.llm.conversation import REPAIRS

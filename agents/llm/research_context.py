@@ -23,7 +23,8 @@ from evolver.agents.llm.rendering import (
 from evolver.agents.llm.token_budget import TokenBudget
 from evolver.agents.retrieval import Retrieval, Retriever, decision_query
 from evolver.contracts import Experiment, Message, Note, Operator, VerdictKind
-from evolver.contracts.event import Observed, Shown
+from evolver.contracts.experiment_events import Shown
+from evolver.contracts.lesson_events import Observed
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.evaluation.cycling import cycling_of
 from evolver.prompts import conversation, inline

@@ -13,7 +13,7 @@ from evolver.agents.llm.rendering import idea_words, result_words
 from evolver.agents.llm.research_context import ResearchContext, observations
 from evolver.agents.llm.schemas import Idea
 from evolver.contracts import Experiment, Message, Operator, Proposal, Standing
-from evolver.contracts.event import GaveUp, IdeaRepeated, Shown
+from evolver.contracts.experiment_events import GaveUp, IdeaRepeated, Shown
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.llm import Conversation, NoUsableAnswer
 from evolver.prompts import conversation as render

@@ -20,7 +20,7 @@ from evolver.contracts import (
     Verdict,
     VerdictKind,
 )
-from evolver.contracts.event import ChangeMeasured
+from evolver.contracts.lesson_events import ChangeMeasured
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.evaluation.effect_model import EstimatedEffect
 from evolver.evaluation.judgement import FAILURES, Judgement, judge

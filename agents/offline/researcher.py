@@ -15,8 +15,8 @@ from evolver.agents.offline.likely_effect import LikelyEffect
 from evolver.agents.offline.proposal_inputs import InputReader, ProposalInputs
 from evolver.agents.retrieval import Retriever
 from evolver.contracts import Experiment, Operator, Program, Proposal
-from evolver.contracts.event import GaveUp
-from evolver.contracts.experiment import MemoryUse
+from evolver.contracts.experiment_events import GaveUp
+from evolver.contracts.proposal import MemoryUse
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.logging import get_logger
 from evolver.search.normal_form import normal_form

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evolver.contracts import CampaignStatus, Directive
-from evolver.contracts.event import CampaignEnded
+from evolver.contracts.campaign_events import CampaignEnded
 from evolver.steering.commands import Command, CommandResult
 from evolver.steering.directive_type import DirectiveType, NoArguments, RunningCampaign
 from evolver.steering.patterns import IT

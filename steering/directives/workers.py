@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import JsonValue
 
 from evolver.contracts import Campaign, Record
-from evolver.contracts.event import LanesOpened
+from evolver.contracts.campaign_events import LanesOpened
 from evolver.errors import UsageError
 from evolver.formatting import counted
 from evolver.steering.commands import Command, CommandResult

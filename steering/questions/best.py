@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from evolver.contracts import FIRST_FRESH_SEED, Experiment
-from evolver.contracts.event import Ablated, Retested
+from evolver.contracts.champion_events import Retested
+from evolver.contracts.review_events import Ablated
 from evolver.formatting import counted
 from evolver.steering.intents import Inquiry
 from evolver.steering.question_type import BEST, ONE, CampaignFacts, QuestionType, gain, standing

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from evolver.contracts import CampaignStatus, Experiment, VerdictKind
-from evolver.contracts.event import CampaignFailed
+from evolver.contracts.campaign_events import CampaignFailed
 from evolver.steering.intents import Inquiry
 from evolver.steering.question_type import CampaignFacts, QuestionType, newest_numbers
 

@@ -11,7 +11,7 @@ from evolver.agents.change_names import change_key
 from evolver.agents.lesson_writer import LessonWriter
 from evolver.agents.offline.draw_values import DrawValues
 from evolver.contracts import LessonStatus, Operator
-from evolver.contracts.event import ChangeMeasured, SameClaim
+from evolver.contracts.lesson_events import ChangeMeasured, SameClaim
 from evolver.errors import UnknownName
 from evolver.evaluation.parent_luck import Step, luck_of_programs
 from evolver.graph import Context, arun

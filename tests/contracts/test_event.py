@@ -12,7 +12,9 @@ import pytest
 
 import evolver
 from evolver.contracts import EventData, EventKind
-from evolver.contracts.event import DATA, Concluded, TrialEnded, UnknownData, read_data
+from evolver.contracts.event import read_data
+from evolver.contracts.event_data import DATA, UnknownData
+from evolver.contracts.experiment_events import Concluded, TrialEnded
 
 PRODUCT = Path(evolver.__file__).parent
 ORDINARY = {kind for kind in EventKind if "_" not in kind}
@@ -86,7 +88,7 @@ def _modules(folder: Path) -> Iterator[Path]:
     for path in folder.iterdir():
         if path.is_dir() and (path / "__init__.py").exists():
             yield from _modules(path)
-        elif path.suffix == ".py" and path.name != "event.py":
+        elif path.suffix == ".py" and path.name != "event_data.py":
             yield path
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from evolver.contracts import FIRST_FRESH_SEED, Claim, FreshTestKind, FreshTestResult, Standing, Trial, VerdictKind
-from evolver.contracts.event import ChampionDethroned
+from evolver.contracts.champion_events import ChampionDethroned
 from evolver.evaluation.effects import effects_of
 from evolver.evaluation.final_test import retest_champion
 from evolver.evaluation.race import Runner

@@ -14,7 +14,8 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
 from evolver.contracts import CampaignStatus, Standing, VerdictKind
-from evolver.contracts.event import ApprovalWanted, ProgramEdited
+from evolver.contracts.experiment_events import ProgramEdited
+from evolver.contracts.steering_events import ApprovalWanted
 from evolver.graph import Context, arun, build_graph
 from evolver.graph.message_handler import send
 from evolver.graph.resolved_run import open_archive

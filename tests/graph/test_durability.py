@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from evolver.contracts import CampaignStatus, Event
-from evolver.contracts.event import Concluded, TrialEnded, TrialStarted
+from evolver.contracts.experiment_events import Concluded, TrialEnded, TrialStarted
 from evolver.graph.resolved_run import open_archive
 
 EVOLVER = Path(sys.executable).parent / "evolver"

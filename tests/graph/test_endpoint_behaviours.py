@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from evolver.contracts import Call, CallStatus, CampaignStatus, VerdictKind
-from evolver.contracts.event import CallFailed, ParameterDropped
+from evolver.contracts.model_events import CallFailed, ParameterDropped
 from evolver.errors import UsageError
 from evolver.graph import Context, arun
 from evolver.graph.resolved_run import open_archive

@@ -15,7 +15,7 @@ import pytest
 from langgraph.runtime import RunControl
 
 from evolver.contracts import CampaignStatus, VerdictKind
-from evolver.contracts.event import ProviderFellSilent
+from evolver.contracts.model_events import ProviderFellSilent
 from evolver.errors import ModelError, UsageError
 from evolver.graph import Context, arun
 from evolver.graph.failure_guard import MOST

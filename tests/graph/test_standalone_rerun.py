@@ -7,7 +7,8 @@ from pathlib import Path
 
 from langgraph.runtime import RunControl
 
-from evolver.contracts.event import Concluded, Verified
+from evolver.contracts.experiment_events import Concluded
+from evolver.contracts.review_events import Verified
 from evolver.graph import Context, arun
 from evolver.graph.campaign_lock import is_running
 from evolver.graph.resolved_run import ResolvedRun, open_archive

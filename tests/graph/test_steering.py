@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from evolver.contracts import CampaignStatus, Directive, Experiment, Operator, Proposal
-from evolver.contracts.event import DirectiveGiven, Leased, Verified
+from evolver.contracts.experiment_events import Leased
+from evolver.contracts.review_events import Verified
+from evolver.contracts.steering_events import DirectiveGiven
 from evolver.graph import Context, arun
 from evolver.graph.campaign_graph import lanes_for
 from evolver.graph.campaign_lock import is_running

@@ -20,7 +20,8 @@ from typing import Any
 import pytest
 
 from evolver.contracts import CallStatus, Campaign, Message
-from evolver.contracts.event import EventKind, ProviderFellSilent
+from evolver.contracts.event_data import EventKind
+from evolver.contracts.model_events import ProviderFellSilent
 from evolver.errors import UsageError
 from evolver.llm import (
     BudgetSpent,

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from evolver.contracts import CallStatus, Campaign, Message, Record
-from evolver.contracts.event import AnswerLost, CallFailed, D_co, ParameterDropped, ProviderFellSilent
+from evolver.contracts.event import D_co
+from evolver.contracts.model_events import AnswerLost, CallFailed, ParameterDropped, ProviderFellSilent
 from evolver.errors import UsageError
 from evolver.llm import (
     ContextTooLong,

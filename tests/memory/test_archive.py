@@ -24,7 +24,10 @@ from evolver.contracts import (
     TrialStatus,
     now,
 )
-from evolver.contracts.event import ChampionCrowned, Compared, Leased, Proposed, Retested, StatusChanged, UnknownData
+from evolver.contracts.campaign_events import StatusChanged
+from evolver.contracts.champion_events import ChampionCrowned, Compared, Retested
+from evolver.contracts.event_data import UnknownData
+from evolver.contracts.experiment_events import Leased, Proposed
 from evolver.errors import UnknownName, UsageError
 from evolver.memory import Archive
 from evolver.memory.schema import EventRow

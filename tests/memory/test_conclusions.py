@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from evolver.contracts import Campaign, Experiment, Lesson, LessonStatus, Program, Standing, Verdict, VerdictKind
-from evolver.contracts.event import LessonLearned
+from evolver.contracts.lesson_events import LessonLearned
 from evolver.errors import UnknownName
 from evolver.memory import Archive, Conclusion, Credit
 from evolver.memory.elite_pool import POOL_SIZE

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from evolver.contracts import Campaign, Standing
-from evolver.contracts.event import Concluded
+from evolver.contracts.experiment_events import Concluded
 from evolver.memory import Archive
 
 WRITER = """

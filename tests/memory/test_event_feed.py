@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 
 from evolver.contracts import Campaign
-from evolver.contracts.event import LanesOpened
+from evolver.contracts.campaign_events import LanesOpened
 from evolver.memory import Archive
 from evolver.memory.event_feed import BATCH
 from tests.memory.conftest import MakeCampaign

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from evolver.contracts import CampaignStatus
-from evolver.contracts.event import DirectiveGiven
+from evolver.contracts.steering_events import DirectiveGiven
 from evolver.errors import UnknownName, UsageError
 from evolver.memory import Archive
 from evolver.steering.commands import Command, CommandResult

@@ -26,7 +26,7 @@ from evolver.contracts import (
     Verdict,
     VerdictKind,
 )
-from evolver.contracts.event import Retested
+from evolver.contracts.champion_events import Retested
 from evolver.graph.resolved_run import open_archive
 from evolver.memory import Archive, Conclusion
 from evolver.steering.approval import ask

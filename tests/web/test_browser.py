@@ -13,7 +13,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
 from evolver.contracts import CampaignStatus
-from evolver.contracts.event import Shown
+from evolver.contracts.experiment_events import Shown
 from evolver.graph.campaign_lock import is_running
 from evolver.graph.resolved_run import open_archive
 from tests.support.browser import PHONE, Browser, one, script, until, words

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from evolver.contracts import Program
-from evolver.contracts.event import ChampionCrowned
+from evolver.contracts.champion_events import ChampionCrowned
 from evolver.graph.campaign_lock import is_running
 from evolver.graph.resolved_run import open_archive
 from evolver.web.charts import lineage

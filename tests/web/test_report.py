@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from evolver.contracts.event import Retested
+from evolver.contracts.champion_events import Retested
 from evolver.graph.resolved_run import open_archive
 from evolver.web.templating import between, number, signed
 from tests.support import improver

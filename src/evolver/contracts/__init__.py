@@ -5,31 +5,20 @@ from __future__ import annotations
 from evolver.contracts.call import Call, CallStatus, Message, Spending, Spent
 from evolver.contracts.campaign import Budget, Campaign, CampaignStatus
 from evolver.contracts.directive import QUESTION, Directive, DirectiveKind, DirectiveStatus
-from evolver.contracts.event import Event, EventData, EventKind
-from evolver.contracts.experiment import (
-    CONTENDED,
-    SHORTEST_WAIT,
-    Claim,
-    Direction,
-    Experiment,
-    Metric,
-    Operator,
-    OperatorName,
-    Program,
-    Proposal,
-    Standing,
-    Trial,
-    TrialEstimate,
-    TrialStatus,
-    Verdict,
-    VerdictKind,
-)
+from evolver.contracts.event import Event
+from evolver.contracts.event_data import EventData, EventKind
+from evolver.contracts.experiment import Claim, Experiment, Standing
 from evolver.contracts.feedback import Feedback, FeedbackTable
 from evolver.contracts.fresh_test import FIRST_FRESH_SEED, SEARCH_SEEDS, FreshTest, FreshTestKind, FreshTestResult
 from evolver.contracts.lesson import Lesson, LessonStatus, Note
+from evolver.contracts.metric import Direction, Metric
 from evolver.contracts.names import ParentsKind, SandboxKind, TunerKind
+from evolver.contracts.program import Program
+from evolver.contracts.proposal import Operator, OperatorName, Proposal
 from evolver.contracts.record import Interval, Record, now
 from evolver.contracts.run_config import CAMPAIGN_NAME, CampaignConfig, RunConfig, TeamKind
+from evolver.contracts.trial_record import CONTENDED, SHORTEST_WAIT, Trial, TrialEstimate, TrialStatus
+from evolver.contracts.verdict import Verdict, VerdictKind
 
 __all__ = [
     "CAMPAIGN_NAME",

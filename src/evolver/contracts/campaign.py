@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from evolver.contracts.experiment import Metric
+from evolver.contracts.metric import Metric
 from evolver.contracts.record import Record, now
 from evolver.contracts.run_config import CAMPAIGN_NAME, CampaignConfig, RunConfig, TeamKind
 

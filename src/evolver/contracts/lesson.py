@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from evolver.contracts.experiment import OperatorName
+from evolver.contracts.proposal import OperatorName
 from evolver.contracts.record import Interval, Record
 
 

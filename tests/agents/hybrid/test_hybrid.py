@@ -12,7 +12,7 @@ import pytest
 
 from evolver.agents.hybrid.bandit import OFFLINE, Pull, TeamBandit
 from evolver.contracts import Experiment, Operator, VerdictKind
-from evolver.contracts.event import ArmChosen
+from evolver.contracts.experiment_events import ArmChosen
 from evolver.graph import Context, arun
 from evolver.graph.resolved_run import open_archive
 from evolver.memory import Archive

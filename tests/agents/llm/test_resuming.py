@@ -11,7 +11,7 @@ import pytest
 
 from evolver.agents.llm import llm_team
 from evolver.contracts import CallStatus, VerdictKind
-from evolver.contracts.event import Observed
+from evolver.contracts.lesson_events import Observed
 from tests.agents.llm.conftest import NAME, OBSERVATION, Lab, Script, _caller, edit, idea, point, whole
 from tests.support.endpoint import Endpoint, Step, good
 

@@ -21,7 +21,8 @@ from evolver.contracts import (
     Trial,
     VerdictKind,
 )
-from evolver.contracts.event import IdeaRepeated, Observed, TrialStarted
+from evolver.contracts.experiment_events import IdeaRepeated, TrialStarted
+from evolver.contracts.lesson_events import Observed
 from evolver.search.novelty import Ideas
 from tests.agents.llm.conftest import NAME, OBSERVATION, Lab, Script, edit, idea, point, whole
 from tests.support.endpoint import Endpoint, good, malformed, refused

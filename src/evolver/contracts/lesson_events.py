@@ -1,0 +1,57 @@
+"""What is learnt from experiments: measured changes, observations and lessons."""
+
+from __future__ import annotations
+
+from evolver.contracts.event_data import EventData, EventKind
+from evolver.contracts.lesson import LessonStatus
+
+
+class ChangeMeasured(EventData):
+    """What an experiment says about the change that it made; lessons are estimated from these."""
+
+    KIND = EventKind.MEASURED
+    change: str
+    """What was put in, taken out or altered; the same words whichever operator did it."""
+    removed: bool = False
+    """Whether the change was taken out: the gain is then that of having it, with its sign turned."""
+    context: tuple[str, ...] = ()
+    """The changes that the program had before, in the order in which they came."""
+    operator: str
+    gain: float | None = None
+    """Paired difference from the parent (of a repaired one: from the last that ran); None where there is none."""
+    error: float = 0.0
+    """Standard error of `gain`, as of a normal distribution."""
+    reference: str = ""
+    """Id of the experiment that it is measured from; empty for a champion, whose level is known apart from luck."""
+    cause: str = ""
+    """Why there is no score, in a few words that are the same for the same cause."""
+    champion: bool = False
+    """Whether the experiment became champion."""
+
+
+class SameClaim(EventData):
+    """A model said that an experiment shows the same as an earlier one: both are evidence of one lesson."""
+
+    KIND = EventKind.SAME_CLAIM
+    change: str
+    """Under which the earlier ones are kept."""
+
+
+class LessonLearned(EventData):
+    """A lesson was written, or has changed."""
+
+    KIND = EventKind.LESSON
+    claim: str
+    status: LessonStatus
+
+
+class Observed(EventData):
+    """What a model said about an experiment once its verdict stood."""
+
+    KIND = EventKind.OBSERVED
+    claim: str
+    component: str = ""
+    mechanism: str = ""
+    caution: str = ""
+    model: str = ""
+    lessons: tuple[str, ...] = ()

@@ -1,0 +1,46 @@
+"""What the evidence says about a candidate against the champion."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from evolver.contracts.record import Interval, Record
+
+
+class VerdictKind(StrEnum):
+    """What the evidence says about a candidate against the champion."""
+
+    IMPROVED = "improved"
+    """It is better: a confirmation on fresh replicates made it the champion."""
+    NOT_IMPROVED = "not_improved"
+    """It was screened out."""
+    INDECISIVE = "indecisive"
+    """It may be a parent (it passed the screen, or was not told apart), and no confirmation made it champion."""
+    UNUSABLE = "unusable"
+    """It has no score."""
+    NO_EFFECT = "no_effect"
+    """It does what an earlier program does; `reference` is that one's experiment."""
+
+
+class Verdict(Record):
+    """A candidate against the champion of its time, on the same replicates.
+
+    Screened on the search's replicates, crowned only by a confirmation on fresh ones; docs/evidence.md has the method
+    and its error rates, `benchmarks/campaign_lab.py` measures them over whole campaigns.
+
+    Source:
+        Smyth 2004 (moderated variances), Tian and Ramdas 2021 (spending the error over a series of tests).
+    """
+
+    kind: VerdictKind
+    """What the evidence says."""
+    delta: float | None = None
+    """Mean paired difference in the metric's unit, positive where the candidate is better; None without scores."""
+    interval: Interval | None = None
+    """90 % interval of `delta`: its lower end above zero is the acceptance rule."""
+    seeds: tuple[int, ...] = ()
+    """The replicates that both were run on."""
+    reference: str = ""
+    """Id of the experiment that it is compared with."""
+    reason: str = ""
+    """Why it is unusable, or what decided, in words."""
