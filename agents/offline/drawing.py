@@ -60,17 +60,17 @@ class Drawer:
     def draws(self, inputs: ProposalInputs) -> Iterator[Draw]:
         """Draws in the order in which they are to be looked at; those in focus come first."""
         best = inputs.start or inputs.pool[0]
-        if self._resources.operators.samples and inputs.rng.random() < self._tuning.of(
+        if inputs.focused:  # what a person asks for comes before the tuner's share
+            for _ in range(FOCUS_DRAWS):
+                draw = self._in_focus(inputs)
+                if draw is not None and not self._is_avoided(draw, inputs):
+                    yield draw
+        elif self._resources.operators.samples and inputs.rng.random() < self._tuning.of(
             best, techniques_left=any(untried.recipes for untried in inputs.untried[:1])
         ):
             draw = self.change(Operator.TUNE, best, inputs.pool, inputs.rng)
             if draw is not None and not self._is_avoided(draw, inputs):
                 yield draw
-        if inputs.focused:
-            for _ in range(FOCUS_DRAWS):
-                draw = self._in_focus(inputs)
-                if draw is not None and not self._is_avoided(draw, inputs):
-                    yield draw
         for _ in range(self._attempts * 2 if inputs.guidance.avoid else self._attempts):
             draw = self.assigned(inputs) or self._most_valuable(inputs)
             if draw is None:
