@@ -8,7 +8,7 @@ import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from evolver.contracts import Feedback, Program, Trial, TrialStatus
 from evolver.errors import SandboxError
 from evolver.evaluation.accelerate_launcher import failure, program_log
+from evolver.evaluation.learning_curve import CurveFollower, TrialPruner, without_reports
 from evolver.evaluation.output_digest import digest_of
 from evolver.evaluation.sandbox_jobs import TrialJobs
 from evolver.redaction import Redactor
@@ -51,20 +52,23 @@ async def run_trial(
     seconds: float | None = None,
     labels: Mapping[str, str] | None = None,
     hear_judge: Callable[[str], None] | None = None,
+    pruner: TrialPruner | None = None,
 ) -> Trial:
     """One trial: every phase in a fresh sandbox, then the judge in another without the program.
 
     `folder` is scratch space on the host and is gone afterwards; what the program left is moved to `keep` if given.
     If an earlier process was killed in this very trial, what it finished is used, and what still runs is waited for.
     `seconds` replaces the stage's time limit (comparison arms at equal CPU time); `labels` mark what outlives us.
-    `hear_judge` is given what the judge prints, which nobody else sees. If files of the task were changed since it was
-    loaded, before the trial or while it ran, the trial is `tampered`, whatever came out.
+    `hear_judge` is given what the judge prints, which nobody else sees; `pruner` may end the trial by what its harness
+    reports, which makes it `pruned`. If files of the task were changed since it was loaded, before the trial or while
+    it ran, the trial is `tampered`, whatever came out.
     """
     base = Trial(experiment=experiment, program=program.id, stage=stage, seed=seed, status=TrialStatus.CANCELLED)
     if changed := await asyncio.to_thread(task.changed):
         return _tampered(base, changed)
     marks = {"experiment": experiment, **(labels or {})}
-    attempt = _Attempt(sandbox, TrialJobs.of(task, stage, seed, folder, seconds, marks), hear_judge)
+    jobs = TrialJobs.of(task, stage, seed, folder, seconds, marks)
+    attempt = _Attempt(sandbox, jobs, hear_judge, CurveFollower(pruner))
     try:
         if not attempt.was_begun(program):
             await attempt.begin(program)
@@ -96,6 +100,7 @@ class _Attempt:
     sandbox: Sandbox
     jobs: TrialJobs
     hear_judge: Callable[[str], None] | None = None
+    follower: CurveFollower = field(default_factory=CurveFollower)
 
     @property
     def _note(self) -> Path:
@@ -129,15 +134,20 @@ class _Attempt:
             "seconds": jobs.seconds,
         }
 
-    async def _outcome(self, job: Job) -> Outcome:
+    async def _outcome(self, job: Job, follower: CurveFollower | None = None) -> Outcome:
         """The outcome of a job: as it was if it ended well before, else of the one that runs, else of a new one."""
         note = job.output.with_suffix(".json")
         try:
-            return Outcome.model_validate_json(note.read_text(encoding="utf-8"))
+            outcome = Outcome.model_validate_json(note.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             shutil.rmtree(job.output, ignore_errors=True)
+        else:
+            if follower is not None:
+                await follower.hear(outcome.log)
+            return outcome
         handle = await self.sandbox.attach(job) or await self.sandbox.start(job)
-        outcome = without_secrets(await self.sandbox.wait(handle))
+        ended = self.sandbox.wait(handle) if follower is None else follower.wait(self.sandbox, handle)
+        outcome = without_secrets(await ended)
         if outcome.succeeded:
             note.write_text(outcome.model_dump_json(), encoding="utf-8")
         return outcome
@@ -147,10 +157,14 @@ class _Attempt:
         outputs: Path | None = None
         for phase in self.jobs.task.spec.phases:
             job = self.jobs.harness(phase, artifacts=outputs)
-            outcome = await self._outcome(job)
-            said = program_log(outcome.log) if self.jobs.spec.accelerate else outcome.log
+            outcome = await self._outcome(job, self.follower)
+            said = without_reports(outcome.log)
+            said = program_log(said) if self.jobs.spec.accelerate else said
             base = base.model_copy(
                 update={
+                    "curve": self.follower.curve.kept,
+                    "pruning": self.follower.pruning,
+                    "audited": bool(self.follower.pruning) and not self.follower.is_over,
                     "seconds": base.seconds + outcome.seconds,
                     "cpu_seconds": base.cpu_seconds + outcome.cpu_seconds,
                     "waited_seconds": _sum(base.waited_seconds, outcome.waited_seconds, first=outputs is None),
@@ -160,6 +174,8 @@ class _Attempt:
                     "log_tail": said[-LONGEST_TAIL:],
                 }
             )
+            if self.follower.is_over:
+                return _without_score(base, TrialStatus.PRUNED, self.follower.pruning), None
             if not outcome.succeeded:
                 return _missing(base, outcome, self.jobs.task.root), None
             outputs = job.output

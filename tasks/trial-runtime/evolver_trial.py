@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import math
 import os
 import random
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -26,6 +28,7 @@ __all__ = [
     "Trial",
     "folder",
     "read_bounded",
+    "report",
     "safe_json",
     "safe_npy",
     "safe_npz",
@@ -38,6 +41,8 @@ SECONDS_UNSAID = 60.0
 """Limit assumed where nobody says one: a program that is run by hand."""
 FEEDBACK = "feedback.json"
 """What a harness says about the trial, in its output folder."""
+RECORD = "\x1e"
+"""Begins a report among what is printed, as in JSON text sequences (RFC 7464)."""
 MARGIN, LARGEST_MARGIN = 0.1, 1.0
 """Share of the limit, and most seconds, that are kept for writing the output and ending."""
 
@@ -71,6 +76,19 @@ _SECONDS = float(os.environ.get("EVOLVER_SECONDS") or SECONDS_UNSAID)
 def time_left() -> float:
     """Seconds until this trial's wall limit, less a safety margin; negative when it is time to have returned."""
     return _START + _SECONDS - min(LARGEST_MARGIN, MARGIN * _SECONDS) - time.monotonic()
+
+
+def report(step: int, value: float) -> None:
+    """Print a point of the trial's curve, which leaves the sandbox at once; values that are not finite are left out.
+
+    Processes that the harness starts may call it too, if what they print reaches what the harness prints.
+    """
+    number = float(value)
+    if math.isfinite(number):
+        line = f'{RECORD}{{"step": {int(step)}, "value": {number!r}}}\n'
+        # In one piece, past the buffers of `print`. A program that has closed its output is not to fail for it.
+        with suppress(OSError):
+            os.write(1, line.encode())
 
 
 @dataclass(frozen=True)
@@ -137,6 +155,15 @@ class Trial:
             path = self.out / FEEDBACK
             said = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
             path.write_text(json.dumps({**said, name: value}, default=str), encoding="utf-8")
+
+    def report(self, step: int, value: float) -> None:
+        """Report a value that the trial has reached at a step, such as the loss after so many updates.
+
+        The values are kept as the trial's curve and shown; where task.yaml says so, a trial whose curve is hopeless is
+        ended. Steps grow over all phases; one that does not is left out.
+        """
+        if self.is_main:
+            report(step, value)
 
     def save_npy(self, name: str, array: object) -> None:
         """Write an array to `out` in npy format; raises ValueError for arrays of Python objects."""

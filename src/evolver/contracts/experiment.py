@@ -27,6 +27,8 @@ class Standing(StrEnum):
     """Was crowned champion by a confirmation on fresh replicates."""
     NO_EFFECT = "no_effect"
     """Nothing: an earlier program does the same, and may be a parent in its place."""
+    PRUNED = "pruned"
+    """Nothing: it was given up before it had a score that decides."""
 
 
 class Claim(StrEnum):

@@ -30,6 +30,8 @@ class TrialStatus(StrEnum):
     """The task's files changed meanwhile."""
     CANCELLED = "cancelled"
     """It was stopped before its end."""
+    PRUNED = "pruned"
+    """A rule of the task ended it, as its curve was hopeless: missing data too, and no failure of the program."""
 
 
 CONTENDED, SHORTEST_WAIT = 0.1, 0.25
@@ -85,6 +87,12 @@ class Trial(Record):
     """About how much information those outputs hold: eight times their compressed size."""
     earlier: tuple[TrialStatus, ...] = Field(default=(), exclude_if=lambda said: not said)
     """How the attempts before this one ended: what fails is run once more."""
+    curve: tuple[tuple[int, float], ...] = Field(default=(), exclude_if=lambda points: not points)
+    """Steps and values that the harness reported while it ran; untrusted where the program shares its process."""
+    pruning: str = Field(default="", exclude_if=lambda said: not said)
+    """Why a rule of the task ended it, or kept its experiment from the next stage, in words; empty: none did."""
+    audited: bool = Field(default=False, exclude_if=lambda said: not said)
+    """Whether it went on all the same, drawn by chance, so that what such a rule costs is measured."""
 
     @property
     def contention(self) -> float | None:

@@ -20,6 +20,8 @@ class VerdictKind(StrEnum):
     """It has no score."""
     NO_EFFECT = "no_effect"
     """It does what an earlier program does; `reference` is that one's experiment."""
+    PRUNED = "pruned"
+    """It was given up before it had a score that decides: by its curve, or at a cheaper stage."""
 
 
 class Verdict(Record):
