@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -46,10 +47,12 @@ def _named_function(command: str, words: Sequence[str]) -> Callable[..., Any]:
 
 
 def _function(root: Path, command: str) -> Callable[..., Any] | None:
-    """The function that a task's folder defines for a command, if it has one."""
+    """The function that a task's folder defines for a command, if it has one; it imports what lies beside it."""
     spec = importlib.util.spec_from_file_location(f"evolver_commands_of_{root.name.replace('-', '_')}", root / FILE)
     if spec is None or spec.loader is None or not (root / FILE).is_file():
         return None
+    if str(root) not in sys.path:  # at the end: nothing of Evolver's or Python's is hidden by a file there
+        sys.path.append(str(root))
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     found: Callable[..., Any] | None = getattr(module, command, None)

@@ -24,7 +24,7 @@ def data(
     json: Json = False,
 ) -> None:
     """Make a task of your own pairs: some drugs and targets are hidden, and only the judge sees their labels."""
-    from evolver.tasks.pairs.task_data import make_from_csv
+    from own_data.task_data import make_from_csv
 
     make_from_csv(task, csv, output, columns, seed, drop_conflicts, json)
 
@@ -41,6 +41,6 @@ def fetch(
     json: Json = False,
 ) -> None:
     """Fetch pairs from where they lie, check their hashes, and make a task of them."""
-    from evolver.tasks.pairs.task_data import make_from_sources
+    from own_data.task_data import make_from_sources
 
     make_from_sources(task, table, output, agree, seed, drop_conflicts, json)

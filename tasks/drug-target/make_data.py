@@ -147,8 +147,8 @@ def main():
 
 def make_own_data(rows):
     """Divide the rows as those of a user's file are divided."""
-    from evolver.tasks.pairs.folder import divide, write_data
-    from evolver.tasks.pairs.rows import Pair
+    from own_data.folder import divide, write_data
+    from own_data.rows import Pair
 
     known, hidden, made = divide([Pair(**dict(zip(COLUMNS, row, strict=True))) for row in rows], seed=0)
     write_data(Path(__file__).parent, known, hidden)

@@ -19,8 +19,8 @@ import pytest
 import yaml
 
 from evolver.errors import UsageError
-from evolver.tasks.pairs.sources import read_sources
-from evolver.tasks.pairs.task_data import make_from_csv
+from own_data.sources import read_sources
+from own_data.task_data import make_from_csv
 from tests.conftest import EVOLVER
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -21,8 +21,8 @@ from evolver.sandbox import open_sandbox
 from evolver.search.insertion import placements
 from evolver.search.techniques import TechniqueLibrary
 from evolver.tasks import Task, load_task
-from evolver.tasks.pairs.folder import make_folder
-from evolver.tasks.pairs.rows import Pair
+from own_data.folder import make_folder
+from own_data.rows import Pair
 
 TASK = load_task("drug-target")
 ROOT = TASK.root

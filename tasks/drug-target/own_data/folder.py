@@ -12,11 +12,11 @@ from pathlib import Path
 
 from evolver.contracts import Record
 from evolver.errors import TaskError, UsageError
-from evolver.tasks.pairs.families import drug_families, target_families
-from evolver.tasks.pairs.rows import Pair
 from evolver.tasks.spec import KEBAB, LONGEST_NAME
+from own_data.families import drug_families, target_families
+from own_data.rows import Pair
 
-COPIED = ("task.yaml", "harness.py", "judge.py", "commands.py", "baseline", "references", "cheats", "notes")
+COPIED = ("task.yaml", "harness.py", "judge.py", "commands.py", "own_data", "baseline", "references", "cheats", "notes")
 KNOWN, HIDDEN, LABELS = "inputs/draw/pairs.json", "inputs/predict/pairs.json", "private/pairs.json"
 HIDDEN_SHARE = 0.4
 """Of drugs and of targets, as whole families."""

@@ -12,8 +12,8 @@ from pydantic import AfterValidator, ByteSize, Field, StringConstraints, Validat
 
 from evolver.contracts import Record
 from evolver.errors import UsageError
-from evolver.tasks.pairs.rows import Columns, Separator
 from evolver.tasks.spec import KEBAB
+from own_data.rows import Columns, Separator
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 

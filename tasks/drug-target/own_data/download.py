@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evolver.errors import UsageError, WorkFailed
-from evolver.tasks.pairs.sources import DataSource
+from own_data.sources import DataSource
 
 if TYPE_CHECKING:
     import httpx

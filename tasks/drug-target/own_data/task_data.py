@@ -9,10 +9,10 @@ from pathlib import Path
 from evolver.errors import UsageError
 from evolver.settings import Settings
 from evolver.tasks import load_task
-from evolver.tasks.pairs.download import fetch
-from evolver.tasks.pairs.folder import Made, make_folder, refuse_without_pairs
-from evolver.tasks.pairs.rows import Columns, Pair, read_pairs, without_repeats
-from evolver.tasks.pairs.sources import DataSource, read_sources
+from own_data.download import fetch
+from own_data.folder import Made, make_folder, refuse_without_pairs
+from own_data.rows import Columns, Pair, read_pairs, without_repeats
+from own_data.sources import DataSource, read_sources
 
 TELLING = 0.6
 """AUROC of mere counting from which on the pairs' choice is said to leak labels."""
