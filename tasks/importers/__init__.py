@@ -24,7 +24,8 @@ def read_foreign(folder: Path, choices: Choices | None = None) -> ForeignTask | 
 
     Raises TaskError where it is, but cannot be run here.
     """
-    found = next((one.read(folder) for one in _importers() if one.recognises(folder)), None)
+    asked = sorted(_importers(), key=lambda one: one.name != "asi-evolve")  # whose folders may have an evaluator.py too
+    found = next((one.read(folder) for one in asked if one.recognises(folder)), None)
     return None if found is None else applied(found, choices or Choices())
 
 

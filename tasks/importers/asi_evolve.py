@@ -18,6 +18,7 @@ from evolver.tasks.importers.foreign_files import (
     read_as,
     summary_of,
     task_name,
+    unreadable,
 )
 from evolver.tasks.importers.importer import ForeignTask, Importer
 from evolver.tasks.importers.required_packages import Packages, hint, packages
@@ -92,6 +93,7 @@ class AsiEvolveImporter(Importer):
                 *warnings,
                 *absent_requirements(folder),
                 *hint(needs),
+                *unreadable(_AsiEvolveConfig, settings),
                 *ignored(settings, {"pipeline": tuple(_Pipeline.model_fields), "experiment_name": ()}),
             ),
         )

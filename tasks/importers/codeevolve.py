@@ -20,6 +20,7 @@ from evolver.tasks.importers.foreign_files import (
     settings_of,
     summary_of,
     task_name,
+    unreadable,
 )
 from evolver.tasks.importers.importer import ForeignTask, Importer
 from evolver.tasks.importers.required_packages import hint, packages
@@ -148,5 +149,10 @@ def _read(folder: Path, program: Path, evaluator: Path, settings: Config) -> For
             "siblings_in": place,
         },
         notes={"sys_msg.md": config.SYS_MSG} if config.SYS_MSG.strip() else {},
-        warnings=(*absent_requirements(folder), *hint(needs), *ignored(settings, _USED)),
+        warnings=(
+            *absent_requirements(folder),
+            *hint(needs),
+            *unreadable(_CodeEvolveConfig, settings),
+            *ignored(settings, _USED),
+        ),
     )

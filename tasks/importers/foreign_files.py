@@ -49,12 +49,19 @@ def config_of(folder: Path, *patterns: str) -> Config:
     return Config(None, {})
 
 
+class _SettingsLoader(yaml.SafeLoader):
+    """Reads what Evolver knows, and nothing in the place of values with tags of another system's."""
+
+
+_SettingsLoader.add_constructor(None, lambda loader, node: None)
+
+
 def settings_of(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML file; empty if there is no file. Raises TaskError."""
+    """The mapping in a YAML file's first document; empty if there is no file. Raises TaskError."""
     if not path.is_file():
         return {}
     try:
-        content = yaml.safe_load(text_of(path))
+        content = next(iter(yaml.load_all(text_of(path), _SettingsLoader)), None)
     except yaml.YAMLError as error:
         raise TaskError(f"{path} is not YAML: {error}") from None
     if content is None:
@@ -65,12 +72,42 @@ def settings_of(path: Path) -> dict[str, Any]:
 
 
 def read_as(form: type[T], config: Config) -> T:
-    """The settings that are used here. Raises TaskError that names the one that cannot be read."""
-    try:
-        return form.model_validate(config.content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise TaskError(f"{config.path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    """The settings that are used here; one that is null or cannot be read is as if it were not said."""
+    return _fitted(form, config)[0]
+
+
+def unreadable(form: type[BaseModel], config: Config) -> tuple[str, ...]:
+    """One line about settings that are used here and cannot be read."""
+    _, wrong = _fitted(form, config)
+    if config.path is None or not wrong:
+        return ()
+    return (f"{config.path.name}: what cannot be read is left as it is without it: {'; '.join(wrong)}",)
+
+
+def _fitted(form: type[T], config: Config) -> tuple[T, list[str]]:
+    content, wrong = _said(config.content), list[str]()
+    while True:
+        try:
+            return form.model_validate(content), wrong
+        except ValidationError as error:
+            first = error.errors()[0]
+            wrong.append(f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
+            _drop(content, first["loc"])
+
+
+def _said(content: dict[str, Any]) -> dict[str, Any]:
+    """A mapping without what is null, at any depth."""
+    return {k: _said(v) if isinstance(v, dict) else v for k, v in content.items() if v is not None}
+
+
+def _drop(content: dict[str, Any], place: tuple[int | str, ...]) -> None:
+    """Take a setting out, whole where only a part of it is wrong."""
+    name, *below = place
+    inner = content[str(name)]
+    if below and isinstance(inner, dict) and below[0] in inner:
+        _drop(inner, tuple(below))
+    else:
+        del content[str(name)]
 
 
 def ignored(config: Config, used: Mapping[str, Iterable[str]]) -> tuple[str, ...]:

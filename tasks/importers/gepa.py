@@ -6,6 +6,7 @@ import ast
 import re
 from pathlib import Path
 
+from evolver.ignored_files import is_content
 from evolver.tasks.importers.foreign_files import (
     absent_requirements,
     docstring_of,
@@ -21,6 +22,8 @@ from evolver.tasks.source_files import text_of, tree_of
 from evolver.tasks.top_level_names import bound_names
 
 SEEDS, EVALUATORS, FUNCTIONS = ("seed", "seed_candidate"), ("evaluator.py", "evaluate.py"), ("evaluate", "evaluator")
+_KEY = r"\bcandidate(?:\[|\.get\()\s*['\"]([\w .-]+)['\"]"
+"""A component of a candidate, as an evaluator names it."""
 SECONDS = 310.0
 
 
@@ -52,9 +55,17 @@ class GepaImporter(Importer):
 
 
 def _seed_of(folder: Path) -> Path | None:
-    found = program_file(folder, *SEEDS)
-    files = [p for p in sorted((folder / "seed").glob("*")) if p.is_file()] if (folder / "seed").is_dir() else []
-    return found or (files[0] if len(files) == 1 else None)
+    """The seed, or the first of several files in a folder seed."""
+    return program_file(folder, *SEEDS) or next(iter(_seed_files(folder)), None)
+
+
+def _seed_files(folder: Path) -> list[Path]:
+    inner = folder / "seed"
+    return (
+        [p for p in sorted(inner.glob("*")) if p.is_file() and is_content(p.relative_to(folder))]
+        if inner.is_dir()
+        else []
+    )
 
 
 def _evaluator_of(folder: Path) -> Path | None:
@@ -69,6 +80,10 @@ def _function(evaluator: Path) -> tuple[str, str, str]:
             first = node.args.args[0]
             return node.name, first.arg, ast.unparse(first.annotation) if first.annotation else ""
     name = next((name for name in FUNCTIONS if name in bound_names(tree)), "")
+    for node in tree.body if not name else ():
+        if isinstance(node, ast.FunctionDef) and node.args.args and node.args.args[0].arg.startswith("candidate"):
+            first = node.args.args[0]
+            return node.name, first.arg, ast.unparse(first.annotation) if first.annotation else ""
     return name, "", ""
 
 
@@ -80,6 +95,8 @@ def _read(folder: Path, seed: Path, evaluator: Path) -> ForeignTask:
     )
     objective = re.search(r'OBJECTIVE\s*=\s*(?:"""|\'\'\')\\?\n?(.*?)(?:"""|\'\'\')', text, re.DOTALL)
     needs = packages(folder, evaluator)
+    others = [path for path in _seed_files(folder) if path != seed] if seed.parent == folder / "seed" else []
+    keys = set(re.findall(_KEY.replace("candidate", parameter or "candidate"), text))
     return ForeignTask(
         system="GEPA",
         runner="gepa",
@@ -88,6 +105,7 @@ def _read(folder: Path, seed: Path, evaluator: Path) -> ForeignTask:
         summary=summary_of(objective[1] if objective else "", docstring_of(evaluator)),
         program=seed.name,
         text=text_of(seed),
+        more_files={path.name: text_of(path) for path in others},
         entry=(),
         metric="score",
         seconds={"full": SECONDS},
@@ -95,7 +113,8 @@ def _read(folder: Path, seed: Path, evaluator: Path) -> ForeignTask:
         options={
             **places(folder, seed, evaluator),
             "function": function or FUNCTIONS[0],
-            "by_name": by_name,
+            "by_name": by_name or bool(others),
+            "key": keys.pop() if len(keys) == 1 and not others else "",
         },
         warnings=(*absent_requirements(folder), *hint(needs)),
     )

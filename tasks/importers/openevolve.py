@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from evolver.errors import TaskError
 from evolver.tasks.importers.foreign_files import (
@@ -22,6 +22,7 @@ from evolver.tasks.importers.foreign_files import (
     settings_of,
     summary_of,
     task_name,
+    unreadable,
 )
 from evolver.tasks.importers.importer import ForeignTask, Importer
 from evolver.tasks.importers.required_packages import hint, packages
@@ -37,26 +38,22 @@ OVERHEAD = 10.0
 """Seconds beside the evaluator's own, for starting Python and copying files."""
 
 
-def _default_for_none(default: float) -> BeforeValidator:
-    return BeforeValidator(lambda value: default if value is None else value)
-
-
 class _Evaluator(BaseModel):
     """The part of config.yaml that says how programs are evaluated; defaults are OpenEvolve's."""
 
     model_config = ConfigDict(extra="ignore")
 
-    timeout: Annotated[float, Field(gt=0), _default_for_none(300.0)] = 300.0
+    timeout: Annotated[float, Field(gt=0)] = 300.0
     cascade_evaluation: bool = True
     cascade_thresholds: list[float] = [0.5, 0.75, 0.9]
     use_llm_feedback: bool = False
-    evaluator_args: dict[str, JsonValue] | None = None
+    evaluator_args: dict[str, JsonValue] = {}
 
 
 class _Prompt(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
-    system_message: str | None = ""
+    system_message: str = ""
 
 
 class _DatabaseConfig(BaseModel):
@@ -128,7 +125,7 @@ def _read(folder: Path, program: Path, evaluator: Path, settings: Config) -> For
     cascade = [] if is_script else _cascade(evaluator, config)
     timeout, readme = config.evaluator.timeout, folder / "README.md"
     seconds = {STAGES[function]: timeout * count + OVERHEAD for count, function in enumerate(cascade, 1)}
-    message = config.prompt.system_message or ""
+    message = config.prompt.system_message
     python = [path for path in (evaluator, program) if path.suffix == ".py"]
     needs = packages(folder, *python)
     warnings = list(absent_requirements(folder))
@@ -156,10 +153,10 @@ def _read(folder: Path, program: Path, evaluator: Path, settings: Config) -> For
             "cascade": list[JsonValue](cascade),
             "thresholds": list[JsonValue](config.evaluator.cascade_thresholds),
             "features": list[JsonValue](config.database.feature_dimensions),
-            "arguments": config.evaluator.evaluator_args or {},
+            "arguments": config.evaluator.evaluator_args,
         },
         notes={"system_message.md": message} if message.strip() else {},
-        warnings=(*warnings, *ignored(settings, _USED)),
+        warnings=(*warnings, *unreadable(_OpenEvolveConfig, settings), *ignored(settings, _USED)),
     )
 
 

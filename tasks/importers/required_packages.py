@@ -13,9 +13,10 @@ from typing import NamedTuple
 from evolver.tasks.source_files import tree_of
 
 STAND_INS = {
-    "openevolve": ("openevolve.evaluation_result",),
-    "skydiscover": ("skydiscover.evaluation.evaluation_result",),
-    "shinka": ("shinka.core", "shinka.core.wrap_eval"),
+    "openevolve": ("openevolve", "openevolve.evaluation_result"),
+    "skydiscover": ("skydiscover", "skydiscover.evaluation", "skydiscover.evaluation.evaluation_result"),
+    "shinka": ("shinka", "shinka.core", "shinka.core.wrap_eval"),
+    "gepa": ("gepa", "gepa.optimize_anything"),
 }
 """Modules of the other systems that evaluators import and that are stood in for where they are not installed."""
 

@@ -33,6 +33,7 @@ OPENEVOLVE = {
         )
     },
     "bad_secondary": {"evaluator.py": evaluator("return {'combined_score': gain, 'ratio': float('inf'), 'calls': 2}")},
+    "score_and_artifacts": {"evaluator.py": evaluator("return {'combined_score': gain}, {'note': 'x'}")},
     "many_metrics": {"evaluator.py": evaluator("return {**{f'm{k}': k for k in range(80)}, 'combined_score': gain}")},
     "lazy_import": {"evaluator.py": evaluator("return {'combined_score': -abs(gain - 2.0)}")},
     "script": {

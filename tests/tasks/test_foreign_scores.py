@@ -74,6 +74,7 @@ def test_a_score_is_what_the_evaluator_returns(kind: str, tmp_path: Path, monkey
     trial = asyncio.run(one_trial(load_task(folder), tmp_path))
     assert trial.status is TrialStatus.OK, f"{trial.reason}\n{trial.log_tail}"
     direct = called_directly(folder, monkeypatch)
+    direct = direct[0] if isinstance(direct, tuple) else direct
     assert trial.metrics["combined_score"] == pytest.approx(float(direct.get("combined_score", 0.4)), rel=1e-12)
 
 
@@ -235,6 +236,21 @@ async def test_artifacts_are_kept_with_and_without_a_score(tmp_path: Path, cli: 
     assert "[profile] ARTIFACT" in shown and "case | ok" in shown
 
 
+async def test_what_gepas_evaluators_log_and_ask_for_by_name(tmp_path: Path) -> None:
+    text = (
+        "import gepa.optimize_anything as oa\nfrom gepa.optimize_anything import GEPAConfig\n\n\n"
+        "def fitness(candidate):\n    oa.log('LOGGED', 3)\n"
+        "    return float(len(candidate['user']) + len(candidate['system'])), {'parts': len(candidate)}\n"
+    )
+    parts = {"seed/system.txt": "abc", "seed/user.md": "de", "evaluator.py": text}
+    trial = await one_trial(load_task(write_folder(tmp_path / "several", parts)), tmp_path)
+    assert trial.metrics == {"score": 5.0, "parts": 2.0}
+    assert trial.feedback.texts["log"] == "LOGGED 3"
+    text = "def evaluate(candidate):\n    return len(candidate.get('prompt')) / 4\n"
+    one = write_folder(tmp_path / "one", {"seed.txt": "abc", "evaluator.py": text})
+    assert (await one_trial(load_task(one), tmp_path)).metrics == {"score": 0.75}
+
+
 async def test_what_asi_evolve_and_shinka_say_of_failures_is_kept(tmp_path: Path) -> None:
     asi = await one_trial(load_task(other(tmp_path, "asi")), tmp_path, ("GAIN = 0.5", "GAIN = 3.0"))
     assert "TOPERROR the gain is above 2.2" in asi.reason
@@ -305,6 +321,18 @@ def test_settings_and_files_that_change_nothing_are_listed_once(tmp_path: Path) 
     assert "checkpoint_interval, llm" in ignored and "max_iterations" not in ignored
     [left] = [warning for warning in task.warnings if "not copied" in warning]
     assert ".env" in left and "results_old/" in left and "data.txt" not in left
+
+
+def test_settings_that_are_null_or_unreadable_refuse_nothing(tmp_path: Path) -> None:
+    folder = openevolve(tmp_path, "lazy_import")
+    (folder / "config.yaml").write_text(
+        "max_iterations: 0\nevaluator: {timeout: 20, cascade_thresholds: 0.5, cascade_evaluation: null}\nprompt:\n"
+        "home: !env HOME\ncall: !!python/object/apply:os.getcwd []\n---\nmax_iterations: 4\n"
+    )
+    task = load_task(folder)
+    assert [stage.seconds for stage in task.stages] == [30.0]
+    [wrong] = [warning for warning in task.warnings if "cannot be read" in warning]
+    assert "max_iterations" in wrong and "evaluator.cascade_thresholds" in wrong and "cascade_evaluation" not in wrong
 
 
 def test_the_system_message_is_told_whole_and_once(tmp_path: Path) -> None:

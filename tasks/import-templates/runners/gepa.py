@@ -4,6 +4,7 @@ Started by harness.py: `python runner.py EXAMPLE PROGRAM ANSWER STAGE SEED`.
 """
 
 import importlib.util
+import json
 import sys
 from pathlib import Path
 
@@ -20,9 +21,10 @@ def evaluate(evaluator: Path, program: str, options: dict, reading) -> dict:
     module = importlib.util.module_from_spec(spec)
     sys.modules["evaluation_module"] = module
     spec.loader.exec_module(module)
-    text = Path(program).read_text(encoding="utf-8")
-    candidate = {Path(options["program"]).stem: text} if options["by_name"] else text
-    result = getattr(module, options["function"])(candidate)
+    result = getattr(module, options["function"])(candidate_of(Path(program), options))
+    logged = getattr(sys.modules.get("gepa.optimize_anything"), "LOGGED", [])
+    if logged:
+        reading.say("log", "\n".join(logged))
     about = {}
     if isinstance(result, tuple) and len(result) == 2:
         result, about = result
@@ -31,6 +33,21 @@ def evaluate(evaluator: Path, program: str, options: dict, reading) -> dict:
     reading.add(scores if isinstance(scores, dict) else {})
     reading.add(result if isinstance(result, dict) else {"score": result})
     return {"metrics": reading.metrics(options["metric"], mean=False)}
+
+
+def candidate_of(program: Path, options: dict):
+    """The candidate's text, or its texts by component where the evaluator asks for them by name."""
+    text = program.read_text(encoding="utf-8")
+    if not options["by_name"]:
+        return text
+    if program.suffix == ".json":
+        parts = json.loads(text)
+        if isinstance(parts, dict) and all(isinstance(part, str) for part in parts.values()):
+            return parts
+    names = {path.name: path for path in program.parent.iterdir() if path.is_file() and path != program}
+    if len(names) == 1:
+        return {options["key"] or Path(options["program"]).stem: text}
+    return {path.stem: path.read_text(encoding="utf-8") for path in names.values()}
 
 
 def main(example: str, program: str, answer: str, stage: str, seed: str) -> None:

@@ -57,6 +57,8 @@ def take(result, reading) -> None:
     if inspect.isawaitable(result):
         result = asyncio.run(result)
     artifacts = getattr(result, "artifacts", None)
+    if isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], dict):
+        result, artifacts = result
     for name, value in (artifacts.items() if isinstance(artifacts, dict) else ()):
         reading.say(name, value)
     metrics = result if isinstance(result, dict) else getattr(result, "metrics", None)

@@ -7,6 +7,8 @@ from decimal import Decimal
 COMBINED = "combined_score"
 MOST = 60
 """Metrics that are kept."""
+NO_NUMBERS = ("bool", "bool_", "MaskedConstant")
+"""Types whose values would convert to numbers."""
 
 
 class NoScore(ValueError):
@@ -95,7 +97,7 @@ def finite(name, value):
 def number(value):
     """A float for what is one number, whoever's type it is; None for anything else, bools among it."""
     try:
-        if type(value).__name__ in ("bool", "bool_") or isinstance(value, str | bytes | dict | list | tuple):
+        if type(value).__name__ in NO_NUMBERS or isinstance(value, str | bytes | dict | list | tuple):
             return None
         if isinstance(value, numbers.Real | Decimal):
             return float(value)
