@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from evolver.steering.directives import by_precision
 from evolver.steering.intents import Inquiry, Reading, Unclear
@@ -12,6 +13,8 @@ from evolver.steering.questions import questions
 
 LONGEST = 8000
 """Characters of a message that is read."""
+FEW = 3
+"""Examples that a message gets which is not understood."""
 _ENDLESS = re.compile(r"\d{100,}")
 
 
@@ -34,40 +37,21 @@ def read(text: str) -> Reading:
     return _unclear(plain(text))
 
 
-_HINTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    (
-        r"\bexperiments?\b",
-        "something about experiments",
-        ("10 more experiments", "compare 3 and 5", "pin experiment 3"),
-    ),
-    (r"\bworkers?|parallel|slots?\b", "something about workers", ("use 4 workers",)),
-    (r"\b(?:stop|pause|halt|end|quit)\b", "something about stopping", ("pause", "stop")),
-    (
-        r"\b(?:budget|cost|dollars?|tokens?|time)\b",
-        "something about the budget",
-        ("budget 50", "10 more minutes", "$2 more"),
-    ),
-    (
-        r"\b(?:why|what|how|which|who|when|is|are|does|did)\b",
-        "a question",
-        ("why is the best the best?", "what failed most?", "how far?"),
-    ),
-    (
-        r"\b(?:approve|reject|ok|yes|no)\b",
-        "something about an approval",
-        ("approve 17", "reject 17 because it is too expensive"),
-    ),
-)
-"""Words that show what a message is about, and what would have been clear."""
-
-
 def _unclear(line: str) -> Unclear:
     """What seems to be meant, and what would have been clear."""
-    for pattern, meant, examples in _HINTS:
-        if re.search(pattern, line, re.IGNORECASE):
-            return Unclear(understood=f"{meant}, but not what", examples=examples)
+    if near := [command for command in by_precision() if command.is_near(line)]:
+        meant = "something about " + " or ".join(dict.fromkeys(command.subject for command in near))
+        return Unclear(understood=f"{meant}, but not what", examples=_examples(near))
+    if asked := [question for question in questions() if question.is_near(line)]:
+        return Unclear(understood="a question, but not what", examples=_examples(asked))
     short = line if len(line) <= 60 else f"{line[:57]}..."
     return Unclear(
         understood="no command or question that I know",
         examples=(f"focus on {short}", f"avoid {short}", f"note: {short}", "help"),
     )
+
+
+def _examples(phrases: Sequence[Phrase]) -> tuple[str, ...]:
+    """The first examples of each phrase, a few in all."""
+    each = -(-FEW // len(phrases))
+    return tuple(example for phrase in phrases for example in phrase.examples[:each])[:FEW]

@@ -13,6 +13,8 @@ BEST = r"(?:the )?(?:best|champion)(?: (?:one|experiment|program))?"
 WHICH = rf"(?:(?:(?:the )?(?:experiment|number|no\.?|trial) )?#?(?P<number>\d+)|(?P<best>{BEST}))"
 """One experiment, by its number or as the best one."""
 IT = r"(?:\s+(?:it|now|here|for now|the campaign|the run|everything|all lanes|immediately|again|a moment))*"
+STOPPING = "stop|pause|halt|end|quit"
+"""Words that a message about stopping or pausing has, whichever of them it means."""
 ASK = r"(?:ask|check with)(?: me| us)?(?: first)?"
 ABOVE = (
     r"(?:over|above|longer than|more than|beyond|from) (?P<above>\d+(?:\.\d+)?) ?"

@@ -37,6 +37,10 @@ class Phrase(ABC):
     """The examples that `help` shows; none: the first one."""
     keywords: ClassVar[tuple[str, ...]] = ()
     """First words that are recognised when they are misspelt."""
+    subject: ClassVar[str] = ""
+    """What a message with one of the signs is about, where it is not understood: `something about SUBJECT`."""
+    signs: ClassVar[str] = ""
+    """Words, as alternatives of a regular expression, that show a message to be about the subject."""
 
     def grammar(self) -> tuple[str, ...]:
         """The patterns, for what can only be known once all commands are."""
@@ -54,6 +58,10 @@ class Phrase(ABC):
             if reading is not None:
                 return reading
         return None
+
+    def is_near(self, line: str) -> bool:
+        """Whether a plain line that nothing understands has one of the signs."""
+        return bool(self.signs) and re.search(rf"\b(?:{self.signs})\b", line, re.IGNORECASE) is not None
 
     @abstractmethod
     def understood(self, match: Found) -> Reading | None:

@@ -56,6 +56,7 @@ class QuestionType(Phrase):
     is what the question is about.
     """
 
+    signs = "why|what|how|which|who|when|is|are|does|did"
     numbers: ClassVar[int] = 0
     """How many experiments it has to name."""
     may_be_worded: ClassVar[bool] = True

@@ -60,6 +60,8 @@ class BudgetDirective(DirectiveType[BudgetChange]):
     )
     scope = "campaign"
     keywords = ("budget",)
+    subject = "the budget"
+    signs = r"budget|costs?|dollars?|tokens?|time|experiments?"
     fields = "amount with unit experiments, more_experiments, more_seconds, usd, more_usd, tokens or more_tokens"
     arguments = BudgetChange
 

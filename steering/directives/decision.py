@@ -35,6 +35,8 @@ class DecisionDirective(DirectiveType[Decision]):
     """Decide on experiments that wait for approval."""
 
     scope = "experiment"
+    subject = "an approval"
+    signs = "approve|reject|ok|yes|no"
     arguments = Decision
     fields = "of experiments that wait; a rejection needs a reason"
     decided: ClassVar[Literal["approve", "reject"]]

@@ -6,7 +6,7 @@ from evolver.contracts import CampaignStatus
 from evolver.formatting import counted
 from evolver.steering.commands import Command, CommandResult
 from evolver.steering.directive_type import DirectiveType, NoArguments
-from evolver.steering.patterns import IT
+from evolver.steering.patterns import IT, STOPPING
 
 
 class PauseDirective(DirectiveType[NoArguments]):
@@ -18,6 +18,8 @@ class PauseDirective(DirectiveType[NoArguments]):
     patterns = (rf"(?:pause|hold(?: on)?|wait|take a break){IT}",)
     scope = "run"
     keywords = ("pause",)
+    subject = "stopping"
+    signs = STOPPING
     fields = "stop ends the campaign for good"
     arguments = NoArguments
 

@@ -20,6 +20,8 @@ class PinDirective(DirectiveType[OneExperiment]):
     patterns = (rf"(?:pin|build on|continue from|go on from|start from) {WHICH}(?: as (?:the )?parent)?",)
     researchers = "all"
     named = r"pin(?:ning|ned)?"
+    subject = "experiments"
+    signs = r"experiments?"
     fields = "build on one experiment"
     arguments = OneExperiment
 

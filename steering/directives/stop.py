@@ -6,7 +6,7 @@ from evolver.contracts import CampaignStatus, Directive
 from evolver.contracts.campaign_events import CampaignEnded
 from evolver.steering.commands import Command, CommandResult
 from evolver.steering.directive_type import DirectiveType, NoArguments, RunningCampaign
-from evolver.steering.patterns import IT
+from evolver.steering.patterns import IT, STOPPING
 
 
 class StopDirective(DirectiveType[NoArguments]):
@@ -21,6 +21,8 @@ class StopDirective(DirectiveType[NoArguments]):
     )
     scope = "run"
     keywords = ("stop", "finish")
+    subject = "stopping"
+    signs = STOPPING
     fields = "stop ends the campaign for good"
     arguments = NoArguments
 

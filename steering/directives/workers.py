@@ -31,6 +31,8 @@ class WorkersDirective(DirectiveType[WorkersChange]):
     kind = "workers"
     does = "trials at the same time"
     examples = ("use 4 workers", "2 more workers")
+    subject = "workers"
+    signs = r"workers?|parallel|slots?"
     patterns = (
         rf"(?:use |run (?:with |on )?|set |with |have |go to |switch to |take )?(?P<count>{NUMBER}) (?P<more>more )?"
         r"(?:workers?|slots?|trials at (?:a|the same) time|in parallel)",

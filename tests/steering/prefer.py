@@ -29,6 +29,8 @@ class PreferDirective(DirectiveType[Preference]):
     examples = ("prefer rotate over east",)
     patterns = (r"prefer (?P<topic>.+) over (?P<reason>.+)",)
     keywords = ("prefer",)
+    subject = "preferences"
+    signs = "prefers?|rather"
     researchers = "all"
     named = "preference"
     gloss = "one thing over another"

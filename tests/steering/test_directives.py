@@ -20,7 +20,7 @@ from evolver.steering.directive_type import DirectiveType
 from evolver.steering.directives import commands, directive_types, find_type, measured_effect
 from evolver.steering.grammar import read
 from evolver.steering.help_text import directive_table, help_lines
-from evolver.steering.intents import Inquiry, Instruction, JoinCampaign, StartCampaign
+from evolver.steering.intents import Inquiry, Instruction, JoinCampaign, StartCampaign, Unclear
 from evolver.steering.llm_parser import kinds_told, reading_of, understood_model
 from evolver.steering.phrase import CommandPhrase
 from evolver.steering.question_type import QuestionType
@@ -82,6 +82,9 @@ def test_a_directive_of_another_package_is_understood_offered_and_shown() -> Non
     assert any("prefer rotate over east" in line for line in help_lines())
     assert "| prefer | `prefer rotate over east` |" in directive_table()
     assert "prefer (one thing over another): topic is what is preferred, reason what it is preferred to" in kinds_told()
+    unclear = read("he prefers the east")
+    assert isinstance(unclear, Unclear) and "about preferences" in unclear.understood
+    assert unclear.examples == ("prefer rotate over east",)
     form = understood_model()
     assert "prefer" in form.model_json_schema()["properties"]["kind"]["enum"]
     answer = {"kind": "prefer", "topic": "rotate", "reason": "east", "clear": True}

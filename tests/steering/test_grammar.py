@@ -164,6 +164,23 @@ def test_what_is_not_plain_changes_nothing(text: str) -> None:
     assert found.examples
 
 
+@pytest.mark.parametrize(
+    ("text", "meant", "example"),
+    [
+        ("not so many workers please", "something about workers, but not what", "use 4 workers"),
+        ("I wonder whether to pause or to stop", "something about stopping, but not what", "pause"),
+        ("mind the dollars", "something about the budget, but not what", "10 more experiments"),
+        ("yes but the other", "something about an approval, but not what", "approve 17"),
+        ("more good experiments", "something about experiments or the budget, but not what", "pin experiment 12"),
+        ("which way is north", "a question, but not what", "what failed most?"),
+    ],
+)
+def test_what_is_nearly_understood_gets_examples_of_its_subject(text: str, meant: str, example: str) -> None:
+    found = read(text)
+    assert isinstance(found, Unclear) and found.understood == meant and example in found.examples
+    assert len(found.examples) <= 3 and not any(isinstance(read(one), Unclear) for one in found.examples)
+
+
 def test_a_program_in_a_fence_goes_with_its_approval() -> None:
     found = read("approve 3 with\n```python\nX = 1\n```")
     assert isinstance(found, Instruction)
