@@ -77,15 +77,15 @@ class LessonWriter:
         posterior, shown = context.posterior, context.observations
         status, sure = self._status(posterior, shown)
         mean, error = _pooled(self._history.effects(shown))
-        metric = self._resources.task.metric.name
+        metric, interval = self._resources.task.metric.name, posterior.interval()
         failed = 0 if context.words else sum(bool(one.cause) for one in seen)
         return self._lesson(
             f"{change}|{context.words}",
             change,
             shown,
-            claim=_claim(change, context, posterior, status, metric, len(shown)),
+            claim=_claim(change, context, posterior, interval, status, metric),
             effect=posterior.mean,
-            interval=posterior.interval(),
+            interval=interval,
             confidence=sure,
             status=status,
             context=context.words,
@@ -156,14 +156,19 @@ def _pooled(effects: Sequence[EstimatedEffect]) -> tuple[float, float]:
 
 
 def _claim(
-    change: str, context: ChangeContext, posterior: Posterior, status: LessonStatus, metric: str, experiments: int
+    change: str,
+    context: ChangeContext,
+    posterior: Posterior,
+    interval: tuple[float, float],
+    status: LessonStatus,
+    metric: str,
 ) -> str:
     where = f" {context.words}" if context.words else ""
-    often = counted(experiments, "experiment")
+    often = counted(len(context.observations), "experiment")
     if status is LessonStatus.NULL:
         return f"{change}{where} most likely changes nothing ({posterior.null:.0%} sure, {often})"
-    interval = interval_text(posterior.interval(), digits=3, signed=True)
-    measured = f"{better_by(metric, posterior.mean)}{f', gain {interval}' if interval else ''}, {often}"
+    shown = interval_text(interval, digits=3, signed=True)
+    measured = f"{better_by(metric, posterior.mean)}{f', gain {shown}' if shown else ''}, {often}"
     if status is LessonStatus.TENTATIVE:
         chances = f"{posterior.helps:.0%} that it helps, {posterior.harms:.0%} that it harms"
         return f"{change}{where} is undecided: {chances} ({measured})"

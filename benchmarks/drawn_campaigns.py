@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from evolver.agents.roles import Team
+from evolver.contracts import Trial
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.graph.campaign_graph import MOST_STEPS, build_graph
 from evolver.graph.context import Context
 from evolver.graph.sessions import CampaignSession, Sessions
+from evolver.memory.database import Database
+from evolver.memory.trials import TrialRepository
 from evolver.sandbox.subprocess_backend import SubprocessSandbox
 
 if TYPE_CHECKING:
@@ -31,6 +35,38 @@ class NoIndex:
         return lambda *_given, **_named: []
 
 
+class AtOnce(ThreadPoolExecutor):
+    """In place of threads: does the work where it is asked for, which spares the waiting."""
+
+    def submit(self, work: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """What the work came to."""
+        done = Future[Any]()
+        try:
+            done.set_result(work(*args, **kwargs))
+        except BaseException as error:
+            done.set_exception(error)
+        return done
+
+
+class TrialsAtHand(TrialRepository):
+    """Trials that were read once are not read again: a lab is the only writer of its archive."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._known: dict[str, Sequence[Trial]] = {}
+
+    def add(self, trial: Trial, task_version: str) -> None:
+        """Keep a trial."""
+        super().add(trial, task_version)
+        self._known.pop(trial.experiment, None)
+
+    def list(self, experiment_id: str) -> Sequence[Trial]:
+        """An experiment's trials."""
+        if experiment_id not in self._known:
+            self._known[experiment_id] = super().list(experiment_id)
+        return self._known[experiment_id]
+
+
 class DrawnSessions(Sessions):
     """Opens campaigns with a lab's team; the sandbox starts nothing."""
 
@@ -43,6 +79,7 @@ class DrawnSessions(Sessions):
         key = (context.home.absolute(), campaign)
         if key not in self._open:
             run = self._runs[key]
+            run.archive._thread, run.archive.trials = AtOnce(), TrialsAtHand(run.archive._database)
             resources = CampaignResources(
                 name=campaign,
                 home=run.home,
@@ -59,9 +96,14 @@ class DrawnSessions(Sessions):
 def run_to_the_end(make_team: TeamMaker, **said: Any) -> Context:
     """Run a campaign with the options said, and return its context."""
     context = Context.model_validate({"workers": 1, "sandbox": "none", "team": "offline", **said})
-    graph = build_graph(DrawnSessions(make_team))
-    asyncio.run(graph.ainvoke({"campaign": context.campaign}, {"recursion_limit": MOST_STEPS}, context=context))
+    asyncio.run(_run(make_team, context))
     return context
+
+
+async def _run(make_team: TeamMaker, context: Context) -> None:
+    asyncio.get_running_loop().set_default_executor(AtOnce())
+    graph = build_graph(DrawnSessions(make_team))
+    await graph.ainvoke({"campaign": context.campaign}, {"recursion_limit": MOST_STEPS}, context=context)
 
 
 def write_task(folder: Path, task: str, baseline: str, notes: Mapping[str, str] | None = None) -> Path:

@@ -32,6 +32,8 @@ Floats = npt.NDArray[np.float64]
 
 NORMAL_90 = 1.6448536269514722
 """Half the width of a 90 % interval of the normal distribution, in standard deviations."""
+SECTIONS, SECTIONINGS = 32, 7
+"""Parts into which the range of a quantile is divided, and how often: to 3e-11 of its range."""
 
 
 class EstimatedEffect(NamedTuple):
@@ -133,26 +135,27 @@ class Posterior:
         hazard = np.exp(-0.5 * standard**2 - 0.5 * math.log(2 * math.pi) - log_ndtr(standard))
         return side * np.maximum(side * self.means + self.deviations * hazard, 0.0)
 
-    def _below(self, value: float) -> float:
-        """Probability that the effect is below or at a value."""
-        half = len(self.weights) // 2
-        side = self._sides()
-        at = (value - self.means) / self.deviations
+    def _below(self, values: Floats) -> Floats:
+        """Probability that the effect is below or at each value; all of them on one side of 0."""
+        half, side = len(self.weights) // 2, self._sides()
+        at = (values[:, None] - self.means) / self.deviations
         zero = -self.means / self.deviations
         # Of each part: the share that is farther from 0 than the value.
         above = np.exp(np.minimum(log_ndtr(-side * at) - log_ndtr(-side * zero), 0.0))
-        if value >= 0.0:
-            return self.harms + self.null + float(self.weights[:half] @ (1.0 - above[:half]))
-        return float(self.weights[half:] @ above[half:])
+        if values[-1] > 0.0:
+            return np.asarray(self.harms + self.null + (1.0 - above[:, :half]) @ self.weights[:half])
+        return np.asarray(above[:, half:] @ self.weights[half:])
 
     def _quantile(self, probability: float) -> float:
+        """By the place among equally spaced values, then among values between its neighbours, and so on."""
         if self.harms <= probability <= self.harms + self.null:
             return 0.0
         reach = float(np.max(np.abs(self.means) + 8.0 * self.deviations))
         low, high = (0.0, reach) if probability > self.harms + self.null else (-reach, 0.0)
-        for _ in range(60):
-            middle = (low + high) / 2
-            low, high = (middle, high) if self._below(middle) < probability else (low, middle)
+        for _ in range(SECTIONINGS):
+            values = np.linspace(low, high, SECTIONS + 1)
+            place = min(max(int(np.searchsorted(self._below(values), probability)), 1), SECTIONS)
+            low, high = float(values[place - 1]), float(values[place])
         return (low + high) / 2
 
 
