@@ -69,7 +69,7 @@ class Drawer:
             best, techniques_left=any(untried.recipes for untried in inputs.untried[:1])
         ):
             draw = self.change(Operator.TUNE, best, inputs.pool, inputs.rng)
-            if draw is not None and not self._is_avoided(draw, inputs):
+            if draw is not None and not self._is_avoided(draw, inputs) and self._may_be_now(draw, inputs):
                 yield draw
         for _ in range(self._attempts * 2 if inputs.guidance.avoid else self._attempts):
             draw = self.assigned(inputs) or self._most_valuable(inputs)
@@ -117,9 +117,12 @@ class Drawer:
                 return Draw(str(recipe["operator"]), untried.parent, recipe)
         operator = rng.choice(self._resources.operators.of_parents)
         draw = self.change(operator, self._parent(inputs), inputs.pool, rng)
-        if draw is None or not inputs.guidance.in_focus(draw.recipe, *describe(draw.recipe)):
-            return None
-        return draw
+        return draw if draw is not None and self._may_be_now(draw, inputs) else None
+
+    def _may_be_now(self, draw: Draw, inputs: ProposalInputs) -> bool:
+        """Whether a draw is in focus, where this proposal is to be."""
+        describe = self._resources.operators.describe
+        return not inputs.focused or inputs.guidance.in_focus(draw.recipe, *describe(draw.recipe))
 
     def _is_avoided(self, draw: Draw, inputs: ProposalInputs) -> bool:
         return inputs.guidance.is_avoided(draw.recipe, *self._resources.operators.describe(draw.recipe))
