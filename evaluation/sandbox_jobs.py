@@ -188,5 +188,6 @@ def _environment(task: Task, spec: StageSpec, seed: int, phase: str, seconds: fl
         "EVOLVER_SEED": str(seed),
         "EVOLVER_PHASE": phase,
         "EVOLVER_SECONDS": str(seconds),
+        "EVOLVER_CPUS": str(task.resources(spec).cpus),
         **({"EVOLVER_IMPORTS": ":".join(imports)} if imports else {}),
     }

@@ -45,6 +45,8 @@ RECORD = "\x1e"
 """Begins a report among what is printed, as in JSON text sequences (RFC 7464)."""
 MARGIN, LARGEST_MARGIN = 0.1, 1.0
 """Share of the limit, and most seconds, that are kept for writing the output and ending."""
+CEILING = 4.0
+"""Times its limit that a trial may take by the clock, if others had the CPUs; as the sandbox has it."""
 
 
 def folder(name: str) -> Path:
@@ -73,9 +75,30 @@ _START = _process_start()
 _SECONDS = float(os.environ.get("EVOLVER_SECONDS") or SECONDS_UNSAID)
 
 
+_CPUS = float(os.environ.get("EVOLVER_CPUS") or 0.0) / int(os.environ.get("EVOLVER_PROCESSES") or 1)
+"""Of this process; 0 where nobody says so, and the clock decides."""
+
+
 def time_left() -> float:
-    """Seconds until this trial's wall limit, less a safety margin; negative when it is time to have returned."""
-    return _START + _SECONDS - min(LARGEST_MARGIN, MARGIN * _SECONDS) - time.monotonic()
+    """Seconds until this trial's limit, less a safety margin; negative when it is time to have returned.
+
+    As the limit does, it leaves out what this process's threads waited for a CPU that others had: a program that works
+    until its time is up does the same work on a busy machine as on an idle one.
+    """
+    wall = time.monotonic() - _START
+    own = max(wall - _waited(), time.process_time() / _CPUS) if _CPUS else wall
+    return min(_SECONDS - own, CEILING * _SECONDS - wall) - min(LARGEST_MARGIN, MARGIN * _SECONDS)
+
+
+def _waited() -> float:
+    """Seconds that this process's threads were ready to run and had no CPU; 0 where the kernel does not count them."""
+    nanoseconds = 0
+    for thread in Path("/proc/self/task").glob("*/schedstat"):
+        try:
+            nanoseconds += int(thread.read_bytes().split()[1])
+        except (OSError, IndexError, ValueError):
+            continue
+    return nanoseconds / 1e9
 
 
 def report(step: int, value: float) -> None:

@@ -133,6 +133,29 @@ def test_time_left_counts_from_the_start_of_the_process() -> None:
     assert 2.5 < left < 4.05
 
 
+def test_what_is_waited_for_a_cpu_is_no_time_of_the_trial() -> None:
+    code = """
+import os, sys, time
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+sys.path.insert(0, sys.argv[1])
+import evolver_trial
+left, wall, waited = evolver_trial.time_left(), time.monotonic(), evolver_trial._waited()
+while time.process_time() < float(sys.argv[2]):
+    pass
+print(left - evolver_trial.time_left(), time.monotonic() - wall, evolver_trial._waited() - waited)
+"""
+    environment = {"EVOLVER_SECONDS": "60", "EVOLVER_CPUS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    beside, mine = (
+        subprocess.Popen([sys.executable, "-c", code, RUNTIME, seconds], env=environment, stdout=-1, text=True)
+        for seconds in ("30", "0.4")
+    )
+    used, wall, waited = map(float, mine.communicate()[0].split())
+    beside.kill()
+    beside.communicate()
+    assert waited > 0.05
+    assert used == pytest.approx(wall - waited, abs=0.02)
+
+
 def test_time_left_keeps_a_second_back_at_most(runtime: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     left = []
     for seconds in (100.0, 1000.0):
