@@ -104,7 +104,10 @@ class View:
                 experiment = archive.experiments.get(event.experiment)
                 if experiment.verdict is not None and experiment.verdict.kind is VerdictKind.IMPROVED:
                     console.print(conclusion_line(experiment, WIDTH))
-            elif not isinstance(event.data, DirectiveGiven) and (line := happening(event, self._settings)) is not None:
+            elif (
+                not isinstance(event.data, DirectiveGiven)
+                and (line := happening(event, archive, self._settings)) is not None
+            ):
                 console.print(line)
         self._lines = _state(archive, name, running=is_running(self._home, name))
 

@@ -11,27 +11,28 @@ from evolver.contracts.experiment_events import TrialEnded
 from evolver.contracts.model_events import AnswerLost, ParameterDropped, ProviderAnswers, ProviderFellSilent
 from evolver.contracts.steering_events import ApprovalWanted, DirectiveClosed, DirectiveGiven
 from evolver.formatting import counted, difference_with_interval, duration
+from evolver.memory import Archive
 from evolver.settings import Settings
 
 LONGEST = 300
 
 
-def happening(event: Event, settings: Settings) -> Text | None:
+def happening(event: Event, archive: Archive, settings: Settings) -> Text | None:
     """A line about an event, or None for those that are no news."""
-    said = _said(event, settings)
+    said = _said(event, archive, settings)
     return Text(said[0], style=said[1]) if said else None
 
 
-def _said(event: Event, settings: Settings) -> tuple[str, str] | None:
+def _said(event: Event, archive: Archive, settings: Settings) -> tuple[str, str] | None:
     """The words and their style."""
     said: tuple[str, str] | None = None
     match event.data:
         case TrialEnded(status=TrialStatus.TAMPERED):
             said = "TAMPERED: the task's files were changed; the campaign stops", "bold red"
         case ConfirmationEnded() as ended if ended.result is not FreshTestResult.CROWNED:
-            said = f"Not confirmed: {_tested(ended)}.", "dim"
+            said = f"Not confirmed: {_tested(event, ended, archive)}.", "dim"
         case ConfirmationEnded() as ended:
-            said = f"Confirmed: {_tested(ended)}; it is the champion now.", "bold green"
+            said = f"Confirmed: {_tested(event, ended, archive)}; it is the champion now.", "bold green"
         case ChampionDethroned() as fallen:
             said = _dethroned(fallen), "bold yellow"
         case CampaignEnded(reason=reason):
@@ -51,9 +52,10 @@ def _said(event: Event, settings: Settings) -> tuple[str, str] | None:
     return said
 
 
-def _tested(ended: ConfirmationEnded) -> str:
-    found = "" if ended.delta is None else f" {difference_with_interval(ended.delta, ended.interval, digits=4)}"
-    return f"a candidate{found} against experiment {ended.against} on {counted(ended.replicates, 'fresh replicate')}"
+def _tested(event: Event, ended: ConfirmationEnded, archive: Archive) -> str:
+    tested = f"experiment {archive.experiments.get(event.experiment).number}" if event.experiment else "a candidate"
+    found = "" if ended.delta is None else f", {difference_with_interval(ended.delta, ended.interval, digits=4)}"
+    return f"{tested}{found}, against experiment {ended.against} on {counted(ended.replicates, 'fresh replicate')}"
 
 
 def _dethroned(fallen: ChampionDethroned) -> str:

@@ -116,7 +116,7 @@ class Progress:
             if isinstance(event.data, Concluded) and event.experiment:
                 lines.extend(self._conclusion(archive.experiments.get(event.experiment)))
             asked_here = isinstance(event.data, ApprovalWanted) and self.is_conversation
-            if not asked_here and (line := happening(event, self._settings)) is not None:
+            if not asked_here and (line := happening(event, archive, self._settings)) is not None:
                 lines.append(line)
             if isinstance(event.data, LessonLearned):
                 self._last_lesson = event.data.claim
