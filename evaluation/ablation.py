@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Literal
 from evolver.contracts import SEARCH_SEEDS, Experiment, Program, Trial, TrialStatus
 from evolver.contracts.review_events import Ablated, Part, Simplified
 from evolver.errors import UsageError, WorkFailed
-from evolver.evaluation.campaign_resources import experiment_folder, on_seeds
+from evolver.evaluation.campaign_resources import on_seeds
 from evolver.evaluation.program_diff import ProgramChange, changes_between, without
 from evolver.evaluation.statistics import compare
-from evolver.evaluation.trial import run_trial
+from evolver.evaluation.trial import run_aside
 from evolver.text_files import lines_of
 
 if TYPE_CHECKING:
@@ -219,18 +219,7 @@ async def _trial(
     if known is not None:
         return known
     name = f"{experiment.id}-variant-{program.id[:12]}"
-    trial = await runner.attempts(
-        lambda: run_trial(
-            resources.sandbox,
-            resources.task,
-            program,
-            resources.stage,
-            seed,
-            experiment_folder(resources.home, name) / f"{resources.stage}-{seed}",
-            experiment=name,
-            labels=resources.labels,
-        )
-    )
+    trial = await runner.attempts(lambda: run_aside(resources, program, name, seed))
     if trial.status in (TrialStatus.CANCELLED, TrialStatus.TAMPERED):
         raise WorkFailed(f"the ablation of experiment {experiment.number} was stopped: {trial.reason}")
     return trial

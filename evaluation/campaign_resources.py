@@ -16,6 +16,7 @@ from evolver.errors import UsageError
 from evolver.evaluation.screen import MOST_REPLICATES
 from evolver.evaluation.statistics import Noise
 from evolver.registry import PARENTS, TUNERS
+from evolver.search import EvolveBlocks, Operators, TechniqueLibrary
 from evolver.search.parent_selection import ParentSelection, niche_of
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from evolver.evaluation.repeats import Repeats
     from evolver.memory import Archive, Memory
     from evolver.sandbox import Sandbox
-    from evolver.search import Operators
     from evolver.tasks import Task
 
 
@@ -98,8 +98,6 @@ class CampaignResources:
     @cached_property
     def operators(self) -> Operators:
         """Program-search operators over this campaign's notes."""
-        from evolver.search import EvolveBlocks, Operators, TechniqueLibrary
-
         library, program = TechniqueLibrary.from_notes(self.archive.notes.list(self.task.name)), self.task.spec.program
         campaign, baseline = self.campaign, self.task.baseline()
         blocks = EvolveBlocks(baseline) if program.blocks else None

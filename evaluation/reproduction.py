@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from evolver.contracts import SEARCH_SEEDS, Experiment, Interval, Record, Trial, TrialStatus
 from evolver.contracts.campaign_events import RunsIn
 from evolver.errors import UsageError, WorkFailed
-from evolver.evaluation.campaign_resources import experiment_folder, on_seeds
+from evolver.evaluation.campaign_resources import on_seeds
 from evolver.evaluation.run_environment import run_environment
 from evolver.evaluation.statistics import compare
-from evolver.evaluation.trial import run_trial
+from evolver.evaluation.trial import run_aside
 
 if TYPE_CHECKING:
     from evolver.evaluation.campaign_resources import CampaignResources
@@ -94,17 +94,8 @@ def _compared(
 
 
 async def _again(resources: CampaignResources, experiment: Experiment, seed: int) -> Trial:
-    name = f"{experiment.id}-reproduced"
-    trial = await run_trial(
-        resources.sandbox,
-        resources.task,
-        await resources.archive.run(resources.program, experiment),
-        resources.stage,
-        seed,
-        experiment_folder(resources.home, name) / f"{resources.stage}-{seed}",
-        experiment=name,
-        labels=resources.labels,
-    )
+    program = await resources.archive.run(resources.program, experiment)
+    trial = await run_aside(resources, program, f"{experiment.id}-reproduced", seed)
     if trial.status in (TrialStatus.CANCELLED, TrialStatus.TAMPERED):
         raise WorkFailed(f"experiment {experiment.number} could not be run again: {trial.reason}")
     return trial

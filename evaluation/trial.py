@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from evolver.contracts import Feedback, Program, Trial, TrialStatus
 from evolver.errors import SandboxError
 from evolver.evaluation.accelerate_launcher import failure, program_log
+from evolver.evaluation.campaign_resources import CampaignResources, experiment_folder
 from evolver.evaluation.learning_curve import CurveFollower, TrialPruner, without_reports
 from evolver.evaluation.output_digest import digest_of
 from evolver.evaluation.sandbox_jobs import TrialJobs
@@ -91,6 +92,20 @@ async def run_trial(
         shutil.rmtree(folder, ignore_errors=True)
         with suppress(OSError):
             folder.parent.rmdir()  # unless other trials of the experiment are in it
+
+
+async def run_aside(resources: CampaignResources, program: Program, name: str, seed: int) -> Trial:
+    """One trial at the stage that decides, under a name that is no experiment's: the archive does not keep it."""
+    return await run_trial(
+        resources.sandbox,
+        resources.task,
+        program,
+        resources.stage,
+        seed,
+        experiment_folder(resources.home, name) / f"{resources.stage}-{seed}",
+        experiment=name,
+        labels=resources.labels,
+    )
 
 
 @dataclass(frozen=True)
