@@ -14,6 +14,7 @@ from evolver.agents.roles import Coder, Researcher, Team
 from evolver.contracts import Experiment, Operator, Program, Proposal
 from evolver.errors import UnknownName
 from evolver.evaluation.campaign_resources import CampaignResources
+from evolver.search import skeleton
 
 
 class EarlierProgram(NamedTuple):
@@ -87,7 +88,6 @@ class WarmStart:
         proposal = experiment.proposal
         if proposal is None or proposal.operator != Operator.RECALL or experiment.program is not None:
             return None
-        from evolver.search import skeleton
 
         program = archive.programs.get(str(proposal.recipe["program"]))
         archive.experiments.add_program(experiment_id, program, skeleton(program))

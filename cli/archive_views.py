@@ -22,7 +22,7 @@ from evolver.evaluation.reliability import reliability_of
 from evolver.formatting import claim_words, cost, counted, difference_with_interval, duration, score_with_interval, size
 from evolver.graph.campaign_lock import shown_status
 from evolver.graph.resolved_run import open_archive
-from evolver.graph.summary import cost_of
+from evolver.graph.summary import cost_of, summarise
 from evolver.settings import Settings
 
 if TYPE_CHECKING:
@@ -74,7 +74,6 @@ def show_campaigns(as_json: bool) -> None:
 def show_campaign(name: str, last: int, as_json: bool) -> None:
     """One campaign: outcome, the steps of its champions, and its most recent experiments."""
     from evolver.cli.summary_view import print_outcome
-    from evolver.graph.summary import summarise
 
     home = Settings().home
     with open_archive(home) as archive:

@@ -22,7 +22,7 @@ from evolver.errors import UsageError
 from evolver.formatting import duration
 from evolver.settings import Settings, expanded
 from evolver.tasks import Task, installed_tasks, load_task
-from evolver.tasks.new_task import refuse_taken
+from evolver.tasks.new_task import new_task, refuse_taken
 
 if TYPE_CHECKING:
     from evolver.evaluation.task_check import Finding
@@ -138,8 +138,6 @@ def import_task(source: str, folder: str, as_json: bool) -> None:
 
 def make_task(name: str, as_json: bool) -> None:
     """Write a working example task into a new folder here."""
-    from evolver.tasks.new_task import new_task
-
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name):
         raise UsageError(f"task name {name!r}: use lower-case words joined by dashes, such as my-task")
     folder = expanded(name)

@@ -21,6 +21,8 @@ from evolver.graph.campaign_lock import is_running
 from evolver.graph.context import Context
 from evolver.graph.detached import launch
 from evolver.graph.resolved_run import ResolvedRun, open_archive
+from evolver.settings import Settings
+from evolver.steering.approval import waiting
 from evolver.steering.commands import Command, directive_id
 from evolver.steering.directives import directive_type
 from evolver.steering.grammar import read
@@ -229,7 +231,6 @@ def _answer(
 
 
 async def _read_with(model: Conversation, archive: Archive, campaign: Campaign, text: str) -> tuple[Reading, str]:
-    from evolver.steering.approval import waiting
     from evolver.steering.llm_parser import read_with
 
     counts = await archive.run(archive.campaigns.counts, campaign.name)
@@ -251,7 +252,6 @@ def _ask(archive: Archive, campaign: Campaign, home: Path, work: Callable[[Conve
     if campaign.team == "offline" or not campaign.models or campaign.replays:
         return None
     from evolver.llm import ModelClient, ModelError, RetryPolicy, models_for, parse_models
-    from evolver.settings import Settings
 
     try:
         choices = parse_models(campaign.models, campaign.base_url)

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from rich.progress import Progress
+
 from evolver.contracts import Direction, Event, Experiment, Program
 from evolver.errors import TaskError, UsageError
 from evolver.graph.context import Context
@@ -280,8 +282,6 @@ def _as_file(root: Path, number: int, note: str) -> str:
 
 def _followed(context: Context, budget: int, *, quiet: bool) -> Summary:
     """The campaign's outcome, with a bar of its progress in terminals and notebooks."""
-    from rich.progress import Progress
-
     outcome: Summary | None = None
     with Progress(disable=quiet) as progress:
         bar = progress.add_task("experiments", total=budget + 1)

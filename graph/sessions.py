@@ -21,11 +21,12 @@ from evolver.graph.failure_guard import FailureGuard
 from evolver.graph.lanes import Lanes
 from evolver.graph.resolved_run import ResolvedRun
 from evolver.graph.team_factory import assemble
+from evolver.memory import Memory
 
 if TYPE_CHECKING:
     from evolver.agents.roles import Team
     from evolver.evaluation.campaign_resources import CampaignResources
-    from evolver.memory import Archive, Memory
+    from evolver.memory import Archive
 
 SAVE_CLOCK_EVERY = 10.0
 """Seconds of campaign time that a kill may lose from the clock."""
@@ -220,8 +221,6 @@ def _open_session(run: ResolvedRun) -> CampaignSession:
 
 def _open_memory(home: Path, name: str, archive: Archive, scope: str) -> Memory:
     """The shared index, or, while another process owns it, one of the campaign's own made from the archive."""
-    from evolver.memory import Memory
-
     try:
         memory = Memory.open(home / "memory")
     except MemoryInUse:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
@@ -114,8 +115,6 @@ def functions_of(programs: Iterable[Program]) -> list[Subject]:
 
 @lru_cache(maxsize=512)
 def _functions(path: str, text: str) -> tuple[tuple[str, str], ...]:
-    import ast
-
     if not path.endswith(".py"):
         return ()
     try:

@@ -14,6 +14,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from evolver.errors import EvolverError, UnknownName, UsageError, WrongValue
+from evolver.graph.detached import launch
+from evolver.graph.resolved_run import ResolvedRun
 from evolver.web.security import HEADERS
 from evolver.web.server_state import Resources, resources_of
 
@@ -105,9 +107,7 @@ def _tagged(request: Request, content: Any) -> Response:
 
 def start(resources: Resources, request: Request) -> Any:
     """Register a campaign and run it in a process of its own."""
-    from evolver.graph.detached import launch
     from evolver.graph.remote_policy import refuse_remote
-    from evolver.graph.resolved_run import ResolvedRun
     from evolver.web.start_form import in_form, read_form
 
     resolved = ResolvedRun(read_form(request.state.body, resources.home), archive=resources.archive, spelling=in_form)

@@ -18,6 +18,7 @@ from evolver.contracts import Standing
 from evolver.errors import UnknownName
 from evolver.graph.remote_policy import remote_sandboxes
 from evolver.settings import Settings
+from evolver.tasks import installed_tasks
 from evolver.web.security import FILES, HEADERS
 from evolver.web.server_state import Resources, resources_of
 from evolver.web.start_form import FIELDS, MODEL_FIELDS
@@ -35,8 +36,6 @@ def home(_request: Request) -> Response:
 
 def campaigns(request: Request) -> Response:
     """All campaigns, and the form that starts one."""
-    from evolver.tasks import installed_tasks
-
     resources = resources_of(request)
     tasks = [{"name": task.name, "summary": task.spec.summary} for task in installed_tasks()]
     settings = Settings()

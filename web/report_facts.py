@@ -14,6 +14,7 @@ from evolver.errors import EvolverError
 from evolver.evaluation.ablation import Ablation
 from evolver.graph.summary import Summary
 from evolver.memory import Archive
+from evolver.tasks import load_task
 from evolver.text_files import lines_of
 from evolver.web.view_models import CampaignView, Learned
 
@@ -100,8 +101,6 @@ def _is_negative(item: Learned) -> bool:
 
 
 def _question(campaign: Campaign) -> str:
-    from evolver.tasks import load_task
-
     try:
         said = load_task(campaign.task).spec.summary
     except EvolverError:

@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -102,8 +103,6 @@ def serve(access: Access, port: int, ready: Callable[[str], None], *, verbose: b
 
 def check_extra() -> None:
     """Raises UsageError with the line that installs what is missing."""
-    from importlib.util import find_spec
-
     missing = [name for name in ("langgraph_api", "langgraph_runtime_inmem", "plotly") if find_spec(name) is None]
     if missing:
         raise UsageError(f"the server needs {', '.join(missing)}: pip install 'evolver[serve]'")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from evolver.contracts import Experiment, Operator, Program, Proposal
 from evolver.errors import CannotApply
 from evolver.evaluation.campaign_resources import CampaignResources
+from evolver.search import skeleton
+from evolver.search.operator_set import TooLong
 
 if TYPE_CHECKING:
     from evolver.search import Recipe
@@ -31,8 +33,6 @@ class OfflineCoder:
         assert experiment.proposal is not None
         program = self._apply(experiment.proposal)
         if program is not None:
-            from evolver.search import skeleton
-
             resources.archive.experiments.add_program(experiment_id, program, skeleton(program))
         return program
 
@@ -48,7 +48,6 @@ class OfflineCoder:
     def make(self, recipe: Recipe, parents: Sequence[Experiment]) -> Program | None:
         """What a recipe makes of the first parent, with parts from the others; None where it does not apply."""
         program, *others = map(self._resources.program, parents)
-        from evolver.search.operator_set import TooLong
 
         try:
             return self._resources.operators.apply(recipe, program, {other.id: other for other in others})

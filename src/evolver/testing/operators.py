@@ -9,6 +9,7 @@ import pytest
 
 from evolver.contracts import Note, Program, Trial, TrialStatus
 from evolver.errors import CannotApply
+from evolver.registry import OPERATORS
 from evolver.search import Operators, Recipe, TechniqueLibrary
 
 TEXT = '''"""A program with something for every operator."""
@@ -64,8 +65,6 @@ class SearchOperatorContract:
     @pytest.fixture
     def operators(self, operator: str, program: Program) -> Operators:
         """The operators of a campaign that has it."""
-        from evolver.registry import OPERATORS
-
         notes = [Note(id="n", source="half.md", title="Half", text=NOTE)]
         added = () if operator in OPERATORS.builtin else (operator,)
         return Operators(TechniqueLibrary.from_notes(notes), ["program.py:work"], program, added=added)
