@@ -144,6 +144,9 @@ def prepare_sandbox(resolved: ResolvedRun) -> None:
     _warn_unprotected(resolved.sandbox_kind)
     resolved.prepare_sandbox(say_to_stderr)
     say_to_stderr(f"Trials run in {resolved.where}.")
+    for line in resolved.protections():
+        if line.advice:
+            say_to_stderr(f"NOTE: {line.what} is {line.how}. To have the kernel limit it, {line.advice}.")
 
 
 def _warn_unprotected(sandbox: str) -> None:

@@ -20,6 +20,7 @@ from evolver.steering import approval
 from evolver.steering.approval import ApprovalDecision
 from evolver.steering.directive_type import RunningCampaign
 from evolver.steering.directives import find_type
+from evolver.steering.intents import Instruction
 from evolver.system_errors import of_system
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ async def _take_in(session: CampaignSession) -> Campaign:
     """Have what was said take effect, once; the campaign as it is then."""
     resources, archive, lanes = session.resources, session.resources.archive, session.lanes
     given, campaign = await archive.run(_given, resources)
-    resources.sandbox.resize(campaign.workers)
+    resources.sandbox.resize(1 if campaign.isolate else campaign.workers)
     for directive in given:
         if directive.id in lanes.heard or (kind := find_type(directive.kind)) is None:
             continue
@@ -150,7 +151,6 @@ def _decision(answer: object) -> ApprovalDecision | None:
         return None
     if isinstance(answer, str):
         from evolver.steering.grammar import read
-        from evolver.steering.intents import Instruction
 
         reading = read(answer)
         if isinstance(reading, Instruction) and reading.kind in ("approve", "reject"):

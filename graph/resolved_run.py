@@ -18,11 +18,11 @@ from evolver.settings import Settings, expanded
 
 if TYPE_CHECKING:
     from evolver.memory import Archive
-    from evolver.sandbox import Sandbox
+    from evolver.sandbox import Protection, Sandbox
     from evolver.tasks import Task
 
 
-KEPT = ("seed", "stage", "notes", "parents", "tuner", "recall")
+KEPT = ("seed", "stage", "isolate", "notes", "parents", "tuner", "recall")
 """What a campaign keeps as it was when it began."""
 
 
@@ -155,6 +155,10 @@ class ResolvedRun:
     def where(self) -> str:
         """Where trials run, in words, once the sandbox is prepared."""
         return self._sandbox.where if self._sandbox is not None else self.sandbox_kind
+
+    def protections(self) -> list[Protection]:
+        """What the sandbox guards and how, once it is prepared."""
+        return [] if self._sandbox is None else self._sandbox.protections()
 
     def take_sandbox(self) -> Sandbox:
         """The sandbox for the campaign's trials, which whoever takes it closes; a new one where one was taken."""
@@ -322,4 +326,6 @@ class ResolvedRun:
     def _open_sandbox(self, kind: SandboxKind, workers: int, progress: Callable[[str], None] | None) -> Sandbox:
         from evolver.evaluation.environment import sandbox_for
 
-        return sandbox_for(self.task, kind, workers, hidden=(self.home,), stage=self.stage, progress=progress)
+        isolate = self.context.isolate if self.existing is None else self.existing.isolate
+        slots = 1 if isolate else workers
+        return sandbox_for(self.task, kind, slots, hidden=(self.home,), stage=self.stage, progress=progress)

@@ -121,6 +121,8 @@ class Protection(Record):
     what: str
     how: str
     enforced: bool
+    advice: str = ""
+    """How this machine could guard it better; empty: as it is, is how it should be."""
 
 
 class Handle(Protocol):

@@ -22,8 +22,9 @@ from pathlib import Path
 from evolver.errors import SandboxError
 from evolver.sandbox import bubblewrap_report, devices, mounts, probe
 from evolver.sandbox.base import Job, Limits, Protection
-from evolver.sandbox.cgroups import Cgroups, Group, find_cgroups
+from evolver.sandbox.cgroups import Cgroups, Group, find_cgroups, how_to_get
 from evolver.sandbox.input_copy import readable_inputs
+from evolver.sandbox.private_inputs import private_inputs
 from evolver.sandbox.process_backend import ProcessSandbox, command_words, fixed_environment, launcher_options
 from evolver.sandbox.process_handle import ProcessLaunch
 from evolver.sandbox.resource_monitor import ProcessTree, ResourceMonitor, children
@@ -78,8 +79,8 @@ class BubblewrapSandbox(ProcessSandbox):
             processor = "control group quota" if "cpu" in self._cgroups.controllers else ""
         else:
             memory = (
-                "looked at 20 times a second; a fast program may overshoot before it is killed; shared mappings "
-                "without a file are refused"
+                "looked at 20 times a second, the kernel's own for it included; a fast program may overshoot before it "
+                "is killed; shared mappings without a file are refused"
             )
             processes = "resource limit of a user id of its own" if self._limits_processes() else ""
             processor = ""
@@ -96,18 +97,26 @@ class BubblewrapSandbox(ProcessSandbox):
             "output": "collected in memory of bounded size, checked file by file",
         }
         missing = "not enforced: no control group is delegated to this process"
-        return [Protection(what=what, how=how or missing, enforced=bool(how)) for what, how in said.items()]
+        advice = {} if self._cgroups is not None else {"memory": how_to_get()}
+        return [
+            Protection(what=what, how=how or missing, enforced=bool(how), advice=advice.get(what, ""))
+            for what, how in said.items()
+        ]
 
     async def _prepare(self, job: Job, stream: int, gpus: tuple[str, ...]) -> ProcessLaunch:
         for target in mounts.reserved(job.inputs):
             raise SandboxError(f"an input cannot be mounted at {target}: the sandbox needs that place itself")
         user = _FIRST_USER + (os.getpid() << 8) + next(_NUMBERS) % 256 if self._privileged else probe.USER
         staging = job.output.with_name(f".{job.output.name}.inputs")
-        inputs, group, joined = job.inputs, None, None
+        group, joined = None, None
         with ExitStack() as undo:
             undo.callback(shutil.rmtree, staging, ignore_errors=True)
+            inputs = await asyncio.to_thread(private_inputs, job.inputs, self._hidden)
+            for descriptor in inputs.descriptors:
+                undo.callback(os.close, descriptor)
             if self._privileged:
-                inputs = await asyncio.to_thread(readable_inputs, job.inputs, staging, self._hidden)
+                shown = await asyncio.to_thread(readable_inputs, inputs.rest, staging, self._hidden)
+                inputs = inputs._replace(rest=shown)
             if self._cgroups is not None:
                 group = self._cgroups.create(job.limits)
                 undo.callback(group.remove)
@@ -141,7 +150,7 @@ class BubblewrapSandbox(ProcessSandbox):
         return ProcessLaunch(
             argv=argv,
             environment={},
-            descriptors=[*([] if joined is None else [joined]), *files.values(), filter_],
+            descriptors=[*([] if joined is None else [joined]), *files.values(), filter_, *inputs.descriptors],
             kill=_kill,
             clean=partial(_cleared, group, staging),
             monitor=partial(_monitor, group, job.limits),

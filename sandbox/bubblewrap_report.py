@@ -8,7 +8,7 @@ import sys
 from evolver.errors import SandboxError
 from evolver.sandbox import probe
 from evolver.sandbox.base import Protection
-from evolver.sandbox.cgroups import find_cgroups, is_mounted
+from evolver.sandbox.cgroups import find_cgroups, how_to_get, is_mounted
 from evolver.sandbox.seccomp import filter_program
 
 
@@ -46,16 +46,15 @@ def _filter() -> Protection:
 
 
 def _cgroups() -> Protection:
-    found, mounted = find_cgroups(), is_mounted()
+    found = find_cgroups()
     if found is None:
-        have = "none is delegated to this process" if mounted else "this machine has none of version 2"
-        get = "" if mounted else "boot with systemd.unified_cgroup_hierarchy=1, then "
+        have = "none is delegated to this process" if is_mounted() else "this machine has none of version 2"
         return Protection(
             what="control groups",
             enforced=False,
             how=(
                 f"{have}, so the sandbox bubblewrap watches memory instead (a fast program may overshoot) and does not "
-                f"limit processor time; {get}`systemd-run --user --scope -p Delegate=yes evolver ...` lends one"
+                f"limit processor time; {how_to_get()}"
             ),
         )
     return Protection(

@@ -102,6 +102,15 @@ def is_mounted() -> bool:
     return any({"memory", "pids"} <= set(_text(mounted.point / "cgroup.controllers").split()) for mounted in _mounts())
 
 
+def how_to_get() -> str:
+    """What a person does to have one delegated, as the end of a sentence."""
+    boot = "" if is_mounted() else "boot with systemd.unified_cgroup_hierarchy=1, then "
+    return (
+        f"{boot}start it as `systemd-run --user --scope -p Delegate=yes evolver ...`, or in a container whose "
+        "/sys/fs/cgroup is its own and writable"
+    )
+
+
 def _candidates() -> Iterator[Cgroups]:
     """Our own group if it is the root, then its ancestors: only groups without processes can hand controllers on."""
     own_group = _own_group()

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 import evolver
 from evolver.registry import task_folders
 from evolver.sandbox.base import Limits, Mount
+from evolver.sandbox.private_inputs import PrivateInputs
 from evolver.sandbox.python_mounts import Bind, interpreter
 
 OUT, HOME, LAUNCHER = "/out", "/tmp", "/run/launcher.pyc"  # noqa: S108
@@ -31,7 +32,7 @@ def own_folders() -> tuple[Path, ...]:
 
 def arguments(
     limits: Limits,
-    inputs: Sequence[Mount],
+    inputs: PrivateInputs,
     hidden: Sequence[Path],
     files: Mapping[str, int],
     devices: Sequence[Path] = (),
@@ -67,7 +68,8 @@ def arguments(
         words += [*_opened(link), "--symlink", str(goal), str(link)]
     for environment in python.environments:
         words += ["--remount-ro", str(environment)]
-    words += _shown([Bind(mount.source.resolve(), Path(mount.target)) for mount in inputs], hidden)
+    words += [word for place in inputs.places for word in _opened(Path(place))] + inputs.words
+    words += _shown([Bind(mount.source.resolve(), Path(mount.target)) for mount in inputs.rest], hidden)
     return [*words, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", HOME]
 
 

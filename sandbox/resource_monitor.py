@@ -12,6 +12,13 @@ from evolver.sandbox.cpu_contention import CEILING
 
 INTERVAL = 0.05
 """Seconds between two looks."""
+MAPS_EVERY = 10
+"""Mappings are counted with the first look and then with every tenth: each takes the time of reading a list."""
+MAPPING, DESCRIPTOR, SOCKET = 256, 8192, 212_992
+"""Bytes of the kernel's own memory for a mapping, a descriptor (a pipe keeps two pages) and a socket at the most, as
+the filter leaves the buffers of sockets at the system's default."""
+FEW_DESCRIPTORS, FEW_SOCKETS = 256, 64
+"""As many in each process, and in each job, are not counted."""
 
 
 class ResourceMonitor(Protocol):
@@ -46,22 +53,28 @@ def out_of_time(limits: Limits, seconds: float) -> tuple[Ending, str]:
 class ProcessTree:
     """Adds up the memory of everything below one process of the host, less the first `skip` of them.
 
-    With `count` it also counts processes and threads.
+    Where the first `skip` of them have a network of their own, its sockets count as well. With `count` it also counts
+    processes and threads.
     """
 
     def __init__(self, root: int, limits: Limits, *, skip: int, count: bool) -> None:
         self._root, self._limits, self._skip, self._count = root, limits, skip, count
         self._peak, self._cpu = 0, 0.0
+        self._looks, self._mappings = 0, 0
 
     def overrun(self) -> tuple[Ending, str] | None:
         """Too much resident memory, or too many processes and threads if they are counted."""
         pids = list(descendants(self._root))
         self._cpu = max(self._cpu, sum(map(_cpu_seconds, pids)))
-        pids = pids[self._skip :]
-        total = sum(map(_resident, pids))
+        outside, pids = pids[: self._skip], pids[self._skip :]
+        if self._looks % MAPS_EVERY == 0:
+            self._mappings = MAPPING * sum(map(_mappings, pids))
+        self._looks += 1
+        kernel = self._mappings + sum(map(_sockets, outside[-1:]))
+        total = kernel + sum(map(_resident, pids))
         if total > self._limits.memory:
             # Pages that processes share count in each of them: only the exact and slower sum may condemn.
-            total = sum(map(_proportional, pids))
+            total = kernel + sum(map(_proportional, pids))
         self._peak = max(self._peak, total)
         if total > self._limits.memory:
             return out_of_memory(self._limits)
@@ -119,18 +132,50 @@ def _cpu_seconds(pid: int) -> float:
 
 
 def _resident(pid: int) -> int:
-    """Bytes of resident memory that is not a file's."""
-    return _sum_of(Path(f"/proc/{pid}/status"), ("RssAnon:", "RssShmem:"))
+    """Bytes of resident memory that is not a file's, and of what the kernel keeps for it: page tables, descriptors."""
+    lines = _lines(Path(f"/proc/{pid}/status"))
+    return _kibibytes(lines, ("RssAnon:", "RssShmem:")) + _kept(lines)
 
 
 def _proportional(pid: int) -> int:
-    """Bytes of resident memory that is not a file's, shared pages divided among those who share them."""
-    return _sum_of(Path(f"/proc/{pid}/smaps_rollup"), ("Pss_Anon:", "Pss_Shmem:")) or _resident(pid)
+    """The same, shared pages divided among those who share them."""
+    shared = _kibibytes(_lines(Path(f"/proc/{pid}/smaps_rollup")), ("Pss_Anon:", "Pss_Shmem:"))
+    return shared + _kept(_lines(Path(f"/proc/{pid}/status"))) if shared else _resident(pid)
 
 
-def _sum_of(path: Path, names: tuple[str, ...]) -> int:
+def _kept(status: list[str]) -> int:
+    """Bytes of a process's page tables, and of its table of descriptors and what is behind them."""
+    slots = next((int(line.split()[1]) for line in status if line.startswith("FDSize:")), 0)
+    return _kibibytes(status, ("VmPTE:",)) + DESCRIPTOR * max(0, slots - FEW_DESCRIPTORS)
+
+
+def _mappings(pid: int) -> int:
+    """How many pieces the memory of a process has."""
+    return len(_lines(Path(f"/proc/{pid}/maps")))
+
+
+def _sockets(pid: int) -> int:
+    """Bytes that the sockets of a process's network may hold, those on their way in other sockets included."""
+    folder = Path(f"/proc/{pid}/net")
+    waiting = [_waiting(line) for name in ("tcp", "tcp6", "udp", "udp6") for line in _lines(folder / name)[1:]]
+    count = len(waiting) + max(0, len(_lines(folder / "unix")) - 1)
+    # What waits beyond a buffer's default size, in the large windows of TCP, comes twice: as it is sent and received.
+    return SOCKET * max(0, count - FEW_SOCKETS) + sum(2 * size for size in waiting if 2 * size > SOCKET)
+
+
+def _waiting(line: str) -> int:
+    """Bytes that a line of the kernel's table of sockets says to be sent or to be read."""
+    sent, _, received = line.split()[4].partition(":")
+    return int(sent, 16) + int(received, 16)
+
+
+def _lines(path: Path) -> list[str]:
+    """The lines of one of the kernel's files; none where the process is gone."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        return path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        return 0
+        return []
+
+
+def _kibibytes(lines: list[str], names: tuple[str, ...]) -> int:
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(names))

@@ -22,6 +22,13 @@ _NAMESPACE_FLAGS = 0x7E020080
 """CLONE_NEWTIME, NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET."""
 _TERMINAL_INPUT = (0x5412, 0x541C)
 """TIOCSTI and TIOCLINUX: type into a terminal."""
+_SOL_SOCKET = 1
+_BUFFER_SIZES = (7, 8, 32, 33)
+"""SO_SNDBUF, SO_RCVBUF and their forms with FORCE."""
+_SOCKET_FILTERS = (26, 50, 51, 52)
+"""SO_ATTACH_FILTER, SO_ATTACH_BPF and their forms with REUSEPORT: memory of the kernel beside the buffers."""
+_FILE_NOTICES = (1024, 1025, 1026)
+"""F_SETLEASE, F_GETLEASE, F_NOTIFY."""
 _MAP_TYPE, _MAP_PRIVATE, _MAP_ANONYMOUS = 0x0F, 0x02, 0x20
 
 # Since 5.1 new calls have one number on every architecture.
@@ -42,6 +49,9 @@ _DENIED_EVERYWHERE = (
     447,  # pidfd_getfd, quotactl_fd, memfd_secret
 )
 
+_LANDLOCK = (444, 445, 446)
+"""landlock_create_ruleset, landlock_add_rule, landlock_restrict_self: as many rules as a program likes."""
+
 
 @dataclass(frozen=True)
 class _Architecture:
@@ -52,6 +62,10 @@ class _Architecture:
     clone3: int
     ioctl: int
     mmap: int
+    setsockopt: int
+    fcntl: int
+    watches: tuple[int, ...]
+    """inotify_init, inotify_init1, inotify_add_watch: who else reads a file that several trials are shown."""
     unaccounted: tuple[int, ...]
     """memfd_create; shmget, shmat, msgget, semget of System V; vmsplice: a pipe keeps pages that are unmapped."""
     denied: tuple[int, ...]
@@ -65,6 +79,9 @@ _X86_64 = _Architecture(
     clone3=435,
     ioctl=16,
     mmap=9,
+    setsockopt=54,
+    fcntl=72,
+    watches=(253, 294, 254),
     unaccounted=(319, 29, 30, 68, 64, 278),
     denied=(
         101,  # ptrace
@@ -114,6 +131,9 @@ _AARCH64 = _Architecture(
     clone3=435,
     ioctl=29,
     mmap=222,
+    setsockopt=208,
+    fcntl=25,
+    watches=(26, 27),
     unaccounted=(279, 194, 196, 186, 190, 75),
     denied=(
         117,  # ptrace
@@ -204,6 +224,17 @@ class _Assembler:
         self.add(_RETURN, _ALLOW)
         self.add(_RETURN, _ERRNO | error)
 
+    def answer_options(self, setsockopt: int, options: tuple[int, ...], answer: int) -> None:
+        """Return `answer` for call `setsockopt` where it sets one of these options of sockets themselves."""
+        self.add(_EQUAL, setsockopt, 0, len(options) + 5)
+        self.add(_LOAD, _ARGUMENTS + 8)
+        self.add(_EQUAL, _SOL_SOCKET, 0, len(options) + 2)
+        self.add(_LOAD, _ARGUMENTS + 8 * 2)
+        for left, option in zip(range(len(options) - 1, -1, -1), options, strict=True):
+            self.add(_EQUAL, option, left, 0 if left else 1)
+        self.add(_RETURN, answer)
+        self.add(_LOAD, _NUMBER)
+
     def program(self) -> bytes:
         return b"".join(self._code)
 
@@ -213,7 +244,8 @@ def filter_program(*, unaccounted_memory: bool, interfaces: bool = False, machin
     """The filter as bytes of `struct sock_filter`, for this machine.
 
     `unaccounted_memory` allows memory that need not be in any process (memfd, System V, shared mappings without a file,
-    whose pages stay when a process lets go of them): only safe where a control group counts it. `interfaces` lets a
+    whose pages stay when a process lets go of them, large buffers of sockets, rules of Landlock): only safe where a
+    control group counts it. `interfaces` lets a
     program ask for the list of its network interfaces, by a routing socket of the netlink family, as processes that
     train together must. Raises SandboxError on machines other than x86_64 and aarch64.
     """
@@ -235,12 +267,18 @@ def filter_program(*, unaccounted_memory: bool, interfaces: bool = False, machin
     code.refuse_all((*architecture.denied, *_DENIED_EVERYWHERE), errno.EPERM)
     if not unaccounted_memory:
         code.refuse_all(architecture.unaccounted, errno.ENOSYS)
+        code.refuse_all(_LANDLOCK, errno.ENOSYS)
         code.refuse_shared_anonymous(architecture.mmap, errno.EPERM)
+        # As where the system's limit is reached already: the call succeeds, and the buffer keeps its size.
+        code.answer_options(architecture.setsockopt, _BUFFER_SIZES, _ERRNO)
+        code.answer_options(architecture.setsockopt, _SOCKET_FILTERS, refused)
     if interfaces:
         code.allow_exactly(architecture.socket, {0: _AF_NETLINK, 2: _NETLINK_ROUTE})
     for call in (architecture.socket, architecture.socketpair):
         code.on_argument(call, 0, _EQUAL, _FAMILIES, hit=_ALLOW, miss=_ERRNO | errno.EAFNOSUPPORT)
     code.on_argument(architecture.clone, 0, _ANY_BIT, (_NAMESPACE_FLAGS,), hit=refused, miss=_ALLOW)
+    code.refuse_all(architecture.watches, errno.ENOSYS)
+    code.on_argument(architecture.fcntl, 1, _EQUAL, _FILE_NOTICES, hit=refused, miss=_ALLOW)
     code.on_argument(architecture.ioctl, 1, _EQUAL, _TERMINAL_INPUT, hit=refused, miss=_ALLOW)
     code.add(_RETURN, _ALLOW)
     return code.program()

@@ -33,6 +33,7 @@ async def test_the_same_name_for_something_else(tmp_path: Path, begun: Context) 
         ({"seed": 7}, "seed=0.*seed=7"),
         ({"stage": "smoke"}, "stage='full'.*stage='smoke'"),
         ({"recall": False}, "recall=True.*recall=False"),
+        ({"isolate": True}, "isolate=False.*isolate=True"),
         ({"notes": (str(tmp_path),)}, "notes=.*notes="),
     ):
         with pytest.raises(UsageError, match=both):

@@ -14,9 +14,12 @@ import pytest
 
 from evolver.cli.command_line import entry
 from evolver.errors import WrongValue
-from evolver.graph import Context
+from evolver.graph import Context, arun
 from evolver.graph.resolved_run import ResolvedRun, open_archive, register
 from evolver.memory import database
+from evolver.sandbox.base import Job
+from evolver.sandbox.process_backend import ProcessSandbox
+from evolver.sandbox.process_handle import ProcessHandle
 from evolver.settings import SandboxSettings, Settings
 from evolver.tasks import loading
 
@@ -96,3 +99,27 @@ def test_a_wrong_value_is_told_in_one_sentence(given: dict[str, Any], said: str)
     with pytest.raises(WrongValue) as told:
         Context(**given)
     assert str(told.value).startswith(said) and "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("isolate", [True, False])
+async def test_isolated_trials_run_one_at_a_time(
+    isolate: bool, quadratic: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running, most = list[int](), list[int]()
+    begin, forget = ProcessSandbox._begun, ProcessSandbox._forget
+
+    async def begun(sandbox: ProcessSandbox, job: Job, gpus: tuple[str, ...]) -> ProcessHandle:
+        running.append(1)
+        most.append(len(running))
+        return await begin(sandbox, job, gpus)
+
+    def forgotten(sandbox: ProcessSandbox, handle: ProcessHandle) -> None:
+        running.pop()
+        forget(sandbox, handle)
+
+    monkeypatch.setattr(ProcessSandbox, "_begun", begun)
+    monkeypatch.setattr(ProcessSandbox, "_forget", forgotten)
+    context = Context(task=quadratic, workers=3, experiments=3, sandbox="bubblewrap", isolate=isolate, home=home)
+    summary = await arun(context)
+    assert summary.experiments == 3 and not running
+    assert max(most) == 1 if isolate else max(most) > 1

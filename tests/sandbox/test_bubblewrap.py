@@ -17,6 +17,7 @@ from evolver.errors import SandboxError
 from evolver.sandbox import Ending, Job, Limits, Mount, Sandbox, mounts, open_sandbox
 from evolver.sandbox.bubblewrap import BubblewrapSandbox
 from evolver.sandbox.cgroups import find_cgroups
+from evolver.sandbox.private_inputs import MOST_BYTES, MOST_FILES
 from evolver.sandbox.probe import is_privileged
 
 Bench = Any
@@ -33,6 +34,8 @@ def test_auto_takes_it_where_no_engine_answers(monkeypatch: pytest.MonkeyPatch, 
 async def test_it_says_which_limits_are_not_enforced() -> None:
     without = {line.what: line.enforced for line in BubblewrapSandbox(1, use_cgroups=False).protections()}
     assert [what for what, enforced in without.items() if not enforced] == ["processor"]
+    advised = {line.what: line.advice for line in BubblewrapSandbox(1, use_cgroups=False).protections() if line.advice}
+    assert list(advised) == ["memory"] and "systemd-run" in advised["memory"] and "writable" in advised["memory"]
     assert all(line.enforced for line in BubblewrapSandbox(1).protections()) == (
         GROUPS is not None and "cpu" in GROUPS.controllers
     )
@@ -60,6 +63,38 @@ async def test_evolver_itself_is_hidden(confined: Bench) -> None:
         " find_spec('evolver') and find_spec('evolver.errors'))"
     )
     assert outcome.log == "False None\n", outcome
+
+
+async def test_small_inputs_are_copies_that_tell_nothing_of_the_host(confined: Bench, tmp_path: Path) -> None:
+    folder = tmp_path / "where-it-lies"
+    (folder / "below").mkdir(parents=True)
+    (folder / "below" / "text").write_text("a\n")
+    (folder / "tool").write_text("b")
+    (folder / "tool").chmod(0o700)
+    (folder / "link").symlink_to("below/text")
+    outcome, _ = await confined.run(
+        "import os\nprint(open('/data/link').read(), open('/one').read(), os.access('/data/tool', os.X_OK))\n"
+        "for name in ('/data/new', '/data/below/text', '/one'):\n"
+        "    try: open(name, 'w')\n    except OSError as error: print('refused')\n"
+        "print(open('/proc/self/mountinfo').read())",
+        inputs={"/data": folder, "/one": folder / "tool"},
+    )
+    assert outcome.log.startswith("a\n b True\nrefused\nrefused\nrefused\n"), outcome
+    assert "where-it-lies" not in outcome.log and str(tmp_path.name) not in outcome.log
+
+
+async def test_large_inputs_are_shown_as_they_are(confined: Bench, tmp_path: Path) -> None:
+    (tmp_path / "large").write_bytes(bytes(MOST_BYTES + 1))
+    (tmp_path / "many").mkdir()
+    for number in range(MOST_FILES + 1):
+        (tmp_path / "many" / str(number)).write_text("x")
+    (tmp_path / "small").write_text("y")
+    outcome, _ = await confined.run(
+        "import os\nprint(os.path.getsize('/large'), len(os.listdir('/many')), open('/many/7').read(), "
+        "open('/small').read())",
+        inputs={"/large": tmp_path / "large", "/many": tmp_path / "many", "/small": tmp_path / "small"},
+    )
+    assert outcome.log == f"{MOST_BYTES + 1} {MOST_FILES + 1} x y\n", outcome
 
 
 async def test_hidden_paths_below_what_is_shown_are_empty(hiding: Callable[..., Bench], tmp_path: Path) -> None:
@@ -133,9 +168,10 @@ async def test_a_lost_sandbox_binary_is_an_error(confined: Bench, tmp_path: Path
         await confined.run("pass")
 
 
-async def test_what_bubblewrap_refuses_is_told(confined: Bench) -> None:
+async def test_what_bubblewrap_refuses_is_told(confined: Bench, tmp_path: Path) -> None:
+    (tmp_path / "large").write_bytes(bytes(MOST_BYTES + 1))
     with pytest.raises(SandboxError, match="did not start: bwrap: "):
-        await confined.run("", inputs={"/tmp/x": confined.folder, "/tmp/x/new": confined.folder})
+        await confined.run("", inputs={"/tmp/x": tmp_path, "/tmp/x/new": confined.folder})
     assert (await confined.run("pass"))[0].succeeded
 
 

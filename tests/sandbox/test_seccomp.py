@@ -37,6 +37,10 @@ NUMBERS = {
         setns=308,
         keyctl=250,
         userfaultfd=323,
+        setsockopt=54,
+        fcntl=72,
+        inotify_init1=294,
+        inotify_add_watch=254,
     ),
     "aarch64": dict(
         read=63,
@@ -62,6 +66,10 @@ NUMBERS = {
         setns=268,
         keyctl=219,
         userfaultfd=282,
+        setsockopt=208,
+        fcntl=25,
+        inotify_init1=26,
+        inotify_add_watch=27,
     ),
 }
 MACHINES = sorted(NUMBERS)
@@ -175,6 +183,32 @@ def test_shared_memory_without_a_file_only_where_it_is_counted(machine: str) -> 
         assert answer(machine, mmap, 0, 4096, 3, flags, unaccounted=False) == refused(errno.EPERM), hex(flags)
     # Other calls whose fourth argument is such a number are not meant.
     assert answer(machine, NUMBERS[machine]["read"], 0, 4096, 3, shared | anonymous, unaccounted=False) == ALLOW
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_buffers_of_sockets_keep_their_size_where_nothing_counts_them(machine: str) -> None:
+    numbers, ignored = NUMBERS[machine], 0x50000
+    for option in (7, 8, 32, 33):
+        assert answer(machine, numbers["setsockopt"], 5, 1, option) == ALLOW
+        assert answer(machine, numbers["setsockopt"], 5, 1, option, unaccounted=False) == ignored
+    for option in (26, 50, 51, 52):
+        assert answer(machine, numbers["setsockopt"], 5, 1, option, unaccounted=False) == refused(errno.EPERM)
+    for level, option in ((1, 2), (1, 9), (1, 15), (6, 1), (6, 7), (6, 8), (0, 7), (41, 26)):
+        assert answer(machine, numbers["setsockopt"], 5, level, option, unaccounted=False) == ALLOW
+    for name in ("read", "ioctl", "mmap"):
+        assert answer(machine, numbers[name], 5, 1, 7, unaccounted=False) == ALLOW
+    for number in (444, 445, 446):
+        assert answer(machine, number, unaccounted=False) == refused(errno.ENOSYS)
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_nobody_watches_who_else_reads_a_file(machine: str) -> None:
+    for name in ("inotify_init1", "inotify_add_watch"):
+        assert answer(machine, NUMBERS[machine][name]) == refused(errno.ENOSYS)
+    for command in (1024, 1025, 1026):
+        assert answer(machine, NUMBERS[machine]["fcntl"], 3, command) == refused(errno.EPERM)
+    for command in (0, 1, 2, 3, 4, 6, 7, 37, 1030, 1031):
+        assert answer(machine, NUMBERS[machine]["fcntl"], 3, command) == ALLOW
 
 
 def test_other_conventions_are_fatal() -> None:

@@ -94,6 +94,12 @@ class CampaignConfig(Record):
     sandbox: Annotated[SandboxKind | None, Option(("--sandbox",), unset="EVOLVER_SANDBOX, or auto")] = Field(
         None, title="Sandbox", description="Where programs run; none protects nothing"
     )
+    isolate: Annotated[bool, Option(("--isolate/--no-isolate",), begins=True)] = Field(
+        False,
+        exclude_if=lambda said: not said,
+        title="Isolate",
+        description="Run one trial at a time, whatever the workers, so that no two can signal each other",
+    )
     notes: Annotated[tuple[str, ...], BeforeValidator(_as_texts), Option(("--notes",), begins=True)] = Field(
         (),
         title="Notes",
