@@ -23,7 +23,7 @@ from evolver.evaluation.campaign_resources import on_seeds
 from evolver.evaluation.screen import MOST_REPLICATES, Level, estimate
 from evolver.evaluation.sequential_test import level_of_next, looks_for, price_of
 from evolver.evaluation.spread import NEWEST, UNKNOWN, Spread, learn_prior, moderated
-from evolver.evaluation.statistics import Comparison, Noise, around, bounded, compare, deviation_of, mean_of
+from evolver.evaluation.statistics import Comparison, Noise, around, bounded, compare, comparison, deviation_of, mean_of
 
 if TYPE_CHECKING:
     from evolver.evaluation.campaign_resources import CampaignResources
@@ -195,6 +195,26 @@ class CampaignEvidence:
         if self.varies and pairs.freedom > noise.replicates:
             noise = Noise(deviation=pairs.deviation / math.sqrt(2.0), replicates=min(int(pairs.freedom), 1000) + 1)
         return compare(ours, theirs, resources.task.metric, noise)
+
+    def paired(self, experiment: Experiment | str, reference: str) -> Comparison | None:
+        """The paired difference as it is told to those who read it; None without a shared replicate.
+
+        Its spread is that of the very pairs, moderated by those of the campaign's races: the spread of unpaired scores
+        would hide what pairs agree on.
+        """
+        resources, champion = self._resources, str(self._resources.campaign.champion)
+        ours, theirs = (on_seeds(resources.scores(one), SEARCH_SEEDS) for one in (experiment, reference))
+        seeds = tuple(sorted(ours.keys() & theirs.keys()))
+        if not seeds:
+            return None
+        metric = resources.task.metric
+        gains = [metric.gain(ours[seed], theirs[seed]) for seed in seeds]
+        if not any(gains) or not self.varies:
+            return comparison(seeds, mean_of(gains), 0.0, 0.0, metric)
+        pairs = pair_set(reference, ours, theirs)
+        own = pairs.residual(1.0) if pairs is not None else UNKNOWN
+        spread = moderated(own, self.prior(champion, 1.0), self.fallback(1.0, self.level(champion).scores))
+        return comparison(seeds, mean_of(gains), spread.deviation / math.sqrt(len(seeds)), spread.freedom, metric)
 
     def merit(self, found: Comparison, champion: str) -> float:
         """What a parent is ranked by: its level, less one standard error, in the metric's unit."""

@@ -30,6 +30,7 @@ STAGES: tuple[StageName, ...] = get_args(StageName)
 DAY = 86_400.0
 KEBAB = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
 LONGEST_NAME = 60
+LONGEST_SCORING = 8000
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -226,6 +227,8 @@ class TaskSpec(Record):
     """What a campaign spends unless the user says otherwise."""
     requires: tuple[str, ...] = ()
     """Packages, by the names they are imported under, that harness, judge or baseline need."""
+    scoring: Annotated[str, Field(max_length=LONGEST_SCORING)] = ""
+    """What of the judge's rules is no secret, in words for people and models; empty: the interface says it."""
     hides: tuple[str, ...] = ()
     """Packages of the machine, by the same names, that programs are not shown because they hold what is hidden."""
 

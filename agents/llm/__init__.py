@@ -6,7 +6,8 @@ then says so.
 """
 
 from evolver.agents.llm.coder import LlmCoder
-from evolver.agents.llm.critic import LlmCritic, MeasuringCritic
+from evolver.agents.llm.critic import LlmCritic
+from evolver.agents.llm.measuring_critic import MeasuringCritic
 from evolver.agents.llm.researcher import LlmResearcher
 from evolver.agents.llm.sandbox_checks import Checked, Checks, SandboxChecks
 from evolver.agents.llm.team import llm_team

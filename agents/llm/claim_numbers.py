@@ -23,7 +23,10 @@ _NUMBER = re.compile(
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+(?=[A-Z(\"'])")
 _NAMED = re.compile(r"([A-Za-z][\w ./-]{0,60}?) ([-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?)(?=[,|\s]|$)", re.IGNORECASE)
 _SEED_LINE = re.compile(r"^\s*\w+, seed \d+: (.+)$", re.MULTILINE)
-_MEASURED = re.compile(r"^(?:Verdict|Against its parent|Experiment|[^\n]*\bgain\b).*$", re.MULTILINE | re.IGNORECASE)
+_MEASURED = re.compile(
+    r"^(?:Verdict|Against its parent|To its parent|To experiment|Means on|Experiment|[^\n]*\bgain\b).*$",
+    re.MULTILINE | re.IGNORECASE,
+)
 COUNTS = 10
 """Whole numbers up to this may be said freely: they count things."""
 MOST_ON_A_LINE = 8

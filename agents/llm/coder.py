@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from evolver.agents.llm.experiment_table import mean_metrics
+from evolver.agents.llm.note_views import shown_notes
 from evolver.agents.llm.prompting import Prompter
-from evolver.agents.llm.rendering import files_view, is_whole, result_words, task_view
+from evolver.agents.llm.rendering import feedback_words, files_view, is_whole, result_words, task_view
 from evolver.agents.llm.sandbox_checks import Checked, Checks
 from evolver.agents.llm.token_budget import TokenBudget
 from evolver.contracts import Experiment, Message, Program, Proposal, Standing
@@ -25,8 +27,9 @@ from evolver.search.novelty import Programs
 ROLE: Final = "coder"
 REPAIR_TURNS = 3
 """Answers beyond the first that an experiment's program may take, whatever was wrong."""
-OWN, OTHERS, LOG = 0.6, 0.25, 0.1
-"""Shares of the room: the program that is changed, those that parts are taken from, the log of one that failed."""
+OWN, NOTES, OTHERS, LOG, FEEDBACK = 0.45, 0.3, 0.2, 0.1, 0.06
+"""Shares of the room: the program that is changed, notes, programs that parts are taken from, a failure's log, what the
+evaluator said."""
 LONGEST_PROBLEM = 6000
 LONGEST_REASON = 400
 _EDITS = re.compile(r"^\s*<{4,9}\s*SEARCH\s*$", re.MULTILINE)
@@ -161,7 +164,7 @@ class LlmCoder:
     def _known(self, owner: str) -> RejectedProgram:
         archive = self._resources.archive
         earlier = archive.experiments.get(owner)
-        result = result_words(self._prompter.numbers, earlier, self._resources.task.metric, {})
+        result = result_words(self._prompter.numbers, earlier, self._resources.task.metric)
         problem = (
             f"This program does exactly what that of experiment {earlier.number} does already ({result}); comments, "
             "formatting, names of variables and code that has no part in the result do not count. Carry out the plan "
@@ -170,24 +173,32 @@ class LlmCoder:
         return RejectedProgram(Checked(check="the program is not new", problem=problem), earlier)
 
     def _prompt(self, work: Work, base: Program, token_budget: TokenBudget) -> tuple[Message, ...]:
-        resources = self._resources
-        others = work.parents[1:]
+        resources, proposal = self._resources, work.proposal
+        others, parent = work.parents[1:], work.parents[0]
+        trials = resources.archive.trials.list(parent.id)
+        known = resources.archive.notes.list(resources.task.name)
+        notes = shown_notes(known, proposal.notes, token_budget.characters(NOTES))
         return render(
             "coder",
             task=task_view(resources.task, resources.stage),
-            number=work.experiment.number,
-            hypothesis=inline(work.proposal.hypothesis, 1000),
-            plan=work.proposal.plan,
-            parent=work.parents[0].number,
+            packages=work.packages,
+            notes=notes.notes,
+            outline=notes.outline,
+            parent=parent.number,
             files=files_view(base, token_budget, OWN),
-            failure=self._failure(work.parents[0], token_budget),
+            metrics=mean_metrics([trial for trial in trials if trial.stage == resources.stage and trial.metrics]),
+            feedback=token_budget.cut(feedback_words(trials), FEEDBACK),
+            failure=self._failure(parent, token_budget),
             others=[
                 {"number": e.number, "files": files_view(resources.program(e), token_budget, OTHERS / len(others))}
                 for e in others
                 if e.program is not None
             ],
+            number=work.experiment.number,
+            title=inline(proposal.title, 200),
+            hypothesis=proposal.hypothesis,
+            plan=proposal.plan,
             paths=tuple(base.files),
-            packages=work.packages,
         )
 
     def _failure(self, parent: Experiment, token_budget: TokenBudget) -> str:

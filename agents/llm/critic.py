@@ -1,121 +1,67 @@
-"""The critic that puts measured differences into words; every number comes from the statistics of `OfflineCritic`."""
+"""The analyst: puts measured differences into words; every number comes from the statistics of `OfflineCritic`."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
+from evolver.agents.llm.analyst_view import AnalystView, AnalystViews, Concluded
 from evolver.agents.llm.claim_numbers import mark_unchecked
-from evolver.agents.llm.prompting import IN_WORK, Prompted, Prompter
-from evolver.agents.llm.rendering import (
-    diff_words,
-    gain_with_interval,
-    gain_words,
-    lesson_view,
-    score_lines,
-    task_view,
-    verdict_words,
-)
-from evolver.agents.llm.schemas import Observation
+from evolver.agents.llm.measuring_critic import MeasuringCritic
+from evolver.agents.llm.prompting import Prompted, Prompter
+from evolver.agents.llm.rendering import gain_with_interval, task_view
+from evolver.agents.llm.schemas import NumberedObservation, Observation, Observations
 from evolver.agents.llm.token_budget import TokenBudget
-from evolver.agents.offline.critic import OfflineCritic
-from evolver.contracts import Experiment, Lesson, LessonStatus, Message, Trial, Verdict, VerdictKind
-from evolver.contracts.experiment_events import GaveUp
-from evolver.contracts.lesson_events import ChangeMeasured, Observed, SameClaim
+from evolver.contracts import Experiment, Lesson, LessonStatus, Message, Verdict, VerdictKind
+from evolver.contracts.lesson_events import Observed
+from evolver.errors import ModelError, ProviderDown
 from evolver.evaluation.campaign_resources import CampaignResources
-from evolver.evaluation.judgement import Judgement
-from evolver.evaluation.statistics import Comparison
 from evolver.formatting import better_by
 from evolver.llm import BudgetSpent, Conversation, NoUsableAnswer
 from evolver.prompts import conversation as render
 from evolver.prompts import inline
 
 ROLE: Final = "critic"
-DIFF, SCORES, LOG, FEEDBACK = 0.4, 0.15, 0.2, 0.15
-"""Shares of the room."""
 EARLIER = 5
 """Lessons that a model is shown which an experiment may say once more."""
+AT_ONCE, CHEAP = 3, 2.0
+"""Undecided experiments that one question covers where their trials took fewer seconds than this."""
 LONGEST_TEXT = 1000
 
 
-class MeasuringCritic(OfflineCritic):
-    """Statistics as ever; knows why an experiment of the language team has no program, and credits its model."""
-
-    def __init__(self, resources: CampaignResources) -> None:
-        super().__init__(resources)
-        self._written: dict[str, tuple[Lesson, ...]] = {}
-
-    def lessons_of(self, experiment: str, *, concluded_before: bool) -> tuple[Lesson, ...]:
-        """The lessons that an experiment gave; looked for among all where an earlier process may have concluded it."""
-        if not concluded_before:
-            return self._written.pop(experiment, ())
-        lessons = self._resources.archive.lessons.list(campaign=self._resources.name)
-        return tuple(x for x in lessons if x.evidence[-1:] == (experiment,) and x.status is not LessonStatus.RETIRED)
-
-    def say(self, experiment: str, words: str, same_as: Lesson | None) -> tuple[Lesson, ...]:
-        """Give an experiment's lessons their words, or those of an earlier lesson that a model says claims the same.
-
-        The experiment is evidence of that lesson then, and its own is retired. Call it while nothing is concluded.
-        """
-        archive, history = self._resources.archive, self._history
-        history.look()
-        known, change = self._known_lessons(), history.change_in(experiment)
-        if not change:
-            return ()
-        written: list[Lesson] = []
-        if same_as is not None and same_as.change and same_as.change != change:
-            archive.events.add(self._resources.name, SameClaim(change=same_as.change), experiment)
-            history.look()
-            written += self._writer.lessons_of(change, known)  # nothing is left of it but what is retired
-            change = same_as.change
-        written += self._writer.lessons_of(change, known, words)
-        for lesson in written:
-            archive.lessons.save(lesson)
-        known.update({lesson.id: lesson for lesson in written})
-        return tuple(written)
-
-    def gain_of(self, experiment: Experiment) -> Comparison | None:
-        """An experiment's difference from its parent, where both have scores."""
-        return self._gain(experiment, self._resources.scores(experiment))
-
-    def _judge(self, experiment: Experiment, trials: Sequence[Trial]) -> Judgement:
-        if experiment.program is None:
-            events = self._resources.archive.events.list(self._resources.name, kind=GaveUp, newest=IN_WORK)
-            reasons = [event.data.reason for event in events if event.experiment == experiment.id]
-            if reasons:
-                return Judgement(verdict=Verdict(kind=VerdictKind.UNUSABLE, reason=reasons[-1]))
-        return super()._judge(experiment, trials)
-
-    def _credits(self, experiment: Experiment, gain: Comparison | None, champion: bool) -> dict[str, float]:
-        """A model's proposal credits the model; the arms of offline operators are not touched."""
-        proposal = experiment.proposal
-        if proposal is None or not proposal.author:
-            return super()._credits(experiment, gain, champion)
-        return {f"model:{proposal.author}": self._reward(gain, champion)}
-
-    def _lessons(
-        self, experiment: Experiment, measured: ChangeMeasured | None
-    ) -> tuple[tuple[Lesson, ...], tuple[Lesson, ...]]:
-        lessons, renewed = super()._lessons(experiment, measured)
-        if lessons and experiment.proposal is not None and experiment.proposal.author:
-            self._written[experiment.id] = tuple(x for x in lessons if x.status is not LessonStatus.RETIRED)
-        return lessons, renewed
-
-
 class LlmCritic:
-    """Has the verdict formed by statistics, then asks a model what a lesson or a failure teaches.
+    """Has the verdict formed by statistics, then asks a model what the experiment teaches.
 
-    The model is asked about experiments of models that gave a lesson or failed while running; its words stand
-    before what was measured. They are about this one comparison, unless the model is shown an earlier lesson and says
-    that it claims the same. Where it has none that can be used, the claim stays as measured.
+    The model is asked about every experiment of models that has a program; its words stand before what was measured.
+    They are about this one comparison, unless the model is shown an earlier lesson and says that it claims the same.
+    Where it has none that can be used, the claim stays as measured. Undecided experiments whose trials are cheap wait
+    for each other, so that one question covers several.
+
+    Args:
+        resources: Those of the campaign.
+        conversation: Asks the models.
+        offline: Forms the verdict.
+        at_once: Undecided experiments that one question covers.
+        cheap: Seconds of trials below which they wait for each other.
     """
 
-    def __init__(self, resources: CampaignResources, conversation: Conversation, offline: MeasuringCritic) -> None:
+    def __init__(
+        self,
+        resources: CampaignResources,
+        conversation: Conversation,
+        offline: MeasuringCritic,
+        *,
+        at_once: int = AT_ONCE,
+        cheap: float = CHEAP,
+    ) -> None:
         self._resources = resources
         self._prompter = Prompter(resources, conversation)
+        self._views = AnalystViews(resources, self._prompter)
         self._offline = offline
+        self._at_once, self._cheap = at_once, cheap
+        self._waiting: list[Concluded] = []
 
     async def conclude(self, experiment_id: str) -> Verdict:
         """The verdict of the statistics, recorded before any model is asked.
@@ -132,31 +78,71 @@ class LlmCritic:
         if before and await archive.run(self._was_observed, experiment_id):
             return verdict
         lessons = await archive.run(self._offline.lessons_of, experiment_id, concluded_before=before)
-        if not lessons and verdict.kind is not VerdictKind.UNUSABLE:
+        self._waiting.append(Concluded(experiment, verdict, tuple(lessons)))
+        if len(self._waiting) < self._at_once and await archive.run(self._may_wait, experiment, verdict):
             return verdict
+        batch, self._waiting = self._waiting, []
         # The archive has an event about either, and the verdict stands without words.
         with suppress(NoUsableAnswer, BudgetSpent):
-            await self._observe(experiment, verdict, lessons)
+            try:
+                await self._observe(batch)
+            except ProviderDown:
+                raise
+            except ModelError:
+                # A recording has only the questions that were asked then.
+                if not (await self._resources.read_campaign()).replays:
+                    raise
         return verdict
 
     def _was_observed(self, experiment: str) -> bool:
         return self._prompter.told(Observed, experiment) is not None
 
-    async def _observe(self, experiment: Experiment, verdict: Verdict, lessons: Sequence[Lesson]) -> None:
-        earlier = await asyncio.to_thread(self._earlier, experiment, lessons)
-        asked: Prompted[Observation] = await self._prompter.ask(
-            ROLE,
-            "observe",
-            experiment.id,
-            lambda token_budget: self._prompt(experiment, verdict, lessons, earlier, token_budget),
-            Observation,
-            check=lambda said, _: _unknown_lesson(said, earlier),
-            repairs=1,
+    def _may_wait(self, experiment: Experiment, verdict: Verdict) -> bool:
+        """Whether an experiment decides nothing, costs next to nothing and is not the last one."""
+        undecided = verdict.interval is not None and verdict.interval[0] <= 0.0 <= verdict.interval[1]
+        if not undecided or verdict.kind not in (VerdictKind.INDECISIVE, VerdictKind.NOT_IMPROVED):
+            return False
+        if experiment.number >= self._resources.campaign.budget.experiments:
+            return False
+        trials = self._resources.archive.trials.list(experiment.id)
+        return sum(trial.seconds for trial in trials) < self._cheap
+
+    async def _observe(self, batch: Sequence[Concluded]) -> None:
+        """Ask about one or several experiments; the question is kept with the newest one."""
+        batch = [await asyncio.to_thread(self._with_earlier, concluded) for concluded in batch]
+        newest, views = batch[-1].experiment, dict[int, AnalystView]()
+
+        def prompt(token_budget: TokenBudget) -> Sequence[Message]:
+            share = 1.0 / len(batch)
+            views.update({c.experiment.number: self._views.view(c, token_budget, share) for c in batch})
+            return self._prompt([views[c.experiment.number] for c in batch])
+
+        if len(batch) == 1:
+            asked: Prompted[Observation] = await self._prompter.ask(
+                ROLE,
+                "observe",
+                newest.id,
+                prompt,
+                Observation,
+                check=lambda said, _: _unknown_lesson(said, batch[0].earlier),
+                repairs=1,
+            )
+            await self._keep(batch[0], asked.answer.value, asked.answer.model, asked.messages)
+            return
+        several: Prompted[Observations] = await self._prompter.ask(
+            ROLE, "observe", newest.id, prompt, Observations, check=lambda said, _: _wrong(said, batch), repairs=1
         )
-        said = _checked(asked.answer.value, asked.messages)
-        same_as = next((lesson for lesson in earlier if lesson.id == said.same_as), None)
-        archive = self._resources.archive
-        words = _words(said, await archive.run(self._against_champion, verdict))
+        said = {one.experiment: one for one in several.answer.value.observations}
+        for concluded in batch:
+            number = concluded.experiment.number
+            # The numbers of the other experiments say nothing about this one.
+            shown = self._prompt([views[number]]) if number in views else several.messages
+            await self._keep(concluded, said[number], several.answer.model, shown)
+
+    async def _keep(self, concluded: Concluded, answer: Observation, model: str, shown: Sequence[Message]) -> None:
+        said, experiment, archive = _checked(answer, shown), concluded.experiment, self._resources.archive
+        same_as = next((lesson for lesson in concluded.earlier if lesson.id == said.same_as), None)
+        words = _words(said, await archive.run(self._against_champion, concluded.verdict))
         async with self._resources.concluding:
             written = await archive.run(self._offline.say, experiment.id, words, same_as)
         self._resources.memory.add_lessons(written)
@@ -166,21 +152,25 @@ class LlmCritic:
                 component=said.component,
                 mechanism=said.mechanism,
                 caution=said.caution,
-                model=asked.answer.model,
+                try_next=said.try_next,
+                ruled_out=said.ruled_out,
+                model=model,
                 lessons=tuple(lesson.id for lesson in written if lesson.status is not LessonStatus.RETIRED),
             ),
             experiment.id,
         )
 
-    def _earlier(self, experiment: Experiment, lessons: Sequence[Lesson]) -> list[Lesson]:
-        """Lessons of the campaign that this experiment may say once more, those most like it first."""
-        resources, proposal = self._resources, experiment.proposal
+    def _with_earlier(self, concluded: Concluded) -> Concluded:
+        """With lessons of the campaign that this experiment may say once more, those most like it first."""
+        resources, proposal = self._resources, concluded.experiment.proposal
         assert proposal is not None
         query = f"{proposal.component}: {proposal.hypothesis} {proposal.plan}"
-        hits = resources.memory.search_lessons(query, resources.lesson_scope, EARLIER + len(lessons), resources.name)
-        own = {lesson.id for lesson in lessons}
+        most = EARLIER + len(concluded.lessons)
+        hits = resources.memory.search_lessons(query, resources.lesson_scope, most, resources.name)
+        own = {lesson.id for lesson in concluded.lessons}
         found = resources.archive.lessons.get_many([hit.id for hit in hits if hit.id not in own])
-        return [lesson for lesson in found if lesson.change and lesson.status is not LessonStatus.RETIRED][:EARLIER]
+        earlier = [lesson for lesson in found if lesson.change and lesson.status is not LessonStatus.RETIRED]
+        return Concluded(concluded.experiment, concluded.verdict, concluded.lessons, tuple(earlier[:EARLIER]))
 
     def _against_champion(self, verdict: Verdict) -> str:
         """How the experiment did against the champion of its time; a lesson's effect is against the parent."""
@@ -190,41 +180,9 @@ class LlmCritic:
         gain = gain_with_interval(verdict.delta, verdict.interval)
         return f" [against the champion then, experiment {number}: {better_by(metric, verdict.delta)} ({gain})]"
 
-    def _prompt(
-        self,
-        experiment: Experiment,
-        verdict: Verdict,
-        lessons: Sequence[Lesson],
-        earlier: Sequence[Lesson],
-        token_budget: TokenBudget,
-    ) -> tuple[Message, ...]:
-        resources, archive, proposal = self._resources, self._resources.archive, experiment.proposal
-        assert proposal is not None
-        parent = archive.experiments.get(proposal.parents[0]) if proposal.parents else None
-        before = resources.program(parent) if parent is not None and parent.program is not None else None
-        trials = archive.trials.list(experiment.id)
-        reference = archive.trials.list(verdict.reference) if verdict.reference else []
-        number = self._prompter.numbers(verdict.reference) if verdict.reference else ""
-        last = next((trial for trial in trials if not trial.metrics), trials[-1] if trials else None)
-        unusable = verdict.kind is VerdictKind.UNUSABLE
-        gain = self._offline.gain_of(experiment)
-        return render(
-            "critic",
-            task=task_view(resources.task, resources.stage),
-            number=experiment.number,
-            parent="" if parent is None else parent.number,
-            hypothesis=inline(proposal.hypothesis, 1000),
-            plan=inline(proposal.plan, 2000),
-            diff=token_budget.cut(diff_words(before, resources.program(experiment)), DIFF),
-            verdict=verdict_words(self._prompter.numbers, verdict),
-            gain="" if gain is None else gain_words(gain, resources.task.metric.name),
-            lessons=[lesson_view(self._prompter.numbers, lesson) for lesson in lessons],
-            earlier=[lesson_view(self._prompter.numbers, lesson) for lesson in earlier],
-            scores=token_budget.cut("\n".join(score_lines(trials, reference, number)), SCORES).splitlines(),
-            reason=verdict.reason if unusable else "",
-            feedback=token_budget.cut(str(last.feedback), FEEDBACK) if last is not None else "",
-            log=token_budget.cut(last.log_tail, LOG, "tail") if last is not None else "",
-        )
+    def _prompt(self, experiments: Sequence[AnalystView]) -> tuple[Message, ...]:
+        resources = self._resources
+        return render("critic", task=task_view(resources.task, resources.stage), experiments=experiments)
 
 
 def _words(said: Observation, against_champion: str) -> str:
@@ -236,8 +194,10 @@ def _words(said: Observation, against_champion: str) -> str:
 
 def _checked(said: Observation, messages: Sequence[Message]) -> Observation:
     """The observation on one line each, sentences with numbers that nobody measured marked."""
-    texts = {name: inline(getattr(said, name), LONGEST_TEXT) for name in ("claim", "mechanism", "caution")}
-    return said.model_copy(update={name: mark_unchecked(text, messages) for name, text in texts.items()})
+    names = ("claim", "mechanism", "caution", "ruled_out")
+    texts = {name: mark_unchecked(inline(getattr(said, name), LONGEST_TEXT), messages) for name in names}
+    # What to try next may name values that nobody measured yet.
+    return said.model_copy(update={**texts, "try_next": inline(said.try_next, LONGEST_TEXT)})
 
 
 def _unknown_lesson(said: Observation, earlier: Sequence[Lesson]) -> str | None:
@@ -246,3 +206,13 @@ def _unknown_lesson(said: Observation, earlier: Sequence[Lesson]) -> str | None:
         return None
     shown = ", ".join(lesson.id for lesson in earlier) or "none"
     return f"`same_as` must be the id of a lesson that you were shown ({shown}) or empty, not {said.same_as!r}"
+
+
+def _wrong(said: Observations, batch: Sequence[Concluded]) -> str | None:
+    """An objection to an answer that passes over an experiment, or names a lesson that was not shown for it."""
+    given: Mapping[int, NumberedObservation] = {one.experiment: one for one in said.observations}
+    missing = [str(c.experiment.number) for c in batch if c.experiment.number not in given]
+    if missing:
+        return f"`observations` lacks one for experiment {', '.join(missing)}"
+    objections = (_unknown_lesson(given[c.experiment.number], c.earlier) for c in batch)
+    return next((objection for objection in objections if objection), None)

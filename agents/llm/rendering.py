@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from evolver.agents.llm.token_budget import TokenBudget
 from evolver.contracts import Experiment, Interval, Lesson, Metric, Program, Proposal, Trial, Verdict, VerdictKind
 from evolver.diffs import unified
-from evolver.evaluation.statistics import Comparison
-from evolver.formatting import better_by, counted, interval_text
+from evolver.formatting import counted, interval_text
 from evolver.memory import Archive
 from evolver.prompts import inline, neutral
 from evolver.tasks import Task
 from evolver.tasks.block_markers import RULE
 
-LONGEST_CLAIM, LONGEST_IDEA, LONGEST_RESULT, LONGEST_SEEN = 4000, 500, 300, 2100
-"""A lesson's claim and what a critic has seen hold their cautions at their ends, so that they are not cut."""
+LONGEST_CLAIM, LONGEST_IDEA, LONGEST_RESULT = 4000, 5000, 300
+"""A lesson's claim holds its caution at its end, so that it is not cut."""
 SHOWN_EVIDENCE = 4
 """Experiments behind a lesson that are named."""
 _VERDICTS = {
@@ -38,7 +37,10 @@ class TaskView:
     resolution: str
     files: tuple[str, ...]
     interface: str
+    scoring: str
     entry: tuple[str, ...]
+    phases: str
+    """What the phases are; empty where there is one."""
     stages: tuple[str, ...]
     resources: str
 
@@ -54,26 +56,49 @@ class FileView:
 
 
 @dataclass(frozen=True)
-class Parent:
-    """An experiment that may be built on."""
+class ChampionView:
+    """The best program, whole, with all that was measured of it."""
 
     number: int
-    is_champion: bool
     score: str
-    change: str
+    title: str
+    plan: str
     files: tuple[FileView, ...]
-    feedback: str = ""
-    """What its evaluator said."""
+    metrics: str
+    scores: tuple[str, ...]
+    """All metrics of every seed."""
+    seen: str
+    """What the analyst said."""
+    feedback: str
 
 
 @dataclass(frozen=True)
-class Tried:
-    """An experiment in one line."""
+class ParentView:
+    """Another experiment that may be built on, as a diff to the champion's program."""
+
+    number: int
+    score: str
+    title: str
+    plan: str
+    metrics: str
+    against: tuple[str, ...]
+    """Its paired differences."""
+    seen: str
+    feedback: str
+    diff: str
+
+
+@dataclass(frozen=True)
+class FailureView:
+    """An experiment without a score, with what it changed and what it said when it failed."""
 
     number: int
     parent: str
-    idea: str
-    result: str
+    title: str
+    reason: str
+    seen: str
+    log: str
+    diff: str
 
 
 @dataclass(frozen=True)
@@ -105,10 +130,12 @@ def task_view(task: Task, decides: str) -> TaskView:
         resolution=f"{metric.resolution:g}" if metric.resolution else "",
         files=spec.program.files,
         interface=f"{spec.program.interface} {RULE}" if spec.program.blocks else spec.program.interface,
+        scoring=spec.scoring,
         entry=spec.program.entry,
+        phases=", then ".join(spec.phases) if len(spec.phases) > 1 else "",
         stages=tuple(
             f"{stage.name}: {stage.seconds:g} s of wall-clock time"
-            + (f" for each of {', '.join(spec.phases)}" if len(spec.phases) > 1 else "")
+            + (" for each phase" if len(spec.phases) > 1 else "")
             + (f", up to {stage.replicates} seeds" if stage.replicates > 1 else "")
             + (
                 f", {stage.accelerate.processes} processes by Accelerate ({stage.accelerate.gpus} GPUs)"
@@ -195,35 +222,18 @@ def verdict_words(numbers: Numbers, verdict: Verdict) -> str:
     return _VERDICTS[verdict.kind] + against
 
 
-def result_words(numbers: Numbers, experiment: Experiment, metric: Metric, observed: Mapping[str, str]) -> str:
-    """What came of an experiment, with what the critic saw in it."""
+def result_words(numbers: Numbers, experiment: Experiment, metric: Metric) -> str:
+    """What came of an experiment."""
     if experiment.verdict is None:
         return "still running"
-    seen = observed.get(experiment.id, "")
-    said = f" ({inline(seen, LONGEST_SEEN)})" if seen else ""
     if experiment.verdict.kind is VerdictKind.UNUSABLE:
-        return f"unusable: {inline(experiment.verdict.reason, LONGEST_RESULT)}{said}"
+        return f"unusable: {inline(experiment.verdict.reason, LONGEST_RESULT)}"
     words = verdict_words(numbers, experiment.verdict)
-    if experiment.score is None:
-        return f"{words}{said}"
-    return f"{score_words(experiment, metric)}: {words}{said}"
-
-
-def tried_view(
-    numbers: Numbers, experiment: Experiment, metric: Metric, observed: Mapping[str, str], feedback: str = ""
-) -> Tried:
-    """An experiment in one line, with what its evaluator said."""
-    said = f" (evaluator: {inline(feedback, LONGEST_RESULT)})" if feedback else ""
-    return Tried(
-        number=experiment.number,
-        parent=parent_of(numbers, experiment),
-        idea=idea_words(experiment.proposal),
-        result=result_words(numbers, experiment, metric, observed) + said,
-    )
+    return words if experiment.score is None else f"{score_words(experiment, metric)}: {words}"
 
 
 def idea_words(proposal: Proposal | None) -> str:
-    """A proposal in one line."""
+    """A proposal in one line, whole: what is cut might be its constants."""
     return "" if proposal is None else inline(f"{proposal.hypothesis} {proposal.plan}", LONGEST_IDEA)
 
 
@@ -242,12 +252,6 @@ def lesson_view(numbers: Numbers, lesson: Lesson) -> LessonView:
         confidence=f"{lesson.confidence:.2f}",
         claim=inline(lesson.claim, LONGEST_CLAIM),
     )
-
-
-def gain_words(gain: Comparison, metric: str) -> str:
-    """A difference from the parent."""
-    seeds = counted(len(gain.seeds), "seed")
-    return f"{better_by(metric, gain.delta)} ({gain_with_interval(gain.delta, gain.interval)}, {seeds})"
 
 
 def diff_words(old: Program | None, new: Program) -> str:

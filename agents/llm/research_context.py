@@ -1,28 +1,31 @@
-"""What the researcher is told before it decides: parents, lessons, notes, failures, ideas; and their ids."""
+"""What the researcher is told before it decides: notes, all experiments, lessons, the champion; and their ids."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
 
+from evolver.agents.llm.experiment_table import ExperimentTable, analyst_words
+from evolver.agents.llm.note_views import shown_notes
 from evolver.agents.llm.prompting import Prompter
 from evolver.agents.llm.rendering import (
     LONGEST_IDEA,
-    FileView,
+    ChampionView,
+    FailureView,
     LessonView,
-    Parent,
-    Tried,
+    ParentView,
+    diff_words,
     feedback_words,
     files_view,
     lesson_view,
+    parent_of,
+    score_lines,
     score_words,
     task_view,
-    tried_view,
 )
 from evolver.agents.llm.token_budget import TokenBudget
-from evolver.agents.retrieval import Retrieval, Retriever, decision_query
-from evolver.contracts import Experiment, Message, Note, Operator, VerdictKind
+from evolver.agents.retrieval import Retriever, decision_query
+from evolver.contracts import Experiment, Message, Note, Program, VerdictKind
 from evolver.contracts.experiment_events import Shown
 from evolver.contracts.lesson_events import Observed
 from evolver.evaluation.campaign_resources import CampaignResources
@@ -32,17 +35,22 @@ from evolver.search.novelty import Ideas
 from evolver.search.parent_selection import open_to
 from evolver.steering.directives import told_to_models
 
-PROGRAMS, NOTES, LESSONS, TRIED, FAILED, FEEDBACK = 0.5, 0.15, 0.12, 0.12, 0.06, 0.08
-"""Shares of the room."""
+NOTES, TABLE, CHAMPION, OTHERS, LESSONS, FAILED, FEEDBACK, SCORES = 0.35, 0.2, 0.25, 0.15, 0.1, 0.1, 0.08, 0.04
+"""Shares of the room. What is long is cut; most campaigns fill a part of it."""
 LONGEST_DIRECTIVE = 1000
 BROUGHT_BACK = 8
 """Lines that the champion's lineage has removed and brought back, at most."""
-OBSERVATIONS = 100
-"""Newest words of the critic that are at hand."""
+OBSERVATIONS = 2000
+"""Newest words of the analyst that are at hand."""
+NOTES_SEARCHED = 8
+"""Chunks that are searched for where not all notes fit."""
 
 
 class ResearchContext:
     """Writes the researcher's prompt, and remembers in the archive what was in it.
+
+    What stays the same from one experiment to the next comes first, and what is only added to comes before what
+    changes, so that providers can reuse the beginning of a prompt.
 
     Args:
         resources: Those of the campaign.
@@ -51,8 +59,6 @@ class ResearchContext:
         retriever: Finds notes and lessons; the usual one unless given.
         parents: Experiments shown beside the champion as ones to go on from.
         failures: Failed experiments shown.
-        recent: Newest experiments shown.
-        alike: Earlier experiments shown whose ideas are like the first parent's.
     """
 
     def __init__(
@@ -64,79 +70,64 @@ class ResearchContext:
         retriever: Retriever | None = None,
         parents: int = 3,
         failures: int = 4,
-        recent: int = 6,
-        alike: int = 4,
     ) -> None:
         self._resources = resources
-        self._retriever = retriever or Retriever(resources)
-        self._most_parents, self._failures, self._recent, self._alike = parents, failures, recent, alike
+        self._retriever = retriever or Retriever(resources, notes=NOTES_SEARCHED)
+        self._most_parents, self._failures = parents, failures
         self._prompter = prompter
         self._ideas = ideas
-        self._notes: dict[str, Note] = {}
+        self._table = ExperimentTable(resources, prompter.numbers)
         self._shown: dict[str, Shown] = {}
 
     def prompt(self, experiment: Experiment, token_budget: TokenBudget) -> tuple[Message, ...]:
         """The messages for an experiment's proposal.
 
-        Order and choice depend on the campaign's seed and the experiment's number, so that lanes that ask at the same
-        time do not ask the same.
+        The choice of parents depends on the campaign's seed and the experiment's number.
         """
         resources = self._resources
-        campaign, archive, metric = resources.campaign, resources.archive, resources.task.metric
+        campaign, archive = resources.campaign, resources.archive
         rng = random.Random(f"{campaign.seed}/{experiment.number}")
         pool = open_to(resources.parents, archive.experiments.pool(campaign.name), experiment.number)
-        parents = self._parents(experiment, pool, rng)
-        query = decision_query(resources, parents)
+        champion = archive.experiments.get(campaign.champion) if campaign.champion else None
+        others = self._others(experiment, pool, campaign.champion, rng)
+        query = decision_query(resources, [*([champion] if champion else []), *others])
         # Random numbers of its own, so that lessons are held out or not whatever the pool is by now.
         known = self._retriever.recall(query, random.Random(f"{campaign.seed}/{experiment.number}/recall"))
-        observed = observations(self._prompter)
-        failures, left_failures = _fitting(
-            [
-                tried_view(self._prompter.numbers, e, metric, observed, self._feedback(e))
-                for e in archive.experiments.failures(campaign.name, self._failures)
-            ],
-            token_budget.characters(FAILED),
-        )
-        tried, left_ideas = self._tried(experiment, parents, {f.number for f in failures}, observed, token_budget)
+        observed = self._prompter.told_lately(Observed, OBSERVATIONS)
+        experiments = archive.experiments.list(campaign.name)
+        failed = archive.experiments.failures(campaign.name, self._failures)
         lessons, left_lessons = _fitting(
             [lesson_view(self._prompter.numbers, lesson) for lesson in known.lessons], token_budget.characters(LESSONS)
         )
-        notes = self._known_notes(known)
-        rng.shuffle(notes)
+        notes = shown_notes(self._notes(), known.notes, token_budget.characters(NOTES))
         directives = told_to_models(known.directives)
+        listed = [*([champion] if champion else []), *others, *failed]
         shown = Shown(
-            experiments=tuple(e.number for e in parents) + tuple(f.number for f in failures),
-            notes=tuple(note.id for note in notes),
+            experiments=tuple(dict.fromkeys(e.number for e in listed)),
+            notes=tuple(note.id for note in notes.notes),
             lessons=tuple(lesson.id for lesson in lessons),
             directives=tuple(directive.id for directive in directives),
             withheld=known.withheld,
         )
         self._shown[experiment.id] = shown
         archive.events.add(campaign.name, shown, experiment.id)
-        cuts = [("ideas", left_ideas), ("failures", left_failures), ("lessons", left_lessons)]
-        champion = next((e for e in parents if e.id == campaign.champion), None)
         return conversation(
             "researcher",
             task=task_view(resources.task, resources.stage),
+            notes=notes.notes,
+            outline=notes.outline,
+            table=self._table.rows(experiments, observed, token_budget.characters(TABLE)),
+            lessons=lessons,
+            directives=[{"kind": d.kind, "text": inline(d.text, LONGEST_DIRECTIVE)} for d in directives],
+            champion=None if champion is None else self._champion(champion, observed, token_budget),
+            others=[self._other(e, champion, observed, token_budget, OTHERS / len(others)) for e in others],
+            failures=[self._failure(e, champion, observed, token_budget, FAILED / len(failed)) for e in failed],
+            running=self._running(experiments, experiment),
+            cycling=[inline(line, 200) for line in self._brought_back(campaign.champion)],
+            components=sorted({lesson.component for lesson in lessons}),
+            cuts=[f"[... {left_lessons} lessons cut ...]"] if left_lessons else [],
             number=experiment.number,
             left=max(0, campaign.budget.experiments - experiment.number),
-            champion=(
-                f"The champion is experiment {champion.number}: {score_words(champion, metric)}." if champion else ""
-            ),
-            directives=[{"kind": d.kind, "text": inline(d.text, LONGEST_DIRECTIVE)} for d in directives],
-            experiments=[
-                self._parent_view(e, campaign.champion, token_budget, PROGRAMS / len(parents)) for e in parents
-            ],
-            failures=failures,
-            lessons=lessons,
-            components=sorted({lesson.component for lesson in lessons}),
-            notes=[
-                {"id": note.id, "title": note.title, "text": token_budget.cut(note.text, NOTES / len(notes))}
-                for note in notes
-            ],
-            tried=tried,
-            cycling=[inline(line, 200) for line in self._brought_back(campaign.champion)],
-            cuts=[f"[... {count} {what} cut ...]" for what, count in cuts if count],
         )
 
     def _brought_back(self, champion: str | None) -> Sequence[str]:
@@ -153,88 +144,113 @@ class ResearchContext:
         """Its proposal is recorded: nobody will ask what it was shown."""
         self._shown.pop(experiment, None)
 
-    def _parents(self, experiment: Experiment, pool: Sequence[Experiment], rng: random.Random) -> list[Experiment]:
-        """The champion and those that parent selection names, in random order."""
-        campaign, metric = self._resources.campaign, self._resources.task.metric
-        champion = campaign.champion
-        chosen = [self._resources.archive.experiments.get(champion)] if champion else []
-        choose = self._resources.parents.choose
+    def _others(
+        self, experiment: Experiment, pool: Sequence[Experiment], champion: str | None, rng: random.Random
+    ) -> list[Experiment]:
+        """Those that parent selection names beside the champion, by number."""
+        metric, choose = self._resources.task.metric, self._resources.parents.choose
+        chosen: list[Experiment] = []
         # A shorter program that does the same may stand in the champion's place in the pool: one of them is enough.
         left = [e for e in pool if e.id != champion and e.score is not None and not _repeats(e, champion)]
-        while left and len(chosen) <= self._most_parents:
+        while left and len(chosen) < self._most_parents:
             parent = choose(left, rng, metric, experiment.number)
             chosen.append(parent)
             left.remove(parent)
-        rng.shuffle(chosen)
-        return chosen
+        return sorted(chosen, key=lambda e: e.number)
 
-    def _parent_view(
-        self, experiment: Experiment, champion: str | None, token_budget: TokenBudget, share: float
-    ) -> Parent:
-        proposal = experiment.proposal
-        baseline = proposal is None or proposal.operator == Operator.BASELINE
-        files: tuple[FileView, ...] = files_view(self._resources.program(experiment), token_budget, share)
-        return Parent(
-            number=experiment.number,
-            is_champion=experiment.id == champion,
-            score=score_words(experiment, self._resources.task.metric),
-            change="nothing: it is the baseline"
-            if baseline or proposal is None
-            else inline(proposal.plan, LONGEST_IDEA),
-            files=files,
-            feedback=token_budget.cut(self._feedback(experiment), share * FEEDBACK / PROGRAMS),
+    def _champion(
+        self, champion: Experiment, observed: Mapping[str, Observed], token_budget: TokenBudget
+    ) -> ChampionView:
+        trials = self._resources.archive.trials.list(champion.id)
+        scores = "\n".join(score_lines(trials, [], ""))
+        return ChampionView(
+            number=champion.number,
+            score=score_words(champion, self._resources.task.metric),
+            title=_title(champion),
+            plan=_plan(champion),
+            files=files_view(self._resources.program(champion), token_budget, CHAMPION),
+            metrics=self._table.metrics(champion),
+            scores=tuple(token_budget.cut(scores, SCORES).splitlines()),
+            seen=analyst_words(observed.get(champion.id)),
+            feedback=token_budget.cut(feedback_words(trials), FEEDBACK),
         )
 
-    def _feedback(self, experiment: Experiment) -> str:
-        """What the evaluator said of an experiment's program."""
-        return feedback_words(self._resources.archive.trials.list(experiment.id))
-
-    def _known_notes(self, known: Retrieval) -> list[Note]:
-        if any(key not in self._notes for key in known.notes):
-            self._notes = {note.id: note for note in self._resources.archive.notes.list(self._resources.task.name)}
-        return [self._notes[key] for key in known.notes if key in self._notes]
-
-    def _tried(
+    def _other(
         self,
         experiment: Experiment,
-        parents: Sequence[Experiment],
-        elsewhere: set[int],
-        observed: dict[str, str],
+        champion: Experiment | None,
+        observed: Mapping[str, Observed],
         token_budget: TokenBudget,
-    ) -> tuple[list[Tried], int]:
-        """The newest experiments and those with ideas like the first parent's, save those that stand elsewhere.
-
-        Also how many found no room.
-        """
-        archive, metric = self._resources.archive, self._resources.task.metric
-        before = experiment.number - self._recent - 1
-        found = {e.id: e for e in archive.experiments.list(experiment.campaign, after=before)}
-        proposal = parents[0].proposal if parents else None
-        if proposal is not None:
-            for near in self._ideas.like(f"{proposal.hypothesis} {proposal.plan}", experiment, self._alike):
-                found.setdefault(near.experiment, archive.experiments.get(near.experiment))
-        told = elsewhere | {experiment.number}
-        rows = [e for e in found.values() if e.number not in told and e.lane >= 0 and e.proposal is not None]
-        rows.sort(key=lambda e: e.number, reverse=True)
-        return _fitting(
-            [tried_view(self._prompter.numbers, e, metric, observed, self._feedback(e)) for e in rows],
-            token_budget.characters(TRIED),
+        share: float,
+    ) -> ParentView:
+        table, proposal = self._table, experiment.proposal
+        parent = proposal.parents[0] if proposal is not None and proposal.parents else ""
+        against = []
+        if parent:
+            number = self._prompter.numbers(parent)
+            against.append(f"to its parent, experiment {number}: {table.against(experiment, parent)}")
+        if champion is not None and champion.id != parent:
+            against.append(f"to the champion: {table.against(experiment, champion.id)}")
+        trials = self._resources.archive.trials.list(experiment.id)
+        return ParentView(
+            number=experiment.number,
+            score=score_words(experiment, self._resources.task.metric),
+            title=_title(experiment),
+            plan=_plan(experiment),
+            metrics=table.metrics(experiment),
+            against=tuple(against),
+            seen=analyst_words(observed.get(experiment.id)),
+            feedback=token_budget.cut(feedback_words(trials), share / 4),
+            diff=token_budget.cut(diff_words(self._program(champion), self._resources.program(experiment)), share),
         )
 
+    def _failure(
+        self,
+        experiment: Experiment,
+        champion: Experiment | None,
+        observed: Mapping[str, Observed],
+        token_budget: TokenBudget,
+        share: float,
+    ) -> FailureView:
+        archive, proposal, verdict = self._resources.archive, experiment.proposal, experiment.verdict
+        failed = [trial for trial in archive.trials.list(experiment.id) if not trial.metrics]
+        parent = archive.experiments.get(proposal.parents[0]) if proposal and proposal.parents else champion
+        said = "\n".join(part for part in (str(failed[-1].feedback), failed[-1].log_tail) if part) if failed else ""
+        return FailureView(
+            number=experiment.number,
+            parent=parent_of(self._prompter.numbers, experiment),
+            title=_title(experiment),
+            reason=inline(verdict.reason if verdict else "", 300),
+            seen=analyst_words(observed.get(experiment.id)),
+            log=token_budget.cut(said, share / 2, "tail"),
+            diff=token_budget.cut(diff_words(self._program(parent), self._resources.program(experiment)), share / 2),
+        )
 
-def observations(prompter: Prompter) -> dict[str, str]:
-    """What the critic said lately, by experiment."""
-    return {key: _said(data) for key, data in prompter.told_lately(Observed, OBSERVATIONS).items()}
+    def _program(self, experiment: Experiment | None) -> Program | None:
+        return self._resources.program(experiment) if experiment and experiment.program else None
+
+    def _notes(self) -> Sequence[Note]:
+        """All notes of the task, in the order of their files."""
+        return self._resources.archive.notes.list(self._resources.task.name)
+
+    def _running(self, experiments: Sequence[Experiment], own: Experiment) -> list[str]:
+        rows = [e for e in experiments if e.verdict is None and e.proposal is not None and e.id != own.id]
+        return [
+            f"experiment {e.number} (from {parent_of(self._prompter.numbers, e)}): {_title(e)}. {_plan(e)}"
+            for e in rows
+            if e.lane >= 0
+        ]
 
 
-def _said(observed: Observed) -> str:
-    return " ".join(text for text in (observed.claim, observed.caution) if text)
+def _title(experiment: Experiment) -> str:
+    return "" if experiment.proposal is None else inline(experiment.proposal.title_words, 200)
 
 
-R = TypeVar("R", Tried, LessonView)
+def _plan(experiment: Experiment) -> str:
+    return "" if experiment.proposal is None else inline(experiment.proposal.plan, LONGEST_IDEA)
 
 
-def _fitting(rows: list[R], most: int) -> tuple[list[R], int]:
+def _fitting(rows: list[LessonView], most: int) -> tuple[list[LessonView], int]:
     """As many of the first rows as fit, and how many do not."""
     used = 0
     for count, row in enumerate(rows):

@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from evolver.agents.llm.experiment_table import analyst_words
 from evolver.agents.llm.prompting import Prompted, Prompter
 from evolver.agents.llm.rendering import idea_words, result_words
-from evolver.agents.llm.research_context import ResearchContext, observations
+from evolver.agents.llm.research_context import ResearchContext
 from evolver.agents.llm.schemas import Idea
-from evolver.contracts import Experiment, Message, Operator, Proposal, Standing
+from evolver.contracts import LONGEST_TITLE, Experiment, Message, Operator, Proposal, Standing
 from evolver.contracts.experiment_events import GaveUp, IdeaRepeated, Shown
+from evolver.contracts.lesson_events import Observed
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.llm import Conversation, NoUsableAnswer
 from evolver.prompts import conversation as render
@@ -117,9 +119,9 @@ class LlmResearcher:
         archive = self._resources.archive
         earlier = archive.experiments.get(near.experiment)
         said = Message(role="assistant", text=json.dumps(asked.answer.value.model_dump(), ensure_ascii=False))
-        result = result_words(
-            self._prompter.numbers, earlier, self._resources.task.metric, observations(self._prompter)
-        )
+        seen = analyst_words(self._prompter.told(Observed, earlier.id))
+        result = result_words(self._prompter.numbers, earlier, self._resources.task.metric)
+        result = f"{result} ({seen})" if seen else result
         return (
             *asked.messages,
             said,
@@ -205,6 +207,7 @@ def _proposal(plan: Plan, shown: Shown) -> Proposal:
         directives=shown.directives,
         component=idea.component,
         author=plan.author,
+        title=" ".join(idea.title.split()[:LONGEST_TITLE]),
     )
 
 

@@ -37,6 +37,7 @@ class Idea(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    title: str = Field("", description="the change in at most 12 words")
     hypothesis: Sentence = Field(description="what is expected, and the mechanism")
     plan: Plan = Field(description="what the coder must change")
     parent: int = Field(description="number of the experiment whose program is changed")
@@ -62,3 +63,19 @@ class Observation(BaseModel):
     mechanism: str = Field(description="why, in one sentence, or 'unclear'")
     caution: str = Field("", description="where it may not hold")
     same_as: str = Field("", description="id of the earlier lesson that claims the same, if there is one")
+    try_next: str = Field("", description="what this makes worth a try, in one sentence")
+    ruled_out: str = Field("", description="what need not be tried any more, in one sentence")
+
+
+class NumberedObservation(Observation):
+    """What one of several experiments teaches."""
+
+    experiment: int = Field(description="number of the experiment")
+
+
+class Observations(BaseModel):
+    """What several experiments teach, each for itself."""
+
+    model_config = ConfigDict(frozen=True)
+
+    observations: list[NumberedObservation] = Field(description="one for each experiment")

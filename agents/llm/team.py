@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from evolver.agents.llm.coder import LlmCoder
-from evolver.agents.llm.critic import LlmCritic, MeasuringCritic
+from evolver.agents.llm.critic import LlmCritic
+from evolver.agents.llm.measuring_critic import MeasuringCritic
 from evolver.agents.llm.researcher import LlmResearcher
 from evolver.agents.llm.sandbox_checks import SandboxChecks
 from evolver.agents.roles import Team

@@ -14,7 +14,7 @@ CHARACTERS = 3
 class TokenBudget:
     """Tokens that the variable parts of a prompt may take; the task and the rules come on top."""
 
-    tokens: int = 24_000
+    tokens: int = 36_000
 
     def characters(self, share: float) -> int:
         """What a part of the prompt may take."""

@@ -14,7 +14,7 @@ from evolver.contracts.lesson import Lesson, LessonStatus, Note
 from evolver.contracts.metric import Direction, Metric
 from evolver.contracts.names import ParentsKind, SandboxKind, TunerKind
 from evolver.contracts.program import Program
-from evolver.contracts.proposal import Operator, OperatorName, Proposal
+from evolver.contracts.proposal import LONGEST_TITLE, Operator, OperatorName, Proposal
 from evolver.contracts.record import Interval, Record, now
 from evolver.contracts.run_config import CAMPAIGN_NAME, CampaignConfig, RunConfig, TeamKind
 from evolver.contracts.trial_record import CONTENDED, SHORTEST_WAIT, Trial, TrialEstimate, TrialStatus
@@ -24,6 +24,7 @@ __all__ = [
     "CAMPAIGN_NAME",
     "CONTENDED",
     "FIRST_FRESH_SEED",
+    "LONGEST_TITLE",
     "QUESTION",
     "SEARCH_SEEDS",
     "SHORTEST_WAIT",

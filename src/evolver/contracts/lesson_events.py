@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from evolver.contracts.event_data import EventData, EventKind
 from evolver.contracts.lesson import LessonStatus
 
@@ -53,5 +55,9 @@ class Observed(EventData):
     component: str = ""
     mechanism: str = ""
     caution: str = ""
+    try_next: str = Field(default="", exclude_if=lambda said: not said)
+    """What is worth a try after it."""
+    ruled_out: str = Field(default="", exclude_if=lambda said: not said)
+    """What need not be tried any more."""
     model: str = ""
     lessons: tuple[str, ...] = ()

@@ -41,6 +41,10 @@ MemoryUse = Literal["", "told", "withheld"]
 """Whether a decision that memory changes was taken with it or, to measure its worth, without; empty: none changes."""
 
 
+LONGEST_TITLE = 12
+"""Words of a title."""
+
+
 class Proposal(Record):
     """What the researcher wants tried, and what it was told when it decided.
 
@@ -72,3 +76,11 @@ class Proposal(Record):
     """How what was learnt had a part in the draw."""
     author: str = ""
     """The model whose idea it is; empty for the offline team's."""
+    title: str = Field(default="", exclude_if=lambda said: not said)
+    """The change in at most twelve words; empty where its author gave none."""
+
+    @property
+    def title_words(self) -> str:
+        """The title, or the beginning of the plan."""
+        words = (self.title or self.plan).split()
+        return " ".join(words[:LONGEST_TITLE]) + (" ..." if len(words) > LONGEST_TITLE else "")
