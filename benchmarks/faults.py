@@ -31,7 +31,7 @@ from evolver import Archive, event, open_archive
 from evolver.memory import Memory
 
 EVOLVER = Path(sys.executable).parent / "evolver"
-NAME, STEP, PAIRS, PATIENCE = "faults", 25, 3, 300.0
+NAME, STEP, PAIRS, PATIENCE = "faults", 25, 4, 1800.0
 PORT = 18_733
 Snapshot = dict[tuple[str, ...], str]
 

@@ -111,7 +111,7 @@ class BubblewrapSandbox(ProcessSandbox):
         group, joined = None, None
         with ExitStack() as undo:
             undo.callback(shutil.rmtree, staging, ignore_errors=True)
-            inputs = await asyncio.to_thread(private_inputs, job.inputs, self._hidden)
+            inputs = private_inputs(job.inputs, self._hidden)  # here, so that a cancelled job leaves nothing open
             for descriptor in inputs.descriptors:
                 undo.callback(os.close, descriptor)
             if self._privileged:
@@ -125,18 +125,14 @@ class BubblewrapSandbox(ProcessSandbox):
             files = {path: _in_memory(data) for path, data in self._files(user).items()}
             filter_ = _in_memory(self._filter(job.ranks))
             undo.pop_all()
+        unaccounted = self._cgroups is not None
         argv = [
             str(self._binary),
             *probe.isolation(privileged=self._privileged),
             "--seccomp",
             str(filter_),
             *mounts.arguments(
-                job.limits,
-                inputs,
-                self._hidden,
-                files,
-                devices.files(gpus),
-                unaccounted_memory=self._cgroups is not None,
+                job.limits, inputs, self._hidden, files, devices.files(gpus), unaccounted_memory=unaccounted
             ),
             *_environment(job),
             sys.executable,

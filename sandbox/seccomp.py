@@ -239,6 +239,15 @@ class _Assembler:
         return b"".join(self._code)
 
 
+def _refuse_unaccounted(code: _Assembler, architecture: _Architecture) -> None:
+    """Refuse memory that is no process's, and keep the buffers of sockets small."""
+    code.refuse_all((*architecture.unaccounted, *_LANDLOCK), errno.ENOSYS)
+    code.refuse_shared_anonymous(architecture.mmap, errno.EPERM)
+    # As where the system's limit is reached already: the call succeeds, and the buffer keeps its size.
+    code.answer_options(architecture.setsockopt, _BUFFER_SIZES, _ERRNO)
+    code.answer_options(architecture.setsockopt, _SOCKET_FILTERS, _ERRNO | errno.EPERM)
+
+
 @cache
 def filter_program(*, unaccounted_memory: bool, interfaces: bool = False, machine: str | None = None) -> bytes:
     """The filter as bytes of `struct sock_filter`, for this machine.
@@ -266,12 +275,7 @@ def filter_program(*, unaccounted_memory: bool, interfaces: bool = False, machin
     code.refuse(architecture.clone3, errno.ENOSYS)
     code.refuse_all((*architecture.denied, *_DENIED_EVERYWHERE), errno.EPERM)
     if not unaccounted_memory:
-        code.refuse_all(architecture.unaccounted, errno.ENOSYS)
-        code.refuse_all(_LANDLOCK, errno.ENOSYS)
-        code.refuse_shared_anonymous(architecture.mmap, errno.EPERM)
-        # As where the system's limit is reached already: the call succeeds, and the buffer keeps its size.
-        code.answer_options(architecture.setsockopt, _BUFFER_SIZES, _ERRNO)
-        code.answer_options(architecture.setsockopt, _SOCKET_FILTERS, refused)
+        _refuse_unaccounted(code, architecture)
     if interfaces:
         code.allow_exactly(architecture.socket, {0: _AF_NETLINK, 2: _NETLINK_ROUTE})
     for call in (architecture.socket, architecture.socketpair):
