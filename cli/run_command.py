@@ -146,7 +146,7 @@ def prepare_sandbox(resolved: ResolvedRun) -> None:
     say_to_stderr(f"Trials run in {resolved.where}.")
     for line in resolved.protections():
         if line.advice:
-            say_to_stderr(f"NOTE: {line.what} is {line.how}. To have the kernel limit it, {line.advice}.")
+            say_to_stderr(f"NOTE: the limit of {line.what} is only watched; to have the kernel hold it, {line.advice}.")
 
 
 def _warn_unprotected(sandbox: str) -> None:
