@@ -17,6 +17,7 @@ import pytest
 
 from evolver.graph.resolved_run import open_archive
 from evolver.memory import Memory
+from evolver.sandbox.cgroups import find_cgroups
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 EVOLVER = Path(sys.executable).parent / "evolver"
@@ -33,6 +34,9 @@ def finished(cli: Cli, quadratic: Path) -> str:
 def test_run_prints_one_object_last_and_nothing_else(cli: Cli, quadratic: Path) -> None:
     result = cli("run", quadratic, "-n", "5", "-w", "1", "--json")
     summary = json.loads(result.stdout)
+    watched = find_cgroups() is None and "bubblewrap" in result.stderr
+    assert result.stderr.count("only watched") == int(watched), "said once, with what to do"
+    assert result.stderr.count("systemd-run --user --scope -p Delegate=yes") == int(watched)
     assert {
         "campaign",
         "task",
