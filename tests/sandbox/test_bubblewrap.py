@@ -175,19 +175,25 @@ async def test_what_bubblewrap_refuses_is_told(confined: Bench, tmp_path: Path) 
     assert (await confined.run("pass"))[0].succeeded
 
 
-async def test_jobs_at_the_same_time_are_strangers(confined: Bench) -> None:
-    """Each has its own processes, files and loopback."""
+async def test_jobs_at_the_same_time_are_strangers(confined: Bench, tmp_path: Path) -> None:
+    """Each has its own processes, files and loopback, and a lock on an input reaches nobody else."""
+    (tmp_path / "shared").write_text("x")
+    inputs = {"/shared": tmp_path / "shared"}
     first = await confined.sandbox.start(
         confined.job(
-            "import socket; s = socket.create_server(('127.0.0.1', 4242))\n"
-            "open('/tmp/mine', 'w'); print('up'); time.sleep(1)"
+            "import fcntl, socket; s = socket.create_server(('127.0.0.1', 4242))\n"
+            "held = open('/shared'); fcntl.flock(held, fcntl.LOCK_EX); fcntl.lockf(held, fcntl.LOCK_SH)\n"
+            "open('/tmp/mine', 'w'); print('up'); time.sleep(1)",
+            inputs=inputs,
         )
     )
     async for _ in first.logs():
         break
     outcome, _ = await confined.run(
-        "import socket\nprint(os.listdir('/tmp'), socket.socket().connect_ex(('127.0.0.1', 4242)),"
-        " sum(map(str.isdigit, os.listdir('/proc'))))"
+        "import fcntl, socket\nfcntl.flock(open('/shared'), fcntl.LOCK_EX | fcntl.LOCK_NB)\n"
+        "print(os.listdir('/tmp'), socket.socket().connect_ex(('127.0.0.1', 4242)),"
+        " sum(map(str.isdigit, os.listdir('/proc'))))",
+        inputs=inputs,
     )
     assert "mine" not in outcome.log and outcome.log.endswith(" 111 2\n")
     await confined.sandbox.stop(first)
