@@ -1,7 +1,7 @@
 """Draws the README's moving picture from a campaign that was really run.
 
-evolver run circle-packing --campaign picture --compare
-python docs/picture.py picture docs/circle-packing.svg
+evolver run circle-packing
+python docs/picture.py circle-packing-1 docs/circle-packing.svg
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ def main(name: str, output: str) -> None:
     console = Console(record=True, width=WIDTH, file=io.StringIO(), highlight=False, force_terminal=True)
     with evolver.open_archive(home) as archive:
         summary = evolver.summarise(archive, name)
-        console.print(Text(f"$ evolver run {summary.task} --experiments {summary.experiments} --compare", style="bold"))
+        for event in archive.events.list(name, kind=evolver.event.RunsIn)[:1]:
+            console.print(Text(f"$ {event.data.command}", style="bold"))
         for event in archive.events.list(name, kind=evolver.event.ChampionCrowned):
             console.print(conclusion_line(archive.experiments.get(str(event.experiment)), WIDTH))
         print_outcome(summary, home, console)
