@@ -125,7 +125,7 @@ def _experiments_table(archive: Archive, experiments: Sequence[Experiment]) -> T
     for e in experiments:
         plan = e.proposal.plan if e.proposal else "not proposed yet"
         verdict = _verdict_word(e)
-        style = {"improved": "green", "unusable": "red", "no_effect": "dim"}.get(verdict, "")
+        style = {"improved": "green", "unusable": "red", "no_effect": "dim", "pruned": "dim"}.get(verdict, "")
         parents = _parents(archive, e)
         table.add_row(
             str(e.number),

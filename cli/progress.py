@@ -190,7 +190,7 @@ def conclusion_line(experiment: Experiment, width: int) -> Text:
     score = f"{experiment.score:.6g}" if experiment.score is not None else "no score"
     mark, style = ("★", "bold green") if improved else ("·", "dim")
     text = Text(f"{mark} {experiment.number:>4}  {score:>10}  ", style=style)
-    explained = experiment.verdict.kind in (VerdictKind.UNUSABLE, VerdictKind.NO_EFFECT)
+    explained = experiment.verdict.kind in (VerdictKind.UNUSABLE, VerdictKind.NO_EFFECT, VerdictKind.PRUNED)
     text.append(f"{plan}: {experiment.verdict.reason}" if explained else plan, style="" if improved else "dim")
     text.truncate(width, overflow="ellipsis")
     return text

@@ -20,6 +20,7 @@ from evolver.search import EvolveBlocks, Operators, TechniqueLibrary
 from evolver.search.parent_selection import ParentSelection, niche_of
 
 if TYPE_CHECKING:
+    from evolver.evaluation.early_stopping import EarlyStopping
     from evolver.evaluation.evidence import CampaignEvidence
     from evolver.evaluation.repeats import Repeats
     from evolver.memory import Archive, Memory
@@ -103,6 +104,13 @@ class CampaignResources:
         blocks = EvolveBlocks(baseline) if program.blocks else None
         tuner = TUNERS.load(campaign.tuner)(self.task.metric.direction)
         return Operators(library, program.entry, baseline, blocks, tuner, campaign.added_operators)
+
+    @cached_property
+    def early_stopping(self) -> EarlyStopping:
+        """What the task says of stopping trials and experiments early."""
+        from evolver.evaluation.early_stopping import EarlyStopping
+
+        return EarlyStopping(self)
 
     @cached_property
     def repeats(self) -> Repeats:

@@ -20,13 +20,19 @@ from evolver.contracts import (
 )
 from evolver.evaluation.campaign_resources import on_seeds
 from evolver.evaluation.confirmation import crowned_verdict, measured_on_fresh
+from evolver.evaluation.early_stopping import is_given_up
 from evolver.evaluation.screen import decide
 from evolver.evaluation.statistics import Comparison, mean_of
 
 if TYPE_CHECKING:
     from evolver.evaluation.campaign_resources import CampaignResources
 
-FAILURES = frozenset(TrialStatus) - {TrialStatus.OK, TrialStatus.CANCELLED, TrialStatus.MACHINE_TROUBLE}
+FAILURES = frozenset(TrialStatus) - {
+    TrialStatus.OK,
+    TrialStatus.CANCELLED,
+    TrialStatus.MACHINE_TROUBLE,
+    TrialStatus.PRUNED,
+}
 """How a trial ends that says something against its program."""
 
 
@@ -63,7 +69,7 @@ def judge(resources: CampaignResources, experiment: Experiment, trials: Sequence
 def _before_the_screen(
     resources: CampaignResources, experiment: Experiment, trials: Sequence[Trial], searched: Mapping[int, float]
 ) -> Verdict | None:
-    """The verdict where no difference decides: it failed, repeats an earlier program, or was not measured."""
+    """The verdict where no difference decides: it failed, was given up, repeats an earlier program, or was not run."""
     if experiment.program is None:
         return _unusable("no program was written")
     failed = [t for t in trials if not t.metrics and t.seed in SEARCH_SEEDS and t.status in FAILURES]
@@ -75,6 +81,10 @@ def _before_the_screen(
     repeat = resources.repeats.verdict(experiment, trials)
     if repeat is not None and experiment.id != resources.campaign.champion:
         return repeat
+    given_up = next((t for t in trials if t.seed in SEARCH_SEEDS and is_given_up(t)), None)
+    if given_up is not None:
+        said = f"given up without a score that decides ({given_up.stage} stage): {given_up.pruning}"
+        return Verdict(kind=VerdictKind.PRUNED, reason=said)
     starved = next((t for t in trials if t.status is TrialStatus.MACHINE_TROUBLE), None)
     if starved is None or searched:
         return None

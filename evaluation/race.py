@@ -13,6 +13,8 @@ from evolver.contracts.experiment_events import TrialStarted
 from evolver.errors import WorkFailed
 from evolver.evaluation.campaign_resources import CampaignResources, experiment_folder
 from evolver.evaluation.confirmation import confirm, is_open
+from evolver.evaluation.early_stopping import is_given_up
+from evolver.evaluation.learning_curve import TrialPruner
 from evolver.evaluation.screen import MOST_REPLICATES, decide
 from evolver.evaluation.statistics import Comparison
 from evolver.evaluation.trial import LEFT_OUT, run_trial
@@ -46,8 +48,8 @@ class Runner:
         if await asyncio.to_thread(self._is_repeat, experiment_id):
             return
         for stage in resources.task.stages_to(campaign.stage)[:-1]:
-            trial = await self.trial(experiment_id, stage.name, 0)
-            if not trial.metrics:
+            trial = await self.trial(experiment_id, stage.name, 0, may_stop=True)
+            if not trial.metrics or is_given_up(trial):
                 return
             if trial.gate:
                 await archive.run(self._count_as_decided, trial, campaign.stage)
@@ -75,7 +77,7 @@ class Runner:
         replicates = min(resources.task.stage(stage).replicates, MOST_REPLICATES)
         scored = failed = 0
         for seed in range(replicates):
-            trial = await self.trial(experiment_id, stage, seed)
+            trial = await self.trial(experiment_id, stage, seed, may_stop=True)
             if trial.metrics:
                 scored += 1
                 if await asyncio.to_thread(self._is_repeat, experiment_id):
@@ -144,12 +146,20 @@ class Runner:
         return self._resources.repeats.verdict(experiment, trials) is not None
 
     async def trial(
-        self, experiment_id: str, stage: str, seed: int, *, fresh: bool = False, keep: Path | None = None
+        self,
+        experiment_id: str,
+        stage: str,
+        seed: int,
+        *,
+        fresh: bool = False,
+        keep: Path | None = None,
+        may_stop: bool = False,
     ) -> Trial:
         """The trial of an experiment at a stage with a seed: from the archive if it is there, else run now.
 
-        `fresh` runs it whatever the archive says of the same program elsewhere. Lanes that need the same trial of the
-        champion at once share one run. Raises WorkFailed if the trial was stopped from outside; none is recorded then.
+        `fresh` runs it whatever the archive says of the same program elsewhere; `may_stop` lets the task's rules
+        of early stopping apply. Lanes that need the same trial of the champion at once share one run. Raises WorkFailed
+        if the trial was stopped from outside; none is recorded then.
         Raises it too if the task's files were changed; that trial is recorded as tampered, and run again if asked for,
         as one is that had too little of the machine.
         """
@@ -157,10 +167,14 @@ class Runner:
         lock = self._locks.setdefault(key, asyncio.Lock())
         async with lock:
             resources, archive = self._resources, self._resources.archive
-            begun = await archive.run(self._begin, experiment_id, stage, seed, fresh=fresh)
+            begun = await archive.run(self._begin, experiment_id, stage, seed, fresh=fresh, may_stop=may_stop)
             if isinstance(begun, Trial):
                 return begun
-            trial = await self.attempts(lambda: self._attempt(experiment_id, begun, stage, seed, keep))
+            trial = await self.attempts(
+                lambda: self._attempt(experiment_id, begun, stage, seed, keep, may_stop=may_stop)
+            )
+            if may_stop:
+                trial = await archive.run(self._promoted, trial)
             await archive.run(archive.trials.add, trial, resources.task.version)
             if LEFT_OUT in trial.feedback.texts:
                 said = f"metrics of the judge that are not kept: {trial.feedback.texts[LEFT_OUT]}"
@@ -173,7 +187,7 @@ class Runner:
                 )
             return trial
 
-    def _begin(self, experiment_id: str, stage: str, seed: int, *, fresh: bool) -> Trial | Program:
+    def _begin(self, experiment_id: str, stage: str, seed: int, *, fresh: bool, may_stop: bool) -> Trial | Program:
         """The trial that the archive has; else the program that is to run now, which the log then says."""
         resources, archive = self._resources, self._resources.archive
         own = next((t for t in archive.trials.list(experiment_id) if (t.stage, t.seed) == (stage, seed)), None)
@@ -181,7 +195,7 @@ class Runner:
             return own
         experiment = archive.experiments.get(experiment_id)
         again = fresh or own is not None or not resources.reuses_trials
-        known = None if again else self._elsewhere(experiment, stage, seed)
+        known = None if again else self._elsewhere(experiment, stage, seed, may_stop=may_stop)
         if known is not None:
             return known
         archive.events.add(resources.name, TrialStarted(stage=stage, seed=seed), experiment_id)
@@ -197,9 +211,12 @@ class Runner:
             trial = second.model_copy(update={"earlier": (*trial.earlier, trial.status)})
         return trial
 
-    async def _attempt(self, experiment_id: str, program: Program, stage: str, seed: int, keep: Path | None) -> Trial:
+    async def _attempt(
+        self, experiment_id: str, program: Program, stage: str, seed: int, keep: Path | None, *, may_stop: bool
+    ) -> Trial:
         """One execution. Raises WorkFailed if it was stopped from outside."""
         resources = self._resources
+        pruner = await resources.archive.run(self._pruner, experiment_id, stage, seed) if may_stop else None
         trial = await self._execute(
             resources.sandbox,
             resources.task,
@@ -210,12 +227,24 @@ class Runner:
             experiment=experiment_id,
             keep=keep,
             labels=resources.labels,
+            **({} if pruner is None else {"pruner": pruner}),
         )
         if trial.status is TrialStatus.CANCELLED:
             raise WorkFailed(f"trial {stage}/{seed} of {experiment_id} was stopped from outside")
         return trial
 
-    def _elsewhere(self, experiment: Experiment, stage: str, seed: int) -> Trial | None:
+    def _pruner(self, experiment_id: str, stage: str, seed: int) -> TrialPruner | None:
+        resources = self._resources
+        return resources.early_stopping.pruner(resources.archive.experiments.get(experiment_id), stage, seed)
+
+    def _promoted(self, trial: Trial) -> Trial:
+        """The trial with what the rule of its stage says; those of the deciding stage are asked for by no rule."""
+        resources = self._resources
+        if not trial.metrics or trial.stage == resources.stage:
+            return trial
+        return resources.early_stopping.promoted(resources.archive.experiments.get(trial.experiment), trial)
+
+    def _elsewhere(self, experiment: Experiment, stage: str, seed: int, *, may_stop: bool) -> Trial | None:
         """The trial of the same program in another experiment, which becomes this experiment's own."""
         archive, version = self._resources.archive, self._resources.task.version
         known = archive.trials.finished(experiment.program, version, stage, seed) if experiment.program else None
@@ -223,8 +252,16 @@ class Runner:
             return None
         spared = known.cpu_seconds + known.reused_cpu_seconds
         known = known.model_copy(
-            update={"experiment": experiment.id, "seconds": 0.0, "cpu_seconds": 0.0, "reused_cpu_seconds": spared}
+            update={
+                "experiment": experiment.id,
+                "seconds": 0.0,
+                "cpu_seconds": 0.0,
+                "reused_cpu_seconds": spared,
+                "pruning": "",
+                "audited": False,
+            }
         )
+        known = self._promoted(known) if may_stop else known
         archive.trials.add(known, version)
         return known
 

@@ -7,7 +7,12 @@ from collections.abc import Iterable
 from evolver.contracts import Interval, Record, Trial, TrialStatus
 from evolver.evaluation.statistics import LEVEL
 
-NOT_ITS_OWN = (TrialStatus.CANCELLED, TrialStatus.TAMPERED, TrialStatus.MACHINE_TROUBLE)
+NOT_ITS_OWN = (
+    TrialStatus.CANCELLED,
+    TrialStatus.TAMPERED,
+    TrialStatus.MACHINE_TROUBLE,
+    TrialStatus.PRUNED,
+)
 """How runs end that say nothing about the program."""
 
 

@@ -12,7 +12,13 @@ from evolver.memory.database import Repository
 from evolver.memory.mappers import add_event, add_to_tallies, experiment_row, trial_record
 from evolver.memory.schema import TrialRow
 
-NOT_REMEMBERED = (TrialStatus.CANCELLED, TrialStatus.TAMPERED, TrialStatus.MACHINE_TROUBLE)
+NOT_REMEMBERED = (
+    TrialStatus.CANCELLED,
+    TrialStatus.TAMPERED,
+    TrialStatus.MACHINE_TROUBLE,
+    TrialStatus.PRUNED,
+)
+"""How trials end of which nothing is known elsewhere."""
 
 _ADD = insert(TrialRow)
 _OF_EXPERIMENT = select(TrialRow.data).where(TrialRow.experiment == bindparam("experiment")).order_by(TrialRow.id)

@@ -22,6 +22,7 @@ from pydantic_core import ErrorDetails
 
 from evolver.contracts import Metric, Record
 from evolver.errors import TaskError
+from evolver.tasks.stopping_rules import PromotionSpec, PruningSpec
 from evolver.text_files import read_text
 
 StageName = Literal["smoke", "proxy", "full"]
@@ -163,6 +164,8 @@ class StageSpec(Record):
     """In place of the task's own resources."""
     judge: JudgeSpec = JudgeSpec()
     """What the judge may use."""
+    promotion: PromotionSpec | None = None
+    """Which experiments go on to the next stage; all without it."""
 
     @property
     def gpus(self) -> int:
@@ -221,6 +224,8 @@ class TaskSpec(Record):
     """Metrics of the judge that are kept from agents and people until a report."""
     features: Annotated[tuple[FeatureSpec, ...], Field(max_length=4)] = ()
     """What programs differ in, for `--parents map-elites`."""
+    pruning: PruningSpec | None = None
+    """When a running trial is stopped by the curve that its harness reports; never without it."""
     resources: ResourcesSpec = ResourcesSpec()
     """What each phase may use."""
     budget: BudgetSpec = BudgetSpec()
@@ -247,6 +252,8 @@ class TaskSpec(Record):
         names = [stage.name for stage in self.stages]
         if self.decides is not None and self.decides not in names:
             raise ValueError(f"decides: there is no stage {self.decides}; the stages are {', '.join(names)}")
+        if self.stages[-1].promotion is not None:
+            raise ValueError(f"promotion: no stage follows {names[-1]}; write it under a stage before the last")
         if both := sorted(set(self.hides) & {name.partition(".")[0] for name in self.requires}):
             raise ValueError(f"hides: {', '.join(both)} is required too; a program cannot import what it is not shown")
         if hidden := sorted({feature.name for feature in self.features} & set(self.sealed)):

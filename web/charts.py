@@ -11,7 +11,7 @@ from evolver.contracts import Campaign, Experiment, Record, Standing
 
 SMALL = 60
 """Experiments up to which the lineage shows every one."""
-KINDS = ("improved", "not_improved", "indecisive", "no_effect", "unusable", "open", "baseline")
+KINDS = ("improved", "not_improved", "indecisive", "no_effect", "pruned", "unusable", "open", "baseline")
 ACROSS, DOWN, MARGIN, CORNER = 60, 30, 20, 8
 """Of the lineage's picture, in its own units."""
 

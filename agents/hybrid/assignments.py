@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from evolver.evaluation.campaign_resources import CampaignResources
     from evolver.memory import Archive
 
-NOTHING_NEW = (VerdictKind.UNUSABLE, VerdictKind.NO_EFFECT)
-"""Verdicts on programs that fail, or do what an earlier one does: they earn nothing, however bad the parent was."""
+NOTHING_NEW = (VerdictKind.UNUSABLE, VerdictKind.NO_EFFECT, VerdictKind.PRUNED)
+"""Verdicts on programs that fail, are given up early, or do what an earlier one does: they earn nothing."""
 
 
 class Assignment(Record):

@@ -21,6 +21,7 @@ SHOWN_EVIDENCE = 4
 _VERDICTS = {
     VerdictKind.IMPROVED: "new champion, confirmed on fresh seeds",
     VerdictKind.NOT_IMPROVED: "screened out: not better than the champion",
+    VerdictKind.PRUNED: "given up early, so that it has no score",
     VerdictKind.INDECISIVE: "candidate parent: not confirmed to be better than the champion",
 }
 
@@ -211,6 +212,8 @@ def verdict_words(numbers: Numbers, verdict: Verdict) -> str:
         return "unusable: no score"
     if verdict.kind is VerdictKind.NO_EFFECT:
         return f"the change had no effect: {verdict.reason}"
+    if verdict.kind is VerdictKind.PRUNED:
+        return verdict.reason
     against = ""
     if verdict.delta is not None and verdict.reference:
         sign = "better" if verdict.delta > 0 else "worse"

@@ -244,6 +244,9 @@ class OfflineCritic:
         return self._known
 
 
+_WITHOUT_SCORE = {VerdictKind.UNUSABLE: Standing.UNUSABLE, VerdictKind.PRUNED: Standing.PRUNED}
+
+
 def lessons_arm(proposal: Proposal) -> str:
     """The arm by which the worth of lessons is measured: proposals that were told lessons, had none or lost them.
 
@@ -263,7 +266,7 @@ def _standing(verdict: Verdict, score: float | None) -> Standing:
     if verdict.kind is VerdictKind.IMPROVED:
         return Standing.CONFIRMED
     if score is None:
-        return Standing.UNUSABLE if verdict.kind is VerdictKind.UNUSABLE else Standing.UNMEASURED
+        return _WITHOUT_SCORE.get(verdict.kind, Standing.UNMEASURED)
     return Standing.PROMISING
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from evolver.agents.offline.proposal_inputs import ProposalInputs
 from evolver.agents.offline.tuning_share import TuningShare
-from evolver.contracts import Experiment, Operator
+from evolver.contracts import Experiment, Operator, Standing
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.search import Recipe, ScoredProgram
 from evolver.search.operator_bandit import OperatorBandit
@@ -200,7 +200,7 @@ class Drawer:
             return []
         newest = resources.archive.campaigns.counts(resources.name).leased - self._remembered
         return [
-            ScoredProgram(resources.program(e), e.score, e.finished is not None)
+            ScoredProgram(resources.program(e), e.score, e.finished is not None and e.standing is not Standing.PRUNED)
             for e in resources.archive.experiments.list(resources.name, after=max(newest, -1))
             if e.program is not None
             and (e.score is not None or e.finished is None or (e.proposal and e.proposal.operator == Operator.TUNE))

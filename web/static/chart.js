@@ -9,6 +9,7 @@
     not_improved: ["--plain", "circle", 6, "not improved"],
     indecisive: ["--unsure", "square", 7, "indecisive"],
     no_effect: ["--soft", "line-ew", 7, "no effect"],
+    pruned: ["--soft", "triangle-down-open", 7, "pruned (no score)"],
     unusable: ["--bad", "x-thin", 7, "unusable (no score)"],
     open: ["--soft", "circle-open", 7, "in work"],
     baseline: ["--ink", "triangle-up", 10, "baseline"],
@@ -42,8 +43,8 @@
   function traces(floor) {
     const found = data.kinds.map((kind, code) => {
       const [ink, symbol, size, label] = LOOKS[kind];
-      const index = data.number.map((_, i) => i).filter((i) => data.kind[i] === code && (data.score[i] !== null || kind === "unusable"));
-      const scored = kind !== "unusable";
+      const index = data.number.map((_, i) => i).filter((i) => data.kind[i] === code && (data.score[i] !== null || kind === "unusable" || kind === "pruned"));
+      const scored = kind !== "unusable" && kind !== "pruned";
       const bars = scored && (index.length <= MOST_BARS || kind === "improved");
       return {
         name: label,
