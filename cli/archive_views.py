@@ -19,7 +19,16 @@ from evolver.contracts.champion_events import ChampionCrowned
 from evolver.contracts.lesson import told_order
 from evolver.diffs import unified
 from evolver.evaluation.reliability import reliability_of
-from evolver.formatting import claim_words, cost, counted, difference_with_interval, duration, score_with_interval, size
+from evolver.formatting import (
+    claim_words,
+    cost,
+    counted,
+    difference_with_interval,
+    duration,
+    score_with_interval,
+    size,
+    sparkline,
+)
 from evolver.graph.campaign_lock import shown_status
 from evolver.graph.resolved_run import open_archive
 from evolver.graph.summary import cost_of, summarise
@@ -219,6 +228,14 @@ def _print_trial(console: Console, trial: Trial, metric: str) -> None:
     )
     if trial.is_contended:
         console.print(Text("  it waited too long for CPUs: do not compare times", style="yellow"))
+    if trial.curve:
+        (first, begin), (last, end) = trial.curve[0], trial.curve[-1]
+        drawn = sparkline([value for _, value in trial.curve])
+        console.print(Text(f"  curve {drawn} {begin:.4g} at step {first}, {end:.4g} at {last}"))
+    if trial.audited:
+        console.print(Text(f"  a rule would have given it up, and it went on to measure that: {trial.pruning}"))
+    elif trial.pruning and trial.metrics:
+        console.print(Text(f"  {trial.pruning}", style="yellow"))
     if trial.gate:
         console.print(Text(f"  it did not pass a gate: {trial.gate}", style="yellow"))
     if zero := trial.zero_with_error(metric):

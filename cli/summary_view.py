@@ -115,6 +115,8 @@ def _add_evidence(table: Table, summary: Summary) -> None:
     if summary.dethroned:
         numbers = ", ".join(map(str, summary.dethroned))
         table.add_row("dethroned", Text(f"{numbers}: no better than the baseline on fresh replicates", style="yellow"))
+    for name, told in summary.stages.lines:
+        table.add_row(name, Text(told))
     if summary.best and (rate := summary.best.reliability) is not None and rate.scored < rate.runs:
         table.add_row("reliability", f"{rate}, experiment {summary.best.number}")
 

@@ -33,8 +33,6 @@ class Reliability(Record):
 
 def reliability_of(trials: Iterable[Trial]) -> Reliability | None:
     """How often these trials of one program gave a score; None where it was never run."""
-    from scipy.special import betaincinv
-
     scored = runs = 0
     for trial in trials:
         ways = [status for status in (*trial.earlier, trial.status) if status not in NOT_ITS_OWN]
@@ -42,7 +40,14 @@ def reliability_of(trials: Iterable[Trial]) -> Reliability | None:
         scored += sum(status is TrialStatus.OK for status in ways)
     if not runs:
         return None
-    tail, failed = (1.0 - LEVEL) / 2.0, runs - scored
-    low = float(betaincinv(scored, failed + 1, tail)) if scored else 0.0
-    high = float(betaincinv(scored + 1, failed, 1.0 - tail)) if failed else 1.0
-    return Reliability(scored=scored, runs=runs, interval=(low, high))
+    return Reliability(scored=scored, runs=runs, interval=share_interval(scored, runs))
+
+
+def share_interval(count: int, total: int) -> Interval:
+    """The 90 % interval of a share, such as 3 of 20 (Clopper and Pearson 1934); everything where there are none."""
+    from scipy.special import betaincinv
+
+    tail, others = (1.0 - LEVEL) / 2.0, total - count
+    low = float(betaincinv(count, others + 1, tail)) if count else 0.0
+    high = float(betaincinv(count + 1, others, 1.0 - tail)) if others else 1.0
+    return (low, high)

@@ -30,6 +30,7 @@ from evolver.evaluation.cycling import Cycling, cycling_of
 from evolver.evaluation.reliability import Reliability, reliability_of
 from evolver.evaluation.uplift import ArmTotals, Uplift, uplift
 from evolver.formatting import uplift_words
+from evolver.graph.stage_summary import StageSummary, stage_summary
 
 if TYPE_CHECKING:
     from evolver.memory import Archive
@@ -201,6 +202,8 @@ class Summary(Record):
     """What lessons were worth to its proposals."""
     cycling: Cycling
     """Lines that were removed and brought back along the champion's lineage."""
+    stages: StageSummary = StageSummary()
+    """Early stopping, agreement of stages, and gaps to fresh seeds and sealed metrics."""
     comparisons: tuple[ComparedMethod, ...]
     """Plain methods at equal CPU time, where `--compare` asked for them."""
     seconds: float
@@ -244,6 +247,7 @@ def summarise(archive: Archive, name: str) -> Summary:
     campaign, counts = archive.campaigns.get(name), archive.campaigns.counts(name)
     champion = archive.experiments.champion(name)
     baseline = next(iter(archive.experiments.list(name, limit=1)), None)
+    stages = stage_summary(archive, campaign)
     return Summary(
         campaign=name,
         task=campaign.task,
@@ -263,6 +267,7 @@ def summarise(archive: Archive, name: str) -> Summary:
         lessons=len(archive.lessons.list(campaign=name)),
         lesson_worth=_worth(archive, campaign),
         cycling=cycling_of(archive, champion.id) if champion else Cycling(),
+        stages=stages,
         comparisons=tuple(ComparedMethod(**dict(event.data)) for event in archive.events.list(name, kind=Compared)),
         seconds=campaign.seconds,
         cpu_seconds=counts.cpu_seconds,
@@ -271,7 +276,7 @@ def summarise(archive: Archive, name: str) -> Summary:
         team=campaign.team,
         models=campaign.models,
         budget=campaign.budget,
-        remarks=_remarks(archive, baseline, campaign.metric.name),
+        remarks=(*_remarks(archive, baseline, campaign.metric.name), *stages.warnings),
         ended=_ended(archive, campaign, counts.finished),
     )
 

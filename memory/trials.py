@@ -10,7 +10,7 @@ from evolver.contracts import Trial, TrialStatus
 from evolver.contracts.experiment_events import TrialEnded
 from evolver.memory.database import Repository
 from evolver.memory.mappers import add_event, add_to_tallies, experiment_row, trial_record
-from evolver.memory.schema import TrialRow
+from evolver.memory.schema import ExperimentRow, TrialRow
 
 NOT_REMEMBERED = (
     TrialStatus.CANCELLED,
@@ -22,6 +22,18 @@ NOT_REMEMBERED = (
 
 _ADD = insert(TrialRow)
 _OF_EXPERIMENT = select(TrialRow.data).where(TrialRow.experiment == bindparam("experiment")).order_by(TrialRow.id)
+_OF_CAMPAIGN = (
+    select(TrialRow.data)
+    .join(ExperimentRow, ExperimentRow.id == TrialRow.experiment)
+    .where(ExperimentRow.campaign == bindparam("campaign"))
+    .order_by(ExperimentRow.number, TrialRow.id)
+)
+_STAGES = (
+    select(TrialRow.stage)
+    .join(ExperimentRow, ExperimentRow.id == TrialRow.experiment)
+    .where(ExperimentRow.campaign == bindparam("campaign"))
+    .distinct()
+)
 _SAME = select(TrialRow).where(
     TrialRow.experiment == bindparam("experiment"),
     TrialRow.stage == bindparam("stage"),
@@ -78,6 +90,16 @@ class TrialRepository(Repository):
         """
         with self._database.read() as connection:
             return [trial_record(row) for row in connection.execute(_OF_EXPERIMENT, {"experiment": experiment_id})]
+
+    def of_campaign(self, campaign: str) -> Sequence[Trial]:
+        """All trials of a campaign, by experiment and in the order in which they ended. Reads every one."""
+        with self._database.read() as connection:
+            return [trial_record(row) for row in connection.execute(_OF_CAMPAIGN, {"campaign": campaign})]
+
+    def stages(self, campaign: str) -> frozenset[str]:
+        """Names of the stages that a campaign has trials at."""
+        with self._database.read() as connection:
+            return frozenset(connection.scalars(_STAGES, {"campaign": campaign}))
 
     def finished(self, program_id: str, task_version: str, stage: str, seed: int) -> Trial | None:
         """What any experiment found when it ran this program under the same task version, stage and seed."""

@@ -19,6 +19,7 @@ from evolver.graph.summary import summarise
 from evolver.memory import Archive
 from evolver.steering.approval import waiting
 from evolver.steering.directives import measured_effect
+from evolver.web.charts import training_plot
 from evolver.web.diff_view import FileDiff, diff_between
 from evolver.web.view_models import (
     CampaignLine,
@@ -192,6 +193,7 @@ class CampaignViews:
             reference=numbers.get(verdict.reference) if verdict else None,
             diff=self._diff(parents[0] if parents else None, experiment),
             trials=tuple(map(_with_log_tail, trials)),
+            training=training_plot(trials),
             reliability=reliability_of(trials),
             lessons=tuple(x for x in archive.lessons.list(campaign=name) if experiment.id in x.evidence),
             calls=tuple(archive.calls.list(name, experiment.id)),

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from evolver.contracts import Campaign, Experiment, Record, Standing
+from evolver.contracts import Campaign, Experiment, Record, Standing, Trial, TrialStatus
 
 SMALL = 60
 """Experiments up to which the lineage shows every one."""
@@ -64,6 +64,58 @@ def _idea(experiment: Experiment) -> str:
     proposal = experiment.proposal
     text = (proposal.plan or proposal.hypothesis) if proposal else ""
     return text if len(text) <= 80 else text[:79] + "…"
+
+
+class TrainingCurve(Record):
+    """The curve of one trial in a picture of several."""
+
+    said: str
+    """Whose it is."""
+    path: str
+    """Its line."""
+    pruned: bool
+    """Whether the trial was stopped by it."""
+
+
+class TrainingPlot(Record):
+    """What trials reported while they ran, in one picture."""
+
+    curves: tuple[TrainingCurve, ...]
+    low: float
+    high: float
+    last: int
+    """The highest step."""
+
+
+PLOT_WIDTH, PLOT_HEIGHT = 560, 160
+"""Of the picture of training curves, in its own units."""
+MOST_CURVES = 12
+
+
+def training_plot(trials: Sequence[Trial]) -> TrainingPlot | None:
+    """The curves of trials, from step 0 to the right; the bulk of the values fills the height. None without any."""
+    shown = [trial for trial in trials if trial.curve][:MOST_CURVES]
+    values = sorted(value for trial in shown for _, value in trial.curve)
+    if not values:
+        return None
+    # The first steps of a training may lie far away.
+    low, high = values[len(values) // 50], values[-1 - len(values) // 50]
+    last = max(1, *(trial.curve[-1][0] for trial in shown))
+    room = (high - low) or 1.0
+
+    def place(step: int, value: float) -> str:
+        across, up = PLOT_WIDTH * step / last, (min(high, max(low, value)) - low) / room
+        return f"{across:.1f} {PLOT_HEIGHT * (1.0 - up):.1f}"
+
+    curves = [
+        TrainingCurve(
+            said=f"{trial.stage}, seed {trial.seed}",
+            path="M" + "L".join(place(*point) for point in trial.curve),
+            pruned=trial.status is TrialStatus.PRUNED,
+        )
+        for trial in shown
+    ]
+    return TrainingPlot(curves=tuple(curves), low=low, high=high, last=last)
 
 
 class Node(Record):

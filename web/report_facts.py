@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from evolver.contracts import Campaign, Event, Experiment, LessonStatus, Operator, Record, VerdictKind
+from evolver.contracts import Campaign, Event, Experiment, LessonStatus, Operator, Record, Trial, VerdictKind
 from evolver.contracts.campaign_events import RunsIn
 from evolver.contracts.review_events import Ablated
 from evolver.errors import EvolverError
@@ -16,6 +16,7 @@ from evolver.graph.summary import Summary
 from evolver.memory import Archive
 from evolver.tasks import load_task
 from evolver.text_files import lines_of
+from evolver.web.charts import TrainingPlot, training_plot
 from evolver.web.view_models import CampaignView, Learned
 
 MOST_REASONS = 8
@@ -63,6 +64,8 @@ class ReportFacts(Record):
     undecided: tuple[Learned, ...]
     brought_back: int
     """Lines that were removed on the champion's line of parents and came back later."""
+    training: TrainingPlot | None
+    """What the first trials of baseline and champion reported while they ran."""
     next_steps: tuple[str, ...]
     environment: RunsIn | None
     """What programs ran in, as it was last recorded."""
@@ -87,10 +90,18 @@ def report_facts(archive: Archive, view: CampaignView, experiments: Sequence[Exp
         negative=tuple(negative),
         undecided=tuple(x for x in by_evidence if x not in established and x not in negative),
         brought_back=_brought_back(archive, experiments, view.campaign.champion),
+        training=training_plot(_first_trials(archive, experiments, view.campaign)),
         next_steps=tuple(_next_steps(view, ablation, experiments)),
         environment=runs_in[-1].data if runs_in else None,
         command=next((e.data.command for e in runs_in if e.data.command), "") or _command(view.campaign),
     )
+
+
+def _first_trials(archive: Archive, experiments: Sequence[Experiment], campaign: Campaign) -> list[Trial]:
+    """The first trials of baseline and champion at the deciding stage."""
+    shown = [e.id for e in experiments if e.number == 0 or e.id == campaign.champion]
+    at_stage = ([t for t in archive.trials.list(key) if t.stage == campaign.stage] for key in shown)
+    return [min(trials, key=lambda trial: trial.seed) for trials in at_stage if trials]
 
 
 def _is_negative(item: Learned) -> bool:

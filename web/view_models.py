@@ -21,6 +21,7 @@ from evolver.evaluation.ablation import Ablation
 from evolver.evaluation.reliability import Reliability
 from evolver.evaluation.verification import Verification
 from evolver.graph.summary import Summary
+from evolver.web.charts import TrainingPlot
 from evolver.web.diff_view import FileDiff
 
 
@@ -142,6 +143,8 @@ class ExperimentView(Record):
     """The champion that it was compared with."""
     diff: tuple[FileDiff, ...]
     trials: tuple[Trial, ...]
+    training: TrainingPlot | None
+    """What they reported while they ran."""
     lessons: tuple[Lesson, ...]
     calls: tuple[Call, ...]
     directives: tuple[Directive, ...]

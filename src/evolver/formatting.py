@@ -109,3 +109,18 @@ def uplift_words(difference: float, interval: Interval, told: int, withheld: int
     low, high = (100 * end for end in interval)
     decisions = f"{told} decisions with it, {withheld} without"
     return f"{100 * difference:+.0f} [{low:+.0f}, {high:+.0f}] of 100 experiments beat their parent ({decisions})"
+
+
+def sparkline(values: Sequence[float], width: int = 30) -> str:
+    """A line of blocks whose heights are the values, at most so many of them, evenly.
+
+    Example:
+        >>> sparkline([3.0, 2.0, 1.0, 1.0])
+        '█▅▁▁'
+    """
+    blocks = "▁▂▃▄▅▆▇█"
+    count = min(width, len(values))
+    shown = [values[place * len(values) // count] for place in range(count)]
+    low, high = min(shown, default=0.0), max(shown, default=0.0)
+    room = (high / 2 - low / 2) or 1.0
+    return "".join(blocks[round((value / 2 - low / 2) / room * (len(blocks) - 1))] for value in shown)
