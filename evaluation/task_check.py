@@ -101,6 +101,9 @@ async def _staged(
     yield _baseline_finding(task, spec.name, spec.seconds, trials, judge_said, own_packages=own_packages)
     for remark in dict.fromkeys(text for trial in trials for text in trial.remarks(task.metric.name)):
         yield Finding(what="score", good=True, said=remark)
+    if task.spec.pruning is not None and trials[0].metrics and not trials[0].curve:
+        said = "task.yaml has `pruning`, and the harness reports no curve: call trial.report(step, value) as it trains"
+        yield Finding(what=f"curve, stage {spec.name}", good=False, said=said)
     scores[spec.name] = [trial.metrics[task.metric.name] for trial in trials if trial.metrics]
     if spec.replicates == 1 and trials[0].metrics:
         yield await _repeated(attempt, spec.name, trials[0])
