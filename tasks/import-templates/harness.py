@@ -6,6 +6,7 @@ Evaluator and candidate share that process, as they do in the other system: the 
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -88,7 +89,8 @@ def followed(command, folder, environment):
     # Something that the evaluator left behind may keep the pipe open.
     reader.join(timeout=1.0)
     gap = f"\n[... {dropped} bytes cut ...]\n".encode() if dropped else b""
-    return status, bytes(head + gap + tail).decode("utf-8", "replace")
+    # Points of the curve are shown as such.
+    return status, re.sub("\x1e[^\n]*\n?", "", bytes(head + gap + tail).decode("utf-8", "replace"))
 
 
 def read(answer, status):

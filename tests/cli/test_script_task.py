@@ -71,6 +71,7 @@ def test_the_commands_of_the_docs_find_an_improvement(project: Path, cli: Callab
     assert summary["metric"] == "val_acc"
     assert summary["best"]["mean"] > summary["baseline"]["mean"]
     shown = cli("show", summary["campaign"], 0).stdout
+    assert "  curve " in shown and " at step 1, " in shown and "\x1e" not in shown
     assert "[curve]" in shown and "could forge its score" in ran.stderr
 
 

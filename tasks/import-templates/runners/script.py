@@ -14,10 +14,11 @@ import sys
 from pathlib import Path
 
 OWN = Path(__file__).resolve().parent
-sys.path.insert(0, str(OWN / "support"))
+sys.path[:0] = [str(OWN / "support"), os.environ["EVOLVER_RUNTIME"]]
 
 import answering  # noqa: E402
 import values  # noqa: E402
+from evolver_trial import report  # noqa: E402
 
 MOST_POINTS = 40
 """Of the curve."""
@@ -33,23 +34,38 @@ def evaluate(example: Path, program: Path, options: dict, seed: str, reading) ->
     words = [word.replace("{seed}", seed) for word in shlex.split(options["command"])]
     if words[0] in ("python", "python3"):
         words[0] = sys.executable
-    ended = subprocess.run(
-        words, cwd=example, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-        env={**os.environ, "EVOLVER_SEED": seed},
-    )
-    print(ended.stdout)
-    if ended.returncode:
-        last = (ended.stdout.strip().splitlines() or [""])[-1]
-        raise values.NoScore(f"{options['command']} ended with exit status {ended.returncode}: {last}")
-    curve = list(found(example, ended.stdout, options))
+    status, printed, told = followed(words, example, {**os.environ, "EVOLVER_SEED": seed}, options)
+    if status:
+        last = (printed.strip().splitlines() or [""])[-1]
+        raise values.NoScore(f"{options['command']} ended with exit status {status}: {last}")
+    curve = list(found(example, printed, options))
     if not curve:
         raise values.NoScore(f"{options['source']} found no {options['metric']} in what {options['command']} left")
+    for place, value in enumerate(curve, 1):
+        if place > told and len(curve) > 1:
+            report(place, value)
     if len(curve) > 1:
         step = -(-len(curve) // MOST_POINTS)
         points = [(place, value) for place, value in enumerate(curve, 1) if place % step == 0 or place == len(curve)]
         reading.say("curve", [{"step": place, options["metric"]: value} for place, value in points])
     reading.add({options["metric"]: taken(curve, options["take"], options["best"])})
     return {"metrics": reading.metrics(options["metric"], mean=False)}
+
+
+def followed(words: list, folder: Path, environment: dict, options: dict) -> tuple:
+    """Run a command and pass on what it prints, line by line; its exit status, all of that, and values reported.
+
+    A value that it prints while it runs is a point of the trial's curve at once.
+    """
+    lines, told, both = [], 0, {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen(words, cwd=folder, env=environment, text=True, errors="replace", **both) as process:
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            lines.append(line)
+            for value in [] if options["file"] else found(folder, line, options):
+                told += 1
+                report(told, value)
+    return process.returncode, "".join(lines), told
 
 
 def found(example: Path, printed: str, options: dict):
