@@ -16,7 +16,9 @@ from evolver.evaluation.promotion import objection
 from evolver.evaluation.pruning import CurveRules, forecast, value_at
 from evolver.evaluation.reliability import reliability_of
 from evolver.graph.sessions import CampaignSession
+from evolver.graph.summary import summarise
 from evolver.tasks.stopping_rules import PromotionSpec, PruningSpec
+from evolver.web.charts import training_plot
 
 LOSS = Metric(name="loss", direction="minimize")
 
@@ -190,6 +192,17 @@ async def test_a_campaign_gives_up_what_is_hopeless_and_says_so(session: Campaig
     assert stopped.id not in {e.id for e in archive.experiments.pool("c")}
     assert archive.experiments.failures("c", 10) == []
     assert reliability_of([trial]) is None
+    found = summarise(archive, "c")
+    assert found.stages.stopping is not None
+    assert (found.stages.stopping.pruned, found.stages.stopping.not_promoted, found.stages.stopping.audited) == (
+        1,
+        1,
+        0,
+    )
+    assert found.experiments_by_standing["pruned"] == 2 and found.trials["pruned"] == 1
+    plot = training_plot(archive.trials.list(stopped.id))
+    assert plot is not None and [one.pruned for one in plot.curves] == [False, True]
+    assert (plot.last, training_plot([trial.model_copy(update={"curve": ()})])) == (4, None)
 
 
 @pytest.mark.parametrize("noisy", ["audited"], indirect=True)
