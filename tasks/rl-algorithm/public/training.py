@@ -62,6 +62,8 @@ class Trainer:
         weights = sum(value.numel() for value in self._start.parameters())
         self.said = f"{weights} weights on {self._device}; start policy after {time.monotonic() - began:.1f} s"
         """In words, for the log."""
+        self._steps = 0
+        """Of all runs so far."""
 
     def train(self, objective: Objective, rate: float) -> Run:
         """One run, from the start policy and with the same problems and random numbers at every rate."""
@@ -90,6 +92,8 @@ class Trainer:
                 responses = policy.sample(prompt, setting.samples, drawing)
             reward = policies.rewards(responses, policies.answers(asked).to(self._device)[:, None])
             run.rewards.append(self._mean(reward))
+            self._steps += 1
+            self._trial.report(self._steps, run.reward)
             # What the objective is told is 1 or -1, so that a baseline means something.
             told = 2.0 * reward - 1.0
             chosen = objective.select(_numbers(told), _numbers(policies.lengths(responses)), setting.kept // processes)
