@@ -51,7 +51,7 @@ def _no_event_loop_waits_for_the_database() -> Iterator[None]:
     assert not caught, "\n".join(caught)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def quadratic() -> Path:
     """A deterministic task that takes milliseconds."""
     return ROOT / "benchmarks" / "tasks" / "quadratic"

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import evolver
 from evolver.agents.hybrid.bandit import OFFLINE, Pull, TeamBandit
 from evolver.contracts import Experiment, Operator, VerdictKind
 from evolver.contracts.experiment_events import ArmChosen
-from evolver.graph import Context, arun
+from evolver.graph import Context
 from evolver.graph.resolved_run import open_archive
 from evolver.memory import Archive
 from tests.support import improver
@@ -113,33 +115,52 @@ def test_an_arm_does_not_give_way_to_one_that_brings_nothing() -> None:
     assert arms.stale_operators() == {Operator.EDIT}
 
 
-@pytest.fixture
-def archive(home: Path) -> Iterator[Archive]:
-    home.mkdir(exist_ok=True)
-    with open_archive(home) as opened:
-        yield opened
+Campaign = tuple[evolver.Summary, Sequence[Experiment], Archive]
 
 
-@pytest.fixture
-def run(quadratic: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Runs a hybrid campaign with scripted models."""
-    for name in ("OPENAI_API_KEY", "EVOLVER_BASE_URL", "EVOLVER_MODEL", "EVOLVER_PRICES"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("EVOLVER_ANSWER_TOKENS", "1000")
+@pytest.fixture(scope="module")
+def run(quadratic: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Campaign]]:
+    """Runs a hybrid campaign with scripted models; gives its summary, its experiments and its archive."""
+    with pytest.MonkeyPatch.context() as monkeypatch, contextlib.ExitStack() as stack:
+        for name in ("OPENAI_API_KEY", "EVOLVER_BASE_URL", "EVOLVER_MODEL", "EVOLVER_PRICES"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("EVOLVER_ANSWER_TOKENS", "1000")
 
-    async def go(script: Any, *models: str, **options: Any) -> tuple[Any, Sequence[Experiment]]:
-        with Endpoint(script) as endpoint:
-            given = {"task": str(quadratic), "experiments": 20, "workers": 1, "home": home}
-            team_spec = {"team": "hybrid", "models": models or ("openai:m",), "base_url": endpoint.url}
-            summary = await arun(Context.model_validate({**given, **team_spec, **options}))
-        with open_archive(home) as archive:
-            return summary, archive.experiments.list(summary.campaign)[1:]
+        def go(script: Any, *models: str, home: Path | None = None, **options: Any) -> Campaign:
+            home = home or tmp_path_factory.mktemp("home")
+            with Endpoint(script) as endpoint:
+                given = {"task": str(quadratic), "experiments": 20, "workers": 1, "home": home}
+                team_spec = {"team": "hybrid", "models": models or ("openai:m",), "base_url": endpoint.url}
+                summary = evolver.run(Context.model_validate({**given, **team_spec, **options}))
+            archive = stack.enter_context(open_archive(home))
+            return summary, archive.experiments.list(summary.campaign)[1:], archive
 
-    return go
+        yield go
 
 
-async def test_the_arm_is_written_down_before_anything_is_asked(run: Any, archive: Archive) -> None:
-    summary, experiments = await run(improver.answer, workers=2)
+@pytest.fixture(scope="module")
+def helped(run: Callable[..., Campaign]) -> Campaign:
+    """A campaign with a model whose programs are better."""
+    return run(improver.answer, workers=2, experiments=30)
+
+
+@pytest.fixture(scope="module")
+def useless(run: Callable[..., Campaign]) -> Campaign:
+    """A campaign with a model whose answers are no programs."""
+    return run(improver.useless)
+
+
+@pytest.fixture(scope="module")
+def alone(quadratic: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str | None]:
+    """The programs of the offline team, in their order."""
+    home = tmp_path_factory.mktemp("alone")
+    summary = evolver.run(Context(task=str(quadratic), experiments=20, workers=1, home=home))
+    with open_archive(home) as archive:
+        return [e.program for e in archive.experiments.list(summary.campaign)[1:]]
+
+
+def test_the_arm_is_written_down_before_anything_is_asked(helped: Campaign) -> None:
+    summary, experiments, archive = helped
     events = archive.events.list(summary.campaign, kind=ArmChosen)
     first_call = {c.experiment: c.created for c in reversed(archive.calls.list(summary.campaign))}
     arms = {e.experiment: e.data.arm for e in events}
@@ -155,8 +176,8 @@ async def test_the_arm_is_written_down_before_anything_is_asked(run: Any, archiv
     assert set(arms.values()) == {OFFLINE, "model:openai:m"}
 
 
-async def test_constants_of_a_models_good_program_are_tuned_offline(run: Any, archive: Archive) -> None:
-    summary, experiments = await run(improver.answer, experiments=30)
+def test_constants_of_a_models_good_program_are_tuned_offline(helped: Campaign) -> None:
+    summary, experiments, archive = helped
     by_model = {e.id for e in experiments if e.proposal and e.proposal.author}
     champions = {e.id for e in experiments if e.verdict and e.verdict.kind is VerdictKind.IMPROVED}
     assert by_model & champions
@@ -166,8 +187,8 @@ async def test_constants_of_a_models_good_program_are_tuned_offline(run: Any, ar
     assert any(e.proposal.operator == Operator.TUNE and not e.proposal.author for e in children if e.proposal)
 
 
-async def test_a_useless_model_loses_no_experiment_and_is_asked_rarely(run: Any, archive: Archive) -> None:
-    summary, experiments = await run(improver.useless)
+def test_a_useless_model_loses_no_experiment_and_is_asked_rarely(useless: Campaign) -> None:
+    summary, experiments, archive = useless
     assert summary.status == "finished" and len(experiments) == 20
     assert all(e.verdict is not None and e.program is not None for e in experiments)
     asked = {c.experiment for c in archive.calls.list(summary.campaign)}
@@ -175,34 +196,39 @@ async def test_a_useless_model_loses_no_experiment_and_is_asked_rarely(run: Any,
     assert all(e.proposal is not None and not e.proposal.author for e in experiments)
 
 
-@pytest.mark.parametrize("script", [improver.useless, improver.broken])
-async def test_the_offline_operators_are_not_thrown_off_by_a_model_that_brings_nothing(
-    script: Any, run: Any, quadratic: Path, tmp_path: Path
+def test_the_offline_operators_are_not_thrown_off_by_a_model_without_programs(
+    useless: Campaign, alone: list[str | None]
 ) -> None:
-    alone = await arun(Context(task=str(quadratic), experiments=20, workers=1, home=tmp_path / "alone"))
-    with open_archive(tmp_path / "alone") as other:
-        expected = [e.program for e in other.experiments.list(alone.campaign)[1:]]
-    _, experiments = await run(script)
+    assert_found_as_alone(useless[1], alone)
+
+
+def test_the_offline_operators_are_not_thrown_off_by_a_model_whose_programs_break(
+    run: Callable[..., Campaign], alone: list[str | None]
+) -> None:
+    assert_found_as_alone(run(improver.broken)[1], alone)
+
+
+def assert_found_as_alone(experiments: Sequence[Experiment], alone: list[str | None]) -> None:
     found = [e.program for e in experiments if e.proposal and not e.proposal.author]
     assert len(found) >= 14
-    assert found == expected[: len(found)], "the same programs in the same order"
+    assert found == alone[: len(found)], "the same programs in the same order"
 
 
-async def test_of_two_models_the_one_that_helps_is_asked_more(run: Any) -> None:
+def test_of_two_models_the_one_that_helps_is_asked_more(run: Callable[..., Campaign]) -> None:
     def script(seen: Seen) -> Step:
         return improver.useless(seen) if seen.body["model"] == "bad" else improver.answer(seen)
 
-    summary, _ = await run(script, "researcher=openai:good", "researcher=openai:bad", "openai:good", experiments=30)
+    summary, *_ = run(script, "researcher=openai:good", "researcher=openai:bad", "openai:good", experiments=30)
     calls = summary.cost.by_model
     assert calls["openai:good"].lost == 0 < calls["openai:bad"].lost
     researchers = {m: share.calls for m, share in calls.items()}
     assert researchers["openai:good"] > researchers["openai:bad"]
 
 
-async def test_a_resumed_campaign_remembers_what_arms_earned(run: Any, archive: Archive) -> None:
-    first, _ = await run(improver.useless, experiments=12)
+def test_a_resumed_campaign_remembers_what_arms_earned(run: Callable[..., Campaign], home: Path) -> None:
+    first, _, archive = run(improver.useless, experiments=12, home=home)
     asked = len({c.experiment for c in archive.calls.list(first.campaign)})
-    await run(improver.useless, campaign=first.campaign, experiments=16)
+    run(improver.useless, campaign=first.campaign, experiments=16, home=home)
     again = len({c.experiment for c in archive.calls.list(first.campaign)})
     assert again - asked <= 2, "a fresh bandit would begin with the model again"
     resumed = archive.events.list(first.campaign, kind=ArmChosen)[12:]
