@@ -16,6 +16,7 @@ from hypothesis import settings as hypothesis_settings
 
 from tests.support import attack_table
 from tests.support.loop_guard import caught, guarded_database
+from tests.support.preloaded_command import PreloadedCommand
 
 collect_ignore = ["plugin_package"]  # what it tests is installed by test_plugin_package.py
 ROOT = Path(__file__).resolve().parent.parent
@@ -75,20 +76,21 @@ def home(tmp_path: Path) -> Path:
     return tmp_path / "home"
 
 
-@pytest.fixture
-def cli(home: Path, tmp_path: Path) -> Cli:
-    """Run the installed command in an empty folder, as a user would."""
+@pytest.fixture(scope="session")
+def preloaded() -> Iterator[PreloadedCommand]:
+    """The command with its libraries loaded, for this process of the tests."""
+    command = PreloadedCommand({"COLUMNS": "120"})
+    yield command
+    command.close()
 
-    def run(*words: str | Path, check: int | None = 0, timeout: float = 100) -> subprocess.CompletedProcess[str]:
-        result = subprocess.run(
-            [EVOLVER, *map(str, words)],
-            check=False,
-            cwd=tmp_path,
-            env={**os.environ, "EVOLVER_HOME": str(home), "COLUMNS": "120"},
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-        )
+
+@pytest.fixture
+def cli(preloaded: PreloadedCommand, home: Path, tmp_path: Path) -> Cli:
+    """Run the command in an empty folder, as a user would."""
+
+    def run(*words: str | Path, check: int | None = 0, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "EVOLVER_HOME": str(home), "COLUMNS": "120"}
+        result = preloaded.run([*map(str, words)], cwd=tmp_path, environment=environment, timeout=timeout)
         if check is not None:
             assert result.returncode == check, f"{words}: {result.returncode}\n{result.stdout}\n{result.stderr}"
         return result
