@@ -101,7 +101,7 @@ async def removed(handle: Any) -> bool:
     if not hasattr(handle, "container"):
         return True
     engine, name = handle.container.engine, handle.container.rendezvous.name
-    for _ in range(100):
+    for _ in range(1200):
         try:
             engine.state(name)
         except NoSuchContainer:

@@ -33,6 +33,7 @@ LIMITS = {
     "log": 8 << 10,
 }
 BACKENDS = ["docker", "bubblewrap-root", "bubblewrap-user"] if is_privileged() else ["docker", "bubblewrap-user"]
+ENDING_SECONDS = 10.0
 TRESPASS = re.compile("WROTE|LEAK|REACHED|DID|FORGED")
 """What the programs print when they get somewhere."""
 TOOLS = """
@@ -128,7 +129,8 @@ def fight(attempt: Attempt, record_property: Callable[[str, object], None]) -> C
         assert sum(found["files"].values()) <= allowed["output"]
         assert len(found["log"].encode()) <= allowed["log"]
         waited = min(found["waited_seconds"] or 0.0, (CEILING - 1.0) * allowed["wall_seconds"])
-        assert found["seconds"] < allowed["wall_seconds"] + waited + 1.0, "only a wait for a CPU is no time of its own"
+        own = found["seconds"] - waited  # beside it, a busy engine takes seconds to end a container
+        assert own < allowed["wall_seconds"] + ENDING_SECONDS, "only a wait for a CPU is no time of its own"
         return found
 
     return run
