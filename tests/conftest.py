@@ -90,7 +90,7 @@ def cli(preloaded: PreloadedCommand, home: Path, tmp_path: Path) -> Cli:
 
     def run(*words: str | Path, check: int | None = 0, timeout: float = 300) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "EVOLVER_HOME": str(home), "COLUMNS": "120"}
-        result = preloaded.run([*map(str, words)], cwd=tmp_path, environment=environment, timeout=timeout)
+        result = preloaded.run(words, cwd=tmp_path, environment=environment, timeout=timeout)
         if check is not None:
             assert result.returncode == check, f"{words}: {result.returncode}\n{result.stdout}\n{result.stderr}"
         return result

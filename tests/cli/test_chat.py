@@ -16,6 +16,7 @@ import pytest
 from evolver.contracts import CampaignStatus
 from evolver.graph.campaign_lock import is_running
 from evolver.graph.resolved_run import open_archive
+from tests.support.preloaded_command import PreloadedCommand
 from tests.support.terminal import Terminal
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -23,20 +24,12 @@ EVOLVER = Path(sys.executable).parent / "evolver"
 
 
 @pytest.fixture
-def piped(home: Path, tmp_path: Path) -> Callable[..., str]:
+def piped(home: Path, tmp_path: Path, preloaded: PreloadedCommand) -> Callable[..., str]:
     """What `evolver chat` prints for lines from a pipe."""
 
     def talk(text: str, *words: str, check: int = 0) -> str:
-        result = subprocess.run(
-            [EVOLVER, "chat", *words],
-            check=False,
-            input=text,
-            cwd=tmp_path,
-            env={**os.environ, "EVOLVER_HOME": str(home)},
-            capture_output=True,
-            text=True,
-            timeout=400,
-        )
+        environment = {**os.environ, "EVOLVER_HOME": str(home)}
+        result = preloaded.run(["chat", *words], cwd=tmp_path, environment=environment, given=text)
         assert result.returncode == check, result.stderr
         assert "Traceback" not in result.stderr
         return result.stdout + result.stderr

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,13 +15,13 @@ import pytest
 
 from tests.support import improver
 from tests.support.endpoint import Endpoint, Seen, Step, failed
+from tests.support.preloaded_command import PreloadedCommand
 
-EVOLVER = Path(sys.executable).parent / "evolver"
 Done = subprocess.CompletedProcess[str]
 
 
 @pytest.fixture
-def campaign(quadratic: Path, home: Path, tmp_path: Path) -> Callable[..., Done]:
+def campaign(quadratic: Path, home: Path, tmp_path: Path, preloaded: PreloadedCommand) -> Callable[..., Done]:
     """Run a campaign of a model at an address, as a user would."""
     prices = tmp_path / "prices.json"
     prices.write_text(json.dumps({"models": {"openai:priced": {"input": 1.0, "output": 10.0}}}))
@@ -32,29 +31,19 @@ def campaign(quadratic: Path, home: Path, tmp_path: Path) -> Callable[..., Done]
             k: v for k, v in os.environ.items() if k not in ("OPENAI_API_KEY", "EVOLVER_BASE_URL", "EVOLVER_MODEL")
         }
         given = {**clean, "EVOLVER_HOME": str(home), "EVOLVER_PRICES": str(prices), "EVOLVER_ANSWER_TOKENS": "2000"}
-        done = subprocess.run(
-            [
-                EVOLVER,
-                "run",
-                quadratic,
-                "-n",
-                str(n),
-                "-w",
-                "1",
-                "--team",
-                "llm",
-                "-m",
-                f"openai:{model}",
-                "--base-url",
-                url,
-                *words,
-            ],
-            env={**given, **environment},
-            capture_output=True,
-            text=True,
-            timeout=100,
-            check=False,
-        )
+        campaign: list[str | Path] = [
+            "run",
+            quadratic,
+            "-n",
+            str(n),
+            "-w",
+            "1",
+            "--team",
+            "llm",
+            "-m",
+            f"openai:{model}",
+        ]
+        done = preloaded.run([*campaign, "--base-url", url, *words], cwd=tmp_path, environment={**given, **environment})
         assert done.returncode == check, done.stdout + done.stderr
         assert "Traceback" not in done.stderr
         return done

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,8 +14,8 @@ from evolver.memory import Archive
 from evolver.settings import Settings
 from evolver.tasks import load_task
 from tests.support.level_task import level_task
+from tests.support.preloaded_command import PreloadedCommand
 
-EVOLVER = Path(sys.executable).parent / "evolver"
 ODD = [
     "feature%2Fbranch",
     "run?lr=1",
@@ -43,7 +41,7 @@ def test_an_archive_lies_where_it_is_said_to(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["feature%2Fbranch/x", "run?lr=1", "größe [*] 'α' \"&\" #1"])
-def test_every_command_takes_odd_paths(tmp_path: Path, name: str) -> None:
+def test_every_command_takes_odd_paths(tmp_path: Path, name: str, preloaded: PreloadedCommand) -> None:
     place = tmp_path / "place" / name
     place.mkdir(parents=True)
     task, home = level_task(place), place / "home"
@@ -53,15 +51,7 @@ def test_every_command_takes_odd_paths(tmp_path: Path, name: str) -> None:
     (notes / "idea.md").write_text("# Levels\n\nA larger level is better.\n", encoding="utf-8")
 
     def run(*words: str | Path) -> str:
-        done = subprocess.run(
-            [EVOLVER, *map(str, words)],
-            env=environment,
-            cwd=place,
-            capture_output=True,
-            text=True,
-            timeout=100,
-            check=False,
-        )
+        done = preloaded.run(words, cwd=place, environment=environment)
         assert done.returncode == 0, f"{words}: {done.stderr}"
         return done.stdout
 

@@ -41,26 +41,35 @@ class PreloadedCommand:
             self._server = subprocess.Popen(
                 [sys.executable, "-P", __file__, str(theirs.fileno())],
                 env={**os.environ, **environment},
-                stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
             )
         self._lock = threading.Lock()
 
     def run(
-        self, words: Sequence[str], *, cwd: Path, environment: Mapping[str, str], timeout: float
+        self,
+        words: Sequence[str | Path],
+        *,
+        cwd: Path,
+        environment: Mapping[str, str],
+        given: str = "",
+        timeout: float = 300.0,
     ) -> subprocess.CompletedProcess[str]:
         """What `subprocess.run` gives for the command with captured text.
 
         Raises:
             subprocess.TimeoutExpired: The command took too long, and was killed.
         """
+        words = [str(word) for word in words]
         request = json.dumps({"words": words, "cwd": str(cwd), "environment": dict(environment)}).encode()
-        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, contextlib.ExitStack() as stack:
+        with contextlib.ExitStack() as stack:
+            read, out, err = (stack.enter_context(tempfile.TemporaryFile()) for _ in range(3))
+            read.write(given.encode())
+            read.seek(0)
             told, telling = os.pipe()
             stack.callback(os.close, told)
             try:
                 with self._lock:
-                    socket.send_fds(self._ours, [request], [out.fileno(), err.fileno(), telling])
+                    socket.send_fds(self._ours, [request], [read.fileno(), out.fileno(), err.fileno(), telling])
             finally:
                 os.close(telling)
             pid, status = _number(told, timeout), None
@@ -69,8 +78,8 @@ class PreloadedCommand:
             if status is None:
                 if pid is not None:
                     os.kill(pid, signal.SIGKILL)
-                raise subprocess.TimeoutExpired(list(words), timeout, _text(out), _text(err))
-            return subprocess.CompletedProcess(list(words), status, _text(out), _text(err))
+                raise subprocess.TimeoutExpired(words, timeout, _text(out), _text(err))
+            return subprocess.CompletedProcess(words, status, _text(out), _text(err))
 
     def close(self) -> None:
         """End the process that commands are forked from."""
@@ -97,7 +106,7 @@ def _serve(requests: socket.socket) -> None:
     _load()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody here waits for them
     while True:
-        request, files, _, _ = socket.recv_fds(requests, _LONGEST_REQUEST, 3)
+        request, files, _, _ = socket.recv_fds(requests, _LONGEST_REQUEST, 4)
         if not request:
             return
         if os.fork() == 0:
@@ -118,14 +127,15 @@ def _load() -> None:
     assert len([*Path("/proc/self/task").iterdir()]) == 1, "threads would be lost in forked processes"
 
 
-def _watch(request: dict[str, object], out: int, err: int, telling: int) -> None:
+def _watch(request: dict[str, object], read: int, out: int, err: int, telling: int) -> None:
     """Fork the command, say its process number and, in the end, its exit status; does not return."""
     pid = os.fork()
     if pid == 0:
         os.close(telling)
+        os.dup2(read, 0)
         os.dup2(out, 1)
         os.dup2(err, 2)
-        os.closerange(3, max(out, err) + 1)
+        os.closerange(3, telling + 1)
         os._exit(_command(request))
     os.write(telling, f"{pid:8}".encode())
     _, status = os.waitpid(pid, 0)
