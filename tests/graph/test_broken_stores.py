@@ -66,7 +66,8 @@ def test_bookmarks_of_another_archive_do_not_matter(tmp_path: Path, home: Path, 
     command = [str(EVOLVER), "resume", "q", "-n", "30"]
     child = subprocess.Popen(command, env={**os.environ, "EVOLVER_HOME": str(home)}, stdout=subprocess.DEVNULL)
     while _finished(home) < 3:
-        time.sleep(0.05)
+        assert child.poll() is None, "the campaign ended by itself"
+        time.sleep(0.2)
     child.send_signal(signal.SIGKILL)
     child.wait()
     for ending in ("", "-wal", "-shm"):
