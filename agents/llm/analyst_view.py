@@ -19,7 +19,7 @@ DIFF, SCORES, LOG, FEEDBACK = 0.3, 0.12, 0.15, 0.12
 
 
 @dataclass(frozen=True)
-class Concluded:
+class ConcludedExperiment:
     """An experiment with its verdict and the lessons that a model's words stand for."""
 
     experiment: Experiment
@@ -58,7 +58,7 @@ class AnalystViews:
         self._resources, self._prompter = resources, prompter
         self._table = ExperimentTable(resources, prompter.numbers)
 
-    def view(self, concluded: Concluded, token_budget: TokenBudget, share: float) -> AnalystView:
+    def view(self, concluded: ConcludedExperiment, token_budget: TokenBudget, share: float) -> AnalystView:
         """An experiment within a share of the room."""
         resources, archive, experiment = self._resources, self._resources.archive, concluded.experiment
         verdict, proposal, numbers = concluded.verdict, experiment.proposal, self._prompter.numbers

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
-from evolver.agents.llm.analyst_view import AnalystView, AnalystViews, Concluded
+from evolver.agents.llm.analyst_view import AnalystView, AnalystViews, ConcludedExperiment
 from evolver.agents.llm.claim_numbers import mark_unchecked
 from evolver.agents.llm.measuring_critic import MeasuringCritic
 from evolver.agents.llm.prompting import Prompted, Prompter
@@ -61,7 +61,7 @@ class LlmCritic:
         self._views = AnalystViews(resources, self._prompter)
         self._offline = offline
         self._at_once, self._cheap = at_once, cheap
-        self._waiting: list[Concluded] = []
+        self._waiting: list[ConcludedExperiment] = []
 
     async def conclude(self, experiment_id: str) -> Verdict:
         """The verdict of the statistics, recorded before any model is asked.
@@ -78,7 +78,7 @@ class LlmCritic:
         if before and await archive.run(self._was_observed, experiment_id):
             return verdict
         lessons = await archive.run(self._offline.lessons_of, experiment_id, concluded_before=before)
-        self._waiting.append(Concluded(experiment, verdict, tuple(lessons)))
+        self._waiting.append(ConcludedExperiment(experiment, verdict, tuple(lessons)))
         if len(self._waiting) < self._at_once and await archive.run(self._may_wait, experiment, verdict):
             return verdict
         batch, self._waiting = self._waiting, []
@@ -107,7 +107,7 @@ class LlmCritic:
         trials = self._resources.archive.trials.list(experiment.id)
         return sum(trial.seconds for trial in trials) < self._cheap
 
-    async def _observe(self, batch: Sequence[Concluded]) -> None:
+    async def _observe(self, batch: Sequence[ConcludedExperiment]) -> None:
         """Ask about one or several experiments; the question is kept with the newest one."""
         batch = [await asyncio.to_thread(self._with_earlier, concluded) for concluded in batch]
         newest, views = batch[-1].experiment, dict[int, AnalystView]()
@@ -139,7 +139,9 @@ class LlmCritic:
             shown = self._prompt([views[number]]) if number in views else several.messages
             await self._keep(concluded, said[number], several.answer.model, shown)
 
-    async def _keep(self, concluded: Concluded, answer: Observation, model: str, shown: Sequence[Message]) -> None:
+    async def _keep(
+        self, concluded: ConcludedExperiment, answer: Observation, model: str, shown: Sequence[Message]
+    ) -> None:
         said, experiment, archive = _checked(answer, shown), concluded.experiment, self._resources.archive
         same_as = next((lesson for lesson in concluded.earlier if lesson.id == said.same_as), None)
         words = _words(said, await archive.run(self._against_champion, concluded.verdict))
@@ -160,7 +162,7 @@ class LlmCritic:
             experiment.id,
         )
 
-    def _with_earlier(self, concluded: Concluded) -> Concluded:
+    def _with_earlier(self, concluded: ConcludedExperiment) -> ConcludedExperiment:
         """With lessons of the campaign that this experiment may say once more, those most like it first."""
         resources, proposal = self._resources, concluded.experiment.proposal
         assert proposal is not None
@@ -170,7 +172,7 @@ class LlmCritic:
         own = {lesson.id for lesson in concluded.lessons}
         found = resources.archive.lessons.get_many([hit.id for hit in hits if hit.id not in own])
         earlier = [lesson for lesson in found if lesson.change and lesson.status is not LessonStatus.RETIRED]
-        return Concluded(concluded.experiment, concluded.verdict, concluded.lessons, tuple(earlier[:EARLIER]))
+        return ConcludedExperiment(concluded.experiment, concluded.verdict, concluded.lessons, tuple(earlier[:EARLIER]))
 
     def _against_champion(self, verdict: Verdict) -> str:
         """How the experiment did against the champion of its time; a lesson's effect is against the parent."""
@@ -208,7 +210,7 @@ def _unknown_lesson(said: Observation, earlier: Sequence[Lesson]) -> str | None:
     return f"`same_as` must be the id of a lesson that you were shown ({shown}) or empty, not {said.same_as!r}"
 
 
-def _wrong(said: Observations, batch: Sequence[Concluded]) -> str | None:
+def _wrong(said: Observations, batch: Sequence[ConcludedExperiment]) -> str | None:
     """An objection to an answer that passes over an experiment, or names a lesson that was not shown for it."""
     given: Mapping[int, NumberedObservation] = {one.experiment: one for one in said.observations}
     missing = [str(c.experiment.number) for c in batch if c.experiment.number not in given]
