@@ -99,5 +99,6 @@ def _words(entry: _Entry, descriptors: Sequence[int]) -> list[str]:
         return ["--symlink", str(entry.source.readlink()), str(entry.target)]
     if stat.S_ISDIR(entry.status.st_mode):
         return ["--perms", "0755", "--dir", str(entry.target)]
-    mode = "0555" if entry.status.st_mode & stat.S_IXUSR else "0444"
+    executable = entry.status.st_mode & stat.S_IXUSR
+    mode = "0755" if executable else "0644"  # for who copies it; here nothing around it can be written
     return ["--perms", mode, "--file", str(descriptors[-1]), str(entry.target)]
