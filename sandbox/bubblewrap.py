@@ -29,6 +29,7 @@ from evolver.sandbox.process_backend import ProcessSandbox, command_words, fixed
 from evolver.sandbox.process_handle import ProcessLaunch
 from evolver.sandbox.resource_monitor import ProcessTree, ResourceMonitor, children
 from evolver.sandbox.seccomp import filter_program
+from evolver.sandbox.toolchains import search_path, toolchains
 
 _FIRST_USER = 1 << 30
 """Above every range that distributions hand out."""
@@ -184,7 +185,7 @@ class BubblewrapSandbox(ProcessSandbox):
 
 
 def _environment(job: Job) -> list[str]:
-    path = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
+    path = search_path(toolchains(mounts.SYSTEM), Path(sys.executable))
     words = ["--clearenv"]
     for name, value in {**fixed_environment(job.limits, path, mounts.HOME), **job.environment}.items():
         words += ["--setenv", name, value]

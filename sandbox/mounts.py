@@ -11,6 +11,7 @@ from evolver.registry import task_folders
 from evolver.sandbox.base import Limits, Mount
 from evolver.sandbox.private_inputs import PrivateInputs
 from evolver.sandbox.python_mounts import Bind, interpreter
+from evolver.sandbox.toolchains import toolchains
 
 OUT, HOME, LAUNCHER = "/out", "/tmp", "/run/launcher.pyc"  # noqa: S108
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store")
@@ -63,7 +64,8 @@ def arguments(
         words += ["--perms", "0444", "--file", str(descriptor), path]
     for environment in python.environments:
         words += [*_opened(environment), "--perms", "0755", "--size", "4096", "--tmpfs", str(environment)]
-    words += _shown([*_system(), *python.binds], hidden)
+    tools = [Bind(folder, folder) for folder in toolchains(SYSTEM) if folder not in python.environments]
+    words += _shown([*_system(), *tools, *python.binds], hidden)
     for link, goal in python.links.items():
         words += [*_opened(link), "--symlink", str(goal), str(link)]
     for environment in python.environments:

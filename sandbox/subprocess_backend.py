@@ -18,10 +18,12 @@ import psutil
 from evolver.errors import SandboxError
 from evolver.logging import get_logger
 from evolver.sandbox.base import Job, Limits, Mount, Protection
+from evolver.sandbox.mounts import SYSTEM
 from evolver.sandbox.orphans import is_orphan, mark
 from evolver.sandbox.process_backend import ProcessSandbox, command_words, fixed_environment, launcher_options
 from evolver.sandbox.process_handle import ProcessLaunch
 from evolver.sandbox.resource_monitor import ProcessTree, ResourceMonitor
+from evolver.sandbox.toolchains import search_path, toolchains
 
 _log = get_logger(__name__)
 
@@ -99,7 +101,7 @@ class SubprocessSandbox(ProcessSandbox):
             contained=False,
             limit_data=2 * job.limits.memory + (1 << 30),
         )
-        path = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
+        path = search_path(toolchains(SYSTEM), Path(sys.executable))
         environment = {**fixed_environment(job.limits, path, scratch), "TMPDIR": scratch, **job.environment}
         if gpus:
             environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
