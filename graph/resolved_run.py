@@ -225,7 +225,7 @@ class ResolvedRun:
 
     def _begun(self) -> Campaign:
         from evolver.memory import read_notes
-        from evolver.search.source import may_vary
+        from evolver.search.tuning import may_vary
 
         context, task = self.context, self.task
         read_notes([*([task.notes] if task.notes else []), *context.notes], task.name)  # or there is no campaign
@@ -233,7 +233,7 @@ class ResolvedRun:
         if team_spec.team == "offline" and not may_vary(task.baseline()):
             raise WorkFailed(
                 f"the offline team can vary nothing here; give {self._spelling('models', 'PROVIDER:NAME')}: "
-                f"{', '.join(task.spec.program.files)} has no Python code with a function or a value to change"
+                f"{', '.join(task.spec.program.files)} has no number with a name and no Python function to change"
             )
         check_team(team_spec, budget, context, self.settings, self._spelling)
         if getattr(PARENTS.load(context.parents), "needs_features", False) and not task.spec.features:
@@ -248,7 +248,8 @@ class ResolvedRun:
         kept = {name: getattr(context, name) for name in CampaignConfig.model_fields}
         said = {
             "name": context.campaign or self.archive.campaigns.free_name(task.name),
-            "task": self._reference,
+            # What a repository holds moves on; the folder that was made of it does not.
+            "task": str(task.root) if task.spec.program.source is not None else self._reference,
             "task_version": task.version,
             "scope": task.scope,
             "metric": task.metric,

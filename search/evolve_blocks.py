@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from evolver.contracts import Program
 from evolver.errors import TaskError
-from evolver.search.source import is_python
-from evolver.search.tuning import literals
+from evolver.search.tuning import numbers_of
 from evolver.tasks.block_markers import fixed, has_blocks, pieces
 from evolver.text_files import lines_of
 
@@ -22,6 +21,8 @@ class EvolveBlocks:
 
     def faults(self, program: Program) -> Iterator[str]:
         """What a program changes that must stay, in words."""
+        for path in sorted({*self._fixed, *self._whole} - program.files.keys()):
+            yield f"{path}: only marked blocks may change, so no file may go"
         for path, text in program.files.items():
             if path in self._whole:
                 if _lines(text) != _lines(self._whole[path]):
@@ -32,7 +33,10 @@ class EvolveBlocks:
             except TaskError as error:
                 yield f"{path}: {error}"
                 continue
-            wanted = self._fixed[path]
+            wanted = self._fixed.get(path)
+            if wanted is None:
+                yield f"{path}: only marked blocks may change, so no file may be added"
+                continue
             if found != wanted:
                 yield f"{path}: {_difference(wanted, found)}"
 
@@ -41,12 +45,11 @@ class EvolveBlocks:
         found = []
         for path, text in program.files.items():
             inside = [False] * (text.count("\n") + 1) if path in self._whole else _inside(text)
-            if is_python(path):
-                found += [
-                    (path, index)
-                    for index, constant in enumerate(literals(text))
-                    if not inside[text.count("\n", 0, constant.start)]
-                ]
+            found += [
+                (path, index)
+                for index, constant in enumerate(numbers_of(path, text))
+                if not inside[text.count("\n", 0, constant.start)]
+            ]
         return found
 
     def confined(self, files: Mapping[str, str]) -> dict[str, str]:

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
-from evolver.contracts import Program
 from evolver.errors import CannotApply
 from evolver.search.scopes import (
     FunctionNode,
@@ -342,17 +341,3 @@ def is_python(path: str) -> bool:
 
 def _is_docstring(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-
-
-def may_vary(program: Program) -> bool:
-    """Whether a program has Python code with a function or an assigned value: something that operators can change."""
-    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Assign, ast.AnnAssign)
-    for path, text in program.files.items():
-        if is_python(path):
-            try:
-                tree = parse(text).tree
-            except CannotApply:
-                return True
-            if any(isinstance(node, kinds) for node in ast.walk(tree)):
-                return True
-    return False

@@ -12,6 +12,7 @@ from evolver.contracts import Program
 from evolver.errors import CannotApply
 from evolver.search.scopes import FunctionNode, required, stores
 from evolver.search.source import Source, is_python, parse
+from evolver.search.syntax import syntax_fault
 
 _FATAL = frozenset(
     {
@@ -63,9 +64,14 @@ def _faults_of_files(program: Program) -> list[_Fault]:
     return [
         _Fault(f"{path}: {fault.words}", (path, *fault.key))
         for path, text in program.files.items()
-        if is_python(path)
-        for fault in _file_faults(path, text)
+        for fault in (_file_faults(path, text) if is_python(path) else _other_faults(path, text))
     ]
+
+
+def _other_faults(path: str, text: str) -> tuple[_Fault, ...]:
+    """That a file of another language does not parse, where there is a grammar."""
+    fault = syntax_fault(path, text)
+    return (_Fault(fault, ("syntax",)),) if fault else ()
 
 
 def missing_entries(program: Program, entry: Sequence[str]) -> list[str]:

@@ -9,34 +9,16 @@ from functools import lru_cache
 
 from evolver.contracts import Program
 from evolver.errors import CannotApply
+from evolver.search.assigned_numbers import assigned_numbers
+from evolver.search.numeric_literal import ARGUMENT, NumericLiteral
 from evolver.search.recipes import ConstantChange, file_of
-from evolver.search.source import Source, TextEdit, parse, splice
+from evolver.search.source import Source, TextEdit, is_python, parse, splice
 
 LARGEST = 1e15
 """Numbers beyond are markers such as infinity, not settings."""
 GUARD = 1e-8
 """Numbers below keep a division or a comparison safe; another one as small does the same."""
 STRUCTURAL = frozenset({"axis", "dim", "ndim", "ndmin", "dims", "keepdim", "indent", "ord"})
-SEEDS = frozenset({"seed", "random_state", "random_seed"})
-
-
-@dataclass(frozen=True)
-class NumericLiteral:
-    """A number in a program, with its sign."""
-
-    start: int
-    end: int
-    text: str
-    value: int | float
-    weight: float
-    """How likely it is to be changed, relative to others."""
-    name: str
-    """In words, e.g. `rounds of perturb()`."""
-
-    @property
-    def is_seed(self) -> bool:
-        """Whether it seeds a random generator: then any other value is as near."""
-        return self.name.split(" ")[0] in SEEDS and isinstance(self.value, int)
 
 
 @lru_cache(maxsize=512)
@@ -49,11 +31,30 @@ def literals(text: str) -> tuple[NumericLiteral, ...]:
     return tuple(sorted(collector.found, key=lambda literal: literal.start))
 
 
+def numbers_of(path: str, text: str) -> tuple[NumericLiteral, ...]:
+    """The numbers of a program's file in source order. Raises CannotApply for Python that does not parse."""
+    return literals(text) if is_python(path) else assigned_numbers(path, text)
+
+
+def may_vary(program: Program) -> bool:
+    """Whether a program has anything that operators can change: a number with a name, or Python with a function."""
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Assign, ast.AnnAssign)
+    for path, text in program.files.items():
+        try:
+            if numbers_of(path, text) or (
+                is_python(path) and any(isinstance(n, kinds) for n in ast.walk(parse(text).tree))
+            ):
+                return True
+        except CannotApply:
+            return True
+    return False
+
+
 def change_constants(program: Program, changes: Sequence[ConstantChange]) -> dict[str, str]:
     """Texts of the files that change. Raises CannotApply where a literal is not what the recipe says."""
     edits: dict[str, list[TextEdit]] = {}
     for change in changes:
-        found = literals(file_of(program, change.file))
+        found = numbers_of(change.file, file_of(program, change.file))
         if not 0 <= change.index < len(found) or found[change.index].text != change.old:
             raise CannotApply(f"{change.name} is not {change.old} any more")
         literal = found[change.index]
@@ -139,7 +140,11 @@ class _Collector:
         self.visit(node.func, context.deeper())
         for place, argument in enumerate(node.args, 1):
             self.visit(argument, context.named(f"argument {place} of {called}()", 2.0 if called == "range" else 1.0))
+        option = _option(node)
         for keyword in node.keywords:
+            if option and keyword.arg == "default":
+                self.visit(keyword.value, context.named(f"{option} {ARGUMENT}", 4.0))
+                continue
             weight = 0.05 if keyword.arg in STRUCTURAL else 2.0
             self.visit(keyword.value, context.named(f"{keyword.arg or 'arguments'} of {called}()", weight))
 
@@ -156,6 +161,15 @@ class _Collector:
             scope = context.where.rstrip(".") if context.where.endswith(".") else f"{context.where}()"
             name += f" of {scope}" if name.isidentifier() and context.name else f" in {scope}"
         self.found.append(NumericLiteral(start, end, self._source.text[start:end], value, weight, name))
+
+
+def _option(node: ast.Call) -> str:
+    """The command line option that a call of argparse's add_argument adds; empty for any other call."""
+    called, texts = node.func, [arg.value for arg in node.args if isinstance(arg, ast.Constant)]
+    if not isinstance(called, ast.Attribute) or called.attr != "add_argument":
+        return ""
+    named = [text.lstrip("-").replace("-", "_") for text in texts if isinstance(text, str)]
+    return max(named, key=len, default="")
 
 
 def number(node: ast.expr) -> int | float | None:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from evolver.contracts import Program
+from evolver.search.numeric_literal import NumericLiteral
 from evolver.search.program_slice import ProgramSlice
 from evolver.search.source import is_python, parse
-from evolver.search.tuning import NumericLiteral, literals
+from evolver.search.tuning import literals, numbers_of
 
 MOST = 12
 """Parameters of a program: the constants that look most like settings."""
@@ -66,9 +67,8 @@ def parameters(program: Program, outside: Sequence[tuple[str, int]] = ()) -> lis
     sites = [
         (path, index, constant)
         for path, text in program.files.items()
-        if is_python(path)
-        for index, constant in enumerate(literals(text))
-        if constant.weight >= LIGHTEST and not constant.is_seed and (path, index) not in outside
+        for index, constant in enumerate(numbers_of(path, text))
+        if constant.weight >= LIGHTEST and not (constant.is_seed or constant.is_fixed) and (path, index) not in outside
     ]
     heaviest = sorted(range(len(sites)), key=lambda place: (-sites[place][2].weight, place))[:MOST]
     return [
@@ -93,14 +93,17 @@ def anchored(parameter: Parameter, program: Program) -> Parameter | None:
     index = find(parameter, program)
     if index is None:
         return None
-    found = _parameter(parameter.file, parameter.place, literals(program.files[parameter.file])[index])
+    found = _parameter(
+        parameter.file, parameter.place, numbers_of(parameter.file, program.files[parameter.file])[index]
+    )
     return found if found.whole is parameter.whole else None
 
 
 def find(parameter: Parameter, program: Program) -> int | None:
     """The index of a parameter among the numbers of its file in any program. Raises CannotApply."""
     text = program.files.get(parameter.file)
-    named = [index for index, one in enumerate(literals(text)) if one.name == parameter.name] if text else []
+    found = numbers_of(parameter.file, text) if text else ()
+    named = [index for index, one in enumerate(found) if one.name == parameter.name]
     return named[parameter.place] if parameter.place < len(named) else None
 
 
@@ -109,7 +112,9 @@ def point(program: Program, of: Sequence[Parameter]) -> list[Value] | None:
     values = []
     for parameter in of:
         index = find(parameter, program)
-        value = None if index is None else parameter.seen(literals(program.files[parameter.file])[index])
+        value = (
+            None if index is None else parameter.seen(numbers_of(parameter.file, program.files[parameter.file])[index])
+        )
         if value is None:
             return None
         values.append(value)
@@ -118,7 +123,7 @@ def point(program: Program, of: Sequence[Parameter]) -> list[Value] | None:
 
 def _place(program: Program, path: str, index: int) -> int:
     """Which of the numbers of its name a number is."""
-    constants = literals(program.files[path])
+    constants = numbers_of(path, program.files[path])
     return sum(one.name == constants[index].name for one in constants[:index])
 
 
@@ -135,8 +140,10 @@ def _parameter(file: str, place: int, constant: NumericLiteral) -> Parameter:
             low, high = min(size, 1), max(4 * size, 4)
         return Parameter(file, constant.name, place, low, high, scale, True, sign)
     if size == 0.0:
-        return Parameter(file, constant.name, place, -1.0, 1.0, scale, False, 0)
+        low = 0.0 if constant.is_positive else -1.0
+        return Parameter(file, constant.name, place, low, 1.0, scale, False, 0)
     if 0.5 < size < 1.0:
         rest = 1.0 - size
         return Parameter(file, constant.name, place, rest / FACTOR, min(1.0, rest * FACTOR), "share", False, sign)
-    return Parameter(file, constant.name, place, size / FACTOR, size * FACTOR, "log", False, sign)
+    most = size * FACTOR if constant.most is None else min(size * FACTOR, (1.0 + 9.0 * constant.most) / 10.0)
+    return Parameter(file, constant.name, place, size / FACTOR, most, "log", False, sign)

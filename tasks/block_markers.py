@@ -9,7 +9,7 @@ from evolver.text_files import lines_of
 
 START, END = "EVOLVE-BLOCK-START", "EVOLVE-BLOCK-END"
 RULE = f"Only what stands between a line with {START} and the next with {END} may change, not the marks themselves."
-_COMMENT = r"(?:#|//|--|;|%|/\*|<!--|\(\*|!|\")"
+_COMMENT = r"(?:#|//|--|;|%|/\*|<!--|\(\*|!|\"|\{#|\.\.|')"
 """How a comment begins, in the languages that programs are written in."""
 _MARK = re.compile(rf"^\s*{_COMMENT}.*\b({START}|{END})\b")
 

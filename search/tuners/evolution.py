@@ -7,10 +7,11 @@ import random
 from collections.abc import Sequence
 
 from evolver.contracts import Program
+from evolver.search.numeric_literal import ARGUMENT, NumericLiteral
 from evolver.search.recipes import ConstantChange
 from evolver.search.source import is_python
 from evolver.search.tuners.tuner import ScoredProgram, Tuner, TuneRecipe
-from evolver.search.tuning import NumericLiteral, literals
+from evolver.search.tuning import numbers_of
 
 SIGMA = 0.3
 """First step size: a float changes by about a third."""
@@ -41,9 +42,8 @@ class EvolutionTuner(Tuner):
         sites = [
             (path, index, literal)
             for path, text in program.files.items()
-            if is_python(path)
-            for index, literal in enumerate(literals(text))
-            if (path, index) not in outside
+            for index, literal in enumerate(numbers_of(path, text))
+            if (path, index) not in outside and not literal.is_fixed
         ]
         if not sites:
             return None
@@ -51,6 +51,8 @@ class EvolutionTuner(Tuner):
         step = min(max(step, SIGMA_RANGE[0]), SIGMA_RANGE[1])
         bar = rng.random()
         wanted = min(next(k for k, chance in enumerate(AT_ONCE, 1) if bar < chance), len(sites))
+        if sigma is None and any(literal.name.endswith(ARGUMENT) or not is_python(path) for path, _, literal in sites):
+            wanted = 1  # settings: one at a time first
         # Weighted sampling without replacement: the largest u**(1/weight) win.
         keyed = sorted(
             ((rng.random() ** (1.0 / literal.weight), place) for place, (_, _, literal) in enumerate(sites)),
@@ -71,7 +73,7 @@ class EvolutionTuner(Tuner):
 def mutate(literal: NumericLiteral, sigma: float, rng: random.Random) -> str:
     """Text of another value near the old one: log-normal for floats and large ints, small steps for small ints."""
     value = literal.value
-    sign = -1 if (value < 0) != (rng.random() < FLIP) else 1
+    sign = -1 if (value < 0) != (rng.random() < FLIP) and not literal.is_positive else 1
     if literal.is_seed:
         return str(value + rng.randint(1, 9999))
     if isinstance(value, int):
@@ -89,8 +91,10 @@ def mutate(literal: NumericLiteral, sigma: float, rng: random.Random) -> str:
             new = size + (1 if size <= 1 or rng.random() < 0.5 else -1)
         return str(sign * new)
     if value == 0.0:
-        return repr(float(f"{rng.gauss(0.0, 1.0) * sigma * 0.1 or sigma:.4g}"))
-    return _scaled(abs(value), sigma, rng, sign, value)
+        small = float(f"{rng.gauss(0.0, 1.0) * sigma * 0.1 or sigma:.4g}")
+        return repr(abs(small) if literal.is_positive else small)
+    text = _scaled(abs(value), sigma, rng, sign, value)
+    return text if literal.most is None or float(text) < literal.most else repr((value + literal.most) / 2.0)
 
 
 def _scaled(size: float, sigma: float, rng: random.Random, sign: int, old: float) -> str:

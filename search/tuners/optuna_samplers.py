@@ -17,7 +17,7 @@ from evolver.errors import CannotApply
 from evolver.search.recipes import ConstantChange
 from evolver.search.tuners.evolution import SIGMA, EvolutionTuner
 from evolver.search.tuners.tuner import ScoredProgram, Tuner, TuneRecipe
-from evolver.search.tuning import literals
+from evolver.search.tuning import numbers_of
 from evolver.search.tuning_space import Parameter, Value, anchored, find, parameters, point
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class OptunaTuner(Tuner):
         for parameter, value in zip(declared, chosen, strict=True):
             file, index, new = parameter.file, find(parameter, program), parameter.text(value)
             assert index is not None
-            old = literals(program.files[file])[index]
+            old = numbers_of(file, program.files[file])[index]
             if new != old.text:
                 changes.append(ConstantChange(file=file, index=index, name=old.name, old=old.text, new=new))
         return TuneRecipe(sigma=SIGMA if sigma is None else sigma, changes=tuple(changes)) if changes else None

@@ -11,8 +11,9 @@ import pytest
 from evolver.contracts import Operator, Program
 from evolver.errors import CannotApply
 from evolver.search import Operators, Recipe, TechniqueLibrary
+from evolver.search.numeric_literal import NumericLiteral
 from evolver.search.tuners.evolution import SIGMA_RANGE, TAU, mutate
-from evolver.search.tuning import NumericLiteral, literals
+from evolver.search.tuning import literals
 
 TEXT = '''
 RATE = 0.5
