@@ -21,8 +21,12 @@ _REPLACE = re.compile(r">{4,9}\s*REPLACE\s*$")
 _MARKER = re.compile(r"(<{4,9}\s*SEARCH|>{4,9}\s*REPLACE)")
 _FENCE = re.compile(r"\s*(`{3,}|~{3,})\s*(.*)$")
 _PATH = re.compile(r"[\w.@+-]+(/[\w.@+-]+)*\.\w+|[\w.@+-]+(/[\w.@+-]+)+|Makefile|Dockerfile")
+_DELETE = re.compile(r"[-*]?\s*DELETE(?: FILE)?:?\s+[`'\"]?([\w.@+/-]+)[`'\"]?")
+"""A line by which a file is removed."""
 _LABEL = re.compile(r"(?:(?:new |updated )?file(?:name)?|path)\b\s*:?\s*", re.IGNORECASE)
 
+MOST_NAMED = 30
+"""Files that a message lists."""
 MOST_ENDS = 64
 """Lines that could end a fenced block that are looked at."""
 
@@ -53,11 +57,32 @@ def read_program(text: str, program: Program) -> Program:
 
     Raises EditError saying which block does not fit and what stands near, or that nothing changes.
     """
-    text = answer_text(text)
-    changed = apply_edits(text, program) if _MARKER.search(text) else replace_files(text, program)
+    text, removed = _without_removals(answer_text(text), program)
+    left = Program(files=removed) if removed else None
+    if left is None:
+        raise EditError("the answer removes every file of the program")
+    if left.id != program.id and not _MARKER.search(text) and not _has_fence(text):
+        return left
+    changed = apply_edits(text, left) if _MARKER.search(text) else replace_files(text, left)
     if changed.id == program.id:
         raise EditError("the answer changes nothing: the program would be the same as before")
     return changed
+
+
+def _without_removals(text: str, program: Program) -> tuple[str, dict[str, str]]:
+    """The answer without its lines `DELETE path`, and the files that these leave."""
+    files, kept, inside = dict(program.files), list[str](), False
+    for line in text.split("\n"):
+        inside = (inside or bool(_SEARCH.match(line.strip()))) and not _REPLACE.match(line.strip())
+        match = None if inside else _DELETE.fullmatch(line.strip())
+        if match is not None and files.pop(match[1], None) is not None:
+            continue
+        kept.append(line)
+    return "\n".join(kept), files
+
+
+def _has_fence(text: str) -> bool:
+    return any(_FENCE.match(line) for line in lines_of(text))
 
 
 def apply_edits(text: str, program: Program) -> Program:
@@ -109,7 +134,8 @@ def _program(files: dict[str, str]) -> Program:
 
 
 def _names(files: dict[str, str]) -> str:
-    return ", ".join(files)
+    named = list(files)
+    return ", ".join(named[:MOST_NAMED]) + (f" and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else "")
 
 
 def _edits(text: str) -> list[EditBlock]:

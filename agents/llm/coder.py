@@ -10,8 +10,9 @@ from typing import Final
 
 from evolver.agents.llm.experiment_table import mean_metrics
 from evolver.agents.llm.note_views import shown_notes
+from evolver.agents.llm.program_view import files_view
 from evolver.agents.llm.prompting import Prompter
-from evolver.agents.llm.rendering import feedback_words, files_view, is_whole, result_words, task_view
+from evolver.agents.llm.rendering import feedback_words, is_whole, result_words, task_view
 from evolver.agents.llm.sandbox_checks import Checked, Checks
 from evolver.agents.llm.token_budget import TokenBudget
 from evolver.contracts import Experiment, Message, Program, Proposal, Standing
@@ -23,6 +24,7 @@ from evolver.prompts import conversation as render
 from evolver.prompts import cut, inline
 from evolver.search import skeleton
 from evolver.search.novelty import Programs
+from evolver.tasks import Task
 
 ROLE: Final = "coder"
 REPAIR_TURNS = 3
@@ -112,7 +114,7 @@ class LlmCoder:
                 "code",
                 work.experiment.id,
                 lambda token_budget: self._prompt(work, base, token_budget),
-                lambda text, messages: _read(text, base, messages),
+                lambda text, messages: _read(text, base, messages, self._resources.task),
                 repairs=min(REPAIRS, turns),
             )
         except NoUsableAnswer as error:
@@ -145,7 +147,7 @@ class LlmCoder:
             f"repair {repair}",
             work.experiment.id,
             lambda token_budget: self._repair_prompt(work, program, finding.checked, token_budget),
-            lambda text, messages: _read(text, program, messages),
+            lambda text, messages: _read(text, program, messages, self._resources.task),
             repairs=min(1, turns),
         )
         return asked.answer.value, asked.answer.repaired
@@ -174,7 +176,8 @@ class LlmCoder:
 
     def _prompt(self, work: Work, base: Program, token_budget: TokenBudget) -> tuple[Message, ...]:
         resources, proposal = self._resources, work.proposal
-        others, parent = work.parents[1:], work.parents[0]
+        others, parent, start = work.parents[1:], work.parents[0], resources.task.baseline()
+        failure = self._failure(parent, token_budget)
         trials = resources.archive.trials.list(parent.id)
         known = resources.archive.notes.list(resources.task.name)
         notes = shown_notes(known, proposal.notes, token_budget.characters(NOTES))
@@ -185,12 +188,17 @@ class LlmCoder:
             notes=notes.notes,
             outline=notes.outline,
             parent=parent.number,
-            files=files_view(base, token_budget, OWN),
+            files=files_view(base, token_budget, OWN, f"{proposal.hypothesis} {proposal.plan} {failure}", start),
             metrics=mean_metrics([trial for trial in trials if trial.stage == resources.stage and trial.metrics]),
             feedback=token_budget.cut(feedback_words(trials), FEEDBACK),
-            failure=self._failure(parent, token_budget),
+            failure=failure,
             others=[
-                {"number": e.number, "files": files_view(resources.program(e), token_budget, OTHERS / len(others))}
+                {
+                    "number": e.number,
+                    "files": files_view(
+                        resources.program(e), token_budget, OTHERS / len(others), work.proposal.plan, start
+                    ),
+                }
                 for e in others
                 if e.program is not None
             ],
@@ -198,8 +206,15 @@ class LlmCoder:
             title=inline(proposal.title, 200),
             hypothesis=proposal.hypothesis,
             plan=proposal.plan,
-            paths=tuple(base.files),
+            **self._may_change(base),
         )
+
+    def _may_change(self, program: Program) -> dict[str, object]:
+        """What the rules of editing say of the program's files."""
+        spec = self._resources.task.spec.program
+        denied = f", but for {', '.join(spec.deny)}" if spec.deny else ""
+        patterns = f"{', '.join(spec.files)}{denied}" if spec.is_tree and not spec.blocks else ""
+        return {"paths": tuple(program.files), "patterns": patterns}
 
     def _failure(self, parent: Experiment, token_budget: TokenBudget) -> str:
         """Why a parent that is to be repaired failed; empty for others."""
@@ -217,8 +232,10 @@ class LlmCoder:
             "coder_repair",
             task=task_view(self._resources.task, self._resources.stage),
             plan=work.proposal.plan,
-            files=files_view(program, token_budget, OWN),
-            paths=tuple(program.files),
+            files=files_view(
+                program, token_budget, OWN, f"{checked.problem} {work.proposal.plan}", self._resources.task.baseline()
+            ),
+            **self._may_change(program),
             packages=work.packages,
             check=checked.check,
             problem=cut(checked.problem, LONGEST_PROBLEM),
@@ -252,16 +269,24 @@ class LlmCoder:
         return None
 
 
-def _read(text: str, base: Program, messages: Sequence[Message]) -> Program:
+def _read(text: str, base: Program, messages: Sequence[Message], task: Task) -> Program:
     """The program that an answer asks for. Raises EditError for one that leaves out or adds what it must not."""
     program = read_program(text, base)
-    added = sorted(program.files.keys() - base.files.keys())
-    if added:
+    added, spec = sorted(program.files.keys() - base.files.keys()), task.spec.program
+    if spec.is_tree and not spec.blocks:
+        if wrong := [path for path in added if not task.may_have(path)]:
+            raise EditError(
+                f"{', '.join(wrong)} may not be changed or added: files of the program fit {', '.join(spec.files)}"
+                + (f" and not {', '.join(spec.deny)}" if spec.deny else "")
+            )
+    elif added:
         raise EditError(f"{', '.join(added)} is no file of the program, which consists of {', '.join(base.files)}")
+    elif gone := sorted(base.files.keys() - program.files.keys()):
+        raise EditError(f"{', '.join(gone)} must stay: the program consists of {', '.join(base.files)}")
     by_edits, shown = _EDITS.search(text) is not None, messages[-1].text
     for path, new in program.files.items():
-        old = base.files[path]
-        if new == old:
+        old = base.files.get(path, "")
+        if new == old or path in added:
             continue
         if not by_edits and not is_whole(old, shown):
             raise EditError(f"{path} was shown only in part, so it can be changed by SEARCH/REPLACE blocks alone")

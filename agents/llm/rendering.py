@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from evolver.agents.llm.token_budget import TokenBudget
+from evolver.agents.llm.program_view import FileView
 from evolver.contracts import Experiment, Interval, Lesson, Metric, Program, Proposal, Trial, Verdict, VerdictKind
 from evolver.diffs import unified
 from evolver.formatting import counted, interval_text
@@ -44,16 +44,6 @@ class TaskView:
     """What the phases are; empty where there is one."""
     stages: tuple[str, ...]
     resources: str
-
-
-@dataclass(frozen=True)
-class FileView:
-    """One file of a program."""
-
-    path: str
-    text: str
-    cut: bool
-    """Whether a part is left out."""
 
 
 @dataclass(frozen=True)
@@ -147,16 +137,6 @@ def task_view(task: Task, decides: str) -> TaskView:
         ),
         resources=f"CPUs: {needs.cpus}; memory: {int(needs.memory) >> 20} MiB; no network",
     )
-
-
-def files_view(program: Program, token_budget: TokenBudget, share: float) -> tuple[FileView, ...]:
-    """A program's files within a share of the room, each by its length."""
-    whole = sum(map(len, program.files.values())) or 1
-    shown = []
-    for path, text in program.files.items():
-        part = token_budget.cut(text, share * len(text) / whole) if whole > token_budget.characters(share) else text
-        shown.append(FileView(path, part, cut=part.rstrip("\n") != text.rstrip("\n")))
-    return tuple(shown)
 
 
 def is_whole(text: str, shown: str) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from evolver.agents.llm.experiment_table import ExperimentTable, analyst_words
 from evolver.agents.llm.note_views import shown_notes
+from evolver.agents.llm.program_view import files_view
 from evolver.agents.llm.prompting import Prompter
 from evolver.agents.llm.rendering import (
     LONGEST_IDEA,
@@ -16,7 +17,6 @@ from evolver.agents.llm.rendering import (
     ParentView,
     diff_words,
     feedback_words,
-    files_view,
     lesson_view,
     parent_of,
     score_lines,
@@ -168,7 +168,13 @@ class ResearchContext:
             score=score_words(champion, self._resources.task.metric),
             title=_title(champion),
             plan=_plan(champion),
-            files=files_view(self._resources.program(champion), token_budget, CHAMPION),
+            files=files_view(
+                self._resources.program(champion),
+                token_budget,
+                CHAMPION,
+                f"{self._resources.task.spec.program.interface} {_plan(champion)}",
+                self._resources.task.baseline(),
+            ),
             metrics=self._table.metrics(champion),
             scores=tuple(token_budget.cut(scores, SCORES).splitlines()),
             seen=analyst_words(observed.get(champion.id)),

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from evolver.contracts import Program, Record, Trial, TrialStatus
 from evolver.errors import WorkFailed
+from evolver.evaluation.builds import built
 from evolver.evaluation.campaign_resources import CampaignResources, experiment_folder
 from evolver.evaluation.import_check import LOG, SECONDS, ImportCheck
 from evolver.evaluation.trial import run_trial
@@ -73,11 +74,15 @@ class SandboxChecks:
 
         Raises SandboxError, and WorkFailed where a check was stopped from outside.
         """
+        task = self._resources.task
+        if task.spec.build is not None:
+            build = await built(self._resources.sandbox, task, program, self._resources.labels)
+            if build.folder is None:
+                return Checked(check="the program does not build", problem=f"{build.reason}\n{build.log[-LOG:]}")
         folder = experiment_folder(self._resources.home, experiment) / f"import-{program.id}"
         problem = await self._imports(program, folder, f"{experiment}.import.{program.id}", experiment)
         if problem:
             return Checked(check="the program cannot be imported", problem=problem)
-        task = self._resources.task
         if task.stages[0].name != SMOKE:
             return Checked()
         folder = experiment_folder(self._resources.home, experiment) / f"{SMOKE}-0"

@@ -150,6 +150,7 @@ VALUES: dict[str, dict[str, Any]] = {
         "failure": "failed (full stage, seed 0): exit status 1: NameError",
         "others": [{"number": 9, "files": FILES[:1]}],
         "paths": ("program.py", "parts.py"),
+        "patterns": "",
         "packages": ("numpy", "scipy"),
     },
     "coder_repair": {
@@ -157,6 +158,7 @@ VALUES: dict[str, dict[str, Any]] = {
         "plan": "Compute radii with linprog.",
         "files": FILES[:1],
         "paths": ("program.py",),
+        "patterns": "",
         "packages": (),
         "check": "the program cannot be imported",
         "problem": f"Traceback (most recent call last):\n{HOSTILE}\nModuleNotFoundError: No module named 'cvxpy'",
