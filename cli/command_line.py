@@ -89,13 +89,26 @@ def show(
 @app.command()
 def export(
     campaign: Annotated[str, typer.Argument(help="Name of the campaign.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write; must not exist.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for plain files; must not exist.")
+    ] = None,
+    git: Annotated[
+        Path | None, typer.Option("--git", help="Folder for a git repository, a commit an experiment; must not exist.")
+    ] = None,
+    patch: Annotated[
+        Path | None, typer.Option("--patch", help="File for what the champion changes, as git apply takes it.")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Write the best program, what it left, and every experiment, trial and lesson as plain files."""
-    from evolver.cli.export_files import export_campaign
+    """Write the best program and all that was tried as plain files, as a git repository, or as a patch."""
+    from evolver.cli.export_files import export_as_git, export_campaign
 
-    export_campaign(campaign, output, json)
+    if output is not None and not (git or patch):
+        export_campaign(campaign, output, json)
+        return
+    if output is not None or not (git or patch):
+        raise typer.BadParameter("name a folder with --output, or one with --git, or a file with --patch")
+    export_as_git(campaign, git, patch, json)
 
 
 @app.command()

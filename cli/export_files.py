@@ -16,6 +16,35 @@ from evolver.graph.summary import summarise
 from evolver.settings import Settings, expanded
 
 
+def export_as_git(name: str, folder: Path | None, patch: Path | None, as_json: bool) -> None:
+    """Write a campaign as a git repository, its champion as a patch, or both."""
+    from evolver.graph.git_export import champion_patch, write_repository
+
+    said: dict[str, str | int] = {"campaign": name}
+    with open_archive(Settings().home) as archive:
+        archive.campaigns.get(name)
+        if patch is not None:
+            if patch.exists():
+                raise UsageError(f"--patch {patch}: exists already; name a file that does not")
+            text = champion_patch(archive, name)
+            try:
+                patch.write_text(text, encoding="utf-8")
+            except OSError as error:
+                raise UsageError(f"--patch {patch}: cannot be written: {error.strerror}") from None
+            said |= {"patch": str(patch.absolute())}
+        if folder is not None:
+            said |= {"commits": write_repository(archive, name, folder), "git": str(folder.absolute())}
+    if as_json:
+        print(json.dumps(said))
+        return
+    if patch is not None:
+        print(
+            f"Wrote the champion's changes to {patch}; in the repository of the baseline: git apply {patch.absolute()}"
+        )
+    if folder is not None:
+        print(f"Wrote {said['commits']} commits to {folder}; its branch main is the champion")
+
+
 def export_campaign(name: str, output: Path, as_json: bool) -> None:
     """Write summary, best program with what it left, every experiment, trial, lesson, directive, call and program."""
     home, output = Settings().home, expanded(output)
