@@ -37,18 +37,23 @@ def task_new(
     metric: Annotated[
         str, typer.Option("--metric", help="Regular expression of the number that it prints, or FILE.json:KEY.")
     ] = "",
-    files: Annotated[list[str] | None, typer.Option("--files", help="More files that may change; often.")] = None,
+    files: Annotated[
+        list[str] | None, typer.Option("--files", help="Files that may change (without --from: patterns); often.")
+    ] = None,
+    deny: Annotated[list[str] | None, typer.Option("--deny", help="Patterns of files that may not; often.")] = None,
+    build: Annotated[str, typer.Option("--build", help="A command that builds each new program, in the sandbox.")] = "",
     data: Annotated[list[str] | None, typer.Option("--data", help="Files or folders that it reads; often.")] = None,
     minimize: Annotated[bool, typer.Option("--minimize", help="Less of the metric is better.")] = False,
     take: Annotated[str, typer.Option("--take", help="Of several values: last, best or mean:K.")] = "last",
     seconds: Annotated[float, typer.Option("--seconds", help="Limit of one run.", min=1.0)] = 600.0,
     json: Json = False,
 ) -> None:
-    """Write a small working task to start from, or a task that runs a script of yours."""
+    """Write a small working task to start from, or a task that runs a script or a project of yours."""
     from evolver.cli.task_commands import make_script_task, make_task
 
-    if source or run or metric:
-        make_script_task(name, source, run, metric, files or [], data or [], minimize, take, seconds, json)
+    if source or run or metric or files or build:
+        lists = (files or [], data or [], deny or [])
+        make_script_task(name, source, run, metric, *lists, minimize, take, seconds, build, json)
         return
     make_task(name, json)
 

@@ -155,19 +155,35 @@ def make_script_task(
     metric: str,
     files: list[str],
     data: list[str],
+    deny: list[str],
     minimize: bool,
     take: str,
     seconds: float,
+    build: str,
     as_json: bool,
 ) -> None:
-    """Write a task that runs a script into a new folder here."""
+    """Write a task that runs a script, or a command in the folder here, into a new folder here."""
     from evolver.tasks.script_task import script_task
 
-    for flag, said in (("--from", source), ("--run", command), ("--metric", metric)):
+    for flag, said in (("--from", source or files), ("--run", command), ("--metric", metric)):
         if not said:
-            raise UsageError(f"a task of a script needs --from, --run and --metric; {flag} is missing")
+            raise UsageError(
+                "a task of a script needs --from, --run and --metric, one of a project --files, --run and --metric; "
+                f"{flag} is missing"
+            )
     written = script_task(
-        Path(name), name, source, command, metric, files=files, data=data, minimize=minimize, take=take, seconds=seconds
+        Path(name),
+        name,
+        source,
+        command,
+        metric,
+        files=files,
+        data=data,
+        minimize=minimize,
+        take=take,
+        seconds=seconds,
+        build=build,
+        deny=deny,
     )
     if as_json:
         print(json.dumps({"task": name, "files": [str(path) for path in written]}))

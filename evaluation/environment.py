@@ -8,7 +8,7 @@ import sysconfig
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from evolver.errors import TaskError
+from evolver.errors import SandboxError, TaskError
 from evolver.evaluation.accelerate_launcher import launch_of
 from evolver.logging import get_logger
 from evolver.sandbox import Kind, Sandbox, open_sandbox
@@ -36,6 +36,8 @@ def sandbox_for(
     stages = task.stages_to(stage)
     launches = [launch_of(spec.accelerate, task.resources(spec).cpus) for spec in stages]
     requires = list(dict.fromkeys([*task.spec.requires, *(name for one in launches for name in one.requires)]))
+    if kind == "auto" and task.spec.build is not None:
+        kind = _with_compilers()
     sandbox = open_sandbox(
         kind,
         slots,
@@ -53,6 +55,15 @@ def sandbox_for(
         docker = " or use --sandbox docker, whose image has it" if IN_IMAGES.issuperset(missing) else ""
         raise TaskError(f"{words}install it into the environment that runs evolver ({sys.prefix}){docker}")
     return sandbox
+
+
+def _with_compilers() -> Kind:
+    """Of Evolver's own backends one in which programs have this machine's compilers, if it works here."""
+    try:
+        open_sandbox("bubblewrap", 1)
+    except SandboxError:
+        return "auto"
+    return "bubblewrap"
 
 
 def _places(package: str) -> list[Path]:

@@ -91,7 +91,7 @@ class ImportCheck:
         return f"{outcome.reason}\n{outcome.log[-LOG:]}".strip()
 
     async def _outcome(self, program: Program, folder: Path, key: str, seconds: float, experiment: str) -> Outcome:
-        await asyncio.to_thread(_write_afresh, program, folder / "program")
+        await asyncio.to_thread(_write_afresh, self._task, program, folder / "program")
         command = (PYTHON, "/evolver/import_program.py", *self._task.spec.program.entry)
         try:
             return await self.run(key, command, folder / "out", experiment, seconds, folder / "program")
@@ -135,6 +135,6 @@ def _is_of_entries(said: str) -> bool:
     return all(line.endswith("that can be called") for line in said.splitlines())
 
 
-def _write_afresh(program: Program, folder: Path) -> None:
+def _write_afresh(task: Task, program: Program, folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
-    program.write_to(folder)
+    task.write_program(program, folder)

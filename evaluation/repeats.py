@@ -156,4 +156,4 @@ def _asked_for(resources: CampaignResources) -> list[str]:
         if path.relative_to(root).parts[0] not in _NOT_THE_HARNESS:
             with suppress(OSError, ValueError, SyntaxError):
                 words |= set(mentions([ast.parse(path.read_text(encoding="utf-8"))]))
-    return [f"{path}:{word}" for path in resources.task.spec.program.files for word in sorted(words)]
+    return [f"{path}:{word}" for path in resources.task.baseline().files for word in sorted(words)]

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from evolver.tasks.spec import JudgeSpec, ResourcesSpec, StageSpec
 
 JUDGE_OUTPUT, JUDGE_FILES = 1 << 20, 4
+BUILT = "built.tar"
+"""What a build leaves, in the folder for its output."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class TrialJobs:
     folder: Path
     seconds: float
     labels: dict[str, str]
+    built: Path | None = None
+    """Where the program is with all that was built, if it was."""
 
     @classmethod
     def of(
@@ -74,7 +78,7 @@ class TrialJobs:
                     "/public": root / "public",
                     "/inputs": self.task.inputs(phase),
                 },
-                own={"/program": self.source, "/artifacts": artifacts},
+                own={"/program": self.built or self.source, "/artifacts": artifacts},
             ),
             limits=_limits(resources, self.seconds, launch.extra_processes, output=int(resources.output)),
             labels=self.labels,
@@ -142,6 +146,29 @@ def check_job(
         limits=_limits(task.resources(stages[0]), seconds),
         requires=_packages(task, [name for launch in launches for name in launch.requires]),
         environment={} if program is None else _environment(task, stages[0], 0, phase, seconds),
+        labels=labels,
+    )
+
+
+def build_job(task: Task, folder: Path, labels: dict[str, str]) -> Job:
+    """The build of the program in `folder`/source; its output goes beside it."""
+    spec = task.spec.build
+    assert spec is not None
+    return Job(
+        id=f"build.{folder.name}",
+        command=(PYTHON, "/evolver/run_build.py", spec.command),
+        output=folder / "out",
+        inputs=_mounts(shared={"/evolver": RUNTIME}, own={"/program": folder / "source"}),
+        limits=Limits(
+            wall_seconds=spec.seconds,
+            cpus=spec.cpus,
+            memory=int(spec.memory),
+            processes=spec.processes,
+            scratch=int(spec.scratch),
+            output=int(spec.output),
+            output_files=4,
+        ),
+        requires=task.spec.requires,
         labels=labels,
     )
 

@@ -17,6 +17,7 @@ from evolver.evaluation.output_probes import MOVES, PROBES, changed_copy, follow
 from evolver.evaluation.statistics import measure_noise
 from evolver.evaluation.trial import LEFT_OUT, judge_again, run_trial
 from evolver.sandbox import Sandbox
+from evolver.search.source import is_python
 from evolver.search.static_checks import objections
 from evolver.tasks import Task
 
@@ -265,7 +266,7 @@ async def _repeated(attempt: _Attempts, stage: str, first: Trial) -> Finding:
 def _hostile(task: Task) -> list[tuple[str, Program]]:
     """A broken and a cheating program for any task."""
     files, entries = task.baseline().files, {entry.partition(":")[0] for entry in task.spec.program.entry}
-    entries = entries or {task.spec.program.main}
+    entries = entries or (set(files) if task.spec.program.is_tree else {task.spec.program.main})
     texts = {"broken program": BROKEN, "cheating program": CHEATING.replace("METRIC", repr(task.metric.name))}
     return [(what, Program(files={**files, **dict.fromkeys(entries, text)})) for what, text in texts.items()]
 
@@ -273,7 +274,9 @@ def _hostile(task: Task) -> list[tuple[str, Program]]:
 async def _refused(attempt: _Attempts, stage: str, honest: Sequence[float], what: str, program: Program) -> Finding:
     """Whether a program that produces nothing gets no score; in imported tasks none better than the baseline's."""
     result, metric = await attempt(program, stage, 0), attempt.task.metric
-    if result.status is TrialStatus.OK and attempt.task.is_imported and honest:
+    # What is no Python, such as a prompt, may run whatever it says.
+    may_score = attempt.task.is_imported or not any(map(is_python, program.files))
+    if result.status is TrialStatus.OK and may_score and honest:
         score = result.metrics[metric.name]
         good = not metric.better(score, honest[0])
         said = f"scored {score:.6g}, {'no better than' if good else 'better than'} the baseline's {honest[0]:.6g}"

@@ -8,7 +8,7 @@ import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from evolver.contracts import Feedback, Program, Trial, TrialStatus
 from evolver.errors import SandboxError
 from evolver.evaluation.accelerate_launcher import failure, program_log
+from evolver.evaluation.builds import built
 from evolver.evaluation.campaign_resources import CampaignResources, experiment_folder
 from evolver.evaluation.learning_curve import CurveFollower, TrialPruner, without_reports
 from evolver.evaluation.output_digest import digest_of
@@ -74,7 +75,7 @@ async def run_trial(
         if not attempt.was_begun(program):
             await attempt.begin(program)
         try:
-            trial, outputs = await attempt.run(base)
+            trial, outputs = await attempt.run(base, program)
         except SandboxError:
             # What was to be shown may be gone.
             if changed := await asyncio.to_thread(task.changed):
@@ -135,7 +136,7 @@ class _Attempt:
             if left is not None:
                 await self.sandbox.stop(left)
         shutil.rmtree(self.jobs.folder, ignore_errors=True)
-        program.write_to(self.jobs.source)
+        await asyncio.to_thread(self.jobs.task.write_program, program, self.jobs.source)
         # Last: with it there, the program is whole.
         self._note.write_text(json.dumps(self._identity(program)), encoding="utf-8")
 
@@ -167,11 +168,17 @@ class _Attempt:
             note.write_text(outcome.model_dump_json(), encoding="utf-8")
         return outcome
 
-    async def run(self, base: Trial) -> tuple[Trial, Path | None]:
-        """All phases and the judge: the trial, and what the last phase left for the judge."""
-        outputs: Path | None = None
-        for phase in self.jobs.task.spec.phases:
-            job = self.jobs.harness(phase, artifacts=outputs)
+    async def run(self, base: Trial, program: Program) -> tuple[Trial, Path | None]:
+        """The build, all phases and the judge: the trial, and what the last phase left for the judge."""
+        outputs, jobs = None, self.jobs
+        if jobs.task.spec.build is not None:
+            build = await built(self.sandbox, jobs.task, program, jobs.labels)
+            if build.folder is None:
+                base = base.model_copy(update={"log_tail": build.log[-LONGEST_TAIL:]})
+                return _without_score(base, _STATUS.get(build.ending, TrialStatus.FAILED), build.reason), None
+            jobs = replace(jobs, built=build.folder)
+        for phase in jobs.task.spec.phases:
+            job = jobs.harness(phase, artifacts=outputs)
             outcome = await self._outcome(job, self.follower)
             said = without_reports(outcome.log)
             said = program_log(said) if self.jobs.spec.accelerate else said

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import stat
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,10 +31,13 @@ class _Seen:
 class TaskIntegrity:
     """Digests of all that decides a score, taken when it is made; unchanged files are not read again."""
 
-    def __init__(self, root: Path) -> None:
-        """Hash everything now. Raises OSError if a file cannot be read."""
-        self._root = root
-        self._seen = {name: _hashed(path, marks) for name, path, marks in _files(root)}
+    def __init__(self, root: Path, around: Callable[[], Iterable[tuple[str, Path]]] = tuple) -> None:
+        """Hash everything now. Raises OSError if a file cannot be read.
+
+        `around` gives the files of `baseline/` that no program may change, by their places in it.
+        """
+        self._root, self._around = root, around
+        self._seen = {name: _hashed(path, marks) for name, path, marks in self._files()}
         self.digests: Mapping[str, str] = {
             name: self._seen[name].digest for name in sorted(self._seen, key=lambda name: name.split("/"))
         }
@@ -43,13 +46,19 @@ class TaskIntegrity:
     def broken(self) -> list[str]:
         """Files that were changed, added or removed since, relative to the task's folder."""
         try:
-            now = {name: (path, marks) for name, path, marks in _files(self._root)}
+            now = {name: (path, marks) for name, path, marks in self._files()}
         except (TaskError, OSError):
             now = {}
         changed = [
             name for name, (path, marks) in now.items() if self.digests.get(name) != self._digest(name, path, marks)
         ]
         return sorted({*changed, *(self.digests.keys() - now.keys())})
+
+    def _files(self) -> Iterator[tuple[str, Path, tuple[int, ...]]]:
+        yield from _files(self._root)
+        for place, path in self._around():
+            if (marks := _marks(path)) is not None:
+                yield f"baseline/{place}", path, marks
 
     def _digest(self, name: str, path: Path, marks: tuple[int, ...]) -> str | None:
         """The file's digest, from before if it cannot have changed; None if it cannot be read."""

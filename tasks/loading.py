@@ -16,10 +16,12 @@ from evolver.tasks.importers import Choices, ForeignTask, read_foreign, read_pai
 from evolver.tasks.importers import write as write_foreign
 from evolver.tasks.importers.task_writer import ORIGIN
 from evolver.tasks.integrity import TaskIntegrity
+from evolver.tasks.program_tree import fixed_files, program_texts
 from evolver.tasks.shown_files import links_out
 from evolver.tasks.source_files import tree_of
+from evolver.tasks.source_folder import IMPORTED, folder_with_source
 from evolver.tasks.spec import TaskSpec, read_spec
-from evolver.tasks.task import INPUTS, Task, baseline_texts
+from evolver.tasks.task import INPUTS, Task
 from evolver.tasks.top_level_names import may_define
 
 HERE = Path(__file__).resolve().parent
@@ -28,8 +30,8 @@ RUNTIME = HERE / "trial-runtime"
 """Folder that is shown at /evolver inside every sandbox."""
 OPEN = ("public", INPUTS)
 """Folders of a task that programs see."""
-IMPORTED = "imported"
-"""Folder below the data folder for tasks made from other systems' folders."""
+BUILDS = "builds"
+"""Folder below the data folder for built programs."""
 
 
 def load_task(ref: str | Path, home: Path | None = None) -> Task:
@@ -58,16 +60,16 @@ def load_task(ref: str | Path, home: Path | None = None) -> Task:
     """
     path = expanded(ref)
     if not path.is_dir():
-        return _load_folder(_installed_folder(str(ref)).resolve())
+        return _load_folder(_installed_folder(str(ref)).resolve(), home)
     path = path.resolve()
     if (path / "task.yaml").exists():
-        return _load_folder(path)
+        return _load_folder(with_source(path, home), home)
     foreign = read_foreign(path)
     if foreign is not None:
-        return _load_folder(imported_folder(foreign, home))
+        return _load_folder(imported_folder(foreign, home), home)
     if said := what_is_missing(path):
         raise TaskError(said)
-    return _load_folder(path)
+    return _load_folder(path, home)
 
 
 def choose_task(ref: str | Path, choices: Choices, home: Path | None = None) -> str:
@@ -81,7 +83,9 @@ def choose_task(ref: str | Path, choices: Choices, home: Path | None = None) -> 
             raise UsageError(f"{ref} is a file; name its evaluator too, `evolver run {ref} EVALUATOR`, or its folder")
         return str(imported_folder(read_pair(path.resolve(), choices), home))
     if not choices:
-        return str(ref)
+        is_own = path.is_dir() and (path / "task.yaml").exists()
+        made = with_source(path.resolve(), home) if is_own else path
+        return str(ref) if not is_own or made == path.resolve() else str(made)
     if choices.evaluator or choices.config:
         raise UsageError(
             f"{ref} is no file: an evaluator and --config go with a program, `evolver run PROGRAM EVALUATOR`"
@@ -99,6 +103,14 @@ def choose_task(ref: str | Path, choices: Choices, home: Path | None = None) -> 
 def imported_folder(foreign: ForeignTask, home: Path | None = None) -> Path:
     """The task folder of another system's task, below the data folder. Raises TaskError."""
     return write_foreign(foreign, (home or Settings().home).resolve() / IMPORTED)
+
+
+def with_source(path: Path, home: Path | None = None) -> Path:
+    """A task's folder, or the one that was made of it where its program is taken from elsewhere. Raises TaskError."""
+    spec = read_spec(path / "task.yaml")
+    if spec.program.source is None or (path / ORIGIN).exists():
+        return path
+    return folder_with_source(path, spec, (home or Settings().home).resolve())
 
 
 def installed_tasks() -> list[Task]:
@@ -147,16 +159,18 @@ def _installed_folder(ref: str) -> Path:
     )
 
 
-def _load_folder(root: Path) -> Task:
+def _load_folder(root: Path, home: Path | None = None) -> Task:
     spec = read_spec(root / "task.yaml")
     for name, signature in (("harness.py", "run(trial)"), ("judge.py", "judge(out, private, stage, seed)")):
         if not (root / name).is_file():
             raise TaskError(f"{root / name} does not exist; write it and define {signature} in it")
         if not may_define(tree_of(root / name), signature.partition("(")[0]):
             raise TaskError(f"{root / name} does not define {signature}; the sandbox calls it")
-    baseline_texts(root, spec)
+    texts = program_texts(root, spec)
     for entry in spec.program.entry:
         file, _, function = entry.partition(":")
+        if file not in texts:
+            raise TaskError(f"{root / 'task.yaml'}: program.entry: baseline/{file} does not exist; write it")
         if not may_define(tree_of(root / "baseline" / file), function):
             raise TaskError(
                 f"{root / 'task.yaml'}: program.entry: baseline/{file} defines no {function}; "
@@ -165,7 +179,7 @@ def _load_folder(root: Path) -> Task:
     _check_blocks(root, spec)
     _check_inputs(root, spec)
     try:
-        integrity = TaskIntegrity(root)
+        integrity = TaskIntegrity(root, lambda: fixed_files(root, spec))
     except OSError as error:
         raise TaskError(f"{error.filename} cannot be read: {error.strerror}") from None
     links = links_out(root, OPEN)
@@ -176,6 +190,7 @@ def _load_folder(root: Path) -> Task:
         version=version.hexdigest()[:16],
         integrity=integrity,
         warnings=(*links, *_warnings(root / ORIGIN)),
+        builds=(home or Settings().home).resolve() / BUILDS if spec.build else None,
     )
 
 
@@ -189,7 +204,7 @@ def _warnings(origin: Path) -> tuple[str, ...]:
 
 def _check_blocks(root: Path, spec: TaskSpec) -> None:
     """Raise TaskError where blocks are said to be marked and are not, or not in pairs."""
-    texts = baseline_texts(root, spec) if spec.program.blocks else {}
+    texts = program_texts(root, spec) if spec.program.blocks else {}
     if texts and not any(map(has_blocks, texts.values())):
         raise TaskError(
             f"{root / 'task.yaml'}: program.blocks: no file has an EVOLVE-BLOCK-START mark, so nothing "

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
+from pydantic import JsonValue
+
 from evolver.contracts import Direction
-from evolver.errors import UsageError
+from evolver.errors import TaskError, UsageError
+from evolver.ignored_files import is_content
+from evolver.tasks.file_patterns import fits
 from evolver.tasks.importers.foreign_files import docstring_of
 from evolver.tasks.importers.importer import ForeignTask
 from evolver.tasks.importers.required_packages import hint, packages
-from evolver.tasks.importers.task_writer import write
+from evolver.tasks.importers.task_writer import ORIGIN, write
 from evolver.tasks.new_task import refuse_taken
 from evolver.tasks.source_files import text_of
 from evolver.tasks.spec import KEBAB, LONGEST_NAME
@@ -50,13 +56,16 @@ def script_task(
     minimize: bool = False,
     take: str = "last",
     seconds: float = SECONDS,
+    build: str = "",
+    deny: Sequence[str] = (),
 ) -> list[Path]:
     """Write a task that runs a script; the files that were written.
 
     Args:
         folder: Where the task goes; it must be absent or empty.
         name: Of the task.
-        script: Path of the script, relative to the working directory, as `command` names it.
+        script: Path of the script, relative to the working directory, as `command` names it. Empty: the program is the
+            working directory, of whose last commit, if it has one, the files that `files` fits may change.
         command: What runs it there; `{seed}` becomes the trial's seed.
         metric: A regular expression with the number in a group, or FILE.json:KEY, FILE.jsonl:KEY, FILE.csv:COLUMN.
         files: Further files of the program that may change, as patterns.
@@ -64,6 +73,8 @@ def script_task(
         minimize: Whether less is better.
         take: `last`, `best` or `mean:K` of several values.
         seconds: Wall-clock limit of a trial.
+        build: What is run before the trials of each new program.
+        deny: Patterns of files that may not change although `files` fits them.
 
     Raises:
         UsageError: A file is missing, a pattern fits nothing, or a word cannot be read.
@@ -71,7 +82,7 @@ def script_task(
     if re.fullmatch(KEBAB, name) is None or len(name) > LONGEST_NAME:
         raise UsageError(f"{name!r} is not a task name; write lower-case words joined by hyphens, such as my-task")
     refuse_taken(folder)
-    texts = _program(script, files)
+    texts = _program(script, files) if script else _tree(folder, files, deny)
     if not re.fullmatch(r"last|best|mean:[1-9]\d*", take):
         raise UsageError(f"--take {take}: write last, best or mean:K")
     direction: Direction = "minimize" if minimize else "maximize"
@@ -81,8 +92,18 @@ def script_task(
         for given in data:
             _copy(Path(given), staging)
         foreign = _foreign(staging, name, script, texts, command, metric, direction, take, seconds)
+        foreign = foreign.model_copy(update={"build": build})
+        if not script:
+            tree: dict[str, JsonValue] = {**foreign.options, "tree": True}
+            foreign = foreign.model_copy(update={"patterns": tuple(files), "deny": tuple(deny), "options": tree})
         made = write(foreign, Path(place) / "made")
         shutil.copytree(made, folder, dirs_exist_ok=True)
+        origin = folder / ORIGIN
+        if script:
+            about = {**json.loads(origin.read_text(encoding="utf-8")), "source": str(Path.cwd())}
+            origin.write_text(json.dumps(about), encoding="utf-8")
+        else:
+            origin.unlink()  # it is said when the campaign begins, of the program as it is then
     where = foreign.options["file"] or "what it prints"
     words = {"name": name, "command": command, "metric": foreign.metric, "where": where}
     (folder / "README.md").write_text(README.format(**words), encoding="utf-8")
@@ -103,6 +124,25 @@ def _program(script: str, patterns: Sequence[str]) -> dict[str, str]:
         if not Path(name).is_file():
             raise UsageError(f"--from {name}: there is no such file here")
     return {Path(name).as_posix(): text_of(Path(name)) for name in dict.fromkeys(names)}
+
+
+def _tree(folder: Path, patterns: Sequence[str], deny: Sequence[str]) -> dict[str, str]:
+    """The text files of the working directory that fit. Raises UsageError where none does."""
+    if not patterns:
+        raise UsageError("name the script with --from, or the files that may change with --files 'src/**'")
+    for pattern in (*patterns, *deny):
+        if Path(pattern).is_absolute() or ".." in Path(pattern).parts or pattern.startswith((".", "/")):
+            raise UsageError(f"{pattern} is no pattern of files within the working directory; write one like src/**")
+    apart, found = folder.absolute(), dict[str, str]()
+    for path in sorted(Path().rglob("*")):
+        name = path.as_posix()
+        inside = path.is_file() and is_content(path) and not path.absolute().is_relative_to(apart)
+        if inside and fits(name, patterns) and not fits(name, deny):
+            with suppress(TaskError):
+                found[name] = text_of(path)
+    if not found:
+        raise UsageError(f"--files {' '.join(patterns)}: no text file fits")
+    return found
 
 
 def _copy(path: Path, staging: Path) -> None:
@@ -130,6 +170,7 @@ def _foreign(
     read, found = _metric(metric), Path(script)
     needs = packages(Path(), *(Path(text) for text in texts if text.endswith(".py")))
     main, *others = texts
+    kept = {other: texts[other] for other in others} if script else {}
     return ForeignTask(
         system="a script of yours",
         runner="script",
@@ -138,7 +179,7 @@ def _foreign(
         summary=docstring_of(found) or f"Improve what `{command}` reaches: {direction} {read['metric']}.",
         program=main,
         text=texts[main],
-        more_files={other: texts[other] for other in others},
+        more_files=kept,
         entry=(),
         metric=read["metric"],
         direction=direction,

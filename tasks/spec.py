@@ -22,6 +22,7 @@ from pydantic_core import ErrorDetails
 
 from evolver.contracts import Metric, Record
 from evolver.errors import TaskError
+from evolver.tasks.file_patterns import fits, is_pattern
 from evolver.tasks.stopping_rules import PromotionSpec, PruningSpec
 from evolver.text_files import read_text
 
@@ -41,6 +42,12 @@ def _plain_path(name: str) -> str:
     path = PurePosixPath(name)
     if not name or path.is_absolute() or ".." in path.parts or str(path) != name or name.startswith("."):
         raise ValueError(f"{name!r} is not a plain relative path of a file; write one like program.py")
+    return name
+
+
+def _source(name: str) -> str:
+    if not name.strip() or "\0" in name:
+        raise ValueError("this is empty; name the folder that the program is in, such as ..")
     return name
 
 
@@ -76,7 +83,11 @@ class ProgramSpec(Record):
     """The files that a candidate may change, and what the harness calls."""
 
     files: Annotated[tuple[Annotated[str, AfterValidator(_plain_path)], ...], Field(min_length=1)]
-    """Relative to baseline/."""
+    """Relative to baseline/; patterns such as src/**/*.rs stand for all that fits, then the rest of baseline/ stays."""
+    deny: tuple[Annotated[str, AfterValidator(_plain_path)], ...] = ()
+    """Patterns of files that may not change although they fit."""
+    source: Annotated[str, AfterValidator(_source)] | None = None
+    """Folder that baseline/ is taken from, relative to the task's: of its repository's last commit, if it is in one."""
     entry: tuple[Annotated[str, AfterValidator(_entry)], ...] = ()
     """`file.py:function` names that every candidate must define; none where the harness runs or reads the files."""
     interface: Text
@@ -88,17 +99,42 @@ class ProgramSpec(Record):
 
     @property
     def main(self) -> str:
-        """The file with the first entry point; the first file where there is none."""
+        """The file with the first entry point; the first file where there is none, which may be a pattern."""
         return self.entry[0].partition(":")[0] if self.entry else self.files[0]
+
+    @property
+    def is_tree(self) -> bool:
+        """Whether programs are parts of a folder, of which some files may change, appear and go."""
+        return self.source is not None or any(map(is_pattern, self.files))
 
     @model_validator(mode="after")
     def _entries_are_in_files(self) -> ProgramSpec:
         if len(set(self.files)) != len(self.files):
             raise ValueError("files: a file is listed twice")
         for entry in self.entry:
-            if (file := entry.partition(":")[0]) not in self.files:
+            if not fits(file := entry.partition(":")[0], self.files) or fits(file, self.deny):
                 raise ValueError(f"entry: {entry} lies in {file}, which program.files does not list; add it there")
         return self
+
+
+class BuildSpec(Record):
+    """What makes a program out of its files, before its trials; once for all trials of the same program."""
+
+    command: Text
+    """For the shell, in a copy of the program's folder, such as `cargo build --release`. There is no network."""
+    seconds: Annotated[float, Field(gt=0.0, le=DAY, allow_inf_nan=False)] = 600.0
+    """Wall-clock limit."""
+    cpus: Annotated[int, Field(ge=1)] = 1
+    memory: Annotated[Size, Field(ge=16 << 20)] = ByteSize(4 << 30)
+    processes: Annotated[int, Field(ge=2)] = 256
+    scratch: Annotated[Size, Field(ge=1 << 20)] = ByteSize(2 << 30)
+    """Space for the folder while it is built, in bytes."""
+    output: Annotated[Size, Field(ge=1 << 10)] = ByteSize(1 << 30)
+    """Space for what is kept of it, in bytes."""
+
+
+def _build(value: object) -> object:
+    return {"command": value} if isinstance(value, str) else value
 
 
 class AccelerateSpec(Record):
@@ -212,6 +248,8 @@ class TaskSpec(Record):
     """What the judge measures and campaigns improve."""
     program: ProgramSpec
     """The files that may change."""
+    build: Annotated[BuildSpec, BeforeValidator(_build)] | None = None
+    """A command, or one with limits, that is run before the trials of each new program."""
     phases: Annotated[tuple[Identifier, ...], Field(min_length=1)] = ("run",)
     """Parts of a trial that run one after the other, each in a sandbox of its own."""
     stages: Annotated[tuple[StageSpec, ...], Field(min_length=1)]

@@ -5,14 +5,16 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from evolver.contracts import Metric, Program
-from evolver.errors import TaskError, UnknownName
-from evolver.tasks.importers.task_writer import ORIGIN
+from evolver.errors import UnknownName
+from evolver.tasks.importers.task_writer import OPTIONS, ORIGIN
 from evolver.tasks.integrity import TaskIntegrity
+from evolver.tasks.program_tree import fixed_files, may_change, program_texts, write_program
 from evolver.tasks.source_files import text_of, tree_of
 from evolver.tasks.spec import STAGES, ResourcesSpec, StageSpec, TaskSpec
 
@@ -37,6 +39,8 @@ class Task:
     """Those files as they were when the task was loaded."""
     warnings: tuple[str, ...] = ()
     """What whoever runs it should know before."""
+    builds: Path | None = field(default=None, compare=False)
+    """Where built programs are kept, where programs are built."""
 
     @cached_property
     def scope(self) -> str:
@@ -121,7 +125,7 @@ class Task:
     @property
     def is_imported(self) -> bool:
         """Whether its score is what another system's evaluator, or a script, says beside the program."""
-        return (self.root / ORIGIN).is_file()
+        return (self.root / ORIGIN).is_file() and (self.root / "public" / OPTIONS).is_file()
 
     @property
     def data_by_seed(self) -> bool:
@@ -132,12 +136,44 @@ class Task:
         """The program that a campaign starts from, read now.
 
         Returns:
-            The files below `baseline/` that the task lists.
+            The files below `baseline/` that may change.
 
         Raises:
             TaskError: A file is gone or no text.
         """
-        return Program(files=baseline_texts(self.root, self.spec))
+        return Program(files=program_texts(self.root, self.spec))
+
+    def files_around(self) -> Iterator[tuple[str, Path]]:
+        """The files that no program may change and that all are run with, by their paths in a program's folder.
+
+        Yields:
+            None where the task lists its files one by one.
+        """
+        yield from fixed_files(self.root, self.spec)
+
+    def may_have(self, path: str) -> bool:
+        """Whether a program may have a file of that path, be it new.
+
+        Args:
+            path: Relative, with `/` between folders.
+
+        Returns:
+            False for a file that stays as it is, and for one that no pattern fits.
+        """
+        inside = may_change(self.spec.program, path)
+        return path in self.spec.program.files or (inside and path not in dict(fixed_files(self.root, self.spec)))
+
+    def write_program(self, program: Program, folder: Path) -> None:
+        """Write what a trial is shown: a program's files, and those around them that stay.
+
+        Args:
+            program: Whose files.
+            folder: Where to; it is made where it is missing.
+
+        Raises:
+            OSError: A file cannot be written.
+        """
+        write_program(self.root, self.spec, program, folder)
 
     def comparisons(self) -> dict[str, Program]:
         """Plain methods to compare a campaign with: compare/*.py, each in the place of the entry file.
@@ -164,7 +200,7 @@ class Task:
         return self._variants("cheats")
 
     def _variants(self, folder: str) -> dict[str, Program]:
-        baseline, entry = baseline_texts(self.root, self.spec), self.spec.program.main
+        baseline, entry = program_texts(self.root, self.spec), self.spec.program.main
         return {
             path.stem: Program(files={**baseline, entry: text_of(path)})
             for path in sorted((self.root / folder).glob("*.py"))
@@ -191,19 +227,6 @@ class Task:
             Their paths, relative to `root`.
         """
         return self.integrity.broken()
-
-
-def baseline_texts(root: Path, spec: TaskSpec) -> dict[str, str]:
-    """The texts of the program that a campaign starts from. Raises TaskError where a file is gone or no text."""
-    texts = {}
-    for name in spec.program.files:
-        path = root / "baseline" / name
-        if not path.is_file():
-            raise TaskError(
-                f"{root / 'task.yaml'}: program.files: {path} does not exist; write it or drop it from the list"
-            )
-        texts[name] = text_of(path)
-    return texts
 
 
 def _uses_seed(path: Path) -> bool:

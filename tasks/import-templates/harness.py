@@ -24,11 +24,15 @@ END = 2000
 def run(trial: Trial) -> None:
     options = json.loads((trial.public / "import.json").read_text())
     work = Path(os.environ.get("TMPDIR") or "/tmp")
-    example = Path(shutil.copytree(trial.public / "example", work / "experiments" / options["folder"]))
+    example = work / "experiments" / options["folder"]
+    if (trial.public / "example").is_dir():
+        shutil.copytree(trial.public / "example", example)
+    else:
+        example.mkdir(parents=True)
     candidate, answer = work / "candidate", work / secrets.token_hex(8) / "answer.json"
     for folder in (candidate, answer.parent):
         folder.mkdir()
-    files = place(trial, options, example, candidate)
+    files = [merged(trial.program, example)] if options.get("tree") else place(trial, options, example, candidate)
     original = example / options.get("original", options["program"])
     sys.path.insert(0, str(trial.public / "support"))
     from provenance import complaint, forget_readings, was_read
@@ -45,6 +49,15 @@ def run(trial: Trial) -> None:
         said = {"error": complaint(original)}
     kept = {name: said[name] for name in ("metrics", "error", "gate") if name in said}
     trial.save_json("result.json", {**kept, "feedback": feedback})
+
+
+def merged(program, example):
+    """The whole program, with what was built of it, among the files that it reads; that folder."""
+    shutil.copytree(program, example, symlinks=True, dirs_exist_ok=True)
+    for path in (example, *example.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(path.stat().st_mode | 0o200 | (0o100 if path.is_dir() else 0))
+    return example
 
 
 def place(trial, options, example, folder):

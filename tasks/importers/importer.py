@@ -28,6 +28,12 @@ class ForeignTask(Record):
     text: str
     more_files: dict[str, str] = {}
     """The program's other files, by name."""
+    patterns: tuple[str, ...] = ()
+    """Of the program's files, where it is a part of the folder above the task's own."""
+    deny: tuple[str, ...] = ()
+    """Of files among them that may not change."""
+    build: str = ""
+    """The command that builds a program, where there is one."""
     entry: tuple[str, ...]
     """Functions and classes of the program that the evaluator uses; none where it runs or reads the file."""
     metric: str

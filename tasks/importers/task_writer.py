@@ -88,12 +88,17 @@ def _fill(made: Path, foreign: ForeignTask, source: list[Path]) -> None:
     program = _program_name(foreign)
     texts = {
         "task.yaml": yaml.safe_dump(_spec(foreign, program), sort_keys=False, allow_unicode=True, width=110),
-        f"baseline/{program}": foreign.text,
+        **({} if foreign.patterns else {f"baseline/{program}": foreign.text}),
         **{f"baseline/{name}": text for name, text in foreign.more_files.items()},
         f"public/{OPTIONS}": json.dumps(
             {"metric": foreign.metric, **foreign.options, "program": program, "folder": foreign.name}
         ),
-        ORIGIN: json.dumps({"warnings": [foreign.shared_process, *foreign.warnings, *not_copied(foreign.folder)]}),
+        ORIGIN: json.dumps(
+            {
+                "warnings": [foreign.shared_process, *foreign.warnings, *not_copied(foreign.folder)],
+                "source": str(foreign.folder),
+            }
+        ),
         **{f"notes/{name}": text for name, text in foreign.notes.items()},
     }
     for name, text in texts.items():
@@ -133,7 +138,9 @@ def _spec(foreign: ForeignTask, program: str) -> dict[str, Any]:
         "summary": foreign.summary,
         "metric": {"name": foreign.metric, "direction": foreign.direction, "resolution": 1.0e-9},
         "program": {
-            "files": [program, *foreign.more_files],
+            **({"source": ".."} if foreign.patterns else {}),
+            "files": list(foreign.patterns) or [program, *foreign.more_files],
+            **({"deny": list(foreign.deny)} if foreign.deny else {}),
             "entry": [f"{program}:{name}" for name in foreign.entry],
             "interface": interface,
             "blocks": has_blocks(foreign.text),
@@ -146,6 +153,7 @@ def _spec(foreign: ForeignTask, program: str) -> dict[str, Any]:
             for name, seconds in foreign.seconds.items()
         ],
         "resources": {"cpus": 1, "memory": "4GiB", "processes": 256, "scratch": "1GiB", "output": "4MiB"},
+        **({"build": foreign.build} if foreign.build else {}),
         "requires": list(foreign.requires),
         **budget,
     }

@@ -26,7 +26,7 @@ MOST_POINTS = 40
 
 def evaluate(example: Path, program: Path, options: dict, seed: str, reading) -> dict:
     """The metric, taken as the options say, and its curve."""
-    for path in sorted(program.parent.rglob("*")):
+    for path in () if program.is_dir() else sorted(program.parent.rglob("*")):
         if path.is_file() and path != program:
             copy = example / path.relative_to(program.parent)
             copy.parent.mkdir(parents=True, exist_ok=True)
