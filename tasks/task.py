@@ -147,7 +147,7 @@ class Task:
         """The files that no program may change and that all are run with, by their paths in a program's folder.
 
         Yields:
-            None where the task lists its files one by one.
+            Path in the program's folder, and the file; nothing where the task lists its files one by one.
         """
         yield from fixed_files(self.root, self.spec)
 
