@@ -72,7 +72,10 @@ def settings_of(path: Path) -> dict[str, Any]:
 
 
 def read_as(form: type[T], config: Config) -> T:
-    """The settings that are used here; one that is null or cannot be read is as if it were not said."""
+    """The settings that are used here; one that is null or cannot be read is as if it were not said.
+
+    Raises TaskError for a time limit that cannot be read: any other would be a guess.
+    """
     return _fitted(form, config)[0]
 
 
@@ -91,6 +94,8 @@ def _fitted(form: type[T], config: Config) -> tuple[T, list[str]]:
             return form.model_validate(content), wrong
         except ValidationError as error:
             first = error.errors()[0]
+            if "timeout" in str(first["loc"][-1]).lower():
+                raise TaskError(f"{config.path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
             wrong.append(f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
             _drop(content, first["loc"])
 
