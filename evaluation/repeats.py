@@ -43,7 +43,8 @@ class Repeats:
     def __init__(self, resources: CampaignResources) -> None:
         self._resources = resources
         self._forms: dict[str, Experiment] = {}
-        self._hopeful: set[str] = set()
+        self._hopeful: dict[str, set[str]] = {}
+        """Hopeful forms, and the experiments that have them."""
         self._outputs: dict[tuple[str, int, str], list[str]] = {}
         self._read = -1
         self._open: set[str] = set()
@@ -61,7 +62,7 @@ class Repeats:
     def promises(self, program: Program) -> bool:
         """Whether a program is likely to do something that none does yet; see `normal_form` for the hopeful form."""
         self._look()
-        return normal_form(program, self.entry, hopeful=True) not in self._hopeful
+        return not self._hopeful.get(normal_form(program, self.entry, hopeful=True))
 
     def verdict(self, experiment: Experiment, trials: Sequence[Trial]) -> Verdict | None:
         """The verdict on a repeat; None for others.
@@ -124,7 +125,12 @@ class Repeats:
 
     def _take_in(self, experiment: Experiment) -> None:
         program = self._resources.program(experiment)
-        self._hopeful.add(normal_form(program, self.entry, hopeful=True))
+        alike = self._hopeful.setdefault(normal_form(program, self.entry, hopeful=True), set())
+        by_model = experiment.proposal is not None and experiment.proposal.author
+        if by_model and experiment.standing is Standing.UNUSABLE:
+            alike.discard(experiment.id)  # what the form leaves out may be what it failed by
+        else:
+            alike.add(experiment.id)
         trials = () if experiment.verdict is None else self._resources.archive.trials.list(experiment.id)
         form = normal_form(program, self.entry)
         if experiment.standing is Standing.UNUSABLE and not any(t.status in _DECIDED_BY_PROGRAM for t in trials):
@@ -136,9 +142,9 @@ class Repeats:
             self._forms[form] = experiment
         for trial in trials:
             if trial.outputs and trial.metrics and trial.stage != SMOKE:
-                alike = self._outputs.setdefault(_place(trial), [])
-                if experiment.id not in alike and len(alike) < MOST_ALIKE:
-                    alike.append(experiment.id)
+                same = self._outputs.setdefault(_place(trial), [])
+                if experiment.id not in same and len(same) < MOST_ALIKE:
+                    same.append(experiment.id)
 
 
 def _place(trial: Trial) -> tuple[str, int, str]:

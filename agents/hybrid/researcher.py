@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
@@ -15,7 +16,7 @@ from evolver.agents.offline.coder import OfflineCoder
 from evolver.agents.offline.drawing import Draw, Drawer
 from evolver.agents.offline.proposal_inputs import ProposalInputs
 from evolver.agents.offline.researcher import OfflineResearcher
-from evolver.contracts import Experiment, Operator, Proposal
+from evolver.contracts import Experiment, Operator, Proposal, Standing
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.llm import Conversation, ModelSpec, NoUsableAnswer
 
@@ -91,10 +92,25 @@ class TuningResearcher(OfflineResearcher):
 
     def _inputs(self, experiment: Experiment) -> ProposalInputs:
         inputs = super()._inputs(experiment)
-        inputs = replace(inputs, failures=[e for e in inputs.failures if _made_offline(e)])
+        inputs = replace(
+            inputs,
+            failures=[e for e in inputs.failures if _made_offline(e)],
+            pool=self._without_failed_visits(inputs.pool),
+        )
         for operator in self._stale():
             self._tuning.pass_over(inputs, operator)
         return inputs
+
+    def _without_failed_visits(self, pool: Sequence[Experiment]) -> list[Experiment]:
+        """The pool as if models' programs that failed had not been made of it."""
+        archive = self._resources.archive
+        failed = Counter(
+            parent
+            for e in archive.experiments.list(self._resources.name)
+            if e.proposal is not None and not _made_offline(e) and e.standing is Standing.UNUSABLE
+            for parent in e.proposal.parents[:1]
+        )
+        return [e.model_copy(update={"visits": e.visits - failed[e.id]}) for e in pool]
 
 
 def _made_offline(experiment: Experiment) -> bool:
