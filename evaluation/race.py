@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 from weakref import WeakValueDictionary
 
-from evolver.contracts import FIRST_FRESH_SEED, Experiment, Program, Standing, Trial, TrialStatus
+from evolver.contracts import FIRST_FRESH_SEED, Experiment, Program, Standing, Trial, TrialStatus, VerdictKind
 from evolver.contracts.experiment_events import TrialStarted
 from evolver.errors import WorkFailed
 from evolver.evaluation.campaign_resources import CampaignResources, experiment_folder
@@ -124,6 +124,8 @@ class Runner:
         resources = self._resources
         parents = experiment.proposal.parents if experiment.proposal is not None else ()
         parent = resources.archive.experiments.get(parents[0]) if parents else None
+        if parent is not None and parent.verdict is not None and parent.verdict.kind is VerdictKind.NO_EFFECT:
+            return None  # the program that it does the same as was measured, and has its merit from that
         champion = resources.campaign.champion
         if parent is None or champion is None or parent.id == champion or parent.standing is not Standing.PROMISING:
             return None

@@ -43,8 +43,8 @@ class EffectOdds:
 def features_of(parent: Program, child: Program, entry: Sequence[str], operator: str, technique: str = "") -> list[str]:
     """What changes are alike by: what was put where, and which operator did it with which technique.
 
-    The lines that came and went, wherever they stand; and for each function that runs and was changed, whether lines
-    came, went or both, with and without the operator.
+    The operator, alone and with the technique; the lines that came and went, wherever they stand; and for each function
+    that runs and was changed, whether lines came, went or both, with and without the operator.
     """
     try:
         places = list(_places(parent, child, entry))
@@ -52,7 +52,7 @@ def features_of(parent: Program, child: Program, entry: Sequence[str], operator:
         return []
     lines = {line for _, change in places for line in change}
     same = [f"lines:{'|'.join(sorted(lines))}"] if lines else []
-    same.append(f"{operator}:{technique}")
+    same += [operator, f"{operator}:{technique}"]
     return [*same, *(f"place:{place}" for place, _ in places), *(f"{operator}:{place}" for place, _ in places)]
 
 

@@ -21,7 +21,7 @@ class LikelyEffect:
     """
 
     def __init__(
-        self, resources: CampaignResources, *, odds: EffectOdds | None = None, sure: float = 0.75, power: float = 3.0
+        self, resources: CampaignResources, *, odds: EffectOdds | None = None, sure: float = 0.75, power: float = 6.0
     ) -> None:
         self._resources = resources
         self._odds = odds or EffectOdds()
@@ -61,6 +61,8 @@ class LikelyEffect:
         proposal, verdict, resources = experiment.proposal, experiment.verdict, self._resources
         if proposal is None or verdict is None or not proposal.parents or experiment.program is None:
             return
+        if proposal.author:
+            return  # a model's changes say nothing of what operators draw
         parent = resources.archive.experiments.get(proposal.parents[0])
         if parent.program is not None:
             technique = str(proposal.recipe.get("technique", ""))

@@ -19,6 +19,7 @@ class TuningShare:
         spent: Chance afterwards.
         patience: Tunings without a better score that are waited for, for any program.
         patience_each: As many more for each constant.
+        most: Constants that count for it: where there are dozens, the structure is not to wait for all of them.
         remembered: Newest experiments that are looked at.
     """
 
@@ -31,18 +32,20 @@ class TuningShare:
         spent: float = 0.1,
         patience: int = 4,
         patience_each: int = 2,
+        most: int = 8,
         remembered: int = 300,
     ) -> None:
         self._resources = resources
         self._paying, self._beside, self._spent = paying, beside, spent
-        self._patience, self._patience_each, self._remembered = patience, patience_each, remembered
+        self._patience, self._patience_each, self._most = patience, patience_each, most
+        self._remembered = remembered
 
     def of(self, best: Experiment, *, techniques_left: bool) -> float:
         """The chance that the constants of the best program are tuned now; 0 where there are none."""
         constants = self._resources.operators.constants(self._resources.program(best))
         if not constants:
             return 0.0
-        patience = self._patience + self._patience_each * constants
+        patience = self._patience + self._patience_each * min(constants, self._most)
         if self._fruitless(best) >= patience:
             return self._spent
         return self._beside if techniques_left else self._paying
