@@ -126,17 +126,18 @@ class Repeats:
     def _take_in(self, experiment: Experiment) -> None:
         program = self._resources.program(experiment)
         alike = self._hopeful.setdefault(normal_form(program, self.entry, hopeful=True), set())
-        by_model = experiment.proposal is not None and experiment.proposal.author
-        if by_model and experiment.standing is Standing.UNUSABLE:
-            alike.discard(experiment.id)  # what the form leaves out may be what it failed by
-        else:
-            alike.add(experiment.id)
+        alike.add(experiment.id)
         trials = () if experiment.verdict is None else self._resources.archive.trials.list(experiment.id)
         form = normal_form(program, self.entry)
-        if experiment.standing is Standing.UNUSABLE and not any(t.status in _DECIDED_BY_PROGRAM for t in trials):
-            if self._forms.get(form, experiment).id == experiment.id:
-                self._forms.pop(form, None)  # it may do better where it is given time, or approved of
-            return
+        if experiment.standing is Standing.UNUSABLE:
+            # A model's program may fail by what its form leaves out; an operator's hardly ever does.
+            by_model = experiment.proposal is not None and experiment.proposal.author
+            if by_model:
+                alike.discard(experiment.id)
+            if by_model or not any(t.status in _DECIDED_BY_PROGRAM for t in trials):
+                if self._forms.get(form, experiment).id == experiment.id:
+                    self._forms.pop(form, None)  # it may do better where it is given time, or approved of
+                return
         known = self._forms.setdefault(form, experiment)
         if known.number >= experiment.number:
             self._forms[form] = experiment

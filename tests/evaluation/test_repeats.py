@@ -13,7 +13,7 @@ from evolver.contracts import Experiment, Operator, Program, Proposal, Standing,
 from evolver.graph.sessions import CampaignSession, Sessions
 from tests.evaluation.conftest import open_session
 
-Add = Callable[[str], Awaitable[Experiment]]
+Add = Callable[..., Awaitable[Experiment]]
 MANY = "VALUES = [(k * k % 97) / 7 for k in range(200)]"
 LABELS = "VALUES = [(k * k % 97) % 2 for k in range(20)]"
 
@@ -45,7 +45,7 @@ async def session(values: Path, home: Path) -> AsyncIterator[CampaignSession]:
 def add(session: CampaignSession) -> Add:
     """Run and judge a program."""
 
-    async def go(text: str, skeleton: str = "s") -> Experiment:
+    async def go(text: str, skeleton: str = "s", author: str = "") -> Experiment:
         archive = session.resources.archive
         place = archive.leases.acquire("c", 0, archive.campaigns.counts("c").leased)
         assert place is not None
@@ -53,8 +53,8 @@ def add(session: CampaignSession) -> Add:
         proposal = Proposal(
             hypothesis="h", plan="p", operator=Operator.EDIT, parents=("c-baseline",), component="x", recipe=recipe
         )
-        archive.experiments.add_proposal(place.id, proposal)
-        archive.experiments.add_program(place.id, Program(files={"program.py": text}), f"{skeleton}{place.number}")
+        archive.experiments.add_proposal(place.id, proposal.model_copy(update={"author": author}))
+        archive.experiments.add_program(place.id, program_of(text), f"{skeleton}{place.number}")
         await asyncio.wait_for(session.team.runner.run(place.id), 60)
         await session.team.critic.conclude(place.id)
         return archive.experiments.get(place.id)
@@ -64,6 +64,10 @@ def add(session: CampaignSession) -> Add:
 
 def program(x: float, values: str, more: str = "") -> str:
     return f"{values}\n{more}\n\ndef point():\n    return [{x}, 2.2]\n"
+
+
+def program_of(text: str) -> Program:
+    return Program(files={"program.py": text})
 
 
 async def test_the_same_form_is_not_run(session: CampaignSession, add: Add) -> None:
@@ -99,6 +103,16 @@ async def test_equal_labels_are_not_equal_behaviour_before_every_replicate_says_
     await add(program(3.0, LABELS))
     other = await add(program(3.0, f"{LABELS}\nON_SEED = {{2: 1}}"))
     assert other.verdict is not None and other.verdict.kind is not VerdictKind.NO_EFFECT
+
+
+async def test_operators_may_try_what_a_models_failed_program_looks_like(session: CampaignSession, add: Add) -> None:
+    repeats, good = session.resources.repeats, program(3.0, MANY)
+    broken = good.replace("    return", "    spare = missing\n    return")
+    failed = await add(broken, author="a-model")
+    assert failed.standing is Standing.UNUSABLE
+    assert repeats.promises(program_of(good)) and repeats.owner(program_of(good)) is None
+    await add(broken.replace("missing", "missing2"))
+    assert not repeats.promises(program_of(good))
 
 
 async def test_the_shorter_of_two_that_do_the_same_is_the_parent(session: CampaignSession, add: Add) -> None:
