@@ -48,7 +48,17 @@ class ObservedChange:
     removed: bool = False
     """Whether the experiment took the change out."""
     reference: str = ""
-    """The experiment that it was measured from."""
+    """The experiment that it was measured from; empty where no other observation shares its noise."""
+    level_error: float = 0.0
+    """The reference's part of the error, where it was measured from a champion's level."""
+
+    @property
+    def step(self) -> Step:
+        """The experiment beside what it was measured from: a champion's level has noise of its own."""
+        assert self.effect is not None
+        reference = f"level of {self.reference}" if self.level_error else self.reference
+        gain = -self.effect.gain if self.removed else self.effect.gain
+        return Step(reference, gain, self.effect.error, self.level_error)
 
 
 class ChangeContext(NamedTuple):
@@ -134,6 +144,7 @@ class ChangeHistory:
             champion=measured.champion,
             removed=measured.removed,
             reference=measured.reference,
+            level_error=measured.level_error,
         )
         self._observations[experiment] = seen
         self._by_change[seen.change].append(seen)
@@ -173,11 +184,11 @@ class ChangeHistory:
         """What an experiment says of having its change, less what its parent owed to luck."""
         if seen.effect is None or seen.effect.error == 0.0:
             return seen.effect
-        luck = self._luck.get(seen.reference)
+        luck = self._luck.get(seen.step.parent) if seen.reference else None
         if luck is None:
             return seen.effect
         gain = seen.effect.gain + (-luck.mean if seen.removed else luck.mean)
-        return EstimatedEffect(gain, math.sqrt(seen.effect.error**2 / 2 + luck.variance))
+        return EstimatedEffect(gain, math.sqrt(seen.step.own_variance + luck.variance))
 
     def effects(self, observations: Sequence[ObservedChange]) -> list[EstimatedEffect]:
         """Those of experiments that have a score."""
@@ -211,7 +222,7 @@ class ChangeHistory:
             others = [one for one in self._by_change[seen.change] if one is not seen]
             posterior = self.model.posterior([*self.recalled.get(seen.change, ()), *self.effects(others)])
             sign = -1.0 if seen.removed else 1.0
-            steps[key] = Step(seen.reference, sign * seen.effect.gain, seen.effect.error)
+            steps[key] = seen.step
             expected[key] = (sign * posterior.mean, posterior.variance)
         return luck_of_programs(steps, expected)
 

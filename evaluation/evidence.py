@@ -168,6 +168,11 @@ class CampaignEvidence:
         clean = tuple(score for seed, score in fresh.items() if seed not in crowning)
         return Level(clean or tuple(fresh.values()) or tuple(scores.values()))
 
+    def level_error(self, champion: str) -> float:
+        """Standard error that the champion's level brings into every comparison with it, in the metric's unit."""
+        scores = self.level(champion).scores
+        return bounded((1.0 - self.slope) * deviation_of(scores)) / math.sqrt(len(scores))
+
     def compare(self, experiment: Experiment | str, champion: str) -> Comparison | None:
         """A candidate's difference to the champion on the search's replicates; None where they share none."""
         resources = self._resources

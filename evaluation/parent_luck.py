@@ -26,6 +26,20 @@ class Step(NamedTuple):
     """Measured difference, in the metric's unit."""
     error: float
     """Its standard error."""
+    level_error: float = 0.0
+    """The parent's part of it, where that is known; else half of the variance is the parent's."""
+
+    @property
+    def own_variance(self) -> float:
+        """The child's part."""
+        return self.error**2 - self.parents_variance
+
+    @property
+    def parents_variance(self) -> float:
+        """The parent's part; 0 where no other step has this parent's noise in it."""
+        if not self.parent:
+            return 0.0
+        return min(self.level_error, self.error) ** 2 if self.level_error else self.error**2 / 2
 
 
 class Luck(NamedTuple):
@@ -51,11 +65,12 @@ def luck_of_programs(
     children = defaultdict[str, list[str]](list)
     variances: dict[str, float] = {}
     for key, step in steps.items():
-        children[step.parent].append(key)
-        variances[key] = step.error**2 / 2  # the other half is the parent's
+        if step.parent:
+            children[step.parent].append(key)
+        variances[key] = step.own_variance
     for parent, made in children.items():
         # A parent has been measured at least as often as the best measured of its children.
-        least = min(steps[key].error ** 2 / 2 for key in made)
+        least = min(steps[key].parents_variance for key in made)
         variances[parent] = min(variances.get(parent, least), least)
     noisy = [key for key, variance in variances.items() if variance > 0.0]
     means, spread = dict.fromkeys(variances, 0.0), dict.fromkeys(variances, 0.0)

@@ -169,8 +169,9 @@ class OfflineCritic:
         starved = failed is not None and failed.status is TrialStatus.TIMEOUT and failed.is_contended
         if gain is None and (failed is None or starved):
             return None
-        # A champion's level is known from replicates that had no part in choosing it: it owes nothing to luck.
-        is_level = reference == verdict.reference
+        is_level, level_error = reference == verdict.reference, 0.0
+        if is_level and reference is not None and not champion:
+            level_error = self._resources.evidence.level_error(reference)
         repaired = proposal.parents[0] if reference != proposal.parents[0] else ""
         change = self._history.change_in(repaired) or key_of(proposal, experiment.number)
         return ChangeMeasured(
@@ -182,7 +183,8 @@ class OfflineCritic:
             operator=proposal.operator,
             gain=None if gain is None else gain.gain,
             error=0.0 if gain is None else gain.error,
-            reference="" if is_level else reference or "",
+            reference=reference or "" if level_error or not is_level else "",
+            level_error=level_error,
             cause="" if failed is None or gain is not None else _cause(failed),
             champion=champion,
         )

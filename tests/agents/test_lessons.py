@@ -140,6 +140,15 @@ def test_the_luck_of_a_parent_shows_in_its_children() -> None:
     assert exact["p"].mean == 0.0
 
 
+def test_what_is_measured_from_one_level_shares_its_error() -> None:
+    steps = {f"c{n}": Step("level of a", -0.5, 0.6, 0.5) for n in range(12)}
+    luck = luck_of_programs(steps, dict.fromkeys(steps, (0.0, 0.1)))
+    assert 0.35 < luck["level of a"].mean < 0.5 and luck["level of a"].variance < 0.1
+    assert steps["c0"].own_variance == pytest.approx(0.11)
+    apart = luck_of_programs({"c": Step("", -0.5, 0.6)}, {"c": (0.0, 0.1)})
+    assert set(apart) == {"c"}
+
+
 async def test_a_campaign_begins_with_an_earlier_one(quadratic: Path, home: Path) -> None:
     await arun(Context(task=str(quadratic), campaign="first", experiments=12, workers=1, home=home))
     context = Context(

@@ -24,7 +24,9 @@ class ChangeMeasured(EventData):
     error: float = 0.0
     """Standard error of `gain`, as of a normal distribution."""
     reference: str = ""
-    """Id of the experiment that it is measured from; empty for a champion, whose level is known apart from luck."""
+    """Id of the experiment that it is measured from; empty where no other measurement has that one's noise in it."""
+    level_error: float = 0.0
+    """Part of `error` that is of a champion's level, and which all that is measured from it share; 0: there is none."""
     cause: str = ""
     """Why there is no score, in a few words that are the same for the same cause."""
     champion: bool = False
