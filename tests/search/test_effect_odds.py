@@ -68,7 +68,7 @@ def test_the_same_lines_are_the_same_change_in_another_program() -> None:
 
 
 def test_what_has_no_part_in_the_result_is_no_place() -> None:
-    assert features_of(program(), program(TEXT.replace("share=0.5", "share=0.7")), ENTRY, "tune") == ["tune:"]
+    assert features_of(program(), program(TEXT.replace("share=0.5", "share=0.7")), ENTRY, "tune") == ["tune", "tune:"]
 
 
 @pytest.mark.parametrize("operator", [Operator.TUNE, Operator.EDIT, Operator.ABLATE])
