@@ -88,7 +88,7 @@ async def test_the_clock_runs_while_nobody_is_there(starter: Starter) -> None:
     assert handle is not None
     outcome = await sandbox.wait(handle)
     assert (outcome.ending, outcome.log) == (Ending.TIMEOUT, "on\n")
-    assert 1.0 <= outcome.seconds < 1.4 and outcome.cpu_seconds < 1.4
+    assert outcome.seconds >= 1.0 and outcome.cpu_seconds < 1.4
     await sandbox.close()
 
 
