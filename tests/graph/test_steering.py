@@ -41,7 +41,7 @@ async def _until(holds: Callable[[], bool], within: float = 300.0) -> None:
     deadline = time.monotonic() + within
     while not holds():
         assert time.monotonic() < deadline, "it did not come to pass"
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.2)  # each look opens the archive
 
 
 def _done(home: Path, name: str) -> int:

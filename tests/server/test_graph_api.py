@@ -32,7 +32,7 @@ async def _until(holds: Callable[[], Awaitable[bool]], within: float = 300) -> N
     deadline = time.monotonic() + within
     while not await holds():
         assert time.monotonic() < deadline, "it did not come to pass"
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.3)
 
 
 def _done(server: Server, campaign: str) -> int:
@@ -279,7 +279,7 @@ async def _written_again(path: Path) -> None:
 async def test_a_killed_server_takes_up_its_run_again(server: Server, slow: Path) -> None:
     async with server.client() as client:
         thread = (await client.threads.create())["thread_id"]
-        run = await client.runs.create(thread, "campaign", input={}, context=_context(slow, "killed", experiments=30))
+        run = await client.runs.create(thread, "campaign", input={}, context=_context(slow, "killed", experiments=20))
 
         async def some() -> bool:
             return _done(server, "killed") >= 4
@@ -295,7 +295,7 @@ async def test_a_killed_server_takes_up_its_run_again(server: Server, slow: Path
         assert (await client.runs.get(thread, run["run_id"]))["status"] == "success"
         values: Any = (await client.threads.get_state(thread))["values"]
     assert values["campaign"] == "killed"
-    assert _done(server, "killed") == 30
+    assert _done(server, "killed") == 20
     after = _trials(server, "killed")
     assert all(after[key] == count for key, count in before.items()), "nothing finished is run again"
     assert not server.strangers()
