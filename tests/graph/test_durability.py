@@ -94,7 +94,7 @@ def _wait_for_progress(home: Path, had: int, process: subprocess.Popen[bytes]) -
                     and sum(archive.campaigns.counts("c").trials.values()) > had
                 ):
                     return
-        time.sleep(0.05)
+        time.sleep(0.15)
 
 
 def _assert_no_finished_trial_was_started_again(events: Sequence[Event]) -> None:

@@ -302,7 +302,7 @@ def test_only_what_says_something_of_the_program_is_remembered(
     trial = _trial("c-0-0", status=status)
     archive.trials.add(trial, "v1")
     known = archive.trials.finished("p", "v1", "full", 0)
-    of_others = (TrialStatus.CANCELLED, TrialStatus.TAMPERED, TrialStatus.MACHINE_TROUBLE)
+    of_others = (TrialStatus.CANCELLED, TrialStatus.TAMPERED, TrialStatus.MACHINE_TROUBLE, TrialStatus.PRUNED)
     assert known == (None if status in of_others else trial)
     for other in (("q", "v1", "full", 0), ("p", "v2", "full", 0), ("p", "v1", "smoke", 0), ("p", "v1", "full", 1)):
         assert archive.trials.finished(*other) is None
