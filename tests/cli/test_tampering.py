@@ -104,6 +104,9 @@ def test_a_changed_label_stops_the_campaign(
     went_on = start("resume", "quadratic-1", "-n", "8", "--json")
     summary = json.loads(went_on.communicate(timeout=400)[0])
     assert (went_on.returncode, summary["status"]) == (0, "finished")
-    assert "tampered" not in {status for status, count in summary["trials"].items() if count}
+    with open_archive(home) as archive:
+        for experiment in archive.experiments.list("quadratic-1", limit=100):
+            tampered = {t.seed for t in archive.trials.list(experiment.id) if t.status is TrialStatus.TAMPERED}
+            assert experiment.verdict is not None and not tampered & set(experiment.verdict.seeds)
     # The task is deterministic: had the forged label scored the best, it would score otherwise now.
     assert summary["fresh"]["mean"] == pytest.approx(summary["best"]["mean"])
