@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -55,11 +55,12 @@ def champion_patch(archive: Archive, campaign: str) -> str:
     if champion.program == baseline.program:
         raise UsageError(f"the champion of campaign {campaign} is its baseline: there is no change to write as a patch")
     task = _task_of(archive, campaign)
-    places = {} if task is None else _places(task)
+    prefix = "" if task is None else _prefix(task)
     old, new = (archive.programs.get(key) for key in (baseline.program, champion.program))
     with tempfile.TemporaryDirectory(prefix="evolver-patch-") as folder:
         for name, program in (("a", old), ("b", new)):
-            _placed(program, places).write_to(Path(folder, name))
+            placed = Program(files={f"{prefix}{path}": text for path, text in program.files.items()})
+            placed.write_to(Path(folder, name))
         words = ["-c", "core.autocrlf=false", "-c", "core.quotepath=false", "diff", "--no-index", "--no-prefix"]
         return git(Path(folder), *words, "--no-color", "--no-ext-diff", "a", "b", good=(0, 1)).decode()
 
@@ -72,22 +73,17 @@ def _task_of(archive: Archive, campaign: str) -> Task | None:
         return None
 
 
-def _places(task: Task) -> dict[str, str]:
-    """By the path of a program's folder, where that lies in the user's repository: "" for its top."""
+def _prefix(task: Task) -> str:
+    """Where a program's folder lies in the user's repository, with `/` at its end; empty for the top."""
     origin = _json(task.root / ORIGIN)
     if "prefix" in origin:
-        return {"": str(origin["prefix"])}
+        return str(origin["prefix"])
     options = _json(task.root / "public" / OPTIONS)
     source = Path(str(origin["source"])) if origin.get("source") else task.root / "baseline"
     head = head_of(source) if source.is_dir() else None
     inner = PurePosixPath(str(options.get("original") or "")).parent.as_posix()
     inner = "" if inner == "." else f"{inner}/"
-    return {"": f"{head.prefix if head else ''}{inner}"}
-
-
-def _placed(program: Program, places: Mapping[str, str]) -> Program:
-    prefix = places.get("", "")
-    return Program(files={f"{prefix}{path}": text for path, text in program.files.items()})
+    return f"{head.prefix if head else ''}{inner}"
 
 
 def _json(path: Path) -> dict[str, object]:
@@ -102,12 +98,12 @@ def _stream(archive: Archive, campaign: str, experiments: list[Experiment], task
     """What git fast-import reads."""
     marks = {one.id: number for number, one in enumerate(experiments, 1)}
     around = {} if task is None else {name: path.read_bytes() for name, path in task.files_around()}
-    champion = archive.experiments.champion(campaign)
+    champion, metric = archive.experiments.champion(campaign), archive.campaigns.get(campaign).metric.name
     for one in experiments:
         assert one.program is not None
         program = archive.programs.get(one.program)
         when = int((one.finished or one.created).timestamp())
-        message = _message(one, archive.campaigns.get(campaign).metric.name).encode()
+        message = _message(one, metric).encode()
         yield f"commit refs/heads/experiment-{one.number}\nmark :{marks[one.id]}\n".encode()
         yield f"author {AUTHOR} {when} +0000\ncommitter {AUTHOR} {when} +0000\n".encode()
         yield f"data {len(message)}\n".encode() + message + b"\n"
