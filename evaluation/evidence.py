@@ -175,8 +175,7 @@ class CampaignEvidence:
 
     def compare(self, experiment: Experiment | str, champion: str) -> Comparison | None:
         """A candidate's difference to the champion on the search's replicates; None where they share none."""
-        resources = self._resources
-        ours, theirs = (on_seeds(resources.scores(one), SEARCH_SEEDS) for one in (experiment, champion))
+        ours, theirs = self._searched(experiment), self._searched(champion)
         if not ours.keys() & theirs.keys():
             return None
         level, slope = self.level(champion), self.slope
@@ -187,13 +186,12 @@ class CampaignEvidence:
             slope=slope,
             prior=self.prior(champion, slope) if self.varies else UNKNOWN,
             fallback=self.fallback(slope, level.scores) if self.varies else 0.0,
-            metric=resources.task.metric,
+            metric=self._resources.task.metric,
         )
 
     def pair(self, experiment: Experiment | str, reference: str) -> Comparison | None:
         """The paired difference of two programs, its spread learnt over the campaign; None without a shared score."""
-        resources = self._resources
-        ours, theirs = (on_seeds(resources.scores(one), SEARCH_SEEDS) for one in (experiment, reference))
+        resources, ours, theirs = self._resources, self._searched(experiment), self._searched(reference)
         if not ours.keys() & theirs.keys():
             return None
         noise, pairs = resources.noise, self.prior(str(resources.campaign.champion), 1.0)
@@ -207,8 +205,7 @@ class CampaignEvidence:
         Its spread is that of the very pairs, moderated by those of the campaign's races: the spread of unpaired scores
         would hide what pairs agree on.
         """
-        resources, champion = self._resources, str(self._resources.campaign.champion)
-        ours, theirs = (on_seeds(resources.scores(one), SEARCH_SEEDS) for one in (experiment, reference))
+        resources, ours, theirs = self._resources, self._searched(experiment), self._searched(reference)
         seeds = tuple(sorted(ours.keys() & theirs.keys()))
         if not seeds:
             return None
@@ -216,10 +213,17 @@ class CampaignEvidence:
         gains = [metric.gain(ours[seed], theirs[seed]) for seed in seeds]
         if not any(gains) or not self.varies:
             return comparison(seeds, mean_of(gains), 0.0, 0.0, metric)
-        pairs = pair_set(reference, ours, theirs)
-        own = pairs.residual(1.0) if pairs is not None else UNKNOWN
-        spread = moderated(own, self.prior(champion, 1.0), self.fallback(1.0, self.level(champion).scores))
+        spread = self._spread_of_pairs(pair_set(reference, ours, theirs), str(resources.campaign.champion))
         return comparison(seeds, mean_of(gains), spread.deviation / math.sqrt(len(seeds)), spread.freedom, metric)
+
+    def _searched(self, experiment: Experiment | str) -> dict[int, float]:
+        """An experiment's scores on the search's replicates."""
+        return on_seeds(self._resources.scores(experiment), SEARCH_SEEDS)
+
+    def _spread_of_pairs(self, pairs: PairSet | None, champion: str) -> Spread:
+        """That of the very pairs, moderated by those of the campaign's races."""
+        own = pairs.residual(1.0) if pairs is not None else UNKNOWN
+        return moderated(own, self.prior(champion, 1.0), self.fallback(1.0, self.level(champion).scores))
 
     def merit(self, found: Comparison, champion: str) -> float:
         """What a parent is ranked by: its level, less one standard error, in the metric's unit."""
@@ -250,10 +254,8 @@ class CampaignEvidence:
 
     def price(self, experiment: Experiment | str, found: Comparison, champion: str) -> float:
         """Trials that the confirmation of a candidate is likely to need, by its cautious estimate."""
-        both = [on_seeds(self._resources.scores(one), SEARCH_SEEDS) for one in (experiment, champion)]
-        pairs = pair_set(champion, *both)
-        own = pairs.residual(1.0) if pairs is not None else UNKNOWN
-        spread = moderated(own, self.prior(champion, 1.0), self.fallback(1.0, self.level(champion).scores))
+        pairs = pair_set(champion, self._searched(experiment), self._searched(champion))
+        spread = self._spread_of_pairs(pairs, champion)
         level = level_of_next(self.confirmations())
         return price_of(bounded(found.delta - found.standard_error), spread, level, self.looks)
 
