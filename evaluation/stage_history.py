@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from evolver.contracts import Trial
+from evolver.evaluation.conclusions import Conclusions
 
 if TYPE_CHECKING:
     from evolver.evaluation.campaign_resources import CampaignResources
@@ -19,10 +20,8 @@ class StageHistory:
     """Grows as experiments are concluded, so that each trial is read once."""
 
     def __init__(self, resources: CampaignResources) -> None:
-        self._resources = resources
+        self._archive, self._conclusions = resources.archive, Conclusions(resources)
         self._trials: dict[str, list[Trial]] = {}
-        self._read = -1
-        self._open: set[str] = set()
         self._looking = threading.Lock()
 
     def trials(self, stage: str) -> Sequence[Trial]:
@@ -32,14 +31,7 @@ class StageHistory:
             return tuple(self._trials.get(stage, ()))
 
     def _look(self) -> None:
-        archive, name = self._resources.archive, self._resources.name
-        waiting = [archive.experiments.get(key) for key in sorted(self._open)]
-        for experiment in (*waiting, *archive.experiments.list(name, after=self._read)):
-            self._read = max(self._read, experiment.number)
-            if experiment.verdict is None:
-                self._open.add(experiment.id)
-                continue
-            self._open.discard(experiment.id)
-            for trial in archive.trials.list(experiment.id):
+        for experiment in self._conclusions.new():
+            for trial in self._archive.trials.list(experiment.id):
                 if trial.seed == FIRST:
                     self._trials.setdefault(trial.stage, []).append(trial)

@@ -7,6 +7,7 @@ import random
 from evolver.agents.offline.drawing import Draw
 from evolver.contracts import Experiment, Program, VerdictKind
 from evolver.evaluation.campaign_resources import CampaignResources
+from evolver.evaluation.conclusions import Conclusions
 from evolver.search.effect_odds import EffectOdds, features_of
 
 
@@ -26,8 +27,7 @@ class LikelyEffect:
         self._resources = resources
         self._odds = odds or EffectOdds()
         self._sure, self._power = sure, power
-        self._read = 0
-        self._open: set[str] = set()
+        self._conclusions = Conclusions(resources)
 
     def accepts(self, draw: Draw, program: Program, rng: random.Random) -> bool:
         """Whether a draw is worth a trial as far as like changes tell."""
@@ -47,15 +47,8 @@ class LikelyEffect:
 
     def _look(self) -> None:
         """Learn from what was concluded since."""
-        archive = self._resources.archive
-        waiting = [archive.experiments.get(key) for key in sorted(self._open)]
-        for experiment in (*waiting, *archive.experiments.list(self._resources.name, after=self._read)):
-            self._read = max(self._read, experiment.number)
-            self._open.discard(experiment.id)
-            if experiment.verdict is None:
-                self._open.add(experiment.id)
-            else:
-                self._learn(experiment)
+        for experiment in self._conclusions.new():
+            self._learn(experiment)
 
     def _learn(self, experiment: Experiment) -> None:
         proposal, verdict, resources = experiment.proposal, experiment.verdict, self._resources
