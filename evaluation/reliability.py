@@ -5,15 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from evolver.contracts import Interval, Record, Trial, TrialStatus
+from evolver.contracts.trial_record import SAYS_NOTHING
 from evolver.evaluation.statistics import LEVEL
-
-NOT_ITS_OWN = (
-    TrialStatus.CANCELLED,
-    TrialStatus.TAMPERED,
-    TrialStatus.MACHINE_TROUBLE,
-    TrialStatus.PRUNED,
-)
-"""How runs end that say nothing about the program."""
 
 
 class Reliability(Record):
@@ -35,7 +28,7 @@ def reliability_of(trials: Iterable[Trial]) -> Reliability | None:
     """How often these trials of one program gave a score; None where it was never run."""
     scored = runs = 0
     for trial in trials:
-        ways = [status for status in (*trial.earlier, trial.status) if status not in NOT_ITS_OWN]
+        ways = [status for status in (*trial.earlier, trial.status) if status not in SAYS_NOTHING]
         runs += len(ways)
         scored += sum(status is TrialStatus.OK for status in ways)
     if not runs:

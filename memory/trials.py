@@ -6,19 +6,12 @@ from collections.abc import Sequence
 
 from sqlalchemy import bindparam, delete, insert, select
 
-from evolver.contracts import Trial, TrialStatus
+from evolver.contracts import Trial
 from evolver.contracts.experiment_events import TrialEnded
+from evolver.contracts.trial_record import SAYS_NOTHING
 from evolver.memory.database import Repository
 from evolver.memory.mappers import add_event, add_to_tallies, experiment_row, trial_record
 from evolver.memory.schema import ExperimentRow, TrialRow
-
-NOT_REMEMBERED = (
-    TrialStatus.CANCELLED,
-    TrialStatus.TAMPERED,
-    TrialStatus.MACHINE_TROUBLE,
-    TrialStatus.PRUNED,
-)
-"""How trials end of which nothing is known elsewhere."""
 
 _ADD = insert(TrialRow)
 _OF_EXPERIMENT = select(TrialRow.data).where(TrialRow.experiment == bindparam("experiment")).order_by(TrialRow.id)
@@ -46,7 +39,7 @@ _FINISHED = (
         TrialRow.task_version == bindparam("task_version"),
         TrialRow.stage == bindparam("stage"),
         TrialRow.seed == bindparam("seed"),
-        TrialRow.status.not_in(NOT_REMEMBERED),
+        TrialRow.status.not_in(SAYS_NOTHING),
     )
     .order_by(TrialRow.id)
     .limit(1)

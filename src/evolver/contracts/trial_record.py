@@ -34,6 +34,8 @@ class TrialStatus(StrEnum):
     """A rule of the task ended it, as its curve was hopeless: missing data too, and no failure of the program."""
 
 
+SAYS_NOTHING = (TrialStatus.CANCELLED, TrialStatus.TAMPERED, TrialStatus.MACHINE_TROUBLE, TrialStatus.PRUNED)
+"""How trials end that say nothing of the program alone: neither how often it works, nor what it does elsewhere."""
 CONTENDED, SHORTEST_WAIT = 0.1, 0.25
 """Contention, and seconds of waiting, above which a trial's time is not to be compared."""
 
