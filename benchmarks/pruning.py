@@ -12,10 +12,10 @@ run to its end once; then again under the rules of early stopping, in the same o
     asha       proxy stage first, one in three goes on (asynchronous successive halving)
     both       asha, with pruning at the full stage
 
-Printed for each: CPU seconds, the share of `full` saved, the best score that was found, its regret (the best of `full`
-is better by so much) and `lost`, whether the best candidate was given up. The same over `--orders` random orders of the
-candidates, from the recorded curves and costs, with the standard error of the means: one order is luck. `agreement` is
-the rank agreement of the stages.
+Printed for each (with `--json` as one object): CPU seconds, the share of `full` saved, the best score that was found, its
+regret (the best of `full` is better by so much) and `lost`, whether the best candidate was given up. The same over
+`--orders` random orders of the candidates, from the recorded curves and costs, with the standard error of the means:
+one order is luck. `agreement` is the rank agreement of the stages.
 """
 
 from __future__ import annotations
@@ -109,17 +109,13 @@ class Bench:
         for number, program in enumerate(programs):
             if arm.promotion is not None:
                 trial = await self.trial(number, program, "proxy")
-                said = _objection(trial, proxies, arm.promotion, self.task) if trial.metrics else "failed"
+                said = objection(trial, proxies, arm.promotion, self.task.metric) if trial.metrics else "failed"
                 proxies.append(trial)
                 if said:
                     continue
             rules = CurveRules(arm.pruning, "minimize", fulls) if arm.pruning is not None else None
             fulls.append(await self.trial(number, program, "full", rules))
         return [*proxies, *fulls]
-
-
-def _objection(trial: Trial, others: Sequence[Trial], rule: PromotionSpec, task: Task) -> str:
-    return objection(trial, others, rule, task.metric)
 
 
 def replayed(
@@ -130,7 +126,7 @@ def replayed(
     for number in order:
         if arm.promotion is not None:
             trial = proxies[number]
-            said = _objection(trial, seen_proxies, arm.promotion, task) if trial.metrics else "failed"
+            said = objection(trial, seen_proxies, arm.promotion, task.metric) if trial.metrics else "failed"
             seen_proxies.append(trial)
             if said:
                 continue
@@ -223,10 +219,20 @@ def main() -> None:
     parser.add_argument("--orders", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--sandbox", default="bubblewrap", choices=["bubblewrap", "docker", "none"])
-    parser.add_argument("--json", action="store_true", help="as it always is")
+    parser.add_argument("--json", action="store_true", help="print one object and nothing else")
     given = parser.parse_args()
-    result = measure(given.seconds, given.candidates, given.orders, given.seed, given.sandbox)
-    print(json.dumps(asyncio.run(result), indent=1))
+    result = asyncio.run(measure(given.seconds, given.candidates, given.orders, given.seed, given.sandbox))
+    if given.json:
+        print(json.dumps(result, indent=1))
+        return
+    print("arm        CPU s   saved  regret    over orders: saved, regret")
+    for name, found in result["arms"].items():
+        (saved, saved_error), (regret, regret_error) = (
+            result["orders"].get(name, {}).get(kind, (0.0, 0.0)) for kind in ("saved", "regret")
+        )
+        means = f"{saved:.0%} (SE {saved_error:.0%}), {regret:.4f} (SE {regret_error:.4f})"
+        print(f"{name:8} {found['cpu_seconds']:7.1f}  {found['saved']:6.0%}  {found['regret']:.4f}    {means}")
+    print(*result["agreement"], sep="\n")
 
 
 if __name__ == "__main__":
