@@ -38,11 +38,7 @@ def folder_with_source(root: Path, spec: TaskSpec, home: Path) -> Path:
         home.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(prefix=f".{spec.name}-", dir=home))
         try:
-            for name in OWN:
-                if (root / name).is_dir():
-                    shutil.copytree(root / name, made / name)
-                elif (root / name).is_file():
-                    shutil.copy(root / name, made / name)
+            _copy_own(root, made)
             if head is not None:
                 write_head(source, made / BASELINE)
                 warnings += uncommitted(source, apart)
@@ -51,9 +47,8 @@ def folder_with_source(root: Path, spec: TaskSpec, home: Path) -> Path:
             for place in apart:
                 if place.is_relative_to(source):
                     shutil.rmtree(made / BASELINE / place.relative_to(source), ignore_errors=True)
-            shutil.copytree(root / BASELINE, made / BASELINE, dirs_exist_ok=True) if (
-                root / BASELINE
-            ).is_dir() else None
+            if (root / BASELINE).is_dir():
+                shutil.copytree(root / BASELINE, made / BASELINE, dirs_exist_ok=True)
             about = {
                 "warnings": warnings,
                 "source": str(source),
@@ -69,6 +64,15 @@ def folder_with_source(root: Path, spec: TaskSpec, home: Path) -> Path:
             shutil.rmtree(made, ignore_errors=True)
     except OSError as error:
         raise TaskError(f"the program of {root} cannot be taken from {source}: {error}") from None
+
+
+def _copy_own(root: Path, made: Path) -> None:
+    """What the task's folder itself has beside the program."""
+    for name in OWN:
+        if (root / name).is_dir():
+            shutil.copytree(root / name, made / name)
+        elif (root / name).is_file():
+            shutil.copy(root / name, made / name)
 
 
 def _said(root: Path) -> Iterator[str]:
