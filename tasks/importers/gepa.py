@@ -60,12 +60,7 @@ def _seed_of(folder: Path) -> Path | None:
 
 
 def _seed_files(folder: Path) -> list[Path]:
-    inner = folder / "seed"
-    return (
-        [p for p in sorted(inner.glob("*")) if p.is_file() and is_content(p.relative_to(folder))]
-        if inner.is_dir()
-        else []
-    )
+    return [p for p in sorted((folder / "seed").glob("*")) if p.is_file() and is_content(p.relative_to(folder))]
 
 
 def _evaluator_of(folder: Path) -> Path | None:
@@ -75,15 +70,12 @@ def _evaluator_of(folder: Path) -> Path | None:
 def _function(evaluator: Path) -> tuple[str, str, str]:
     """The function that evaluates, its first parameter and that one's annotation; empty where nothing is known."""
     tree = tree_of(evaluator)
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef) and node.name in FUNCTIONS and node.args.args:
-            first = node.args.args[0]
-            return node.name, first.arg, ast.unparse(first.annotation) if first.annotation else ""
+    taking = [(node, node.args.args[0]) for node in tree.body if isinstance(node, ast.FunctionDef) and node.args.args]
     name = next((name for name in FUNCTIONS if name in bound_names(tree)), "")
-    for node in tree.body if not name else ():
-        if isinstance(node, ast.FunctionDef) and node.args.args and node.args.args[0].arg.startswith("candidate"):
-            first = node.args.args[0]
-            return node.name, first.arg, ast.unparse(first.annotation) if first.annotation else ""
+    by_name = [(node, first) for node, first in taking if node.name in FUNCTIONS]
+    by_parameter = [(node, first) for node, first in taking if not name and first.arg.startswith("candidate")]
+    for node, first in by_name or by_parameter:
+        return node.name, first.arg, ast.unparse(first.annotation) if first.annotation else ""
     return name, "", ""
 
 
