@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import PurePosixPath
 
-from evolver.search.numeric_literal import NumericLiteral
+from evolver.search.numeric_literal import LARGEST, NumericLiteral
 
 WEIGHT = 4.0
 """Of what a file gives a name, as of a named constant in Python."""
-LARGEST = 1e15
 HASH = frozenset({".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf", ".jl", ".r", ".sh"})
 SLASHES = frozenset(
     {

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 
 SEEDS = frozenset({"seed", "random_state", "random_seed"})
+LARGEST = 1e15
+"""Numbers beyond are markers such as infinity, not settings."""
 ARGUMENT = "of add_argument()"
 """How the names of argparse's defaults end."""
 _FIXED = re.compile(

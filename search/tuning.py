@@ -10,12 +10,10 @@ from functools import lru_cache
 from evolver.contracts import Program
 from evolver.errors import CannotApply
 from evolver.search.assigned_numbers import assigned_numbers
-from evolver.search.numeric_literal import ARGUMENT, NumericLiteral
+from evolver.search.numeric_literal import ARGUMENT, LARGEST, NumericLiteral
 from evolver.search.recipes import ConstantChange, file_of
 from evolver.search.source import Source, TextEdit, is_python, parse, splice
 
-LARGEST = 1e15
-"""Numbers beyond are markers such as infinity, not settings."""
 GUARD = 1e-8
 """Numbers below keep a division or a comparison safe; another one as small does the same."""
 STRUCTURAL = frozenset({"axis", "dim", "ndim", "ndmin", "dims", "keepdim", "indent", "ord"})
