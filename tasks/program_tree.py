@@ -56,6 +56,14 @@ def may_change(program: ProgramSpec, path: str) -> bool:
     return fits(path, program.files) and not fits(path, program.deny) and is_content(Path(path))
 
 
+def may_have(root: Path, spec: TaskSpec, path: str) -> bool:
+    """Whether a program may have a file of that path, be it new: not where a file that is no text stays as it is."""
+    if path in spec.program.files:
+        return True
+    there = root / BASELINE / path
+    return may_change(spec.program, path) and (not there.is_file() or there.is_symlink() or _text(there) is not None)
+
+
 def fixed_files(root: Path, spec: TaskSpec) -> Iterator[tuple[str, Path]]:
     """The files of `baseline/` that no program may change and that all are run with; none where files are listed."""
     if spec.program.is_tree:

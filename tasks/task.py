@@ -14,7 +14,7 @@ from evolver.contracts import Metric, Program
 from evolver.errors import UnknownName
 from evolver.tasks.importers.task_writer import OPTIONS, ORIGIN
 from evolver.tasks.integrity import TaskIntegrity
-from evolver.tasks.program_tree import fixed_files, may_change, program_texts, write_program
+from evolver.tasks.program_tree import fixed_files, may_have, program_texts, write_program
 from evolver.tasks.source_files import text_of, tree_of
 from evolver.tasks.spec import STAGES, ResourcesSpec, StageSpec, TaskSpec
 
@@ -160,8 +160,7 @@ class Task:
         Returns:
             False for a file that stays as it is, and for one that no pattern fits.
         """
-        inside = may_change(self.spec.program, path)
-        return path in self.spec.program.files or (inside and path not in dict(fixed_files(self.root, self.spec)))
+        return may_have(self.root, self.spec, path)
 
     def write_program(self, program: Program, folder: Path) -> None:
         """Write what a trial is shown: a program's files, and those around them that stay.
