@@ -12,7 +12,7 @@ run to its end once; then again under the rules of early stopping, in the same o
     asha       proxy stage first, one in three goes on (asynchronous successive halving)
     both       asha, with pruning at the full stage
 
-Printed for each (with `--json` as one object): CPU seconds, the share of `full` saved, the best score that was found, its
+Printed for each (`--json`: as one object): CPU seconds, the share of `full` saved, the best score that was found, its
 regret (the best of `full` is better by so much) and `lost`, whether the best candidate was given up. The same over
 `--orders` random orders of the candidates, from the recorded curves and costs, with the standard error of the means:
 one order is luck. `agreement` is the rank agreement of the stages.
