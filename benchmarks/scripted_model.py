@@ -1,6 +1,6 @@
 """A scripted model server in a process of its own, for benchmarks: it answers as models do, at a fixed latency.
 
-    python benchmarks/scripted_model.py {sleeper,helpful,useless} LATENCY
+    python benchmarks/scripted_model.py {sleeper,points,helpful,useless} LATENCY
 
 Prints its base URL, and ends when its standard input is closed. `helpful` writes programs for circle-packing like a
 fair model: of ten answers one is malformed, one is a refusal and one program has a bug; the others polish the
@@ -74,6 +74,19 @@ def sleeper(seen: Any) -> object:
     if role == "coder":
         level = re.findall(r"Set LEVEL to (\d+\.\d+)", seen.prompt)[-1]
         return f"program.py\n```python\nLEVEL = {level}\n\n\ndef value():\n    return LEVEL\n```\n"
+    return OBSERVATION
+
+
+def points(seen: Any) -> object:
+    """Another point of the plane for every experiment, for the task `quadratic`."""
+    role = role_of(seen.prompt)
+    if role == "researcher":
+        generator = random.Random(f"{number_of(seen)}/{len(seen.body['messages'])}")
+        point = f"({generator.uniform(-9.0, 9.0):.6f}, {generator.uniform(-9.0, 9.0):.6f})"
+        return idea(seen, f"Point {point}", f"Return the point {point}.")
+    if role == "coder":
+        x, y = re.findall(r"Return the point \((-?\d+\.\d+), (-?\d+\.\d+)\)", seen.prompt)[-1]
+        return f"program.py\n```python\ndef point():\n    return [{x}, {y}]\n```\n"
     return OBSERVATION
 
 
@@ -218,7 +231,7 @@ def construct_packing():
     return best
 '''
 
-SCRIPTS = {"sleeper": sleeper, "helpful": helpful, "useless": useless}
+SCRIPTS = {"sleeper": sleeper, "points": points, "helpful": helpful, "useless": useless}
 
 
 @contextmanager
