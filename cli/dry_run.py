@@ -90,17 +90,14 @@ def _forecast(resolved: ResolvedRun, trial: Trial, experiments: int) -> CostEsti
 def _cost_words(team_spec: TeamSpec, spending: CostEstimate, context: Context) -> str:
     if team_spec.team == "offline":
         return "No model is used: it costs no tokens.\n"
-    from evolver.graph.cost_estimate import TYPICAL_ANSWER
+    from evolver.graph.cost_estimate import TYPICAL_ANSWER, usual_range
 
     least, typical, most = spending.least, spending.typical, spending.most
     capped = " (the cap)" if context.tokens == most.tokens or (context.cost and context.cost == most.usd) else ""
-    if spending.unknown:
-        span = f"some {typical.tokens:,} tokens; from {least.tokens:,} to {most.tokens:,}, price unknown"
-    else:
-        span = (
-            f"some {cost(typical.usd, typical.tokens)}; "
-            f"from {cost(least.usd, least.tokens)} to {cost(most.usd, most.tokens)}"
-        )
+    amounts = (typical, *usual_range(spending), least, most)
+    said = [f"{a.tokens:,} tokens" if spending.unknown else cost(a.usd, a.tokens) for a in amounts]
+    span = f"some {said[0]}, usually between {said[1]} and {said[2]}; from {said[3]} to {said[4]} whatever happens"
+    span += ", price unknown" if spending.unknown else ""
     return (
         f"Models ({', '.join(team_spec.models)}): {span}{capped}.\n"
         f"Typical: answers of {TYPICAL_ANSWER:,} tokens, every fourth repaired, prompts twice as long as now"

@@ -173,6 +173,13 @@ def build_job(task: Task, folder: Path, labels: dict[str, str]) -> Job:
     )
 
 
+def public_mounts(task: Task) -> tuple[Mount, ...]:
+    """What anybody may look at: public data; and the inputs, where there is one phase and programs see them anyway."""
+    phases = task.spec.phases
+    inputs = task.inputs(phases[0]) if len(phases) == 1 else None
+    return _mounts(shared={"/public": task.root / "public", "/inputs": inputs}, own={})
+
+
 def _mounts(*, shared: Mapping[str, Path | None], own: Mapping[str, Path | None]) -> tuple[Mount, ...]:
     """What is there to be shown, by place; `own` belongs to this job alone.
 

@@ -53,6 +53,7 @@ class ChatState(MessagesState, total=False):
     reading: dict[str, Any]
     """What the last message was understood as."""
     said: str
+    others: list[str]
     replies: list[str]
 
 
@@ -108,9 +109,10 @@ async def interpret(state: ChatState, runtime: Runtime[ChatContext]) -> dict[str
     try:
         campaign, found = await asyncio.to_thread(_understood, context.home, campaign, text)
     except EvolverError as error:
-        return {"campaign": "", "given": "", "reading": {}, "said": "", "replies": [str(error)]}
+        return {"campaign": "", "given": "", "reading": {}, "said": "", "others": [], "replies": [str(error)]}
     reading = found.reading.model_dump(mode="json")
-    return {"campaign": campaign, "given": context.campaign, "reading": reading, "said": found.said, "replies": []}
+    understood = {"reading": reading, "said": found.said, "others": list(found.others)}
+    return {"campaign": campaign, "given": context.campaign, **understood, "replies": []}
 
 
 def after_interpret(state: ChatState) -> Literal["directive", "answer", "campaign_control", "reply"]:
@@ -147,7 +149,7 @@ async def reply(state: ChatState) -> dict[str, Any]:
 async def _act(state: ChatState, runtime: Runtime[ChatContext]) -> dict[str, Any]:
     context, (text, key) = _context(runtime), _last(state["messages"])
     reading: Reading = _READING.validate_python(state["reading"])
-    found = Understanding(reading, state.get("said", ""))
+    found = Understanding(reading, state.get("said", ""), tuple(state.get("others", ())))
     try:
         said = await asyncio.to_thread(_done, context, state["campaign"], found, text, key)
     except EvolverError as error:

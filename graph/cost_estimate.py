@@ -70,6 +70,21 @@ class CostEstimate(Record):
         return self.most.usd is None
 
 
+def usual_range(estimate: CostEstimate) -> tuple[Amount, Amount]:
+    """Between which amounts campaigns usually end: half and twice the typical one, within the least and the most."""
+    typical, ends = estimate.typical, list[Amount]()
+    for factor, end in ((0.5, estimate.least), (2.0, estimate.most)):
+        inner = max if factor < 1.0 else min
+        known = typical.usd is not None and end.usd is not None
+        ends.append(
+            Amount(
+                tokens=inner(end.tokens, round(factor * typical.tokens)),
+                usd=inner(end.usd or 0.0, factor * (typical.usd or 0.0)) if known else None,
+            )
+        )
+    return ends[0], ends[1]
+
+
 class _Listener(Conversation):
     """Hears what is asked, and never answers."""
 

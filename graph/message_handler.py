@@ -7,7 +7,6 @@ archive, and lanes read them before each proposal.
 from __future__ import annotations
 
 import asyncio
-import threading
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -18,11 +17,13 @@ from evolver.contracts import QUESTION, Campaign, Directive, RunConfig
 from evolver.contracts.campaign_events import StartedByMessage
 from evolver.errors import EvolverError, UsageError
 from evolver.graph.campaign_lock import is_running
+from evolver.graph.chat_loop import in_chat_loop
 from evolver.graph.context import Context
 from evolver.graph.detached import launch
 from evolver.graph.resolved_run import ResolvedRun, open_archive
 from evolver.settings import Settings
 from evolver.steering.approval import waiting
+from evolver.steering.campaign_knowledge import campaign_knowledge, said_before
 from evolver.steering.commands import Command, directive_id
 from evolver.steering.directives import directive_type
 from evolver.steering.grammar import read
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-LONGEST_WAIT = 60.0
+LONGEST_WAIT = 180.0
 """Seconds that a chat waits for one answer of a model; after that, patterns and templates do."""
 OUTAGE = 5.0
 NO_CAMPAIGN = "There is no campaign here yet. Say `start circle-packing with 20 experiments`, or name another task."
@@ -53,6 +54,8 @@ class Understanding:
     reading: Reading
     said: str = ""
     """How it was read, where that is not plain."""
+    others: tuple[str, ...] = ()
+    """Further orders in the same message, in plain words."""
 
 
 @dataclass(frozen=True)
@@ -111,8 +114,8 @@ def understand(home: Path, archive: Archive, campaign: str, text: str) -> Unders
     found = _ask(archive, record, home, lambda model: _read_with(model, archive, record, text))
     if found is None:
         return Understanding(reading)
-    understood, restated = found
-    return Understanding(understood, f"(I understood: {restated})" if restated else "")
+    understood, restated, others = found
+    return Understanding(understood, f"(I understood: {restated})" if restated else "", others)
 
 
 def act(
@@ -122,6 +125,19 @@ def act(
 
     `key` names the message, so that it is carried out once however often it comes.
     """
+    done = _act_on_one(home, archive, campaign, understanding, text, who, key=key)
+    replies, now = list(done.replies), done.campaign
+    for place, order in enumerate(understanding.others, 1):
+        # By patterns alone: a model has put it into plain words already.
+        said = Understanding(read(order), f"(And: {order})")
+        more = _act_on_one(home, archive, now, said, order, who, key=f"{key}-{place}" if key else "")
+        replies, now = [*replies, *more.replies], more.campaign
+    return Said(replies, now)
+
+
+def _act_on_one(
+    home: Path, archive: Archive, campaign: str, understanding: Understanding, text: str, who: str, *, key: str
+) -> Said:
     reading = understanding.reading
     said = [understanding.said] if understanding.said else []
     if isinstance(reading, StartCampaign):
@@ -224,24 +240,30 @@ def _answer(
     async def word(model: Conversation) -> str:
         from evolver.steering.llm_parser import answer_with
 
-        return await answer_with(model, f"answer {asked.id}", text, facts)
+        known = await archive.run(campaign_knowledge, archive, campaign)
+        earlier = await archive.run(said_before, archive, campaign)
+        return await answer_with(model, f"answer {asked.id}", text, [*facts, *known], earlier[:-1])
 
     worded = _ask(archive, record, home, word)
     return facts if worded is None else worded.splitlines()
 
 
-async def _read_with(model: Conversation, archive: Archive, campaign: Campaign, text: str) -> tuple[Reading, str]:
+async def _read_with(
+    model: Conversation, archive: Archive, campaign: Campaign, text: str
+) -> tuple[Reading, str, tuple[str, ...]]:
     from evolver.steering.llm_parser import read_with
 
     counts = await archive.run(archive.campaigns.counts, campaign.name)
     given = await archive.run(archive.directives.in_force, campaign.name)
     waits = await archive.run(waiting, archive, campaign.name)
+    earlier = await archive.run(said_before, archive, campaign.name)
     return await read_with(
         model,
         f"read {uuid.uuid4().hex[:16]}",
         text,
         task=f"{campaign.task}: {campaign.metric.direction} {campaign.metric.name}",
         progress=f"{counts.finished} of {campaign.budget.experiments} experiments done, {campaign.status}",
+        earlier=earlier,
         directives=[f"{d.kind}: {d.text}" for d in given],
         waiting=", ".join(str(one.experiment.number) for one in waits),
     )
@@ -264,28 +286,6 @@ def _ask(archive: Archive, campaign: Campaign, home: Path, work: Callable[[Conve
             async with asyncio.timeout(LONGEST_WAIT):
                 return await work(caller)
 
-        return _in_a_thread(asked)
+        return in_chat_loop(asked)
     except (ModelError, UsageError, TimeoutError):
         return None
-
-
-def _in_a_thread(work: Callable[[], Awaitable[T]]) -> T:
-    """Run it in an event loop of its own; the caller's thread may have one already."""
-    result: list[T] = []
-    trouble: list[BaseException] = []
-
-    async def waited() -> T:
-        return await work()
-
-    def run() -> None:
-        try:
-            result.append(asyncio.run(waited()))
-        except BaseException as error:
-            trouble.append(error)
-
-    thread = threading.Thread(target=run, name="evolver-chat")
-    thread.start()
-    thread.join()
-    if trouble:
-        raise trouble[0]
-    return result[0]

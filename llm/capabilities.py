@@ -22,6 +22,9 @@ _FORM = re.compile(
 )
 
 
+_TOOLS = re.compile(r"\btools?\b|tool_choice|tool use|tool.?call|function", re.IGNORECASE)
+
+
 class Form(IntEnum):
     """How an answer's form is asked for; each step down asks the server for less."""
 
@@ -54,6 +57,8 @@ class Sent:
     answer_tokens: int
     system: bool = False
     """Whether there were instructions in a role of their own."""
+    tools: bool = False
+    """Whether the model was offered tools."""
 
 
 @dataclass
@@ -66,6 +71,8 @@ class Capabilities:
     stream: bool = False
     system: bool = True
     """Whether instructions may have a role of their own."""
+    tools: bool = True
+    """Whether it may be offered tools."""
     most_tokens: int | None = None
     """Longest answer that the provider allows."""
 
@@ -79,7 +86,12 @@ class Capabilities:
             return self._try_streaming(sent)
         if failure.kind is FailureKind.CONTEXT:
             return self._shorten(failure, sent)
-        return self._drop_parameter(failure, sent) if failure.kind is FailureKind.REJECTED else None
+        if failure.kind is not FailureKind.REJECTED:
+            return None
+        if sent.tools and _TOOLS.search(f"{failure.parameter} {failure.text}"):
+            known, self.tools = not self.tools, False
+            return "" if known else "it takes no tools: researcher and coder answer at once, as with --tools off"
+        return self._drop_parameter(failure, sent)
 
     def _drop_parameter(self, failure: ProviderFailure, sent: Sent) -> str | None:
         named = failure.parameter or failure.text

@@ -157,6 +157,7 @@ class ModelClient(Conversation):
             prompt=asking.prompt,
             messages=asking.question.messages,
             reply=(reply.refusal or reply.text) if isinstance(reply, Reply) else "",
+            tool_calls=reply.calls if isinstance(reply, Reply) else (),
             status=_status(reply) if isinstance(reply, Reply) else CallStatus.ERROR,
             error="" if isinstance(reply, Reply) else self._redactor(reply),
             tokens_in=tab.tokens_in,

@@ -62,8 +62,15 @@ class Exchange:
     @property
     def prompt(self) -> str:
         """Hash of the messages and of the form of the answer."""
-        said = [(message.role, message.text) for message in self.question.messages]
-        return hashlib.sha256(json.dumps([said, self.question.schema()]).encode()).hexdigest()[:32]
+        said: list[object] = [[m.role, m.text, *_called(m)] for m in self.question.messages]
+        asked = [said, self.question.schema(), *([self.question.tools] if self.question.tools else [])]
+        return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:32]
+
+
+def _called(message: Message) -> list[object]:
+    """What a message says beside its text, if anything."""
+    calls = [call.model_dump(mode="json") for call in message.calls]
+    return [calls, message.answers] if calls or message.answers else []
 
 
 class Conversation(ABC):
@@ -143,6 +150,22 @@ class Conversation(ABC):
         """Free text that is not empty. Raises as `ask`."""
         question = self._question(messages, None, temperature)
         return await self._converse(Exchange(role, purpose, experiment, question, model), _not_empty, repairs)
+
+    async def step(
+        self,
+        role: Role,
+        purpose: str,
+        experiment: str,
+        messages: Sequence[Message],
+        tools: Sequence[dict[str, Any]],
+        *,
+        model: ModelSpec | None = None,
+    ) -> Call:
+        """One turn of a model that may ask for tools: what it wants done, or its answer. Raises as `ask`."""
+        question = Question(
+            self._redactor.messages(tuple(messages)), answer_tokens=self._answer_tokens, tools=tuple(tools)
+        )
+        return await self._call(Exchange(role, purpose, experiment, question, model))
 
     @abstractmethod
     async def _call(self, asking: Exchange) -> Call:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from evolver.contracts import Message
+from evolver.contracts import Message, ToolCall
 from evolver.errors import UsageError
 from evolver.llm.access_check import checked_key
 from evolver.llm.budget import TokenEstimate
@@ -72,6 +72,8 @@ class Question:
     """What the answer is to be; None: free text."""
     answer_tokens: int = 16384
     temperature: float | None = None
+    tools: tuple[dict[str, Any], ...] = ()
+    """JSON schemas of functions that the model may ask for."""
 
     def schema(self) -> dict[str, Any] | None:
         """The JSON schema of the answer; not to be changed."""
@@ -81,7 +83,8 @@ class Question:
         """Bytes of the prompt, the schema included."""
         schema = self.schema()
         said = sum(len(message.text.encode()) for message in self.messages)
-        return said + (0 if schema is None else len(json.dumps(schema)))
+        tools = len(json.dumps(self.tools)) if self.tools else 0
+        return said + tools + (0 if schema is None else len(json.dumps(schema)))
 
 
 @cache
@@ -148,13 +151,14 @@ class ChatModel:
             stream=able.stream,
             temperature=able.temperature and question.temperature is not None,
             system=able.system and any(message.role == "system" for message in question.messages),
+            tools=able.tools and bool(question.tools),
             prompt_tokens=self.prompt_tokens(question),
             answer_tokens=able.answer_tokens(question.answer_tokens),
         )
 
     async def _request(self, question: Question, sent: Sent) -> Reply:
         client = self._client(sent.answer_tokens, question.temperature if sent.temperature else None)
-        chain = _formed(client, question, sent.form)
+        chain = client.bind_tools(question.tools) if sent.tools else _formed(client, question, sent.form)
         messages = _with_form_in_words(question) if sent.form is Form.TEXT else question.messages
         failure: ProviderFailure | None = None
         try:
@@ -171,7 +175,8 @@ class ChatModel:
         if failure is not None:
             # Raised here, without the library's error behind it: that one holds the request with its headers.
             raise failure
-        reply = read_message(raw["raw"] if isinstance(raw, dict) else raw).scrubbed(self._redactor)
+        message = raw["raw"] if isinstance(raw, dict) else raw
+        reply = read_message(message, with_tools=sent.tools).scrubbed(self._redactor)
         if reply.broken:
             said = f"the server broke the answer off ({reply.broken})"
             raise ProviderFailure(FailureKind.TRANSIENT, said, billed=bool(reply.text.strip()))
@@ -273,16 +278,25 @@ def _formed(client: BaseChatModel, question: Question, form: Form) -> Any:
         ) from None
 
 
-def _turns(messages: Sequence[Message], able: Capabilities) -> list[dict[str, str]]:
+def _turns(messages: Sequence[Message], able: Capabilities) -> list[dict[str, Any]]:
     """The messages as they are sent: neighbours of one role joined, instructions in the first turn where they must."""
-    turns: list[dict[str, str]] = []
+    turns: list[dict[str, Any]] = []
     for message in messages:
         role = "user" if message.role == "system" and not able.system else message.role
-        if turns and turns[-1]["role"] == role:
+        if message.role == "tool":
+            turns.append({"role": "tool", "content": message.text, "tool_call_id": message.answers})
+        elif message.calls:
+            turns.append({"role": role, "content": message.text, "tool_calls": [_as_sent(c) for c in message.calls]})
+        elif turns and turns[-1]["role"] == role and "tool_calls" not in turns[-1]:
             turns[-1]["content"] += f"\n\n{message.text}"
         else:
             turns.append({"role": role, "content": message.text})
     return turns
+
+
+def _as_sent(call: ToolCall) -> dict[str, Any]:
+    arguments = json.dumps(call.arguments, ensure_ascii=False)
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}}
 
 
 def _with_form_in_words(question: Question) -> Sequence[Message]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from evolver.contracts import ToolCall
 from evolver.llm.answer_text import as_thinking
 from evolver.redaction import Redactor
 from evolver.text_files import whole_text
@@ -34,28 +35,57 @@ class Reply:
     tokens_in: int | None = None
     tokens_cached: int = 0
     tokens_out: int | None = None
+    calls: tuple[ToolCall, ...] = ()
+    """What the model wants done before it answers."""
 
     def scrubbed(self, redactor: Redactor) -> Reply:
         """The same without secrets, and without halves of characters, which no store takes."""
-        return replace(self, text=redactor(whole_text(self.text)), refusal=redactor(whole_text(self.refusal)))
+        calls = tuple(call.model_copy(update={"arguments": _scrubbed(call.arguments, redactor)}) for call in self.calls)
+        text, refusal = (redactor(whole_text(said)) for said in (self.text, self.refusal))
+        return replace(self, text=text, refusal=refusal, calls=calls)
 
 
-def read_message(message: BaseMessage) -> Reply:
-    """The answer in a LangChain message: its text, or what it wanted to hand to a tool."""
+def _scrubbed(value: Any, redactor: Redactor) -> Any:
+    if isinstance(value, str):
+        return redactor(whole_text(value))
+    if isinstance(value, dict):
+        return {redactor(whole_text(str(key))): _scrubbed(part, redactor) for key, part in value.items()}
+    return [_scrubbed(part, redactor) for part in value] if isinstance(value, list | tuple) else value
+
+
+def read_message(message: BaseMessage, *, with_tools: bool = False) -> Reply:
+    """The answer in a LangChain message: its text, or what it wanted to hand to a tool.
+
+    Where the model has tools, what it wants done is kept apart from what it says.
+    """
     reason = _reason(message.response_metadata)
     usage: dict[str, Any] = dict(getattr(message, "usage_metadata", None) or {})
     refusal = str(message.additional_kwargs.get("refusal") or "")
     if reason in FILTERED and not refusal:
         refusal = str(message.text) or f"the provider stopped the answer: {reason}"
-    text = _text(message)
+    calls = _tool_calls(message) if with_tools else ()
+    text = str(message.text) if calls else _text(message)
     return Reply(
         text=text,
+        calls=calls,
         truncated=reason in CUT,
         broken=reason if reason in BROKEN else "",
         refusal=refusal,
         tokens_in=usage.get("input_tokens") or None,
         tokens_cached=int((usage.get("input_token_details") or {}).get("cache_read") or 0),
         tokens_out=_counted(usage.get("output_tokens"), text),
+    )
+
+
+def _tool_calls(message: BaseMessage) -> tuple[ToolCall, ...]:
+    """What it wants done; a call whose arguments are no JSON is handed on as text under `unreadable`."""
+    whole = [(call, call.get("args")) for call in getattr(message, "tool_calls", None) or ()]
+    broken = [
+        (call, {"unreadable": str(call.get("args"))}) for call in getattr(message, "invalid_tool_calls", None) or ()
+    ]
+    return tuple(
+        ToolCall(id=str(call.get("id") or f"call-{place}"), name=str(call.get("name") or ""), arguments=arguments or {})
+        for place, (call, arguments) in enumerate([*whole, *broken])
     )
 
 

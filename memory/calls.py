@@ -13,7 +13,7 @@ from evolver.memory.database import Repository
 from evolver.memory.mappers import add_to_tallies, campaign_row, upsert
 from evolver.memory.schema import CallRow, TallyRow
 
-_IN_DATA = {"messages", "reply", "error"}
+_IN_DATA = {"messages", "reply", "error", "tool_calls"}
 _CALL = select(CallRow).where(CallRow.id == bindparam("id"))
 _MARK = update(CallRow).where(CallRow.id == bindparam("key"))
 _SPENT = select(TallyRow.name, TallyRow.value).where(

@@ -71,3 +71,5 @@ class Understood(BaseModel):
     reason: str = ""
     restated: str = ""
     clear: bool = False
+    others: list[str] = []
+    """Further orders in the same message, each in plain words of its own."""

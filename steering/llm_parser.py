@@ -16,6 +16,8 @@ from evolver.steering.intents import Inquiry, Instruction, Reading, Unclear, Und
 from evolver.steering.questions import question, questions
 
 LONGEST = 2000
+MOST_ORDERS = 4
+"""Further orders of one message that are carried out."""
 _CITED = re.compile(r"(?:experiments?|number|no\.|#)\s*((?:#?\d+(?:\s*(?:,|and|or|to|vs\.?)\s*)*)+)", re.IGNORECASE)
 _MEASURED = re.compile(r"\d+\.\d+(?:e[-+]?\d+)?", re.IGNORECASE)
 
@@ -44,21 +46,24 @@ async def read_with(
     *,
     task: str,
     progress: str,
+    earlier: Sequence[str],
     directives: Sequence[str],
     waiting: str,
-) -> tuple[Reading, str]:
-    """What a message says, and the model's own words for it. Raises as `Conversation.ask`."""
+) -> tuple[Reading, str, tuple[str, ...]]:
+    """What a message says, the model's own words for it, and further orders in it. Raises as `Conversation.ask`."""
     messages = render(
         "chat_read",
         kinds=kinds_told(),
         message=message[:LONGEST],
         task=task,
         progress=progress,
+        earlier=earlier,
         directives=directives,
         waiting=waiting,
     )
     answer = await conversation.ask("chat", purpose, "", messages, understood_model(), repairs=1)
-    return reading_of(answer.value), answer.value.restated.strip()[:300]
+    others = tuple(one.strip()[:LONGEST] for one in answer.value.others[:MOST_ORDERS] if one.strip())
+    return reading_of(answer.value), answer.value.restated.strip()[:300], others
 
 
 def reading_of(understood: Understood) -> Reading:
@@ -82,7 +87,9 @@ def reading_of(understood: Understood) -> Reading:
     return Instruction(kind=understood.kind, arguments=arguments)
 
 
-async def answer_with(conversation: Conversation, purpose: str, question: str, facts: Sequence[str]) -> str:
+async def answer_with(
+    conversation: Conversation, purpose: str, question: str, facts: Sequence[str], earlier: Sequence[str]
+) -> str:
     """A model's answer that names no number which the facts do not have. Raises as `Conversation.ask_text`."""
 
     def reader(text: str) -> str:
@@ -90,7 +97,7 @@ async def answer_with(conversation: Conversation, purpose: str, question: str, f
             raise AnswerError(objection)
         return text.strip()
 
-    messages = render("chat_answer", question=question[:LONGEST], facts="\n".join(facts))
+    messages = render("chat_answer", question=question[:LONGEST], facts="\n".join(facts), earlier=earlier)
     answer: Any = await conversation.ask_text("chat", purpose, "", messages, reader, repairs=1)
     return str(answer.value)
 

@@ -11,10 +11,11 @@ from typing import Final
 from evolver.agents.llm.experiment_table import mean_metrics
 from evolver.agents.llm.note_views import shown_notes
 from evolver.agents.llm.program_view import files_view
-from evolver.agents.llm.prompting import Prompter
-from evolver.agents.llm.rendering import feedback_words, is_whole, result_words, task_view
+from evolver.agents.llm.prompting import Prompted, Prompter
+from evolver.agents.llm.rendering import dossier, feedback_words, is_whole, result_words, task_view
 from evolver.agents.llm.sandbox_checks import Checked, Checks
 from evolver.agents.llm.token_budget import TokenBudget
+from evolver.agents.llm.tool_use import CODE, ToolUse
 from evolver.contracts import Experiment, Message, Program, Proposal, Standing
 from evolver.contracts.experiment_events import GaveUp
 from evolver.evaluation.campaign_resources import CampaignResources
@@ -81,8 +82,13 @@ class LlmCoder:
         checks: Checks,
         *,
         repair_turns: int = REPAIR_TURNS,
+        tools: ToolUse | None = None,
     ) -> None:
-        """`repair_turns`: answers beyond the first that an experiment's program may take, whatever was wrong."""
+        """`repair_turns`: answers beyond the first that an experiment's program may take, whatever was wrong.
+
+        `tools`: with which it may look before it answers; None: it answers at once.
+        """
+        self._tools = tools
         self._resources = resources
         self._repair_turns = repair_turns
         self._prompter = Prompter(resources, conversation)
@@ -109,14 +115,7 @@ class LlmCoder:
         turns, repairs = self._repair_turns, 0
         base = await self._resources.archive.run(self._resources.program, work.parents[0])
         try:
-            asked = await self._prompter.ask_text(
-                ROLE,
-                "code",
-                work.experiment.id,
-                lambda token_budget: self._prompt(work, base, token_budget),
-                lambda text, messages: _read(text, base, messages, self._resources.task),
-                repairs=min(REPAIRS, turns),
-            )
+            asked = await self._ask(work, base)
         except NoUsableAnswer as error:
             return await self._give_up(work, f"the coder gave no usable answer: {error.reason}")
         program, turns = asked.answer.value, turns - asked.answer.repaired
@@ -137,6 +136,27 @@ class LlmCoder:
             except NoUsableAnswer as error:
                 return await self._end(work, program, finding, f"; and the repair could not be used: {error.reason}")
             turns -= used
+
+    async def _ask(self, work: Work, base: Program) -> Prompted[Program]:
+        """The first program. Raises as `Conversation.ask_text`."""
+
+        def prompt(token_budget: TokenBudget) -> tuple[Message, ...]:
+            return self._prompt(work, base, token_budget)
+
+        if self._tools is not None:
+            found = await self._tools.code(
+                work.experiment, prompt, base, lambda text, messages: _read(text, base, messages, self._resources.task)
+            )
+            if found is not None:
+                return found
+        return await self._prompter.ask_text(
+            ROLE,
+            CODE if self._tools is None else f"{CODE} at once",
+            work.experiment.id,
+            prompt,
+            lambda text, messages: _read(text, base, messages, self._resources.task),
+            repairs=min(REPAIRS, self._repair_turns),
+        )
 
     async def _repair(
         self, work: Work, program: Program, finding: RejectedProgram, repair: int, turns: int
@@ -187,6 +207,7 @@ class LlmCoder:
             packages=work.packages,
             notes=notes.notes,
             outline=notes.outline,
+            dossier=dossier(resources.archive, resources.name),
             parent=parent.number,
             files=files_view(base, token_budget, OWN, f"{proposal.hypothesis} {proposal.plan} {failure}", start),
             metrics=mean_metrics([trial for trial in trials if trial.stage == resources.stage and trial.metrics]),

@@ -11,7 +11,7 @@ from evolver.agents.llm.analyst_view import AnalystView, AnalystViews, Concluded
 from evolver.agents.llm.claim_numbers import mark_unchecked
 from evolver.agents.llm.measuring_critic import MeasuringCritic
 from evolver.agents.llm.prompting import Prompted, Prompter
-from evolver.agents.llm.rendering import gain_with_interval, task_view
+from evolver.agents.llm.rendering import dossier, gain_with_interval, task_view
 from evolver.agents.llm.schemas import NumberedObservation, Observation, Observations
 from evolver.agents.llm.token_budget import TokenBudget
 from evolver.contracts import Experiment, Lesson, LessonStatus, Message, Verdict, VerdictKind
@@ -184,7 +184,14 @@ class LlmCritic:
 
     def _prompt(self, experiments: Sequence[AnalystView]) -> tuple[Message, ...]:
         resources = self._resources
-        return render("critic", task=task_view(resources.task, resources.stage), experiments=experiments)
+        return render(
+            "critic",
+            task=task_view(resources.task, resources.stage),
+            notes=(),
+            outline=(),
+            dossier=dossier(resources.archive, resources.name),
+            experiments=experiments,
+        )
 
 
 def _words(said: Observation, against_champion: str) -> str:

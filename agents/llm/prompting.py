@@ -66,7 +66,7 @@ class Prompter:
                 role, purpose, experiment, messages, form, check=lambda value: check(value, messages), repairs=repairs
             )
 
-        return await self._send(role, purpose, experiment, prompt, send, halvings)
+        return await self.send(role, purpose, experiment, prompt, send, halvings)
 
     async def ask_text(
         self,
@@ -85,17 +85,18 @@ class Prompter:
                 role, purpose, experiment, messages, lambda text: reader(text, messages), repairs=repairs
             )
 
-        return await self._send(role, purpose, experiment, prompt, send, HALVINGS)
+        return await self.send(role, purpose, experiment, prompt, send, HALVINGS)
 
-    async def _send(
+    async def send(
         self,
         role: Role,
         purpose: str,
         experiment: str,
         prompt: Prompt,
         send: Callable[[Sequence[Message]], Awaitable[Answer[T]]],
-        halvings: int,
+        halvings: int = HALVINGS,
     ) -> Prompted[T]:
+        """An answer that `send` gets for a prompt, which is shortened where it is too long. Raises as `send`."""
         before = await self._resources.archive.run(self._asked_before, experiment, role, purpose)
         if before is not None:
             # The archive may have moved on; asked in other words, the question would be paid again.

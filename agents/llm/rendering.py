@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from evolver.agents.llm.program_view import FileView
 from evolver.contracts import Experiment, Interval, Lesson, Metric, Program, Proposal, Trial, Verdict, VerdictKind
+from evolver.contracts.lesson_events import FactFound
 from evolver.diffs import unified
 from evolver.formatting import counted, interval_text
 from evolver.memory import Archive
@@ -16,6 +17,8 @@ from evolver.tasks.block_markers import RULE
 
 LONGEST_CLAIM, LONGEST_IDEA, LONGEST_RESULT = 4000, 5000, 300
 """A lesson's claim holds its caution at its end, so that it is not cut."""
+MOST_FACTS = 60
+"""Newest lines of the dossier that are told."""
 SHOWN_EVIDENCE = 4
 """Experiments behind a lesson that are named."""
 _VERDICTS = {
@@ -240,6 +243,16 @@ def lesson_view(numbers: Numbers, lesson: Lesson) -> LessonView:
 def diff_words(old: Program | None, new: Program) -> str:
     """A unified diff of two programs."""
     return unified(old, new, "before", "after")
+
+
+def dossier(archive: Archive, campaign: str) -> list[str]:
+    """What models found out about data and limits, oldest first, each with the experiment and the command."""
+    lines = []
+    for event in archive.events.list(campaign, kind=FactFound, newest=MOST_FACTS):
+        number = archive.experiments.get(event.experiment).number if event.experiment else 0
+        by = f", {inline(event.data.command, 120)}" if event.data.command else ""
+        lines.append(f"{inline(event.data.text, 400)} (experiment {number}{by})")
+    return list(dict.fromkeys(lines))
 
 
 def feedback_words(trials: Sequence[Trial]) -> str:

@@ -16,6 +16,7 @@ from evolver.agents.llm.rendering import (
     LessonView,
     ParentView,
     diff_words,
+    dossier,
     feedback_words,
     lesson_view,
     parent_of,
@@ -42,6 +43,12 @@ BROUGHT_BACK = 8
 """Lines that the champion's lineage has removed and brought back, at most."""
 OBSERVATIONS = 2000
 """Newest words of the analyst that are at hand."""
+FIRST = 2
+"""Experiments at the beginning in which a whole program is asked for, as long as the baseline is champion."""
+OPENING = (
+    "This is one of the first experiments: write the best program that you can, with several parts changed at once "
+    "where they belong together. What each part is worth is found out later, by ablation."
+)
 NOTES_SEARCHED = 8
 """Chunks that are searched for where not all notes fit."""
 
@@ -116,6 +123,7 @@ class ResearchContext:
             task=task_view(resources.task, resources.stage),
             notes=notes.notes,
             outline=notes.outline,
+            dossier=dossier(resources.archive, resources.name),
             table=self._table.rows(experiments, observed, token_budget.characters(TABLE)),
             lessons=lessons,
             directives=[{"kind": d.kind, "text": inline(d.text, LONGEST_DIRECTIVE)} for d in directives],
@@ -126,6 +134,7 @@ class ResearchContext:
             cycling=[inline(line, 200) for line in self._brought_back(campaign.champion)],
             components=sorted({lesson.component for lesson in lessons}),
             cuts=[f"[... {left_lessons} lessons cut ...]"] if left_lessons else [],
+            mode=OPENING if champion is None or (champion.number == 0 and experiment.number <= FIRST) else "",
             number=experiment.number,
             left=max(0, campaign.budget.experiments - experiment.number),
         )

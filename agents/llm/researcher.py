@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -13,7 +14,9 @@ from evolver.agents.llm.prompting import Prompted, Prompter
 from evolver.agents.llm.rendering import idea_words, result_words
 from evolver.agents.llm.research_context import ResearchContext
 from evolver.agents.llm.schemas import Idea
-from evolver.contracts import LONGEST_TITLE, Experiment, Message, Operator, Proposal, Standing
+from evolver.agents.llm.token_budget import TokenBudget
+from evolver.agents.llm.tool_use import PROPOSE, ToolUse
+from evolver.contracts import LONGEST_TITLE, Experiment, Message, Operator, Program, Proposal, Standing
 from evolver.contracts.experiment_events import GaveUp, IdeaRepeated, Shown
 from evolver.contracts.lesson_events import Observed
 from evolver.evaluation.campaign_resources import CampaignResources
@@ -23,6 +26,8 @@ from evolver.prompts import inline
 from evolver.search.novelty import Ideas, NearestIdea
 
 ROLE: Final = "researcher"
+COPY = 0.9
+"""Similarity from which an idea is a copy, whatever is said of it."""
 ASKED_AGAIN = 2
 """Most times that a researcher is asked for something that differs more from what was tried."""
 
@@ -46,11 +51,18 @@ class LlmResearcher:
         resources: Those of the campaign.
         conversation: Asks the models.
         asked_again: Most times that a model is asked for something that differs more from what was tried.
+        tools: With which it may look before it answers; None: it answers at once.
     """
 
     def __init__(
-        self, resources: CampaignResources, conversation: Conversation, *, asked_again: int = ASKED_AGAIN
+        self,
+        resources: CampaignResources,
+        conversation: Conversation,
+        *,
+        asked_again: int = ASKED_AGAIN,
+        tools: ToolUse | None = None,
     ) -> None:
+        self._tools = tools
         self._resources = resources
         self._asked_again = asked_again
         self._prompter = Prompter(resources, conversation)
@@ -67,14 +79,7 @@ class LlmResearcher:
         if experiment.proposal is not None:
             return experiment.proposal
         try:
-            asked = await self._prompter.ask(
-                ROLE,
-                "propose",
-                experiment.id,
-                lambda token_budget: self._research.prompt(experiment, token_budget),
-                Idea,
-                check=lambda idea, _: self._objection(experiment, idea),
-            )
+            asked = await self._ask(experiment)
         except NoUsableAnswer as error:
             return await self._nothing(experiment, error.reason)
         insist = False
@@ -92,6 +97,36 @@ class LlmResearcher:
         proposal, _ = await self._record(experiment, asked, insist=True)
         assert proposal is not None
         return proposal
+
+    async def _ask(self, experiment: Experiment) -> Prompted[Idea]:
+        """The first idea. Raises as `Conversation.ask`."""
+
+        def prompt(token_budget: TokenBudget) -> tuple[Message, ...]:
+            return self._research.prompt(experiment, token_budget)
+
+        if self._tools is not None:
+            found = await self._tools.propose(
+                experiment, prompt, lambda idea: self._objection(experiment, idea), await self._draft()
+            )
+            if found is not None:
+                return found
+        return await self._prompter.ask(
+            ROLE,
+            PROPOSE if self._tools is None else f"{PROPOSE} at once",
+            experiment.id,
+            prompt,
+            Idea,
+            check=lambda idea, _: self._objection(experiment, idea),
+        )
+
+    async def _draft(self) -> Program:
+        """The program that a researcher may try things with: the champion's."""
+        resources = self._resources
+        campaign = await resources.read_campaign()
+        if campaign.champion is None:
+            return resources.task.baseline()
+        archive = resources.archive
+        return await archive.run(lambda: resources.program(archive.experiments.get(str(campaign.champion))))
 
     async def _ask_again(
         self, experiment: Experiment, asked: Prompted[Idea], near: NearestIdea, turn: int
@@ -157,6 +192,7 @@ class LlmResearcher:
     ) -> tuple[Proposal | None, NearestIdea | None]:
         resources, archive, idea = self._resources, self._resources.archive, asked.answer.value
         near = self._ideas.nearest(idea.text, experiment)
+        insist = insist or (near is not None and self._says_what_differs(idea, near))
         if near is not None:
             repeated = IdeaRepeated(nearest=near.experiment, similarity=round(near.similarity, 4), taken=insist)
             archive.events.add(resources.name, repeated, experiment.id)
@@ -173,6 +209,12 @@ class LlmResearcher:
         self._ideas.add(experiment, idea.text)
         self._research.forget(experiment.id)
         return recorded.proposal or proposal, near
+
+    def _says_what_differs(self, idea: Idea, near: NearestIdea) -> bool:
+        """Whether an idea names the experiment that it is like, with what differs, and is no copy of it."""
+        number = self._resources.archive.experiments.get(near.experiment).number
+        named = re.search(rf"\bexperiment {number}\b", idea.novelty, re.IGNORECASE)
+        return named is not None and near.similarity < COPY
 
     async def _nothing(self, experiment: Experiment, reason: str) -> Proposal:
         """An experiment without a plan; its verdict says why."""

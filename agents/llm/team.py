@@ -7,6 +7,7 @@ from evolver.agents.llm.critic import LlmCritic
 from evolver.agents.llm.measuring_critic import MeasuringCritic
 from evolver.agents.llm.researcher import LlmResearcher
 from evolver.agents.llm.sandbox_checks import SandboxChecks
+from evolver.agents.llm.tool_use import tools_of
 from evolver.agents.roles import Team
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.evaluation.race import Runner
@@ -15,9 +16,10 @@ from evolver.llm import Conversation
 
 def llm_team(resources: CampaignResources, conversation: Conversation) -> Team:
     """Researcher, coder and critic that ask models, with the common runner. Nothing is asked yet."""
+    tools = tools_of(resources, conversation)
     return Team(
-        researcher=LlmResearcher(resources, conversation),
-        coder=LlmCoder(resources, conversation, SandboxChecks(resources)),
+        researcher=LlmResearcher(resources, conversation, tools=tools),
+        coder=LlmCoder(resources, conversation, SandboxChecks(resources), tools=tools),
         runner=Runner(resources),
         critic=LlmCritic(resources, conversation, MeasuringCritic(resources)),
     )

@@ -50,4 +50,4 @@ class Redactor:
 
     def messages(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
         """Messages with their texts scrubbed."""
-        return tuple(Message(role=message.role, text=self(message.text)) for message in messages)
+        return tuple(message.model_copy(update={"text": self(message.text)}) for message in messages)

@@ -72,6 +72,26 @@ def test_what_a_model_is_not_sure_of_is_asked_back(quadratic: Path, home: Path, 
     assert not _directives(home)
 
 
+def test_several_orders_in_one_message_are_each_restated(quadratic: Path, home: Path) -> None:
+    read = {"kind": "focus", "topic": "the start", "restated": "Search the start more.", "others": ["avoid the east"]}
+    with _understands(**read) as endpoint:
+        _campaign(home, quadratic, endpoint)
+        replies = send(home, "c", "where things begin deserves a look, and keep your hands off the east", "ann")
+    assert replies[0] == "(I understood: Search the start more.)" and "(And: avoid the east)" in replies
+    assert [d.kind for d in _directives(home)] == ["focus", "avoid"]
+
+
+def test_a_second_message_reaches_the_model_at_once_and_hears_of_the_first(quadratic: Path, home: Path) -> None:
+    with Endpoint(lambda _: Step("The baseline is being measured.")) as endpoint:
+        _campaign(home, quadratic, endpoint)
+        for question in ("why is the best the best?", "what failed most?"):
+            assert send(home, "c", question, "ann") == ["The baseline is being measured."]
+        with open_archive(home) as archive:
+            calls = archive.calls.list("c")
+    assert len(endpoint.requests) == 2 and [call.attempts for call in calls] == [1, 1]
+    assert "why is the best the best?" in endpoint.requests[1].prompt
+
+
 def test_a_model_that_gives_no_answer_leaves_the_patterns(quadratic: Path, home: Path) -> None:
     with Endpoint(lambda _: Step("not JSON at all")) as endpoint:
         _campaign(home, quadratic, endpoint)

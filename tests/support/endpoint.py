@@ -55,6 +55,8 @@ class Step:
     usage: tuple[int, int] | None = None
     """Tokens that are reported; None: a quarter of the bytes."""
     reports_usage: bool = True
+    calls: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    """Tools that the model wants used, by name and arguments."""
 
 
 Script = Callable[[Seen], Step] | Iterable[Step]
@@ -63,6 +65,11 @@ Script = Callable[[Seen], Step] | Iterable[Step]
 def good(text: str | Mapping[str, Any], **details: Any) -> Step:
     """An answer; a mapping is written as JSON."""
     return Step(text if isinstance(text, str) else json.dumps(text), **details)
+
+
+def uses(*calls: tuple[str, Mapping[str, Any]]) -> Step:
+    """Tools that the model wants used before it answers."""
+    return Step(calls=calls, finish="tool_calls")
 
 
 def fenced(answer: Mapping[str, Any]) -> Step:
@@ -283,7 +290,18 @@ def _usage(step: Step, body: dict[str, Any]) -> dict[str, int] | None:
 
 
 def _completion(step: Step, body: dict[str, Any]) -> dict[str, Any]:
-    message = {"role": "assistant", "content": None if step.refusal else step.text, "refusal": step.refusal}
+    said = None if step.refusal or (step.calls and not step.text) else step.text
+    message: dict[str, Any] = {"role": "assistant", "content": said, "refusal": step.refusal}
+    if step.calls:
+        turn = len(body["messages"])
+        message["tool_calls"] = [
+            {
+                "id": f"call-{turn}-{place}",
+                "type": "function",
+                "function": {"name": name, "arguments": json.dumps(given)},
+            }
+            for place, (name, given) in enumerate(step.calls)
+        ]
     return {
         "id": "chatcmpl-1",
         "object": "chat.completion",

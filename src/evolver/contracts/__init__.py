@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evolver.contracts.call import Call, CallStatus, Message, Spending, Spent
+from evolver.contracts.call import Call, CallStatus, Message, Spending, Spent, ToolCall
 from evolver.contracts.campaign import Budget, Campaign, CampaignStatus
 from evolver.contracts.directive import QUESTION, Directive, DirectiveKind, DirectiveStatus
 from evolver.contracts.event import Event
@@ -66,6 +66,7 @@ __all__ = [
     "Spent",
     "Standing",
     "TeamKind",
+    "ToolCall",
     "Trial",
     "TrialEstimate",
     "TrialStatus",

@@ -6,18 +6,33 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from evolver.contracts.record import Record, now
+
+
+class ToolCall(Record):
+    """What a model wants done."""
+
+    id: str
+    """By which the result is handed back."""
+    name: str
+    """Of the tool."""
+    arguments: dict[str, JsonValue] = {}
+    """As the model gave them; nothing is checked yet."""
 
 
 class Message(Record):
     """One turn of a conversation with a model."""
 
-    role: Literal["system", "user", "assistant"]
-    """Who says it."""
+    role: Literal["system", "user", "assistant", "tool"]
+    """Who says it; `tool` is the result of a call."""
     text: str
     """What is said."""
+    calls: tuple[ToolCall, ...] = Field(default=(), exclude_if=lambda calls: not calls)
+    """What the assistant wants done."""
+    answers: str = Field(default="", exclude_if=lambda said: not said)
+    """Id of the call that a tool's result answers."""
 
 
 class CallStatus(StrEnum):
@@ -58,6 +73,8 @@ class Call(Record):
     """What was sent, in order."""
     reply: str = ""
     """What came back; empty without an answer."""
+    tool_calls: tuple[ToolCall, ...] = Field(default=(), exclude_if=lambda calls: not calls)
+    """What the model wants done before it answers."""
     status: CallStatus
     """How it ended."""
     error: str = ""

@@ -40,7 +40,7 @@ from evolver.contracts.experiment_events import (
     TrialEnded,
     TrialStarted,
 )
-from evolver.contracts.lesson_events import ChangeMeasured, LessonLearned, Observed, SameClaim
+from evolver.contracts.lesson_events import ChangeMeasured, FactFound, LessonLearned, Observed, SameClaim
 from evolver.contracts.model_events import (
     AnswerLost,
     CallFailed,
@@ -77,6 +77,7 @@ __all__ = [
     "Event",
     "EventData",
     "EventKind",
+    "FactFound",
     "GaveUp",
     "IdeaRepeated",
     "LanesOpened",

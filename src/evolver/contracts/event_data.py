@@ -36,6 +36,7 @@ class EventKind(StrEnum):
     DETHRONED = "dethroned"
     LESSON = "lesson"
     OBSERVED = "observed"
+    FOUND = "found"
     DIRECTIVE = "directive"
     DIRECTIVE_CLOSED = "directive_closed"
     APPROVAL_WANTED = "approval_wanted"

@@ -63,3 +63,12 @@ class Observed(EventData):
     """What need not be tried any more."""
     model: str = ""
     lessons: tuple[str, ...] = ()
+
+
+class FactFound(EventData):
+    """A model that looked has found something out about the data or the limits: a line of the campaign's dossier."""
+
+    KIND = EventKind.FOUND
+    text: str
+    command: str = ""
+    """What it ran when it found that; empty where it ran nothing."""

@@ -22,6 +22,8 @@ TeamKind = Literal["offline", "llm", "hybrid"]
 """Who proposes and writes programs: search operators, language models, or both."""
 MemoryKind = Literal["off", "campaign", "scope", "shared"]
 """Whose lessons a campaign goes by."""
+ToolsKind = Literal["on", "off"]
+"""Whether researcher and coder have tools."""
 CAMPAIGN_NAME = r"[A-Za-z0-9][A-Za-z0-9._\-]{0,63}"
 """Pattern of a campaign's name: it names files, and it stands in addresses. Browsers want the dash escaped."""
 
@@ -148,6 +150,11 @@ class CampaignConfig(Record):
     )
     base_url: Annotated[str, Option(("--base-url",), unset="EVOLVER_BASE_URL, or the provider's own")] = Field(
         "", title="Base URL", description="Address of an OpenAI-compatible server for the models"
+    )
+    tools: Annotated[ToolsKind, Option(("--tools",), begins=True)] = Field(
+        "off",
+        title="Tools",
+        description="Whether models may run commands in the sandbox, search and edit before they answer",
     )
     approve_above: Annotated[
         Threshold | None,
