@@ -26,7 +26,7 @@ from typing import Any
 from scripted_model import load_endpoint  # type: ignore[import-not-found]
 
 TASKS = Path(__file__).parent / "tasks"
-BEST = 20
+BEST, REACHED = 20, 0.9999
 PARTS = ("first", "second", "third")
 MARKS = {"\u00e2\u20ac\u2122": "mojibake", "'> ": "marked", '"> ': "marked", "g00d": "zero", "\\t": "tabbed"}
 KINDS = "reversed spaced upper doubled quoted tabbed entity mojibake hyphen escape zero marked".split()
@@ -49,7 +49,7 @@ class Model:
         if "You are the critic" in system:
             return self._endpoint.good(self._observation(prompt))
         if "You are the coder" in system:
-            plan = re.findall(r"^Plan: Set (\w.*) = (\[.*\]|[\d, ]+)\.$", prompt, re.MULTILINE)[-1]
+            plan = re.findall(r"Set (A, B, C|KINDS) = (.*)\.$", prompt, re.MULTILINE)[-1]
             line = re.findall(rf"^{re.escape(plan[0])} = .*$", prompt, re.MULTILINE)[0]
             edit = f"program.py\n<<<<<<< SEARCH\n{line}\n=======\n{plan[0]} = {plan[1]}\n>>>>>>> REPLACE\n"
             return self._endpoint.good(edit)
@@ -127,8 +127,8 @@ def to_target(task: str, seed: int, experiments: int, more: list[str]) -> int:
         if done.returncode:
             raise SystemExit(done.stderr[-2000:])
         said = json.loads(done.stdout[done.stdout.index("{") :])
-    reached = said["champion"]["score"] >= 0.9999
-    return int(said["champion"]["number"]) if reached else experiments
+    best = said["best"] or said["baseline"]
+    return int(best["number"]) if best["mean"] >= REACHED else experiments
 
 
 def main() -> None:

@@ -75,13 +75,18 @@ async def look_and_answer(
     Raises:
         EvolverError: As `Conversation.ask`; SandboxError too.
     """
+    from langgraph.runtime import RunControl
+
     from evolver.agents.llm.agent_model import ConversationModel
 
     model = ConversationModel.of(conversation, role, purpose, workbench.experiment.id)
     agent = build_agent(model, workbench, submit)
     await workbench.session.open()
     try:
-        state: Mapping[str, Any] = await agent.ainvoke({"messages": [*_said(messages)]}, {"recursion_limit": 200})
+        # A control of its own: where the campaign is drained, an answer that is begun is finished first.
+        state: Mapping[str, Any] = await agent.ainvoke(
+            {"messages": [*_said(messages)]}, {"recursion_limit": 200}, control=RunControl()
+        )
     finally:
         await workbench.session.close()
     answered_by = model.answered_by[-1] if model.answered_by else ""

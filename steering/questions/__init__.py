@@ -9,6 +9,7 @@ from evolver.steering.questions.approvals import WaitingQuestion
 from evolver.steering.questions.best import BestQuestion
 from evolver.steering.questions.campaign_list import CampaignsQuestion
 from evolver.steering.questions.cost import CostQuestion
+from evolver.steering.questions.dossier import DossierQuestion
 from evolver.steering.questions.experiment_questions import ChangedQuestion, CompareQuestion, ExperimentQuestion
 from evolver.steering.questions.failures import FailuresQuestion
 from evolver.steering.questions.given_directives import DirectivesQuestion
@@ -18,6 +19,7 @@ from evolver.steering.questions.learned import LearnedQuestion
 _QUESTIONS: tuple[QuestionType, ...] = (
     BestQuestion(),
     FailuresQuestion(),
+    DossierQuestion(),
     LearnedQuestion(),
     DoingQuestion(),
     ProgressQuestion(),

@@ -98,3 +98,7 @@ def test_a_model_may_invent_neither_experiments_nor_numbers() -> None:
     assert "41" in str(invented("Experiment 41 is the best.", facts))
     assert "2.7" in str(invented("Experiment 12 has area 2.7.", facts))
     assert invented("  ", facts) == "the answer is empty"
+
+
+def test_the_dossier_is_read() -> None:
+    assert read("what's in the dossier?") == Inquiry(about="dossier")

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from evolver.agents.llm import llm_team
-from evolver.contracts import CallStatus, VerdictKind
+from evolver.agents.llm.tool_use import tools_of
+from evolver.contracts import CallStatus, Message, VerdictKind
 from evolver.contracts.lesson_events import FactFound
 from evolver.contracts.model_events import ParameterDropped
 from evolver.llm import ReplayClient
@@ -73,14 +74,14 @@ async def test_it_is_replayed_without_a_model(tooled: Open) -> None:
         here: Lab = await tooled(endpoint)
         first, _ = await here.run()
     conversation = ReplayClient(here.archive, NAME, source=here.archive, recorded=NAME)
-    team = llm_team(here.resources, conversation)
-    again = here.lease()
+    again, tools = here.lease(), tools_of(here.resources, conversation)
     # The recorded answers are those of the first experiment.
     conversation._as_recorded = lambda experiment: first.id  # type: ignore[method-assign]
-    await team.researcher.propose(again.id)
-    proposal = here.archive.experiments.get(again.id).proposal
-    assert proposal is not None and first.proposal is not None
-    assert (proposal.plan, proposal.parents) == (first.proposal.plan, first.proposal.parents)
+    assert tools is not None and first.proposal is not None
+    question = (Message(role="user", text="What next?"),)
+    draft = here.resources.task.baseline()
+    found = await tools.propose(again, lambda _: question, lambda idea: "no" if idea.parent == 99 else None, draft)
+    assert found is not None and found.answer.value.plan == first.proposal.plan
 
 
 async def test_a_model_without_tools_answers_at_once_and_that_is_said(tooled: Open) -> None:

@@ -1,0 +1,29 @@
+"""What models found out about the data and the limits."""
+
+from __future__ import annotations
+
+from evolver.contracts.lesson_events import FactFound
+from evolver.formatting import numbered
+from evolver.steering.intents import Inquiry
+from evolver.steering.question_type import CampaignFacts, QuestionType
+
+FACTS = 60
+"""Newest facts that are told."""
+
+
+class DossierQuestion(QuestionType):
+    """Facts that runs in the sandbox have shown."""
+
+    kind = "dossier"
+    examples = ("dossier",)
+    patterns = (r"(?:show(?: me)? |read(?: me)? |what(?: is|'s) in )?(?:the )?dossier",)
+    keywords = ("dossier",)
+
+    def answer(self, facts: CampaignFacts, inquiry: Inquiry) -> list[str]:
+        """Each with the experiment and the command that showed it."""
+        archive, lines = facts.archive, list[str]()
+        for event in archive.events.list(facts.campaign, kind=FactFound, newest=FACTS):
+            numbers = [archive.experiments.get(event.experiment).number] if event.experiment else []
+            by = f", {event.data.command}" if event.data.command else ""
+            lines.append(f"  {event.data.text} ({numbered('experiment', numbers)}{by})")
+        return lines or ["The dossier is empty: models write it that run something, with `--tools on`."]
