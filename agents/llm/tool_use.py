@@ -22,17 +22,17 @@ PROPOSE, CODE = "propose", "code"
 T = TypeVar("T")
 
 
-class _Found(BaseModel):
+class _SubmittedFacts(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     found: list[str] = Field([], description="what your runs showed about the data and the limits, a sentence each")
 
 
-class SubmittedIdea(Idea, _Found):
+class SubmittedIdea(Idea, _SubmittedFacts):
     """The experiment that is proposed."""
 
 
-class SubmittedDraft(_Found):
+class SubmittedDraft(_SubmittedFacts):
     """The draft as it is now."""
 
 
@@ -110,7 +110,7 @@ class ToolUse:
         hand_in: Callable[[dict[str, object], Program], str],
         taken: list[T],
         from_text: Callable[[str, Sequence[Message]], T | None],
-        form: type[_Found],
+        form: type[_SubmittedFacts],
     ) -> Prompted[T] | None:
         from langchain_core.tools import StructuredTool
 
