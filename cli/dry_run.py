@@ -95,8 +95,9 @@ def _cost_words(team_spec: TeamSpec, spending: CostEstimate, context: Context) -
     least, typical, most = spending.least, spending.typical, spending.most
     capped = " (the cap)" if context.tokens == most.tokens or (context.cost and context.cost == most.usd) else ""
     amounts = (typical, *usual_range(spending), least, most)
-    said = [f"{a.tokens:,} tokens" if spending.unknown else cost(a.usd, a.tokens) for a in amounts]
-    span = f"some {said[0]}, usually between {said[1]} and {said[2]}; from {said[3]} to {said[4]} whatever happens"
+    said = [f"{a.tokens:,}" if spending.unknown else cost(a.usd, a.tokens) for a in amounts]
+    unit = " tokens" if spending.unknown else ""
+    span = f"some {said[0]}{unit}, usually between {said[1]} and {said[2]}; from {said[3]} to {said[4]}"
     span += ", price unknown" if spending.unknown else ""
     return (
         f"Models ({', '.join(team_spec.models)}): {span}{capped}.\n"
