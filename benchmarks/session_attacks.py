@@ -20,19 +20,22 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from evolver.contracts import Program
 from evolver.evaluation.sandbox_session import SandboxSession
 from evolver.sandbox import open_sandbox
 from evolver.tasks import load_task
 
 CANARY = "the-host-keeps-this"
 READS = (
-    *("{root}/judge.py", "{root}/private/benchmark.py", "{root}/inputs/pool/raw_pool.py", "{root}/task.yaml"),
+    *("{root}/judge.py", "{root}/private/benchmark.py", "{root}/inputs/pool/raw_pool.py"),
     *("{home}/secret", "{home}/trials/other/session-coder/work/secret", "/private/benchmark.py", "/judge/judge.py"),
-    *("/inputs/raw_pool.py", "/evolver/run_judge.py", "/task/harness.py", "/proc/1/environ", "/etc/shadow"),
+    *("/inputs/raw_pool.py", "/task/harness.py", "/proc/1/environ", "/etc/shadow"),
     *("/root/.ssh/id_rsa", "/var/run/docker.sock", "/proc/self/root{root}/judge.py"),
 )
 PLACES = ("public", "program", "evolver", "usr", "session", "task")
 WRITES = tuple(f"/{place}/planted" for place in PLACES)
+SLEEP = "61327"
+"""Seconds that commands sleep which want to outlive their session: processes are found by the number."""
 CODES = (
     "import socket; socket.create_connection(('127.0.0.1', {port}), 2); print('REACHED')",
     "import socket; socket.create_connection(('1.1.1.1', 80), 2); print('REACHED')",
@@ -50,10 +53,21 @@ CODES = (
     "[open(f'f{{i}}', 'w') for i in range(5000)]; print('planted')",
     "x = bytearray(8 << 30); print('DID', len(x))",
     "import os\nwhile True: os.fork()",
-    "import subprocess; subprocess.Popen(['sleep', '600'], start_new_session=True); print('left')",
-    "import os\nif os.fork() == 0:\n    os.setsid()\n    os.fork()\n    import time; time.sleep(600)",
     "while True: pass",
+    "import subprocess; subprocess.Popen(['sleep', '61327'], start_new_session=True); print('left')",
+    "import os\nif os.fork() == 0:\n    os.setsid()\n    os.fork()\n    os.execvp('sleep', ['sleep', '61327'])",
+    "[open(f'{{place}}/planted', 'w').write('x') for place in ('/tmp', '/dev/shm', '/out')]; print('planted')",
 )
+LOOK = """import os
+
+found = [f"{a}/{n}" for a, _, names in os.walk("/") if not a.startswith("/proc") for n in names if n == "planted"]
+print("LEAK" if found else "clean", found)
+
+
+def clean(docs):
+    return docs
+"""
+"""A program whose trial looks for what sessions have planted."""
 
 
 class Resources(NamedTuple):
@@ -69,11 +83,16 @@ class Resources(NamedTuple):
 def programs(root: Path, home: Path, port: int) -> list[str]:
     reads = [f"print('LEAK', open({path.format(root=root, home=home)!r}, 'rb').read(40))" for path in READS]
     writes = [f"open({path!r}, 'w').write('x'); print('WROTE')" for path in WRITES]
-    return [*reads[:-1], *writes, *(code.format(root=root, port=port) for code in CODES)]
+    return [*reads, *writes, *(code.format(root=root, port=port) for code in CODES)]
 
 
 async def attack(resources: Resources, root: Path, home: Path) -> list[str]:
     got = []
+    control = SandboxSession(resources, "control", "coder")  # type: ignore[arg-type]
+    await control.open()
+    if "RAN" not in (await control.run_code("print('RAN')")).said:
+        raise SystemExit("no session runs at all, so that attacks say nothing")
+    await control.close()
     own = "/proc/1/environ"  # of the sandbox itself
     for number, code in enumerate(programs(root, home, 22)):
         session = SandboxSession(resources, f"attack-{number}", "coder", seconds=4.0)  # type: ignore[arg-type]
@@ -84,7 +103,13 @@ async def attack(resources: Resources, root: Path, home: Path) -> list[str]:
         if CANARY in found.said or (bad and own not in code):
             got.append(f"{number}: {code[:80]!r}: {found.said[:200]!r}")
         await session.close()
-    return got
+    later = SandboxSession(resources, "later", "coder")  # type: ignore[arg-type]
+    await later.open()
+    found = await later.run_program(Program(files={"program.py": LOOK}))
+    if "clean []" not in found.said:
+        got.append(f"a later trial: {found.ended} {found.said[:200]}")
+    await later.close()
+    return [*got, *leftovers(home)]
 
 
 async def many(resources: Resources, count: int) -> list[float]:
@@ -103,6 +128,8 @@ def leftovers(home: Path) -> list[str]:
     import psutil
 
     found = [f"process {process.pid} {process.name()}" for process in psutil.Process().children(recursive=True)]
+    everything = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
+    found += [f"process {' '.join(words)}" for words in everything if words == ["sleep", SLEEP]]
     return found + [str(path) for path in (home / "trials").rglob("*") if path.is_file() and "other" not in str(path)]
 
 
@@ -111,7 +138,7 @@ async def main() -> int:
     parser.add_argument("--sandbox", default="bubblewrap")
     parser.add_argument("--sessions", type=int, default=500)
     arguments = parser.parse_args()
-    os.environ["EVOLVER_CANARY"] = CANARY
+    os.environ.update(EVOLVER_CANARY=CANARY, OPENAI_API_KEY=CANARY)
     home = Path(tempfile.mkdtemp(prefix="evolver-attacks-"))
     task = load_task("data-curation")
     (home / "secret").write_text(CANARY)
@@ -126,7 +153,7 @@ async def main() -> int:
         print(*got, sep="\n")
         times = await many(resources, arguments.sessions)
         left = leftovers(home)
-        p50 = statistics.median(times)
+        p50 = statistics.median(times) if times else 0.0
         print(f"{arguments.sessions} sessions left {len(left)} things behind; a call takes {p50:.3f} s (p50)")
         print(*left, sep="\n")
     finally:

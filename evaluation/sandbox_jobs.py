@@ -131,13 +131,13 @@ def check_job(
     program: Path | None,
     labels: dict[str, str],
 ) -> Job:
-    """A look at a program, or at none, under the limits of the task's first stage.
+    """A look at a program, or at none, under the limits of the task's first stage, without any inputs.
 
     With the packages that the stages up to `stage` (empty: the deciding one) need.
     """
     stages, phase = task.stages_to(stage), task.spec.phases[0]
     launches = [launch_of(spec.accelerate, task.resources(spec).cpus) for spec in stages]
-    shared = {"/evolver": RUNTIME, "/public": task.root / "public", "/inputs": task.inputs(phase)}
+    shared = {"/evolver": RUNTIME, "/public": task.root / "public"}
     return Job(
         id=key,
         command=command,

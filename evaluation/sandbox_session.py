@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from evolver.contracts import Program, Record
+from evolver.evaluation.builds import built
 from evolver.evaluation.campaign_resources import CampaignResources, experiment_folder
 from evolver.evaluation.sandbox_jobs import TrialJobs, check_job, public_mounts
 from evolver.evaluation.trial import without_secrets
@@ -85,10 +87,15 @@ class SandboxSession:
         self._count += 1
         task, folder = self._resources.task, self._folder / f"program-{self._count}"
         jobs = TrialJobs.of(task, task.stages[0].name, 0, folder, self._seconds, self._labels)
-        program.write_to(jobs.source)
         artifacts: Path | None = None
         said, seconds, ended = list[str](), 0.0, "it ran to its end"
         try:
+            if task.spec.build is not None:
+                build = await built(self._resources.sandbox, task, program, self._labels)
+                if build.folder is None:
+                    return SessionRun(ended=build.reason, said=cut(build.log, LONGEST_SAID))
+                jobs = replace(jobs, built=build.folder)
+            await asyncio.to_thread(task.write_program, program, jobs.source)
             for place, phase in enumerate(task.spec.phases):
                 if place and task.inputs(phase) is not None:
                     said.append(f"[phase {phase} has hidden inputs and is not run here]")

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from evolver.agents.llm.changed_files import allow_files
 from evolver.agents.llm.differences import contention_words
 from evolver.agents.llm.prompting import Prompter
 from evolver.agents.llm.rendering import diff_words, feedback_words, result_words, score_lines
@@ -19,8 +20,8 @@ from evolver.prompts import cut, fence, inline
 
 RUNS = 8
 """Commands of one session."""
-FOUND, LONGEST_RESULT, LONGEST_FACT = 6, 12_000, 400
-"""Notes or lessons that a search gives, characters of a result and of a fact."""
+FOUND, LONGEST_RESULT, LONGEST_FILE, LONGEST_FACT = 6, 12_000, 40_000, 400
+"""Notes or lessons that a search gives, characters of a result, of a file and of a fact."""
 
 
 @dataclass
@@ -83,7 +84,9 @@ class Workbench:
             path: As the task names it.
         """
         text = self.draft.files.get(path)
-        return f"There is no {path}; there are {', '.join(self.draft.files)}." if text is None else text
+        if text is None:
+            return inline(f"There is no {path}; there are {', '.join(self.draft.files)}.", 4000)
+        return fence(cut(text, LONGEST_FILE), path)
 
     async def search_notes(self, query: str) -> str:
         """Search the task's notes.
@@ -153,11 +156,9 @@ class Workbench:
         """
         try:
             draft = await asyncio.to_thread(read_program, change, self.draft)
+            allow_files(draft, self.draft, self.resources.task)
         except EditError as error:
             return f"The draft is as it was: {error}"
-        added = sorted(draft.files.keys() - self.draft.files.keys())
-        if added:
-            return f"The draft is as it was: {', '.join(added)} is no file of the program."
         self.draft = draft
         return "The draft is changed."
 

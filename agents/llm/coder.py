@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from evolver.agents.llm.changed_files import allow_files
 from evolver.agents.llm.experiment_table import mean_metrics
 from evolver.agents.llm.note_views import shown_notes
 from evolver.agents.llm.program_view import files_view
@@ -293,17 +294,8 @@ class LlmCoder:
 def _read(text: str, base: Program, messages: Sequence[Message], task: Task) -> Program:
     """The program that an answer asks for. Raises EditError for one that leaves out or adds what it must not."""
     program = read_program(text, base)
-    added, spec = sorted(program.files.keys() - base.files.keys()), task.spec.program
-    if spec.is_tree and not spec.blocks:
-        if wrong := [path for path in added if not task.may_have(path)]:
-            raise EditError(
-                f"{', '.join(wrong)} may not be changed or added: files of the program fit {', '.join(spec.files)}"
-                + (f" and not {', '.join(spec.deny)}" if spec.deny else "")
-            )
-    elif added:
-        raise EditError(f"{', '.join(added)} is no file of the program, which consists of {', '.join(base.files)}")
-    elif gone := sorted(base.files.keys() - program.files.keys()):
-        raise EditError(f"{', '.join(gone)} must stay: the program consists of {', '.join(base.files)}")
+    allow_files(program, base, task)
+    added = program.files.keys() - base.files.keys()
     by_edits, shown = _EDITS.search(text) is not None, messages[-1].text
     for path, new in program.files.items():
         old = base.files.get(path, "")
