@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from evolver.agents.llm import llm_team
+from evolver.agents.llm.agent import TURNS
 from evolver.agents.llm.coder import REPAIR_TURNS
 from evolver.agents.llm.researcher import ASKED_AGAIN
 from evolver.agents.llm.token_budget import TokenBudget
@@ -45,6 +46,8 @@ MOST_CALLS = {"researcher": 1 + REPAIRS + 2 * ASKED_AGAIN, "coder": 1 + REPAIR_T
 """For one experiment, where every answer has to be repaired."""
 TYPICAL_ANSWER, TYPICAL_REPAIRS, TYPICAL_GROWTH = 2000, 0.25, 2.0
 """Assumed of a typical campaign: tokens of an answer, its repairs, and how much longer prompts are than the first."""
+TYPICAL_TURNS = 3
+"""Of a role with tools, for an answer."""
 TYPICAL_SHARE = 0.5
 """Of the experiments, those that the hybrid team gives to models."""
 LEAST_CALLS = {"researcher": 1, "coder": 1, "critic": 0}
@@ -119,10 +122,13 @@ async def estimate_cost(resolved: ResolvedRun, baseline: Trial, experiments: int
         long = (int(size / BYTES_PER_TOKEN) + TokenBudget().tokens + settings.answer_tokens, settings.answer_tokens)
         usual = (int(TYPICAL_GROWTH * size / DENSE), TYPICAL_ANSWER)
         cheap, fair, expensive = (_bills(models, prices, tokens) for tokens in (brief, usual, long))
+        looks = context.tools == "on" and role != "critic"
+        turns = TYPICAL_TURNS if looks else 1
         least = _add(least, min(few, experiments) * LEAST_CALLS[role], brief, min(cheap) if cheap else None)
         mean = sum(fair) / len(fair) if fair else None
-        typical = _add(typical, round(asked * (1.0 + TYPICAL_REPAIRS)), usual, mean)
-        most = _add(most, experiments * MOST_CALLS[role], long, max(expensive) if expensive else None)
+        typical = _add(typical, round(asked * (turns + TYPICAL_REPAIRS)), usual, mean)
+        calls = MOST_CALLS[role] + (TURNS if looks else 0)
+        most = _add(most, experiments * calls, long, max(expensive) if expensive else None)
     return CostEstimate(least=_capped(least, context), typical=_capped(typical, context), most=_capped(most, context))
 
 

@@ -12,6 +12,7 @@ from evolver.agents.change_history import ChangeHistory
 from evolver.agents.hybrid.assignments import Assignment, Assignments
 from evolver.agents.hybrid.bandit import MODEL, OFFLINE, TeamBandit, bandit_for
 from evolver.agents.llm import LlmResearcher
+from evolver.agents.llm.tool_use import tools_of
 from evolver.agents.offline.coder import OfflineCoder
 from evolver.agents.offline.drawing import Draw, Drawer
 from evolver.agents.offline.proposal_inputs import ProposalInputs
@@ -158,7 +159,7 @@ class HybridResearcher:
         self._best, self._tunings, self._fruitless, self._tuning_share = best, tunings, fruitless, tuning_share
         self._pulls = Assignments(resources, self._arms)
         self._recorded = recorded
-        self._language = ModelResearcher(resources, conversation)
+        self._language = ModelResearcher(resources, conversation, tools=tools_of(resources, conversation))
         self._offline = TuningResearcher(resources, coder, history, self._arms.stale_operators)
         self._choosing = asyncio.Lock()
 

@@ -136,7 +136,8 @@ class LlmCritic:
         for concluded in batch:
             number = concluded.experiment.number
             # The numbers of the other experiments say nothing about this one.
-            shown = self._prompt([views[number]]) if number in views else several.messages
+            own = [views[number]] if number in views else []
+            shown = await asyncio.to_thread(self._prompt, own) if own else several.messages
             await self._keep(concluded, said[number], several.answer.model, shown)
 
     async def _keep(

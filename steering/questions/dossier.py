@@ -26,4 +26,4 @@ class DossierQuestion(QuestionType):
             numbers = [archive.experiments.get(event.experiment).number] if event.experiment else []
             by = f", {event.data.command}" if event.data.command else ""
             lines.append(f"  {event.data.text} ({numbered('experiment', numbers)}{by})")
-        return lines or ["The dossier is empty: models write it that run something, with `--tools on`."]
+        return lines or ["The dossier is empty: models write it that run something before they answer."]

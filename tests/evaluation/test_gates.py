@@ -191,8 +191,8 @@ async def test_children_need_not_pass_where_the_baseline_does_not(tmp_path: Path
 
 async def test_code_that_runs_at_import_sees_no_inputs(tmp_path: Path) -> None:
     root = level_task(tmp_path)
-    (root / "inputs").mkdir()
-    (root / "inputs" / "hidden.txt").write_text("hidden")
+    (root / "inputs" / "run").mkdir(parents=True)
+    (root / "inputs" / "run" / "hidden.txt").write_text("hidden")
     sandbox = open_sandbox("bubblewrap", 1, hidden=(tmp_path,))
     looks = "import os\n\nif os.path.isdir('/inputs'):\n    raise ValueError(os.listdir('/inputs'))\n\n"
     program = Program(files={"program.py": looks + PROGRAM})

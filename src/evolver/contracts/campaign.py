@@ -10,7 +10,7 @@ from pydantic import Field
 
 from evolver.contracts.metric import Metric
 from evolver.contracts.record import Record, now
-from evolver.contracts.run_config import CAMPAIGN_NAME, CampaignConfig, RunConfig, TeamKind
+from evolver.contracts.run_config import CAMPAIGN_NAME, CampaignConfig, RunConfig, TeamKind, ToolsKind
 
 
 class Budget(Record):
@@ -94,6 +94,8 @@ class Campaign(CampaignConfig):
     """Search operators that installed packages added to Evolver's own when it began."""
     team: TeamKind = "offline"
     """Who proposes and writes programs."""
+    tools: ToolsKind = "off"
+    """Whether models may look before they answer; not in a campaign that began before they could."""
     replays: str = ""
     """The campaign whose recorded answers stand in for the models."""
     reuses_trials: bool = True

@@ -152,7 +152,7 @@ class CampaignConfig(Record):
         "", title="Base URL", description="Address of an OpenAI-compatible server for the models"
     )
     tools: Annotated[ToolsKind, Option(("--tools",), begins=True)] = Field(
-        "off",
+        "on",
         title="Tools",
         description="Whether models may run commands in the sandbox, search and edit before they answer",
     )
