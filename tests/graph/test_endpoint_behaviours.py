@@ -84,6 +84,7 @@ async def test_a_campaign_survives_every_behaviour(
             workers=1,
             home=home,
             team="llm",
+            tools="off",
             models=("openai:m",),
             base_url=endpoint.url,
         )
