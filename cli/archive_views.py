@@ -201,6 +201,10 @@ def show_experiment(name: str, number: int, as_json: bool) -> None:
             else f" {difference_with_interval(verdict.delta, verdict.interval)} against the champion"
         )
         facts.add_row("verdict", Text(f"{verdict.kind}{said} {verdict.reason}".strip()))
+        for one in verdict.objectives:
+            broken = ", breaks its limit" if one.keeps_limit is False else ""
+            against = difference_with_interval(one.delta, one.interval)
+            facts.add_row("", Text(f"{one.name} {one.mean:.6g}, {against} against the champion{broken}"))
     if experiment.score is not None:
         on = claim_words(experiment.claim, experiment.replicates)
         facts.add_row("score", f"{score_with_interval(experiment.score, experiment.interval)}  {on}")

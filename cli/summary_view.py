@@ -57,6 +57,7 @@ def print_outcome(summary: Summary, home: Path, console: Console | None = None) 
     table.add_row("time", f"{duration(summary.seconds)}, {summary.cpu_seconds:.0f} CPU s in trials")
     console.print(f"\n[bold]{summary.campaign}[/] is {summary.status}")
     console.print(table)
+    _print_front(console, summary)
     for remark in summary.remarks:
         console.print(Text(f"Note: {remark}", style="yellow"))
     if tampered := summary.trials.get(TrialStatus.TAMPERED):
@@ -90,6 +91,25 @@ def print_outcome(summary: Summary, home: Path, console: Console | None = None) 
         )
         # A command stands on a line of its own and is never broken in two.
         console.print("\n" + "\n".join(f"{what + ':':<17}{said}" for what, said in hints), soft_wrap=True, markup=False)
+
+
+def _print_front(console: Console, summary: Summary) -> None:
+    """Programs that keep the limits and that no other dominates, with their objectives."""
+    if not summary.front:
+        return
+    table = Table(box=None, header_style="dim")
+    table.add_column("no.", justify="right", no_wrap=True)
+    for one in summary.objectives:
+        table.add_column(str(one), justify="right")
+    table.add_column("stands on")
+    for member in summary.front:
+        scores = [
+            Text(score_with_interval(score.mean, score.interval), style="yellow" if score.keeps_limit is False else "")
+            for score in member.objectives
+        ]
+        table.add_row(str(member.number), *scores, claim_words(member.claim, member.replicates))
+    console.print("\n[bold]Front[/]")
+    console.print(table)
 
 
 def _more(summary: Summary) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -17,11 +17,12 @@ from evolver.evaluation.screen import MOST_REPLICATES
 from evolver.evaluation.statistics import Noise
 from evolver.registry import PARENTS, TUNERS
 from evolver.search import EvolveBlocks, Operators, TechniqueLibrary
-from evolver.search.parent_selection import ParentSelection, niche_of
+from evolver.search.parent_selection import ParentSelection, niche_of, open_to
 
 if TYPE_CHECKING:
     from evolver.evaluation.early_stopping import EarlyStopping
     from evolver.evaluation.evidence import CampaignEvidence
+    from evolver.evaluation.objectives import Objectives
     from evolver.evaluation.repeats import Repeats
     from evolver.memory import Archive, Memory
     from evolver.sandbox import Sandbox
@@ -97,6 +98,13 @@ class CampaignResources:
         return CampaignEvidence(self)
 
     @cached_property
+    def objectives(self) -> Objectives:
+        """What its trials say of its objectives, where it has several; false where it has one metric alone."""
+        from evolver.evaluation.objectives import Objectives
+
+        return Objectives(self.archive, self.campaign)
+
+    @cached_property
     def operators(self) -> Operators:
         """Program-search operators over this campaign's notes."""
         library, program = TechniqueLibrary.from_notes(self.archive.notes.list(self.task.name)), self.task.spec.program
@@ -123,6 +131,10 @@ class CampaignResources:
     def parents(self) -> ParentSelection:
         """How parents are chosen from the pool."""
         return PARENTS.load(self.campaign.parents)()
+
+    def parent_pool(self, number: int) -> Sequence[Experiment]:
+        """The elites that experiment `number` may be made of, best first."""
+        return open_to(self.parents, self.objectives.parents(self.archive.experiments.pool(self.name)), number)
 
     def niche(self, experiment: Experiment, trials: Iterable[Trial]) -> str | None:
         """Where an experiment competes in the pool, given its trials; None in the one pool that there usually is."""
@@ -169,17 +181,15 @@ class CampaignResources:
         ]
         return lines[0] < lines[1]
 
-    def scores(self, experiment: Experiment | str) -> dict[int, float]:
-        """Deciding metric by seed, over the experiment's finished trials at the deciding stage."""
-        return self.scores_in(self.archive.trials.list(experiment if isinstance(experiment, str) else experiment.id))
+    def scores(self, experiment: Experiment | str, metric: str = "") -> dict[int, float]:
+        """A metric, the deciding one unless named, by seed over the experiment's finished trials where it decides."""
+        key = experiment if isinstance(experiment, str) else experiment.id
+        return self.scores_in(self.archive.trials.list(key), metric)
 
-    def scores_in(self, trials: Iterable[Trial]) -> dict[int, float]:
-        """Deciding metric by seed, over the finished ones of an experiment's trials at the deciding stage."""
-        return {
-            trial.seed: trial.metrics[self.task.metric.name]
-            for trial in trials
-            if trial.stage == self.stage and trial.metrics
-        }
+    def scores_in(self, trials: Iterable[Trial], metric: str = "") -> dict[int, float]:
+        """The same over the finished ones of an experiment's trials."""
+        name = metric or self.task.metric.name
+        return {trial.seed: trial.metrics[name] for trial in trials if trial.stage == self.stage and trial.metrics}
 
     def race_seeds(self, reference: Experiment | str) -> list[int]:
         """Seeds that candidates can share with a reference: the deciding stage's, without those that it failed."""

@@ -24,10 +24,11 @@ from evolver.contracts import (
 )
 from evolver.evaluation.campaign_resources import on_seeds
 from evolver.evaluation.evidence import pair_set
+from evolver.evaluation.objectives import Aim
 from evolver.evaluation.screen import ENOUGH
-from evolver.evaluation.sequential_test import PRICIEST, level_of_next, look_at
+from evolver.evaluation.sequential_test import PRICIEST, level_of_next, look_at, price_of
 from evolver.evaluation.spread import moderated
-from evolver.evaluation.statistics import Comparison, bounded, comparison, mean_of
+from evolver.evaluation.statistics import Comparison, bounded, compare, comparison, mean_of
 from evolver.memory.fresh_tests import ShownScore
 
 if TYPE_CHECKING:
@@ -94,14 +95,31 @@ def _open_test(resources: CampaignResources, experiment: str) -> FreshTest | Non
 def _is_worth(resources: CampaignResources, experiment: Experiment, champion: str, *, is_last: bool) -> bool:
     """Whether a candidate is better by more than one standard error, and its confirmation can be paid."""
     evidence = resources.evidence
-    found = evidence.compare(experiment, champion)
-    if found is None or found.delta <= resources.task.metric.resolution:
+    aim = aim_of(resources, experiment.id, champion)
+    if aim is None:
         return False
     if not evidence.varies:
         return True
     last = evidence.looks[-1]
     allowed = evidence.allowance() + (RESERVE * last if is_last else 0)
-    return evidence.price(experiment, found, champion) <= min(allowed, PRICIEST * last)
+    return _price(resources, experiment, champion, aim) <= min(allowed, PRICIEST * last)
+
+
+def aim_of(resources: CampaignResources, experiment: str, champion: str) -> Aim | None:
+    """By which metric a candidate may replace the champion; None where it is not thought to be better."""
+    found, metric = resources.evidence.compare(experiment, champion), resources.task.metric
+    if resources.objectives:
+        return resources.objectives.aim(experiment, champion, found)
+    return Aim(metric, found) if found is not None and found.delta > metric.resolution else None
+
+
+def _price(resources: CampaignResources, experiment: Experiment, champion: str, aim: Aim) -> float:
+    """Trials that a confirmation is likely to need."""
+    evidence, found = resources.evidence, aim.found
+    if aim.metric.name == resources.task.metric.name:
+        return evidence.price(experiment, found, champion)
+    gap, spread = found.delta - found.standard_error, resources.objectives.spread_of_pairs(aim.metric.name)
+    return price_of(bounded(gap), spread, level_of_next(evidence.confirmations()), evidence.looks)
 
 
 class _Confirmation:
@@ -110,11 +128,13 @@ class _Confirmation:
     def __init__(self, resources: CampaignResources, runner: Runner, experiment: Experiment, test: FreshTest) -> None:
         self._resources, self._runner, self._test = resources, runner, test
         self._experiment, self._had = experiment, 0
+        self._metric = resources.task.metric
+        """By which the candidate is to be better."""
 
     async def run(self) -> bool:
         """Whether the candidate is crowned."""
-        resources, archive = self._resources, self._resources.archive
-        varies, looks = await archive.run(lambda: (resources.evidence.varies, resources.evidence.looks))
+        archive = self._resources.archive
+        varies, looks = await archive.run(self._prepare)
         known = None if varies else await self._exactly()
         place = 0
         while known is None:
@@ -123,16 +143,27 @@ class _Confirmation:
             place += 1
         return known
 
+    def _prepare(self) -> tuple[bool, Sequence[int]]:
+        """Whether scores vary, and after how many pairs there is a look."""
+        resources, test = self._resources, self._test
+        aim = aim_of(resources, test.experiment, test.reference) if resources.objectives else None
+        self._metric = aim.metric if aim is not None else self._metric
+        return resources.evidence.varies, resources.evidence.looks
+
     def _look(self, looks: Sequence[int], place: int) -> bool | None:
         """Whether the candidate is crowned; None where more replicates are to decide it."""
         evidence, gains = self._resources.evidence, self._gains()
         if not gains:
             return self._close(FreshTestResult.NOT_CONFIRMED, None)
-        level = evidence.level(self._test.reference).scores
-        prior, fallback = evidence.prior(self._test.reference, 1.0), evidence.fallback(1.0, level)
-        look = look_at(gains, looks, place, self._test.level, prior, fallback, self._resources.task.metric)
+        if self._metric.name == self._resources.task.metric.name:
+            level = evidence.level(self._test.reference).scores
+            prior, fallback = evidence.prior(self._test.reference, 1.0), evidence.fallback(1.0, level)
+        else:
+            prior = self._resources.objectives.spread_of_pairs(self._metric.name)
+            fallback = prior.deviation
+        look = look_at(gains, looks, place, self._test.level, prior, fallback, self._metric)
         if look.decision == "crown":
-            return self._close(FreshTestResult.CROWNED, look.found)
+            return self._close(self._unless_objected(), look.found)
         if look.decision == "give up":
             return self._close(FreshTestResult.NOT_CONFIRMED, look.found)
         return None
@@ -160,13 +191,24 @@ class _Confirmation:
         resources, test = self._resources, self._test
         if resources.evidence.varies:
             return None
-        ours, theirs = (tuple(resources.scores(key).values()) for key in (test.experiment, test.reference))
+        ours, theirs = (self._scores(key) for key in (test.experiment, test.reference))
         if not ours or not theirs or len(self._fresh(test.experiment)) < needs[test.experiment]:
             return self._close(FreshTestResult.NOT_CONFIRMED, None)
-        gain = resources.task.metric.gain(ours[0], theirs[0])
-        found = comparison((), gain, 0.0, 0.0, resources.task.metric)
-        is_better = gain > resources.task.metric.resolution
-        return self._close(FreshTestResult.CROWNED if is_better else FreshTestResult.NOT_CONFIRMED, found)
+        gain = self._metric.gain(ours[0], theirs[0])
+        found = comparison((), gain, 0.0, 0.0, self._metric)
+        is_better = gain > self._metric.resolution
+        return self._close(self._unless_objected() if is_better else FreshTestResult.NOT_CONFIRMED, found)
+
+    def _unless_objected(self) -> FreshTestResult:
+        """What becomes of a candidate that is better, which another objective may forbid."""
+        objectives, test = self._resources.objectives, self._test
+        seeds = test.seeds[: self._had] if self._resources.evidence.varies else None
+        pair = [objectives.values(key, seeds) for key in (test.experiment, test.reference)]
+        forbidden = bool(objectives) and objectives.objection(pair[0], pair[1], self._metric.name)
+        return FreshTestResult.NOT_CONFIRMED if forbidden else FreshTestResult.CROWNED
+
+    def _scores(self, program: str) -> tuple[float, ...]:
+        return tuple(self._resources.scores(program, self._metric.name).values())
 
     async def _have(self, count: int, *programs: str) -> None:
         """Have the first few seeds of the block run, by both programs where none is named."""
@@ -180,14 +222,14 @@ class _Confirmation:
             )
         )
 
-    def _fresh(self, program: str) -> dict[int, float]:
-        """A program's scores on the seeds that were run."""
-        return on_seeds(self._resources.scores(program), self._test.seeds[: self._had])
+    def _fresh(self, program: str, metric: str = "") -> dict[int, float]:
+        """A program's scores on the seeds that were run; in the deciding metric unless another is named."""
+        return on_seeds(self._resources.scores(program, metric), self._test.seeds[: self._had])
 
     def _gains(self) -> list[float]:
         """A difference for each seed that the champion has a score on; none where the candidate failed as often."""
-        ours, theirs = self._fresh(self._test.experiment), self._fresh(self._test.reference)
-        found = [self._resources.task.metric.gain(ours[s], theirs[s]) for s in theirs if s in ours]
+        ours, theirs = (self._fresh(key, self._metric.name) for key in (self._test.experiment, self._test.reference))
+        found = [self._metric.gain(ours[s], theirs[s]) for s in theirs if s in ours]
         missing = len(theirs) - len(found) - len(self._starved() & theirs.keys())
         return found + missing * [min(found)] if missing < len(found) else []
 
@@ -200,9 +242,12 @@ class _Confirmation:
         resources, test = self._resources, self._test
         ours, theirs = self._fresh(test.experiment), self._fresh(test.reference)
         is_crowned = result is FreshTestResult.CROWNED
+        if found is not None and self._metric.name != resources.task.metric.name:
+            shared = ours.keys() & theirs.keys()
+            found = compare(ours, theirs, resources.task.metric, resources.noise) if shared else None
         verdict = None
         if is_crowned and self._experiment.verdict is not None:
-            verdict = crowned_verdict(test, found, self._had)
+            verdict = crowned_verdict(resources, test, found, self._had)
         resources.archive.fresh_tests.close(
             test,
             result,
@@ -232,8 +277,12 @@ class _Confirmation:
         return shown_score(resources, tuple(self._fresh(self._test.experiment).values()))
 
 
-def crowned_verdict(test: FreshTest, found: Comparison | None, replicates: int) -> Verdict:
+def crowned_verdict(
+    resources: CampaignResources, test: FreshTest, found: Comparison | None, replicates: int
+) -> Verdict:
     """The verdict on a candidate that a confirmation made champion."""
+    objectives = resources.objectives
+    pair = [objectives.values(key, test.seeds[:replicates]) for key in (test.experiment, test.reference)]
     return Verdict(
         kind=VerdictKind.IMPROVED,
         delta=found.delta if found else test.delta,
@@ -241,6 +290,7 @@ def crowned_verdict(test: FreshTest, found: Comparison | None, replicates: int) 
         seeds=tuple(test.seeds[:replicates]),
         reference=test.reference,
         reason=f"confirmed on {replicates} fresh replicates",
+        objectives=objectives.verdicts(pair[0], pair[1]),
     )
 
 

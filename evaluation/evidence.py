@@ -102,7 +102,8 @@ class CampaignEvidence:
     @property
     def varies(self) -> bool:
         """Whether any program's own repeats ever differed; where none did, scores are taken to be exact."""
-        return self._varies or not self._resources.noise.deterministic
+        resources = self._resources
+        return self._varies or not resources.noise.deterministic or resources.objectives.vary
 
     def learn(self, reference: str, candidate: Mapping[int, float], other: Mapping[int, float]) -> None:
         """Take in a race or a confirmation that has ended."""

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from evolver.contracts import Claim, Experiment, FreshTest, FreshTestKind, FreshTestResult, Record, Standing, Trial
 from evolver.contracts.champion_events import ChampionCrowned, ChampionDethroned, Retested, RetestFailed
 from evolver.evaluation.campaign_resources import CampaignResources
-from evolver.evaluation.confirmation import confirm, shown_score
+from evolver.evaluation.confirmation import aim_of, confirm, shown_score
 from evolver.evaluation.evidence import pair_set
 from evolver.evaluation.race import Runner
 from evolver.evaluation.screen import MOST_REPLICATES
@@ -35,6 +35,8 @@ class Retest(Record):
     mean: float
     baseline_mean: float
     comparison: Comparison
+    holds: bool
+    """Whether the champion is better than the baseline by what decides."""
     sealed: dict[str, tuple[float, float]] = {}
     """Means of the champion and the baseline, by metric that was kept from the search."""
 
@@ -61,7 +63,7 @@ async def try_champions(resources: CampaignResources, runner: Runner) -> Retest 
 def _is_final(resources: CampaignResources, test: FreshTest, result: Retest | None) -> bool:
     """Keep what came of a test; whether nothing is left to test. A champion that failed it is dethroned."""
     champion = test.experiment
-    if result is not None and (champion == test.reference or result.comparison.delta > 0.0):
+    if result is not None and (champion == test.reference or result.holds):
         _close(resources, test, result)
         return True
     if champion == test.reference or (result is None and not _scores(resources, test, test.reference)):
@@ -85,6 +87,9 @@ def _left_to_confirm(resources: CampaignResources) -> Experiment | None:
     champion, metric = resources.archive.experiments.champion(resources.name), resources.task.metric
     assert champion is not None
     tested = {test.experiment for test in resources.archive.fresh_tests.list(resources.name)}
+    if resources.objectives:
+        left = [e for e in resources.archive.experiments.pool(resources.name) if e.id not in tested]
+        return next((e for e in left if aim_of(resources, e.id, champion.id) is not None), None)
     for candidate in resources.archive.experiments.pool(resources.name):
         if candidate.id == champion.id or candidate.merit is None or champion.merit is None:
             return None
@@ -106,7 +111,7 @@ async def _test(resources: CampaignResources, runner: Runner) -> tuple[FreshTest
         await _run(resources, runner, test, size)
         test = test.model_copy(update={"replicates": size})
         result = await archive.run(_read, resources, test)
-        if champion == baseline or (result is not None and result.comparison.delta > 0.0):
+        if champion == baseline or (result is not None and result.holds):
             break
     return test, result
 
@@ -151,6 +156,8 @@ def _read(resources: CampaignResources, test: FreshTest) -> Retest | None:
     prior = evidence.prior(test.reference, 1.0) if evidence.varies else UNKNOWN
     spread = moderated(own, prior, evidence.fallback(1.0, tuple(base.values())))
     delta, error = mean_of(gains), spread.deviation / len(gains) ** 0.5
+    objectives = resources.objectives
+    pair = [objectives.values(key, test.seeds) for key in (test.experiment, test.reference)]
     return Retest(
         champion=test.experiment,
         replicates=test.replicates,
@@ -158,6 +165,7 @@ def _read(resources: CampaignResources, test: FreshTest) -> Retest | None:
         mean=mean_of([ours[seed] for seed in shared]),
         baseline_mean=mean_of([base[seed] for seed in shared]),
         comparison=comparison(tuple(shared), delta, error, spread.freedom, metric),
+        holds=objectives.holds(pair[0], pair[1]) if objectives else delta > 0.0,
         sealed=_sealed(resources, test),
     )
 

@@ -21,7 +21,6 @@ from evolver.contracts import (
 from evolver.evaluation.campaign_resources import on_seeds
 from evolver.evaluation.confirmation import crowned_verdict, measured_on_fresh
 from evolver.evaluation.early_stopping import is_given_up
-from evolver.evaluation.screen import decide
 from evolver.evaluation.statistics import Comparison, mean_of
 
 if TYPE_CHECKING:
@@ -107,7 +106,7 @@ def _crowned(resources: CampaignResources, experiment: Experiment, test: FreshTe
     """Its score was recorded when it was crowned, and may have been settled since."""
     found = measured_on_fresh(resources, test)
     return Judgement(
-        verdict=crowned_verdict(test, found, test.replicates),
+        verdict=crowned_verdict(resources, test, found, test.replicates),
         score=experiment.score,
         interval=experiment.interval,
         claim=experiment.claim,
@@ -130,7 +129,7 @@ def _screened(
     theirs = on_seeds(resources.scores(champion), SEARCH_SEEDS)
     evidence.learn(champion, searched, theirs)
     return Judgement(
-        verdict=_verdict(resources, found, champion, test),
+        verdict=_verdict(resources, experiment, found, champion, test),
         score=mean_of(scores),
         interval=evidence.interval(scores),
         claim=Claim.SCREENED,
@@ -139,15 +138,25 @@ def _screened(
     )
 
 
-def _verdict(resources: CampaignResources, found: Comparison | None, champion: str, test: FreshTest | None) -> Verdict:
+def _verdict(
+    resources: CampaignResources,
+    experiment: Experiment,
+    found: Comparison | None,
+    champion: str,
+    test: FreshTest | None,
+) -> Verdict:
+    objectives = resources.objectives
+    ours, theirs = (objectives.values(key, SEARCH_SEEDS) for key in (experiment.id, champion))
     kind, reason = VerdictKind.INDECISIVE, "it shares no replicate with the champion"
     if found is not None:
-        passes = decide(found, resources.task.metric, is_last=True) == "pass"
+        passes = objectives.screen(experiment.id, champion, found, is_last=True) == "pass"
         kind = VerdictKind.INDECISIVE if passes else VerdictKind.NOT_IMPROVED
         reason = "passed the screen; a confirmation would cost more than is left for it" if passes else "screened out"
     if test is not None:
         kind = VerdictKind.INDECISIVE
         reason = f"not confirmed on {test.replicates} fresh replicates"
+    if broken := objectives.broken(ours):
+        reason += f"; it does not keep {', '.join(map(str, broken))}"
     return Verdict(
         kind=kind,
         delta=found.delta if found is not None else None,
@@ -155,4 +164,5 @@ def _verdict(resources: CampaignResources, found: Comparison | None, champion: s
         seeds=found.seeds if found is not None else (),
         reference=champion,
         reason=reason,
+        objectives=objectives.verdicts(ours, theirs),
     )

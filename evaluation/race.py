@@ -15,8 +15,7 @@ from evolver.evaluation.campaign_resources import CampaignResources, experiment_
 from evolver.evaluation.confirmation import confirm, is_open
 from evolver.evaluation.early_stopping import is_given_up
 from evolver.evaluation.learning_curve import TrialPruner
-from evolver.evaluation.screen import MOST_REPLICATES, decide
-from evolver.evaluation.statistics import Comparison
+from evolver.evaluation.screen import MOST_REPLICATES, ScreenDecision
 from evolver.evaluation.trial import LEFT_OUT, run_trial
 from evolver.evaluation.turns import Turns
 from evolver.logging import get_logger
@@ -73,7 +72,8 @@ class Runner:
 
         A failed replicate is missing. A candidate that fails more of them than it has a score on is given up.
         """
-        resources, decision = self._resources, "continue"
+        resources = self._resources
+        decision: ScreenDecision = "continue"
         replicates = min(resources.task.stage(stage).replicates, MOST_REPLICATES)
         scored = failed = 0
         for seed in range(replicates):
@@ -93,20 +93,21 @@ class Runner:
                 return False
             if not (await self.trial(champion, stage, seed)).metrics:
                 continue
-            found = await resources.archive.run(self._compare, experiment_id, champion)
-            if found is None:
-                continue
-            decision = decide(found, resources.task.metric, is_last=seed == replicates - 1)
+            is_last = seed == replicates - 1
+            decision = await resources.archive.run(self._decide, experiment_id, champion, is_last=is_last)
             if decision != "continue":
                 break
         _log.debug("screen of %s: %s after %d replicates", experiment_id, decision, scored)
         return decision == "pass"
 
-    def _compare(self, experiment_id: str, champion: str) -> Comparison | None:
+    def _decide(self, experiment_id: str, champion: str, *, is_last: bool) -> ScreenDecision:
         """What the replicates so far say, after what is new in them was learnt."""
         evidence = self._resources.evidence
         evidence.look_at_repeats(self._resources.scores(experiment_id).values())
-        return evidence.compare(experiment_id, champion)
+        found = evidence.compare(experiment_id, champion)
+        if found is None:
+            return "continue"
+        return self._resources.objectives.screen(experiment_id, champion, found, is_last=is_last)
 
     async def _measure_parent(self, experiment: Experiment) -> None:
         """Run a parent on one search replicate more, while it is no champion: what is built on should be known well."""

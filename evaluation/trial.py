@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -265,7 +266,10 @@ def _scored(base: Trial, metrics: dict[str, float], task: Task) -> Trial:
     if not metric.accepts(value):
         low, high = metric.range
         return _without_score(base, TrialStatus.INVALID, f"{metric.name} = {value} is outside {low}..{high}")
-    needed = {name: metrics[name] for name in (metric.name, *task.spec.sealed) if name in metrics}
+    objectives = [one.name for one in task.spec.objectives]
+    if missing := [name for name in objectives if not math.isfinite(metrics.get(name, math.nan))]:
+        return _without_score(base, TrialStatus.INVALID, f"the judge gave no finite {', '.join(missing)}")
+    needed = {name: metrics[name] for name in (metric.name, *objectives, *task.spec.sealed) if name in metrics}
     ordered = {**{name: v for name, v in metrics.items() if name not in needed}}
     room = max(0, MAX_METRICS - len(needed))
     kept = {*needed, *list(ordered)[:room]}

@@ -253,6 +253,7 @@ class ResolvedRun:
             "task_version": task.version,
             "scope": task.scope,
             "metric": task.metric,
+            "objectives": task.spec.objectives,
             "stage": self.stage,
             "workers": self.workers,
             "sandbox": self.sandbox_kind,

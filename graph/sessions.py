@@ -71,7 +71,9 @@ class CampaignSession:
         champion = archive.experiments.champion(campaign.name) if target is not None or patience is not None else None
         if champion is None or champion.score is None:
             return ""
-        if target is not None and campaign.metric.gain(champion.score, target) >= 0:
+        objectives = self.resources.objectives
+        keeps = not objectives or not objectives.broken(objectives.values(champion.id))
+        if target is not None and keeps and campaign.metric.gain(champion.score, target) >= 0:
             return f"the target {target:g} is reached: experiment {champion.number} has {champion.score:.6g}"
         if patience is not None and archive.campaigns.counts(campaign.name).finished - champion.number >= patience:
             return f"no new champion in {patience} experiments"

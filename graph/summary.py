@@ -19,6 +19,7 @@ from evolver.contracts import (
     FreshTestKind,
     FreshTestResult,
     Interval,
+    Objective,
     Record,
     Spending,
     Standing,
@@ -27,6 +28,7 @@ from evolver.contracts import (
 from evolver.contracts.campaign_events import CampaignEnded, CampaignFailed
 from evolver.contracts.champion_events import ChampionDethroned, Compared, Retested, RetestFailed
 from evolver.evaluation.cycling import Cycling, cycling_of
+from evolver.evaluation.objectives import FrontMember, Objectives
 from evolver.evaluation.reliability import Reliability, reliability_of
 from evolver.evaluation.uplift import ArmTotals, Uplift, uplift
 from evolver.formatting import uplift_words
@@ -176,6 +178,10 @@ class Summary(Record):
     """Name of the deciding metric."""
     direction: Direction
     """Whether more or less of it is better."""
+    objectives: tuple[Objective, ...] = ()
+    """What it improves or keeps within limits, where that is more than `metric`."""
+    front: tuple[FrontMember, ...] = ()
+    """Programs that keep the limits, and that no other dominates; empty with one metric alone."""
     baseline: ScoredExperiment | None
     """The program that the campaign started from; None until it was measured."""
     best: ScoredExperiment | None
@@ -254,6 +260,8 @@ def summarise(archive: Archive, name: str) -> Summary:
         status=campaign.status,
         metric=campaign.metric.name,
         direction=campaign.metric.direction,
+        objectives=campaign.objectives,
+        front=Objectives(archive, campaign).members() if campaign.objectives and baseline and baseline.verdict else (),
         baseline=_best(archive, baseline),
         best=_best(archive, champion),
         confirmations=len(archive.fresh_tests.list(name, FreshTestKind.CONFIRMATION)),

@@ -20,7 +20,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from evolver.contracts import Metric, Record
+from evolver.contracts import Metric, Objective, Record, objective_from
 from evolver.errors import TaskError
 from evolver.tasks.file_patterns import fits, is_pattern
 from evolver.tasks.stopping_rules import PromotionSpec, PruningSpec
@@ -245,7 +245,9 @@ class TaskSpec(Record):
     summary: Text
     """What is to be improved, for people and models."""
     metric: Metric
-    """What the judge measures and campaigns improve."""
+    """What the judge measures and campaigns improve; the first objective without a limit where there are several."""
+    objectives: tuple[Annotated[Objective, BeforeValidator(objective_from)], ...] = ()
+    """Several metrics: `[{quality: maximize}, {latency: minimize, limit: 50}]` : one within another's limit."""
     program: ProgramSpec
     """The files that may change."""
     build: Annotated[BuildSpec, BeforeValidator(_build)] | None = None
@@ -274,6 +276,39 @@ class TaskSpec(Record):
     """What of the judge's rules is no secret, in words for people and models; empty: the interface says it."""
     hides: tuple[str, ...] = ()
     """Packages of the machine, by the same names, that programs are not shown because they hold what is hidden."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _metric_of_objectives(cls, said: object) -> object:
+        """Let the first objective without a limit decide, where no metric is named."""
+        if not isinstance(said, dict) or said.get("metric") is not None or not isinstance(said.get("objectives"), list):
+            return said
+        several = [objective_from(one) for one in said["objectives"]]
+        improved = [one for one in several if isinstance(one, dict) and one.get("limit") is None]
+        first = next(iter((*improved, *several)), None)
+        if not isinstance(first, dict):
+            return said
+        return {**said, "metric": {key: first[key] for key in ("name", "direction") if key in first}}
+
+    @model_validator(mode="after")
+    def _objectives_agree(self) -> TaskSpec:
+        if not self.objectives:
+            return self
+        names = [one.name for one in self.objectives]
+        if len(names) < 2 or len(set(names)) != len(names):
+            raise ValueError("objectives: name two metrics or more, each once; for one write metric")
+        improved = [one for one in self.objectives if one.limit is None]
+        if not improved:
+            raise ValueError("objectives: each has a limit; leave out that of the metric that is to be improved")
+        own = [one for one in improved if (one.name, one.direction) == (self.metric.name, self.metric.direction)]
+        if not own:
+            raise ValueError(
+                f"metric: {self.metric.direction} {self.metric.name} is no objective without a limit; leave metric "
+                f"out, or name one of {', '.join(map(str, improved))}"
+            )
+        if hidden := sorted(set(names) & set(self.sealed)):
+            raise ValueError(f"objectives: {', '.join(hidden)} is sealed, and an objective decides what agents see")
+        return self
 
     @model_validator(mode="after")
     def _no_name_twice(self) -> TaskSpec:

@@ -49,7 +49,13 @@ class Task:
         What was learned under one scope may be told under it, whatever the task is called.
         """
         code = {name: digest for name, digest in self.integrity.digests.items() if name.endswith(".py")}
-        means = {"metric": self.metric.model_dump(mode="json"), "entry": self.spec.program.entry, "code": code}
+        means: dict[str, object] = {
+            "metric": self.metric.model_dump(mode="json"),
+            "entry": self.spec.program.entry,
+            "code": code,
+        }
+        if self.spec.objectives:
+            means["objectives"] = [one.model_dump(mode="json") for one in self.spec.objectives]
         return hashlib.sha256(json.dumps(means, sort_keys=True).encode()).hexdigest()[:16]
 
     @property

@@ -39,6 +39,8 @@ class TaskView:
     better: str
     range: str
     resolution: str
+    objectives: tuple[str, ...]
+    """All that is improved or kept within a limit, in words; empty where the metric is the only one."""
     files: tuple[str, ...]
     interface: str
     scoring: str
@@ -122,6 +124,7 @@ def task_view(task: Task, decides: str) -> TaskView:
         better="higher" if metric.direction == "maximize" else "lower",
         range="" if low is None and high is None else " to ".join(ends),
         resolution=f"{metric.resolution:g}" if metric.resolution else "",
+        objectives=tuple(map(str, spec.objectives)),
         files=spec.program.files,
         interface=f"{spec.program.interface} {RULE}" if spec.program.blocks else spec.program.interface,
         scoring=spec.scoring,

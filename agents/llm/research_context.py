@@ -33,7 +33,6 @@ from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.evaluation.cycling import cycling_of
 from evolver.prompts import conversation, inline
 from evolver.search.novelty import Ideas
-from evolver.search.parent_selection import open_to
 from evolver.steering.directives import told_to_models
 
 NOTES, TABLE, CHAMPION, OTHERS, LESSONS, FAILED, FEEDBACK, SCORES = 0.35, 0.2, 0.25, 0.15, 0.1, 0.1, 0.08, 0.04
@@ -94,7 +93,7 @@ class ResearchContext:
         resources = self._resources
         campaign, archive = resources.campaign, resources.archive
         rng = random.Random(f"{campaign.seed}/{experiment.number}")
-        pool = open_to(resources.parents, archive.experiments.pool(campaign.name), experiment.number)
+        pool = resources.parent_pool(experiment.number)
         champion = archive.experiments.get(campaign.champion) if campaign.champion else None
         others = self._others(experiment, pool, campaign.champion, rng)
         query = decision_query(resources, [*([champion] if champion else []), *others])

@@ -14,7 +14,7 @@ from evolver.contracts import Experiment, Program
 from evolver.errors import UnknownName
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.search import Recipe
-from evolver.search.parent_selection import ParentSelection, open_to
+from evolver.search.parent_selection import ParentSelection
 from evolver.steering.search_bias import SearchBias
 
 
@@ -90,7 +90,7 @@ class InputReader:
         resources = self._resources
         campaign, archive = resources.campaign, resources.archive
         rng = random.Random(f"{campaign.seed}/{turn}")
-        pool = open_to(resources.parents, archive.experiments.pool(campaign.name), experiment.number)
+        pool = resources.parent_pool(experiment.number)
         known = self._retriever.recall(decision_query(resources, pool[: self._regarded]), rng)
         self._history.look()
         guidance = SearchBias(

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
         Message,
         Metric,
         Note,
+        Objective,
+        ObjectiveVerdict,
         Operator,
         ParentsKind,
         Program,
@@ -61,6 +63,7 @@ if TYPE_CHECKING:
         VerdictKind,
         event,
     )
+    from evolver.evaluation.objectives import FrontMember, ObjectiveScore
     from evolver.graph.campaign_graph import build_graph
     from evolver.graph.chat_graph import ChatContext, build_chat
     from evolver.graph.context import Context
@@ -117,6 +120,7 @@ __all__ = [
     "FreshTest",
     "FreshTestKind",
     "FreshTestResult",
+    "FrontMember",
     "Interval",
     "Lesson",
     "LessonStatus",
@@ -125,6 +129,9 @@ __all__ = [
     "Metric",
     "ModelCost",
     "Note",
+    "Objective",
+    "ObjectiveScore",
+    "ObjectiveVerdict",
     "Operator",
     "Optimized",
     "ParentsKind",
@@ -193,6 +200,8 @@ _HOMES = {
         "Message",
         "Metric",
         "Note",
+        "Objective",
+        "ObjectiveVerdict",
         "Operator",
         "ParentsKind",
         "Program",
@@ -210,6 +219,7 @@ _HOMES = {
         "VerdictKind",
         "event",
     ),
+    "evolver.evaluation.objectives": ("FrontMember", "ObjectiveScore"),
     "evolver.graph.campaign_graph": ("build_graph",),
     "evolver.graph.chat_graph": ("ChatContext", "build_chat"),
     "evolver.graph.context": ("Context",),

@@ -11,14 +11,14 @@ from evolver.contracts.experiment import Claim, Experiment, Standing
 from evolver.contracts.feedback import Feedback, FeedbackTable
 from evolver.contracts.fresh_test import FIRST_FRESH_SEED, SEARCH_SEEDS, FreshTest, FreshTestKind, FreshTestResult
 from evolver.contracts.lesson import Lesson, LessonStatus, Note
-from evolver.contracts.metric import Direction, Metric
+from evolver.contracts.metric import Direction, Metric, Objective, objective_from
 from evolver.contracts.names import ParentsKind, SandboxKind, TunerKind
 from evolver.contracts.program import Program
 from evolver.contracts.proposal import LONGEST_TITLE, Operator, OperatorName, Proposal
 from evolver.contracts.record import Interval, Record, now
 from evolver.contracts.run_config import CAMPAIGN_NAME, CampaignConfig, RunConfig, TeamKind
 from evolver.contracts.trial_record import CONTENDED, SHORTEST_WAIT, Trial, TrialEstimate, TrialStatus
-from evolver.contracts.verdict import Verdict, VerdictKind
+from evolver.contracts.verdict import ObjectiveVerdict, Verdict, VerdictKind
 
 __all__ = [
     "CAMPAIGN_NAME",
@@ -54,6 +54,8 @@ __all__ = [
     "Message",
     "Metric",
     "Note",
+    "Objective",
+    "ObjectiveVerdict",
     "Operator",
     "OperatorName",
     "ParentsKind",
@@ -74,4 +76,5 @@ __all__ = [
     "Verdict",
     "VerdictKind",
     "now",
+    "objective_from",
 ]

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from evolver.contracts.metric import Metric
+from evolver.contracts.metric import Metric, Objective
 from evolver.contracts.record import Record, now
 from evolver.contracts.run_config import CAMPAIGN_NAME, CampaignConfig, RunConfig, TeamKind, ToolsKind
 
@@ -78,6 +78,8 @@ class Campaign(CampaignConfig):
     """Hash of judge, harness and metric alone: lessons hold where it is the same; empty where it began before those."""
     metric: Metric
     """What it improves."""
+    objectives: tuple[Objective, ...] = Field(default=(), exclude_if=lambda several: not several)
+    """All that it improves or keeps within a limit, `metric` among them; empty where that is the only one."""
     stage: str
     """The stage whose metric decides."""
     workers: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -77,3 +78,66 @@ class Metric(Record):
         """
         low, high = self.range
         return math.isfinite(value) and (low is None or value >= low) and (high is None or value <= high)
+
+
+class Objective(Record):
+    """One of several metrics of a task: to be improved, or to be kept within a limit.
+
+    Example:
+        >>> latency = evolver.Objective(name="latency", direction="minimize", limit=50)
+        >>> latency.excess(80.0)
+        30.0
+        >>> latency.keeps(50.0)
+        True
+    """
+
+    name: Annotated[str, Field(min_length=1)]
+    """What the judge returns it under."""
+    direction: Direction
+    """Whether more or less is better."""
+    limit: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    """The most that may be where less is better, the least where more is; None: it is improved without a limit."""
+
+    @property
+    def metric(self) -> Metric:
+        """The same as a metric, for comparisons."""
+        return Metric(name=self.name, direction=self.direction)
+
+    def keeps(self, value: float) -> bool:
+        """Whether a value is within the limit.
+
+        Args:
+            value: In the metric's unit.
+
+        Returns:
+            True where there is no limit.
+        """
+        return self.excess(value) <= 0.0
+
+    def excess(self, value: float) -> float:
+        """By how much a value breaks the limit.
+
+        Args:
+            value: In the metric's unit.
+
+        Returns:
+            The excess, in the metric's unit; 0 or less where the limit is kept, or there is none.
+        """
+        return -math.inf if self.limit is None else self.metric.gain(self.limit, value)
+
+    def __str__(self) -> str:
+        """In words, such as `latency <= 50` or `maximize quality`."""
+        if self.limit is None:
+            return f"{self.direction} {self.name}"
+        return f"{self.name} {'<=' if self.direction == 'minimize' else '>='} {self.limit:g}"
+
+
+def objective_from(value: object) -> object:
+    """An objective as people write it, `{latency: minimize, limit: 50}`, with its fields by name."""
+    if not isinstance(value, Mapping) or "name" in value:
+        return value
+    names = [key for key in value if key not in Objective.model_fields]
+    if len(names) != 1:
+        raise ValueError("write each objective as {METRIC: maximize} or {METRIC: minimize, limit: NUMBER}")
+    rest = {key: said for key, said in value.items() if key != names[0]}
+    return {"name": names[0], "direction": value[names[0]], **rest}

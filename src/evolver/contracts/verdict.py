@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from pydantic import Field
+
 from evolver.contracts.record import Interval, Record
 
 
@@ -22,6 +24,21 @@ class VerdictKind(StrEnum):
     """It does what an earlier program does; `reference` is that one's experiment."""
     PRUNED = "pruned"
     """It was given up before it had a score that decides: by its curve, or at a cheaper stage."""
+
+
+class ObjectiveVerdict(Record):
+    """What the evidence says of one objective."""
+
+    name: str
+    """The metric."""
+    mean: float
+    """The candidate's, in the metric's unit."""
+    delta: float
+    """Mean paired difference to the reference, positive where the candidate is better, whatever the direction."""
+    interval: Interval
+    """90 % interval of `delta`."""
+    keeps_limit: bool | None = None
+    """Whether `mean` is within the objective's limit; None where it has none."""
 
 
 class Verdict(Record):
@@ -46,3 +63,5 @@ class Verdict(Record):
     """Id of the experiment that it is compared with."""
     reason: str = ""
     """Why it is unusable, or what decided, in words."""
+    objectives: tuple[ObjectiveVerdict, ...] = Field(default=(), exclude_if=lambda found: not found)
+    """The same for each objective of a task that has several."""
