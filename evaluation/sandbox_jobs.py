@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -113,6 +114,7 @@ class TrialJobs:
                 "EVOLVER_STAGE": self.spec.name,
                 "EVOLVER_SEED": str(self.seed),
                 "EVOLVER_METRIC": self.task.metric.name,
+                **_parameters(self.task),
             },
         )
 
@@ -224,4 +226,11 @@ def _environment(task: Task, spec: StageSpec, seed: int, phase: str, seconds: fl
         "EVOLVER_SECONDS": str(seconds),
         "EVOLVER_CPUS": str(task.resources(spec).cpus),
         **({"EVOLVER_IMPORTS": ":".join(imports)} if imports else {}),
+        **_parameters(task),
     }
+
+
+def _parameters(task: Task) -> dict[str, str]:
+    """What the task's harness and judge are told beside the program, where there is anything."""
+    given = task.spec.parameters
+    return {"EVOLVER_PARAMETERS": json.dumps(given)} if given else {}

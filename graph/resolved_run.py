@@ -182,7 +182,8 @@ class ResolvedRun:
         if self.existing and not self._says("task"):
             return self.existing.task
         path = self.settings.folder / expanded(self.context.task)
-        return str(path.absolute()) if path.is_dir() else self.context.task
+        is_there = path.is_dir() or (path.parent / "task.yaml").is_file()  # a member of a family has no folder
+        return str(path.absolute()) if is_there else self.context.task
 
     @property
     def _notes_asked_for(self) -> tuple[str, ...]:

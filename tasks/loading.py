@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import logging
 from pathlib import Path
 
-from evolver.errors import TaskError, UnknownName, UsageError
-from evolver.registry import task_folders
+from evolver.errors import TaskError, UsageError
 from evolver.settings import Settings, expanded
 from evolver.tasks.block_markers import fixed, has_blocks
 from evolver.tasks.importers import Choices, ForeignTask, read_foreign, read_pair, what_is_missing
@@ -22,9 +20,9 @@ from evolver.tasks.source_files import tree_of
 from evolver.tasks.source_folder import IMPORTED, folder_with_source
 from evolver.tasks.spec import TaskSpec, read_spec
 from evolver.tasks.task import INPUTS, Task
+from evolver.tasks.task_places import HERE, family_place, installed_place, installed_places
 from evolver.tasks.top_level_names import may_define
 
-HERE = Path(__file__).resolve().parent
 _log = logging.getLogger(__name__)
 RUNTIME = HERE / "trial-runtime"
 """Folder that is shown at /evolver inside every sandbox."""
@@ -60,7 +58,8 @@ def load_task(ref: str | Path, home: Path | None = None) -> Task:
     """
     path = expanded(ref)
     if not path.is_dir():
-        return _load_folder(_installed_folder(str(ref)).resolve(), home)
+        place = family_place(path) or installed_place(str(ref))
+        return _load_folder(place.folder.resolve(), home, place.variant)
     path = path.resolve()
     if (path / "task.yaml").exists():
         return _load_folder(with_source(path, home), home)
@@ -126,41 +125,18 @@ def installed_tasks() -> list[Task]:
         True
     """
     tasks = []
-    for _, folder in sorted(_installed_folders().items()):
+    for _, place in sorted(installed_places().items()):
         try:
-            tasks.append(_load_folder(folder))
+            tasks.append(_load_folder(place.folder, variant=place.variant))
         except TaskError as error:
-            if folder.parent == HERE:
+            if place.folder.is_relative_to(HERE):
                 raise
             _log.warning("a task of an installed package is left out: %s", error)
     return tasks
 
 
-def _installed_folders() -> dict[str, Path]:
-    """Folders by the names of their tasks; Evolver's own cannot be replaced."""
-    found: dict[str, Path] = {}
-    for place in task_folders():
-        folders = [place] if (place / "task.yaml").is_file() else [path.parent for path in place.glob("*/task.yaml")]
-        for folder in sorted(folders):
-            name = folder.name.replace("_", "-")
-            if found.setdefault(name, folder) != folder:
-                _log.warning("two packages bring a task %s: %s is left out", name, folder)
-    return found | {path.parent.name: path.parent for path in HERE.glob("*/task.yaml")}
-
-
-def _installed_folder(ref: str) -> Path:
-    folders, name = _installed_folders(), ref.replace("_", "-")
-    if name in folders:
-        return folders[name]
-    near = difflib.get_close_matches(name, folders, n=1)
-    raise UnknownName(
-        f"there is no task folder and no installed task {ref!r}; "
-        + (f"did you mean {near[0]}?" if near else f"installed are {', '.join(sorted(folders))}")
-    )
-
-
-def _load_folder(root: Path, home: Path | None = None) -> Task:
-    spec = read_spec(root / "task.yaml")
+def _load_folder(root: Path, home: Path | None = None, variant: str = "") -> Task:
+    spec = read_spec(root / "task.yaml", variant)
     for name, signature in (("harness.py", "run(trial)"), ("judge.py", "judge(out, private, stage, seed)")):
         if not (root / name).is_file():
             raise TaskError(f"{root / name} does not exist; write it and define {signature} in it")
@@ -184,6 +160,7 @@ def _load_folder(root: Path, home: Path | None = None) -> Task:
         raise TaskError(f"{error.filename} cannot be read: {error.strerror}") from None
     links = links_out(root, OPEN)
     version = hashlib.sha256("".join(f"{name}\0{digest}\n" for name, digest in integrity.digests.items()).encode())
+    version.update(variant.encode())
     return Task(
         root=root,
         spec=spec,

@@ -24,6 +24,7 @@ from evolver.contracts import Metric, Objective, Record, objective_from
 from evolver.errors import TaskError
 from evolver.tasks.file_patterns import fits, is_pattern
 from evolver.tasks.stopping_rules import PromotionSpec, PruningSpec
+from evolver.tasks.variants import of_variant, variants_of
 from evolver.text_files import read_text
 
 StageName = Literal["smoke", "proxy", "full"]
@@ -276,6 +277,8 @@ class TaskSpec(Record):
     """What of the judge's rules is no secret, in words for people and models; empty: the interface says it."""
     hides: tuple[str, ...] = ()
     """Packages of the machine, by the same names, that programs are not shown because they hold what is hidden."""
+    parameters: dict[Identifier, int | float | str] = {}
+    """Told to harness and judge, such as the number of points; {NAME} in texts stands for the value."""
 
     @model_validator(mode="before")
     @classmethod
@@ -336,8 +339,27 @@ class TaskSpec(Record):
         return self
 
 
-def read_spec(path: Path) -> TaskSpec:
-    """Read a task.yaml; raises TaskError that names the file, the field and what to write."""
+def read_spec(path: Path, variant: str = "") -> TaskSpec:
+    """Read a task.yaml; raises TaskError that names the file, the field and what to write.
+
+    Where it holds `variants`, tasks of one family by name with the fields in which they differ, `variant` is one of
+    them.
+    """
+    content = _content(path)
+    try:
+        return TaskSpec.model_validate(of_variant(content, variant))
+    except ValidationError as error:
+        raise TaskError("\n".join(f"{path}: {_in_words(detail)}" for detail in _causes(error))) from None
+    except TaskError as error:
+        raise TaskError(f"{path}: {error}") from None
+
+
+def read_variants(path: Path) -> tuple[str, ...]:
+    """The names of the tasks in a task.yaml that holds a family; none where it holds one task. Raises TaskError."""
+    return variants_of(_content(path))
+
+
+def _content(path: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(read_text(path))
     except FileNotFoundError:
@@ -352,10 +374,7 @@ def read_spec(path: Path) -> TaskSpec:
         raise TaskError(f"{path}: a value cannot be read: {why}") from None
     if not isinstance(content, dict):
         raise TaskError(f"{path}: expected fields such as `name: my-task`, found {type(content).__name__}")
-    try:
-        return TaskSpec.model_validate(content)
-    except ValidationError as error:
-        raise TaskError("\n".join(f"{path}: {_in_words(detail)}" for detail in _causes(error))) from None
+    return content
 
 
 def _place(error: yaml.YAMLError) -> str:

@@ -56,6 +56,8 @@ class Task:
         }
         if self.spec.objectives:
             means["objectives"] = [one.model_dump(mode="json") for one in self.spec.objectives]
+        if self.spec.parameters:
+            means["parameters"] = self.spec.parameters
         return hashlib.sha256(json.dumps(means, sort_keys=True).encode()).hexdigest()[:16]
 
     @property

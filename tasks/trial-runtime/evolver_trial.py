@@ -27,6 +27,7 @@ __all__ = [
     "Invalid",
     "Trial",
     "folder",
+    "parameters",
     "read_bounded",
     "report",
     "safe_json",
@@ -52,6 +53,12 @@ CEILING = 4.0
 def folder(name: str) -> Path:
     """The sandbox folder of that name, such as `program` or `out`."""
     return Path(os.environ.get("EVOLVER_ROOT") or "/") / name
+
+
+def parameters() -> dict[str, int | float | str]:
+    """What task.yaml says under `parameters`, in a harness as in a judge."""
+    said: dict[str, int | float | str] = json.loads(os.environ.get("EVOLVER_PARAMETERS") or "{}")
+    return said
 
 
 def import_folders() -> list[str]:
@@ -144,6 +151,11 @@ class Trial:
     def is_main(self) -> bool:
         """Whether this process is the one that writes."""
         return self.rank == 0
+
+    @property
+    def parameters(self) -> dict[str, int | float | str]:
+        """What task.yaml says under `parameters`, such as the number of points."""
+        return parameters()
 
     def load(self, name: str) -> ModuleType:
         """Import a program file, such as `program.py`, with random numbers seeded; raises what the file raises."""

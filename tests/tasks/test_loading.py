@@ -18,7 +18,7 @@ def test_built_in_tasks_are_found_by_either_spelling() -> None:
     assert names == sorted(names)
     assert {"circle-packing", "function-fitting"} <= set(names)
     assert load_task("circle_packing") == load_task("circle-packing")
-    assert all(task.root.name == task.name for task in installed_tasks())
+    assert all(task.root.name == task.name for task in installed_tasks() if not task.spec.parameters)
 
 
 def test_a_task_is_found_by_its_folder(example: Path) -> None:
