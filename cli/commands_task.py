@@ -35,7 +35,10 @@ def task_new(
     source: Annotated[str, typer.Option("--from", help="A script to improve, within the working directory.")] = "",
     run: Annotated[str, typer.Option("--run", help="The command that runs it; {seed} becomes the trial's seed.")] = "",
     metric: Annotated[
-        str, typer.Option("--metric", help="Regular expression of the number that it prints, or FILE.json:KEY.")
+        str,
+        typer.Option(
+            "--metric", help="Regular expression of the number that it prints, or FILE.json:KEY, or RUNS/:TAG."
+        ),
     ] = "",
     files: Annotated[
         list[str] | None, typer.Option("--files", help="Files that may change (without --from: patterns); often.")

@@ -25,6 +25,8 @@ from evolver.tasks.source_files import text_of
 from evolver.tasks.spec import KEBAB, LONGEST_NAME
 
 SECONDS = 600.0
+_EVENTS = re.compile(r"^(?P<file>[^:()]*/):(?P<key>[^()]+)$")
+"""TensorBoard events: the folder that they are below, and the tag."""
 _FILE = re.compile(r"^(?P<file>[^:]+\.(?:json|jsonl|csv)):(?P<key>.+)$")
 README = """# {name}
 
@@ -67,7 +69,8 @@ def script_task(
         script: Path of the script, relative to the working directory, as `command` names it. Empty: the program is the
             working directory, of whose last commit, if it has one, the files that `files` fits may change.
         command: What runs it there; `{seed}` becomes the trial's seed.
-        metric: A regular expression with the number in a group, or FILE.json:KEY, FILE.jsonl:KEY, FILE.csv:COLUMN.
+        metric: A regular expression with the number in a group, or FILE.json:KEY, FILE.jsonl:KEY, FILE.csv:COLUMN, or
+            FOLDER/:TAG for a scalar of the TensorBoard events below a folder.
         files: Further files of the program that may change, as patterns.
         data: Files and folders that it reads.
         minimize: Whether less is better.
@@ -169,6 +172,7 @@ def _foreign(
 ) -> ForeignTask:
     read, found = _metric(metric), Path(script)
     needs = packages(Path(), *(Path(text) for text in texts if text.endswith(".py")))
+    reader = ("tensorboard",) if read["file"].endswith("/") else ()
     main, *others = texts
     kept = {other: texts[other] for other in others} if script else {}
     return ForeignTask(
@@ -185,7 +189,7 @@ def _foreign(
         direction=direction,
         seconds={"full": seconds},
         replicates=5 if "{seed}" in command else 1,
-        requires=needs.required,
+        requires=tuple(dict.fromkeys((*needs.required, *reader))),
         imports=(),
         options={**read, "command": command, "take": take, "best": direction, "original": ""},
         warnings=hint(needs),
@@ -194,6 +198,11 @@ def _foreign(
 
 def _metric(said: str) -> dict[str, str]:
     """Name, file, key and regular expression. Raises UsageError."""
+    if found := _EVENTS.match(said):
+        place, tag = found["file"], found["key"]
+        if place.startswith("/") or ".." in Path(place).parts:
+            raise UsageError(f"--metric {said}: name a folder within the working directory, or ./ for all of it")
+        return {"metric": re.sub(r"\W+", "_", tag).strip("_"), "file": place, "key": tag, "source": said}
     if found := _FILE.match(said):
         key = found["key"]
         return {"metric": _name(key), "file": found["file"], "key": key, "source": said}

@@ -14,7 +14,7 @@ import sys
 import threading
 from pathlib import Path
 
-from evolver_trial import Trial, seed_random
+from evolver_trial import Trial, seed_random, writable_copy
 
 LARGEST_ANSWER = 1 << 20
 END = 2000
@@ -53,10 +53,7 @@ def run(trial: Trial) -> None:
 
 def merged(program, example):
     """The whole program, with what was built of it, among the files that it reads; that folder."""
-    shutil.copytree(program, example, symlinks=True, dirs_exist_ok=True)
-    for path in (example, *example.rglob("*")):
-        if not path.is_symlink():
-            path.chmod(path.stat().st_mode | 0o200 | (0o100 if path.is_dir() else 0))
+    writable_copy(program, example)
     return example
 
 

@@ -36,6 +36,7 @@ __all__ = [
     "safe_safetensors",
     "seed_random",
     "time_left",
+    "writable_copy",
 ]
 
 SECONDS_UNSAID = 60.0
@@ -59,6 +60,16 @@ def parameters() -> dict[str, int | float | str]:
     """What task.yaml says under `parameters`, in a harness as in a judge."""
     said: dict[str, int | float | str] = json.loads(os.environ.get("EVOLVER_PARAMETERS") or "{}")
     return said
+
+
+def writable_copy(source: Path, target: Path) -> None:
+    """Copy a folder, perhaps into one that is there, so that its files can be changed; links stay links."""
+    import shutil  # for most trials it would be loaded in vain
+
+    shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
+    for path in (target, *target.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(path.stat().st_mode | 0o200 | (0o100 if path.is_dir() else 0))
 
 
 def import_folders() -> list[str]:

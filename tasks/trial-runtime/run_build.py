@@ -6,7 +6,6 @@ Started as `python /evolver/run_build.py COMMAND`; exit status and output are th
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -15,7 +14,7 @@ from pathlib import Path
 OWN = Path(__file__).resolve().parent
 sys.path.insert(0, str(OWN))
 
-from evolver_trial import folder  # noqa: E402
+from evolver_trial import folder, writable_copy  # noqa: E402
 
 TIMES = 946_684_800
 """Of all files in the archive, in seconds since 1970, so that the same files give the same bytes."""
@@ -32,10 +31,7 @@ def plain(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
 def main(command: str) -> int:
     """Run the command; its exit status."""
     place = Path(os.environ.get("TMPDIR") or "/tmp") / "program"
-    shutil.copytree(folder("program"), place, symlinks=True)
-    for path in (place, *place.rglob("*")):
-        if not path.is_symlink():
-            path.chmod(path.stat().st_mode | 0o200 | (0o100 if path.is_dir() else 0))
+    writable_copy(folder("program"), place)
     status = subprocess.run(["/bin/sh", "-c", command], cwd=place, check=False).returncode
     if status == 0:
         with tarfile.open(folder("out") / "built.tar", "w") as archive:

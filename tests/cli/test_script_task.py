@@ -11,6 +11,10 @@ from typing import Any
 
 import pytest
 
+from evolver.evaluation.trial import run_trial
+from evolver.sandbox import open_sandbox
+from evolver.tasks import load_task
+from evolver.tasks.script_task import script_task
 from tests.conftest import ROOT
 from tests.support.foreign_folders import write_folder
 
@@ -73,6 +77,39 @@ def test_the_commands_of_the_docs_find_an_improvement(project: Path, cli: Callab
     shown = cli("show", summary["campaign"], 0).stdout
     assert "  curve " in shown and " at step 1, " in shown and "\x1e" not in shown
     assert "[curve]" in shown and "could forge its score" in ran.stderr
+
+
+EVENTS = """\"\"\"Writes its validation score as TensorBoard events.\"\"\"
+
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+BEST = 0.75
+
+writer = EventFileWriter("runs/first")
+for step, value in enumerate((0.25, BEST, 0.5)):
+    said = Summary(value=[Summary.Value(tag="val/acc", simple_value=value), Summary.Value(tag="loss", simple_value=9.0)])
+    writer.add_event(Event(step=10 * (step + 1), wall_time=step + 1.0, summary=said))
+writer.close()
+"""
+
+
+@pytest.mark.parametrize(("take", "score"), [("last", 0.5), ("best", 0.75), ("mean:2", 0.625)])
+async def test_a_metric_is_read_from_tensorboard_events(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, take: str, score: float
+) -> None:
+    monkeypatch.chdir(write_folder(tmp_path, {"train.py": EVENTS}))
+    script_task(tmp_path / "made", "made", "train.py", "python train.py", "runs/:val/acc", take=take)
+    task = load_task(str(tmp_path / "made"))
+    assert (task.metric.name, task.spec.requires) == ("val_acc", ("tensorboard",))
+    sandbox = open_sandbox("bubblewrap", 1, hidden=(tmp_path,))
+    try:
+        trial = await run_trial(sandbox, task, task.baseline(), "full", 0, tmp_path / "trial", experiment="x")
+    finally:
+        await sandbox.close()
+    assert trial.metrics == {"val_acc": score}
+    assert trial.curve == ((10, 0.25), (20, 0.75), (30, 0.5))
 
 
 @pytest.mark.parametrize(

@@ -38,17 +38,17 @@ def evaluate(example: Path, program: Path, options: dict, seed: str, reading) ->
     if status:
         last = (printed.strip().splitlines() or [""])[-1]
         raise values.NoScore(f"{options['command']} ended with exit status {status}: {last}")
-    curve = list(found(example, printed, options))
+    curve = points_of(example, printed, options)
     if not curve:
         raise values.NoScore(f"{options['source']} found no {options['metric']} in what {options['command']} left")
-    for place, value in enumerate(curve, 1):
-        if place > told and len(curve) > 1:
-            report(place, value)
+    for step, value in curve[told:]:
+        if len(curve) > 1:
+            report(step, value)
     if len(curve) > 1:
-        step = -(-len(curve) // MOST_POINTS)
-        points = [(place, value) for place, value in enumerate(curve, 1) if place % step == 0 or place == len(curve)]
-        reading.say("curve", [{"step": place, options["metric"]: value} for place, value in points])
-    reading.add({options["metric"]: taken(curve, options["take"], options["best"])})
+        apart = -(-len(curve) // MOST_POINTS)
+        points = [point for place, point in enumerate(curve, 1) if place % apart == 0 or place == len(curve)]
+        reading.say("curve", [{"step": step, options["metric"]: value} for step, value in points])
+    reading.add({options["metric"]: taken([value for _, value in curve], options["take"], options["best"])})
     return {"metrics": reading.metrics(options["metric"], mean=False)}
 
 
@@ -66,6 +66,30 @@ def followed(words: list, folder: Path, environment: dict, options: dict) -> tup
                 told += 1
                 report(told, value)
     return process.returncode, "".join(lines), told
+
+
+def points_of(example: Path, printed: str, options: dict) -> list:
+    """The metric's values with their steps: those of the events, or else the values' places, from 1."""
+    if not options["file"].endswith("/"):
+        return list(enumerate(found(example, printed, options), 1))
+    points = sorted(events(example / options["file"], options["key"]))
+    steps = {step for step, _, _ in points}
+    own = len(steps) == len(points)
+    return [(step if own else place, value) for place, (step, _, value) in enumerate(points, 1)]
+
+
+def events(folder: Path, tag: str):
+    """Step, time and value of every scalar of that tag in the TensorBoard events below a folder."""
+    from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
+    from tensorboard.util.tensor_util import make_ndarray
+
+    for path in sorted(path for path in folder.rglob("*tfevents*") if path.is_file() and not path.is_symlink()):
+        for event in LegacyEventFileLoader(str(path)).Load():
+            for said in event.summary.value:
+                if said.tag == tag:
+                    plain = said.HasField("simple_value")
+                    value = said.simple_value if plain else make_ndarray(said.tensor)
+                    yield event.step, event.wall_time, number(value)
 
 
 def found(example: Path, printed: str, options: dict):
