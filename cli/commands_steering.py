@@ -20,6 +20,7 @@ def register(app: typer.Typer) -> None:
     app.command()(verify)
     app.command()(ablate)
     app.command()(reproduce)
+    app.command()(certify)
 
 
 def chat(
@@ -70,6 +71,22 @@ def reproduce(campaign: Campaign, experiment: Number, json: Json = False) -> Non
     from evolver.cli.reproduce_command import run_reproduction
 
     run_reproduction(campaign, experiment, json)
+
+
+def certify(
+    campaign: Campaign,
+    experiment: Annotated[
+        int | None, typer.Argument(min=0, help="Number of the experiment; default: the champion.")
+    ] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write; must not exist.")] = Path(
+        "certificate"
+    ),
+    json: Json = False,
+) -> None:
+    """Write what was found with a script that checks it exactly, or runs it again, where only Python is."""
+    from evolver.cli.certify_command import write_certificate
+
+    write_certificate(campaign, experiment, output, json)
 
 
 def _reference(word: str) -> Literal["", "parent"]:
