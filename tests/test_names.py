@@ -14,13 +14,14 @@ ROLES = {"researcher", "coder", "runner", "critic", "team"}
 
 
 def _modules() -> Iterator[Path]:
-    """The product's modules; folders with a hyphen are tasks, which are data."""
+    """The product's modules; folders with a hyphen are tasks, which are data, and so are the suites."""
     root = Path(evolver.__file__).parent
     folders = [root, *(path for path in root.iterdir() if path.is_symlink())]
     for folder in folders:
         for path in folder.rglob("*.py"):
             inside = path.relative_to(folder)
-            if not any("-" in part for part in inside.parts) and "migrations" not in inside.parts:
+            is_data = any("-" in part or part == "records" for part in inside.parts)
+            if not is_data and "migrations" not in inside.parts:
                 yield path
 
 
