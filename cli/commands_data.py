@@ -24,9 +24,12 @@ def memory_rebuild(json: Json = False) -> None:
 
 @sandbox_app.command("build")
 def sandbox_build(
+    task: Annotated[
+        str, typer.Option("--task", help="Build a layer with what this task requires, for trials of such tasks.")
+    ] = "",
     variant: Annotated[
-        str, typer.Option("--variant", help="plain (numpy, scipy), cpu (and torch for processors) or cuda.")
-    ] = "plain",
+        str, typer.Option("--variant", help="plain (numpy, scipy; default), cpu (and torch for processors) or cuda.")
+    ] = "",
     base: Annotated[
         str, typer.Option("--base", help="Image to start from; default: EVOLVER_IMAGE_BASE or python:3.11-slim.")
     ] = "",
@@ -39,7 +42,7 @@ def sandbox_build(
     """Build an image for the Docker sandbox, unless it is there; campaigns do it by themselves when they start."""
     from evolver.cli.sandbox_images import build
 
-    build(variant, base, pip_args, rebuild, json)
+    build(task, variant, base, pip_args, rebuild, json)
 
 
 @sandbox_app.command("list")

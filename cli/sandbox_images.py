@@ -16,11 +16,17 @@ from evolver.formatting import disk_size, duration
 from evolver.sandbox.docker.engine import connect
 from evolver.sandbox.docker.image_list import Image, list_images, prune_images
 from evolver.sandbox.docker.images import VARIANTS, Variant, ensure_image
+from evolver.sandbox.docker.task_layer import build_layer
+from evolver.settings import Settings
 
 
-def build(variant: str, base: str, pip_args: str, rebuild: bool, as_json: bool) -> None:
-    """Build an image unless it is there. Raises UsageError for a variant there is not, SandboxError if it fails."""
-    chosen, client, started = _variant(variant), connect(), time.monotonic()
+def build(task: str, variant: str, base: str, pip_args: str, rebuild: bool, as_json: bool) -> None:
+    """Build an image, or the layer of a task, unless it is there.
+
+    Raises UsageError for a variant or task there is not, SandboxError if it fails.
+    """
+    needs = _needs(task) if task else None
+    chosen, client, started = _variant(variant or "plain"), connect(), time.monotonic()
     steps: list[str] = []
 
     def show(line: str) -> None:
@@ -28,7 +34,20 @@ def build(variant: str, base: str, pip_args: str, rebuild: bool, as_json: bool) 
         print(line, file=sys.stderr, flush=True)
 
     try:
-        tag = ensure_image(client, chosen, base=base or None, pip_args=pip_args, progress=show, rebuild=rebuild)
+        if needs is None:
+            tag = ensure_image(client, chosen, base=base or None, pip_args=pip_args, progress=show, rebuild=rebuild)
+        else:
+            requires, gpus = needs
+            tag = build_layer(
+                client,
+                requires,
+                gpus,
+                variant=chosen if variant else None,
+                base=base or None,
+                pip_args=pip_args,
+                progress=show,
+                rebuild=rebuild,
+            )
         image = next(image for image in list_images(client) if image.tag == tag)
     finally:
         client.close()
@@ -37,6 +56,15 @@ def build(variant: str, base: str, pip_args: str, rebuild: bool, as_json: bool) 
         print(json.dumps({**image.model_dump(mode="json"), "built": built, "seconds": round(seconds, 1)}))
     else:
         print(f"{tag}, {disk_size(image.size)}: {f'built in {duration(seconds)}' if built else 'is there already'}")
+
+
+def _needs(reference: str) -> tuple[tuple[str, ...], int]:
+    """The packages that a task requires, and the most devices of a trial."""
+    from evolver.evaluation.environment import required_by
+    from evolver.tasks import load_task
+
+    task = load_task(reference, Settings().home)
+    return tuple(required_by(task)), max(spec.gpus for spec in task.stages_to())
 
 
 def show_images(as_json: bool) -> None:
@@ -57,7 +85,9 @@ def show_images(as_json: bool) -> None:
         for image in images:
             age = max(0.0, (datetime.now(UTC) - image.created).total_seconds())
             state = "current" if image.current else "outdated"
-            table.add_row(_name(image), image.base, disk_size(image.size), duration(age), state)
+            table.add_row(
+                _name(image), f"{image.base} {image.has}".strip(), disk_size(image.size), duration(age), state
+            )
         Console(highlight=False).print(table)
 
 

@@ -12,11 +12,10 @@ from evolver.errors import SandboxError, TaskError
 from evolver.evaluation.accelerate_launcher import launch_of
 from evolver.logging import get_logger
 from evolver.sandbox import Kind, Sandbox, open_sandbox
+from evolver.sandbox.base import IN_IMAGES, python_packages
 from evolver.tasks import Task
 
 _log = get_logger(__name__)
-IN_IMAGES = frozenset({"numpy", "scipy", "torch", "accelerate", "safetensors"})
-"""Packages that the images of the Docker sandbox come with."""
 
 
 def sandbox_for(
@@ -33,10 +32,8 @@ def sandbox_for(
     Raises SandboxError; TaskError where a package that the task requires is missing from the environment that its
     programs would use.
     """
-    stages = task.stages_to(stage)
-    launches = [launch_of(spec.accelerate, task.resources(spec).cpus) for spec in stages]
-    requires = list(dict.fromkeys([*task.spec.requires, *(name for one in launches for name in one.requires)]))
-    if kind == "auto" and task.spec.build is not None:
+    stages, requires = task.stages_to(stage), required_by(task, stage)
+    if kind == "auto" and task.spec.build is not None and python_packages(requires) == requires:
         kind = _with_compilers()
     sandbox = open_sandbox(
         kind,
@@ -47,14 +44,21 @@ def sandbox_for(
         progress=progress,
     )
     _log.info("sandbox %s with %d slots, asked for %s", sandbox.name, slots, kind)
-    missing = [name for name in requires if importlib.util.find_spec(name) is None]
+    missing = [name for name in python_packages(requires) if importlib.util.find_spec(name) is None]
     if missing and not sandbox.own_packages:
         words = f"task {task.name} needs {', '.join(missing)} (task.yaml: requires); "
         if task.is_imported:
             words += "where it lies beside the task's folder, have more copied with --root FOLDER; else "
         docker = " or use --sandbox docker, whose image has it" if IN_IMAGES.issuperset(missing) else ""
+        docker = docker or f" or make an image that has it: evolver sandbox build --task {task.root}"
         raise TaskError(f"{words}install it into the environment that runs evolver ({sys.prefix}){docker}")
     return sandbox
+
+
+def required_by(task: Task, stage: str = "") -> list[str]:
+    """What trials up to `stage` (empty: the deciding one) need, by the names of `requires`."""
+    launches = [launch_of(spec.accelerate, task.resources(spec).cpus) for spec in task.stages_to(stage)]
+    return list(dict.fromkeys([*task.spec.requires, *(name for one in launches for name in one.requires)]))
 
 
 def _with_compilers() -> Kind:

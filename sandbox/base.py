@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Annotated, ClassVar, Protocol
@@ -20,6 +20,16 @@ THREADS = (
     *("RAYON_NUM_THREADS", "POLARS_MAX_THREADS", "TF_NUM_INTRAOP_THREADS"),
 )
 """Variables by which libraries are told how many threads to start; every job has them."""
+
+DEBIAN = "deb:"
+"""Begins what programs require that is no Python package: a package of Debian, such as `deb:g++`."""
+IN_IMAGES = frozenset({"numpy", "scipy", "torch", "accelerate", "safetensors"})
+"""Packages that the images of the Docker sandbox come with."""
+
+
+def python_packages(requires: Iterable[str]) -> list[str]:
+    """What is required of Python, by the names that it is imported under."""
+    return [name for name in requires if not name.startswith(DEBIAN)]
 
 
 class Limits(Record):
@@ -61,7 +71,8 @@ class Job(Record):
     """Processes that work together (torch.distributed). More than one may list their network interfaces, which such
     libraries insist on; there is still only loopback."""
     requires: tuple[str, ...] = ()
-    """Packages, by the names they are imported under; a backend that runs images takes one that has them."""
+    """Packages, by the names they are imported under, and `deb:NAME` for Debian's; a backend that runs images takes one
+    that has them, elsewhere Debian's are taken to be on the machine."""
     environment: dict[str, str] = {}
     """All that the program sees beside a fixed few (PATH, HOME, LANG, thread counts), which it may replace; never
     inherited."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from evolver.errors import SandboxError
 from evolver.sandbox import devices, processors
-from evolver.sandbox.base import PYTHON, THREADS, Ending, Handle, Job, Limits, Outcome, Sandbox
+from evolver.sandbox.base import PYTHON, THREADS, Ending, Handle, Job, Limits, Outcome, Sandbox, python_packages
 from evolver.sandbox.process_handle import ProcessHandle, ProcessLaunch
 from evolver.sandbox.slots import Slots
 from evolver.settings import SandboxSettings
@@ -58,7 +58,7 @@ class ProcessSandbox(Sandbox):
         if job.output.exists():
             raise SandboxError(f"the output folder {job.output} exists already")
         devices.check(job.gpus, self._settings)
-        if missing := [name for name in job.requires if importlib.util.find_spec(name) is None]:
+        if missing := [name for name in python_packages(job.requires) if importlib.util.find_spec(name) is None]:
             raise SandboxError(
                 f"programs need {', '.join(missing)}, which this environment lacks; install it, or "
                 "`pip install 'evolver[train]'` for torch and accelerate"

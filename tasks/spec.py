@@ -272,7 +272,7 @@ class TaskSpec(Record):
     budget: BudgetSpec = BudgetSpec()
     """What a campaign spends unless the user says otherwise."""
     requires: tuple[str, ...] = ()
-    """Packages, by the names they are imported under, that harness, judge or baseline need."""
+    """Packages, by the names they are imported under, that harness, judge or baseline need; `deb:NAME` is Debian's."""
     scoring: Annotated[str, Field(max_length=LONGEST_SCORING)] = ""
     """What of the judge's rules is no secret, in words for people and models; empty: the interface says it."""
     hides: tuple[str, ...] = ()

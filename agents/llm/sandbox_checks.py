@@ -13,6 +13,7 @@ from evolver.evaluation.campaign_resources import CampaignResources, experiment_
 from evolver.evaluation.import_check import LOG, SECONDS, ImportCheck
 from evolver.evaluation.trial import run_trial
 from evolver.sandbox import PYTHON
+from evolver.sandbox.base import python_packages
 
 SMOKE = "smoke"
 WELL_KNOWN = (
@@ -108,7 +109,7 @@ class SandboxChecks:
         return Checked(check="it got no score at the smoke stage", problem=said, trial=trial)
 
     async def _find_packages(self) -> tuple[str, ...]:
-        required = self._resources.task.spec.requires
+        required = tuple(python_packages(self._resources.task.spec.requires))
         folder = experiment_folder(self._resources.home, f"{self._resources.name}-packages")
         names = tuple(dict.fromkeys((*required, *WELL_KNOWN)))
         try:

@@ -21,9 +21,10 @@ from evolver.sandbox.docker.container import Container, rejoin, start_container
 from evolver.sandbox.docker.container_handle import ContainerHandle
 from evolver.sandbox.docker.container_spec import OWN_MOST, ContainerSpec, shape_of
 from evolver.sandbox.docker.engine import GPUS, NO_GPU_RUNTIME, Engine, NoSuchContainer
-from evolver.sandbox.docker.images import ensure_image, exists, lacking, lacks_in_words, tag_of, variant_for
+from evolver.sandbox.docker.images import ensure_image, exists, lacking, lacks_in_words, variant_for
 from evolver.sandbox.docker.pool import Pool
 from evolver.sandbox.docker.rendezvous import Rendezvous, left_behind
+from evolver.sandbox.docker.task_layer import beyond, image_with
 from evolver.sandbox.resource_locks import ResourceLock
 from evolver.sandbox.slots import Slots
 from evolver.settings import SandboxSettings
@@ -48,7 +49,7 @@ class DockerSandbox(Sandbox):
         self._hidden = tuple(path.resolve() for path in hidden)
         self._slots = Slots(slots)
         self._pool = Pool(self._engine, self._hidden, slots if ahead is None else ahead)
-        self._images: dict[str, asyncio.Task[str]] = {}
+        self._images: dict[tuple[str, tuple[str, ...]], asyncio.Task[str]] = {}
         self._running: set[ContainerHandle | CollectedOutput] = set()
         self._making: set[asyncio.Task[Container]] = set()
         self._closing = False
@@ -82,7 +83,7 @@ class DockerSandbox(Sandbox):
         except SandboxError:
             return False
         try:
-            return exists(engine.client, tag_of(variant_for(requires, gpus)))
+            return exists(engine.client, image_with(engine.client, requires, gpus))
         finally:
             engine.close()
 
@@ -108,8 +109,7 @@ class DockerSandbox(Sandbox):
 
     def prepare(self, requires: Sequence[str], gpus: int, progress: Callable[[str], None] | None = None) -> None:
         """Build the image that such jobs need, unless it is there. Blocks. Raises SandboxError."""
-        variant = variant_for(requires, gpus)
-        self._prepared = ensure_image(self._engine.client, variant, settings=self._settings, progress=progress)
+        self._prepared = self._ensured(requires, gpus, progress)
         if missing := lacking(self._engine.client, self._prepared, tuple(requires)):
             raise SandboxError(lacks_in_words(self._prepared, missing))
 
@@ -120,7 +120,16 @@ class DockerSandbox(Sandbox):
 
     def image_for(self, requires: Sequence[str], gpus: int) -> str:
         """The tag of the image that such jobs run in, which changes with what it is made from."""
-        return tag_of(variant_for(requires, gpus), settings=self._settings)
+        return image_with(self._engine.client, requires, gpus, self._settings)
+
+    def _ensured(self, requires: Sequence[str], gpus: int, progress: Callable[[str], None] | None = None) -> str:
+        """The layer of such jobs if it was built, else the image, which is built where it is not there."""
+        image = self.image_for(requires, gpus)
+        if exists(self._engine.client, image):
+            return image
+        return ensure_image(
+            self._engine.client, variant_for(requires, gpus), settings=self._settings, progress=progress
+        )
 
     def abandon(self) -> None:
         """Let go of everything at once; only for a sandbox that has not started a job."""
@@ -226,11 +235,11 @@ class DockerSandbox(Sandbox):
 
     async def _image(self, job: Job) -> str:
         """The image for a job, built now if it is the first that needs it; all who ask wait for one build."""
-        variant = variant_for(job.requires, job.gpus)
-        if variant not in self._images or (self._images[variant].done() and self._images[variant].exception()):
-            work = self._engine.call(ensure_image, self._engine.client, variant, settings=self._settings)
-            self._images[variant] = asyncio.get_running_loop().create_task(work)
-        return await asyncio.shield(self._images[variant])
+        key = (variant_for(job.requires, job.gpus), beyond(job.requires))
+        if key not in self._images or (self._images[key].done() and self._images[key].exception()):
+            work = self._engine.call(self._ensured, job.requires, job.gpus)
+            self._images[key] = asyncio.get_running_loop().create_task(work)
+        return await asyncio.shield(self._images[key])
 
     async def _given(self, job: Job, shape: ContainerSpec) -> ContainerHandle:
         """The job in a container: one that waits if its own folders are small, else one made for it."""

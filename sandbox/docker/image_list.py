@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from evolver.contracts import Record
 from evolver.errors import SandboxError
 from evolver.sandbox.docker.images import BASE, LABEL, PIP, REPOSITORY, VARIANT, tag_from
+from evolver.sandbox.docker.task_layer import LAYER, layer_tag
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -26,6 +27,8 @@ class Image(Record):
     """Empty where a later build took it."""
     variant: str
     base: str
+    has: str = ""
+    """What a layer for tasks adds to an image."""
     size: int
     """Bytes, of which images of one base share most."""
     created: datetime
@@ -73,6 +76,7 @@ def _images(entry: dict[str, Any]) -> Iterable[Image]:
     tags = [tag for tag in entry.get("RepoTags") or () if tag != "<none>:<none>"]
     ours = [tag for tag in tags if tag.startswith(f"{REPOSITORY}:")]
     for tag in ours if tags else [""]:  # an image of the user's own, made from one of ours, has its labels too
+        below, layer = tag_from(variant, base, pip.split()), labels.get(LAYER, "")
         yield Image(
             id=entry["Id"],
             tag=tag,
@@ -80,5 +84,6 @@ def _images(entry: dict[str, Any]) -> Iterable[Image]:
             base=base,
             size=entry["Size"],
             created=datetime.fromtimestamp(entry["Created"], UTC),
-            current=bool(tag) and tag == tag_from(variant, base, pip.split()),
+            has=layer,
+            current=bool(tag) and tag == (layer_tag(below, layer.split()) if layer else below),
         )

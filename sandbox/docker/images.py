@@ -119,7 +119,14 @@ def lacking(client: DockerClient, tag: str, requires: tuple[str, ...]) -> tuple[
 
     if not requires:
         return ()
-    find = "import importlib.util as u, sys; print(*[n for n in sys.argv[1:] if not u.find_spec(n.partition('.')[0])])"
+    find = (
+        "import importlib.util as u, os.path as p, sys\n"
+        "def has(n):\n"
+        "    d = n.partition('deb:')[2]\n"
+        "    files = [f'/var/lib/dpkg/info/{d}{more}.list' for more in ('', ':amd64', ':arm64')]\n"
+        "    return any(map(p.exists, files)) if d else u.find_spec(n.partition('.')[0])\n"
+        "print(*[n for n in sys.argv[1:] if not has(n)])"
+    )
     try:
         said = client.containers.run(tag, ["python", "-c", find, *requires], remove=True, network_mode="none")
     except (DockerException, RequestException) as error:
@@ -131,8 +138,9 @@ def lacks_in_words(tag: str, missing: Sequence[str]) -> str:
     """What to do about packages that an image lacks."""
     names = " ".join(missing)
     return (
-        f"the image {tag} lacks {', '.join(missing)}: `export EVOLVER_IMAGE_PIP_ARGS='{names}'` (names as pip knows "
-        "them), then `evolver sandbox build`, makes one that has them; or use --sandbox bubblewrap"
+        f"the image {tag} lacks {', '.join(missing)}: `evolver sandbox build --task TASK` makes a layer that has "
+        f"them; `export EVOLVER_IMAGE_PIP_ARGS='{names}'` and `evolver sandbox build` an image for all tasks; or use "
+        "--sandbox bubblewrap"
     )
 
 
@@ -184,20 +192,35 @@ def _build(
     *,
     fresh: bool,
 ) -> None:
-    from docker.errors import DockerException
-    from requests.exceptions import RequestException
-
     own_index = any(word.partition("=")[0] in _INDEXES for word in pip_args.split())
     arguments = {"BASE": base, "VARIANT": variant, "PIP_ARGS": pip_args, "ADDED": " ".join(packages(pip_args))}
     if own_index:
         arguments["TORCH_INDEX"] = ""
+    run_build(client, tag, base, _recipe(), arguments, network, say, fresh=fresh)
+
+
+def run_build(
+    client: DockerClient,
+    tag: str,
+    base: str,
+    recipe: Mapping[str, bytes],
+    arguments: Mapping[str, str],
+    network: str,
+    say: Callable[[str], None],
+    *,
+    fresh: bool,
+) -> None:
+    """Build an image of the files of a recipe, telling `say` line by line. Raises SandboxError with the last lines."""
+    from docker.errors import DockerException
+    from requests.exceptions import RequestException
+
     step, lines = "", deque[str](maxlen=_LAST_LINES)
     try:
         stream = client.api.build(
-            fileobj=_context(),
+            fileobj=_context(recipe),
             custom_context=True,
             tag=tag,
-            buildargs=arguments,
+            buildargs=dict(arguments),
             decode=True,
             rm=True,
             forcerm=True,
@@ -221,11 +244,11 @@ def _build(
         raise SandboxError(_failure(tag, base, step, "the engine stopped without a word", lines))
 
 
-def _context() -> io.BytesIO:
+def _context(recipe: Mapping[str, bytes]) -> io.BytesIO:
     """The Dockerfile and what it copies, the same bytes every time so that the engine's cache holds."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
-        for name, data in _recipe().items():
+        for name, data in recipe.items():
             entry = tarfile.TarInfo(name)
             entry.size = len(data)
             archive.addfile(entry, io.BytesIO(data))
@@ -256,5 +279,10 @@ def _advice(base: str, step: str, said: str) -> str:
         return (
             f"If {base} cannot be pulled: name a base image that this machine has with --base or EVOLVER_IMAGE_BASE, "
             "or bring that one with `docker load`."
+        )
+    if "DEBIAN" in step:
+        return (
+            f"`deb:` in requires needs apt-get in {base}, and Debian's packages within reach: name another image with "
+            "--base, or build on the machine's own network with EVOLVER_IMAGE_NETWORK=host."
         )
     return "A base image must be a Debian, Ubuntu or alike with Python 3.11 or newer and pip; --base names another."

@@ -6,19 +6,26 @@ import io
 import re
 import subprocess
 import sys
+import threading
 import time
 import uuid
+import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from docker import DockerClient
 
-from evolver.errors import SandboxError
+from evolver.errors import SandboxError, UsageError
 from evolver.sandbox.docker import images
+from evolver.sandbox.docker.backend import DockerSandbox
 from evolver.sandbox.docker.engine import connect
 from evolver.sandbox.docker.image_list import list_images, prune_images
-from evolver.sandbox.docker.images import ensure_image, exists, packages, tag_of, variant_for
+from evolver.sandbox.docker.images import ensure_image, exists, lacking, packages, tag_of, variant_for
+from evolver.sandbox.docker.task_layer import build_layer, image_with
 
 pytestmark = pytest.mark.timeout(900)  # builds share the machine with other tests
 PLACES = ("evolver", "task", "program", "public", "artifacts", "judge", "private", "outputs", "out", "run/evolver")
@@ -179,6 +186,7 @@ def test_one_process_builds_while_others_wait(
 ) -> None:
     monkeypatch.setenv("EVOLVER_IMAGE_NETWORK", "none")
     code = f"""
+from evolver.sandbox.docker.backend import DockerSandbox
 from evolver.sandbox.docker.engine import connect
 from evolver.sandbox.docker.images import ensure_image
 said = []
@@ -237,3 +245,61 @@ def test_only_outdated_images_are_pruned(
     assert exists(client, own_base), "an image of the user's own, made from one of ours"
     assert exists(client, kept)
     assert exists(client, plain)
+
+
+def test_a_layer_has_what_a_task_requires_and_is_used_by_its_jobs(
+    client: DockerClient, plain: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"tiny{uuid.uuid4().hex[:8]}"
+    wheels, requires = _wheel(tmp_path, name), ("numpy", name)
+    with _served(wheels) as words:
+        monkeypatch.setenv("EVOLVER_IMAGE_NETWORK", "host")
+        assert image_with(client, requires, 0) == plain
+        assert lacking(client, plain, requires) == (name,)
+        tag = build_layer(client, requires, 0, pip_args=words)
+        try:
+            assert tag == image_with(client, requires, 0) != plain
+            assert tag == build_layer(client, requires, 0), "it is there"
+            assert inside(client, tag, f"import {name}, numpy; print({name}.WORTH)") == "7\n"
+            assert lacking(client, tag, (*requires, "deb:absent")) == ("deb:absent",)
+            (image,) = (image for image in list_images(client) if image.tag == tag)
+            assert (image.has, image.current) == (name, True)
+            sandbox = DockerSandbox.open(1, requires=requires)
+            assert sandbox.image_for(requires, 0) == tag in sandbox.where
+            sandbox.abandon()
+        finally:
+            client.images.remove(tag, force=True)
+
+
+def test_a_layer_of_what_is_nowhere_says_so(client: DockerClient, plain: str) -> None:
+    with pytest.raises(SandboxError, match="no package index was reached"):
+        build_layer(client, ("absent_here",), 0, pip_args="--no-index")
+    with pytest.raises(UsageError, match=r"requires: '\$\(id\)' is no name of a package"):
+        build_layer(client, ("$(id)",), 0)
+    with pytest.raises(SandboxError, match="evolver sandbox build --task TASK"):
+        DockerSandbox.open(1, requires=("absent_here",))
+
+
+def _wheel(folder: Path, name: str) -> Path:
+    """A package of one module, as pip installs it."""
+    about = f"{name}-1.0.dist-info"
+    texts = {
+        f"{name}.py": "WORTH = 7\n",
+        f"{about}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n",
+        f"{about}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{about}/RECORD": "",
+    }
+    with zipfile.ZipFile(folder / f"{name}-1.0-py3-none-any.whl", "w") as wheel:
+        for path, text in texts.items():
+            wheel.writestr(path, text)
+    return folder
+
+
+@contextmanager
+def _served(folder: Path) -> Iterator[str]:
+    """Words for pip that find a folder's wheels, which a build does not see."""
+    handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"--no-index --find-links http://127.0.0.1:{server.server_port}/ --trusted-host 127.0.0.1"
+        server.shutdown()
