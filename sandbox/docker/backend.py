@@ -49,7 +49,7 @@ class DockerSandbox(Sandbox):
         self._hidden = tuple(path.resolve() for path in hidden)
         self._slots = Slots(slots)
         self._pool = Pool(self._engine, self._hidden, slots if ahead is None else ahead)
-        self._images: dict[tuple[str, tuple[str, ...]], asyncio.Task[str]] = {}
+        self._images: dict[str, asyncio.Task[str]] = {}
         self._running: set[ContainerHandle | CollectedOutput] = set()
         self._making: set[asyncio.Task[Container]] = set()
         self._closing = False
@@ -235,7 +235,7 @@ class DockerSandbox(Sandbox):
 
     async def _image(self, job: Job) -> str:
         """The image for a job, built now if it is the first that needs it; all who ask wait for one build."""
-        key = (variant_for(job.requires, job.gpus), beyond(job.requires))
+        key = " ".join([variant_for(job.requires, job.gpus), *beyond(job.requires)])
         if key not in self._images or (self._images[key].done() and self._images[key].exception()):
             work = self._engine.call(self._ensured, job.requires, job.gpus)
             self._images[key] = asyncio.get_running_loop().create_task(work)
