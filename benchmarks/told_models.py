@@ -1,12 +1,12 @@
 """Experiments to the target for a scripted model that uses only what its prompts say: told scores, evidence, or tools.
 
-    python benchmarks/told_models.py [--seeds 10] [--experiments 30] [--task three-parts] [--tools off] [--json]
+    python benchmarks/told_models.py [--arm tools] [--task three-parts] [--seeds 10] [--first 0] [--experiments 30]
 
 A real HTTP server answers in place of a model. If the sub-metrics of the champion stand in the prompt, it changes the
-setting that is weakest, by the distance that its metric names; if a damaged line was shown, it puts in the repair for
-that damage; else it guesses. With prompts as they were before evidence (commit add0e97), run this file with that
-checkout's interpreter. The mean number of experiments is told with its 90 % interval over seeds; a campaign that does
-not get there counts as its budget.
+setting that is weakest, by the distance that its metric names; if a damaged line was shown, it puts in the repair
+for that damage; else it guesses. Arms: `tools`; `evidence`, without tools; `scores`, where what researchers were not
+told at first is cut from the prompts: metrics beside the one that decides, feedback, dossier. The mean number of
+experiments is told with its 90 % interval over seeds; a campaign that does not get there counts as its budget.
 """
 
 from __future__ import annotations
@@ -30,6 +30,11 @@ BEST, REACHED = 20, 0.9999
 PARTS = ("first", "second", "third")
 MARKS = {"\u00e2\u20ac\u2122": "mojibake", "'> ": "marked", '"> ': "marked", "g00d": "zero", "\\t": "tabbed"}
 KINDS = "reversed spaced upper doubled quoted tabbed entity mojibake hyphen escape zero marked".split()
+UNTOLD = re.compile(
+    r"^Means on the [^\n]*|<data name=\"(?:metrics of experiment|what the evaluator said|dossier).*?</data>",
+    re.MULTILINE | re.DOTALL,
+)
+"""What prompts did not hold at first."""
 STUDENT = {3: 2.92, 5: 2.132, 10: 1.833, 20: 1.729}
 """Half-width of a 90 % interval in standard errors, by the number of seeds."""
 
@@ -37,8 +42,8 @@ STUDENT = {3: 2.92, 5: 2.132, 10: 1.833, 20: 1.729}
 class Model:
     """Answers for one campaign, by its prompts alone."""
 
-    def __init__(self, endpoint: Any, seed: int) -> None:
-        self._endpoint, self._rng = endpoint, random.Random(seed)
+    def __init__(self, endpoint: Any, seed: int, arm: str) -> None:
+        self._endpoint, self._rng, self._arm = endpoint, random.Random(seed), arm
 
     def __call__(self, seen: Any) -> Any:
         """What the model says to a request."""
@@ -46,6 +51,7 @@ class Model:
         system, tools = str(messages[0]["content"]), [t["function"]["name"] for t in seen.body.get("tools", [])]
         results = [str(message["content"]) for message in messages if message["role"] == "tool"]
         prompt = "\n".join(str(message["content"]) for message in messages)
+        prompt = UNTOLD.sub("", prompt) if self._arm == "scores" else prompt
         if "You are the critic" in system:
             return self._endpoint.good(self._observation(prompt))
         if "You are the coder" in system:
@@ -111,12 +117,13 @@ def edit_of(old: str, new: str) -> str:
     return f"program.py\n<<<<<<< SEARCH\n{old}\n=======\n{new}\n>>>>>>> REPLACE\n"
 
 
-def to_target(task: str, seed: int, experiments: int, more: list[str]) -> int:
+def to_target(task: str, seed: int, experiments: int, arm: str) -> int:
     """Experiments that a campaign took to its target, or its whole budget."""
     endpoint = load_endpoint()
-    with tempfile.TemporaryDirectory() as home, endpoint.Endpoint(Model(endpoint, seed)) as server:
+    with tempfile.TemporaryDirectory() as home, endpoint.Endpoint(Model(endpoint, seed, arm)) as server:
         words = ["run", str(TASKS / task), "-n", str(experiments), "-w", "1", "-s", str(seed), "--team", "llm"]
-        words += ["--model", "openai:scripted", "--base-url", server.url, "--sandbox", "bubblewrap", "--json", *more]
+        words += ["--model", "openai:scripted", "--base-url", server.url, "--sandbox", "bubblewrap", "--json"]
+        words += ["--tools", "on" if arm == "tools" else "off"]
         done = subprocess.run(
             [sys.executable, "-m", "evolver.cli", *words],
             env={name: value for name, value in os.environ.items() if "EVOLVER" not in name} | {"EVOLVER_HOME": home},
@@ -136,15 +143,16 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--experiments", type=int, default=30)
     parser.add_argument("--task", default="three-parts")
-    parser.add_argument("--tools", default="")
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--arm", choices=("scores", "evidence", "tools"), default="tools")
     arguments = parser.parse_args()
-    more = ["--tools", arguments.tools] if arguments.tools else []
-    found = [to_target(arguments.task, seed, arguments.experiments, more) for seed in range(arguments.seeds)]
+    seeds = range(arguments.first, arguments.first + arguments.seeds)
+    found = [to_target(arguments.task, seed, arguments.experiments, arguments.arm) for seed in seeds]
     error = statistics.stdev(found) / len(found) ** 0.5 if len(found) > 1 else 0.0
     half = STUDENT.get(len(found), 1.9) * error
     mean = statistics.mean(found)
     interval = f"[{mean - half:.1f}, {mean + half:.1f}]"
-    print(f"{arguments.task}: {mean:.1f} experiments {interval}, {len(found)} seeds: {found}")
+    print(f"{arguments.task}, {arguments.arm}: {mean:.1f} experiments {interval}, {len(found)} seeds: {found}")
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ from evolver.graph.campaign_lock import shown_status
 from evolver.graph.resolved_run import open_archive
 from evolver.graph.summary import cost_of, summarise
 from evolver.settings import Settings
+from evolver.steering.review_page import newest_review, review_lines
 
 if TYPE_CHECKING:
     from evolver.memory import Archive
@@ -112,6 +113,17 @@ def show_campaign(name: str, last: int, as_json: bool) -> None:
         if (said := directives_table(archive, name)) is not None:
             console.print("\n[bold]Directives[/]")
             console.print(said)
+
+
+def show_review(name: str, as_json: bool) -> None:
+    """The page that was written about a campaign last."""
+    with open_archive(Settings().home) as archive:
+        archive.campaigns.get(name)
+        page = newest_review(archive, name)
+    if as_json:
+        print(json.dumps({"review": None if page is None else page.model_dump(mode="json")}))
+    else:
+        Console(highlight=False, markup=False).print("\n".join(review_lines(page)))
 
 
 def _champions(archive: Archive, name: str) -> list[Experiment]:

@@ -75,12 +75,17 @@ def show(
     campaign: Annotated[str, typer.Argument(help="Name of the campaign.")],
     experiment: Annotated[int | None, typer.Argument(help="Number of an experiment; 0 is the baseline.")] = None,
     last: Annotated[int, typer.Option("--last", min=1, help="How many recent experiments to list.")] = 15,
+    review: Annotated[bool, typer.Option("--review", help="Show the page that was written about it last.")] = False,
     json: Json = False,
 ) -> None:
     """Show a campaign, or one of its experiments with its diff, trials, verdict and lesson."""
-    from evolver.cli.archive_views import show_campaign, show_experiment
+    from evolver.cli.archive_views import show_campaign, show_experiment, show_review
 
-    if experiment is None:
+    if review and experiment is not None:
+        raise typer.BadParameter("--review is about a campaign; name no experiment")
+    if review:
+        show_review(campaign, json)
+    elif experiment is None:
         show_campaign(campaign, last, json)
     else:
         show_experiment(campaign, experiment, json)

@@ -6,6 +6,7 @@ from evolver.contracts import Experiment, LessonStatus
 from evolver.contracts.lesson_events import FactFound, Observed
 from evolver.memory import Archive
 from evolver.prompts import inline
+from evolver.steering.review_page import newest_review, review_lines
 
 LONGEST = 40_000
 """Characters of it all; the oldest experiments are left out first."""
@@ -21,7 +22,7 @@ def campaign_knowledge(archive: Archive, campaign: str) -> list[str]:
         campaign: Its name.
 
     Returns:
-        Notes' headings, dossier, lessons, and one line for each experiment, the newest last.
+        Notes' headings, dossier, lessons, the review, and one line for each experiment, the newest last.
     """
     record = archive.campaigns.get(campaign)
     seen = {e.experiment: e.data for e in archive.events.list(campaign, kind=Observed, newest=OBSERVATIONS)}
@@ -39,7 +40,9 @@ def campaign_knowledge(archive: Archive, campaign: str) -> list[str]:
     rows = [_row(e, numbers, record.metric.name, seen.get(e.id)) for e in experiments]
     while rows and sum(map(len, rows)) > LONGEST:
         rows = rows[len(rows) // 5 + 1 :]
-    return [*notes, *dossier, *lessons, *rows]
+    page = newest_review(archive, campaign)
+    review = [] if page is None else [inline(line, 1200) for line in review_lines(page)]
+    return [*notes, *dossier, *lessons, *review, *rows]
 
 
 def said_before(archive: Archive, campaign: str) -> list[str]:

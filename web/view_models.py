@@ -17,6 +17,7 @@ from evolver.contracts import (
     Trial,
     VerdictKind,
 )
+from evolver.contracts.lesson_events import CampaignReviewed
 from evolver.evaluation.ablation import Ablation
 from evolver.evaluation.reliability import Reliability
 from evolver.evaluation.verification import Verification
@@ -129,6 +130,8 @@ class CampaignView(Record):
     running: tuple[ExperimentLine, ...]
     trouble: str
     """The end of the process's log where it ended unasked."""
+    review: CampaignReviewed | None = None
+    """The page that was written about it last."""
 
 
 class ExperimentView(Record):

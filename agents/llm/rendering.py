@@ -12,6 +12,7 @@ from evolver.diffs import unified
 from evolver.formatting import counted, interval_text
 from evolver.memory import Archive
 from evolver.prompts import inline, neutral
+from evolver.steering.review_page import newest_review
 from evolver.tasks import Task
 from evolver.tasks.block_markers import RULE
 
@@ -246,6 +247,22 @@ def lesson_view(numbers: Numbers, lesson: Lesson) -> LessonView:
 def diff_words(old: Program | None, new: Program) -> str:
     """A unified diff of two programs."""
     return unified(old, new, "before", "after")
+
+
+@dataclass(frozen=True)
+class ReviewView:
+    """The page of the last review, as prompts show it."""
+
+    number: int
+    sections: Mapping[str, Sequence[str]]
+
+
+def review_view(archive: Archive, campaign: str) -> ReviewView | None:
+    """The campaign's page as it is now, if it has one."""
+    page = newest_review(archive, campaign)
+    if page is None:
+        return None
+    return ReviewView(page.number, {name: [inline(x, 1200) for x in lines] for name, lines in page.sections().items()})
 
 
 def dossier(archive: Archive, campaign: str) -> list[str]:

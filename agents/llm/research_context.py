@@ -20,6 +20,7 @@ from evolver.agents.llm.rendering import (
     feedback_words,
     lesson_view,
     parent_of,
+    review_view,
     score_lines,
     score_words,
     task_view,
@@ -34,6 +35,7 @@ from evolver.evaluation.cycling import cycling_of
 from evolver.prompts import conversation, inline
 from evolver.search.novelty import Ideas
 from evolver.steering.directives import told_to_models
+from evolver.steering.review_page import newest_review
 
 NOTES, TABLE, CHAMPION, OTHERS, LESSONS, FAILED, FEEDBACK, SCORES = 0.35, 0.2, 0.25, 0.15, 0.1, 0.1, 0.08, 0.04
 """Shares of the room. What is long is cut; most campaigns fill a part of it."""
@@ -47,6 +49,12 @@ FIRST = 2
 OPENING = (
     "This is one of the first experiments: write the best program that you can, with several parts changed at once "
     "where they belong together. What each part is worth is found out later, by ablation."
+)
+AFTER_REVIEW = 2
+"""Experiments after a review that asks for a whole program in which one is asked for."""
+REWRITING = (
+    "The review asks for a whole program: write the best one that you can from all that is known, with several parts "
+    "changed at once. What each part is worth is found out later, by ablation."
 )
 NOTES_SEARCHED = 8
 """Chunks that are searched for where not all notes fit."""
@@ -126,6 +134,7 @@ class ResearchContext:
             table=self._table.rows(experiments, observed, token_budget.characters(TABLE)),
             lessons=lessons,
             directives=[{"kind": d.kind, "text": inline(d.text, LONGEST_DIRECTIVE)} for d in directives],
+            review=review_view(archive, resources.name),
             champion=None if champion is None else self._champion(champion, observed, token_budget),
             others=[self._other(e, champion, observed, token_budget, OTHERS / len(others)) for e in others],
             failures=[self._failure(e, champion, observed, token_budget, FAILED / len(failed)) for e in failed],
@@ -133,10 +142,18 @@ class ResearchContext:
             cycling=[inline(line, 200) for line in self._brought_back(campaign.champion)],
             components=sorted({lesson.component for lesson in lessons}),
             cuts=[f"[... {left_lessons} lessons cut ...]"] if left_lessons else [],
-            mode=OPENING if champion is None or (champion.number == 0 and experiment.number <= FIRST) else "",
+            mode=self._mode(experiment, champion),
             number=experiment.number,
             left=max(0, campaign.budget.experiments - experiment.number),
         )
+
+    def _mode(self, experiment: Experiment, champion: Experiment | None) -> str:
+        """What is asked for beside the usual one change, if anything."""
+        if champion is None or (champion.number == 0 and experiment.number <= FIRST):
+            return OPENING
+        page = newest_review(self._resources.archive, self._resources.name)
+        asked_for = page is not None and page.whole_program and experiment.number <= page.number + AFTER_REVIEW
+        return REWRITING if asked_for else ""
 
     def _brought_back(self, champion: str | None) -> Sequence[str]:
         """Lines that the champion's lineage has removed and brought back."""

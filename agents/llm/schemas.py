@@ -79,3 +79,17 @@ class Observations(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     observations: list[NumberedObservation] = Field(description="one for each experiment")
+
+
+class Review(BaseModel):
+    """A page about where the campaign stands."""
+
+    model_config = ConfigDict(frozen=True)
+
+    state: Sentence = Field(description="what is known, what the champion does, and what limits it, in a few sentences")
+    open_questions: list[Sentence] = Field([], description="what an experiment or a look at the data should settle")
+    dead_ends: list[Sentence] = Field([], description="what need not be tried again, and what showed it")
+    next_experiments: list[Sentence] = Field(description="the next three experiments, the most promising first")
+    whole_program: bool = Field(
+        False, description="whether single changes gain nothing any more, so that a whole new program should be written"
+    )

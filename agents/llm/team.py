@@ -6,6 +6,7 @@ from evolver.agents.llm.coder import LlmCoder
 from evolver.agents.llm.critic import LlmCritic
 from evolver.agents.llm.measuring_critic import MeasuringCritic
 from evolver.agents.llm.researcher import LlmResearcher
+from evolver.agents.llm.reviewing_critic import ReviewingCritic
 from evolver.agents.llm.sandbox_checks import SandboxChecks
 from evolver.agents.llm.tool_use import tools_of
 from evolver.agents.roles import Team
@@ -21,5 +22,5 @@ def llm_team(resources: CampaignResources, conversation: Conversation) -> Team:
         researcher=LlmResearcher(resources, conversation, tools=tools),
         coder=LlmCoder(resources, conversation, SandboxChecks(resources), tools=tools),
         runner=Runner(resources),
-        critic=LlmCritic(resources, conversation, MeasuringCritic(resources)),
+        critic=ReviewingCritic(LlmCritic(resources, conversation, MeasuringCritic(resources)), resources, conversation),
     )

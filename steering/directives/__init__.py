@@ -31,6 +31,7 @@ DIRECTIVES: Registry[CommandPhrase] = Registry(
         "avoid": f"{__name__}.avoid:AvoidDirective",
         "pin": f"{__name__}.pin:PinDirective",
         "note": f"{__name__}.note:NoteDirective",
+        "review": f"{__name__}.review_change:ReviewDirective",
         "budget": f"{__name__}.budget_change:BudgetDirective",
         "workers": f"{__name__}.workers:WorkersDirective",
         "pause": f"{__name__}.pause:PauseDirective",

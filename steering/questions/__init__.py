@@ -8,6 +8,7 @@ from evolver.steering.questions.activity import DoingQuestion, ProgressQuestion
 from evolver.steering.questions.approvals import WaitingQuestion
 from evolver.steering.questions.best import BestQuestion
 from evolver.steering.questions.campaign_list import CampaignsQuestion
+from evolver.steering.questions.campaign_review import ReviewQuestion
 from evolver.steering.questions.cost import CostQuestion
 from evolver.steering.questions.dossier import DossierQuestion
 from evolver.steering.questions.experiment_questions import ChangedQuestion, CompareQuestion, ExperimentQuestion
@@ -20,6 +21,7 @@ _QUESTIONS: tuple[QuestionType, ...] = (
     BestQuestion(),
     FailuresQuestion(),
     DossierQuestion(),
+    ReviewQuestion(),
     LearnedQuestion(),
     DoingQuestion(),
     ProgressQuestion(),

@@ -40,7 +40,14 @@ from evolver.contracts.experiment_events import (
     TrialEnded,
     TrialStarted,
 )
-from evolver.contracts.lesson_events import ChangeMeasured, FactFound, LessonLearned, Observed, SameClaim
+from evolver.contracts.lesson_events import (
+    CampaignReviewed,
+    ChangeMeasured,
+    FactFound,
+    LessonLearned,
+    Observed,
+    SameClaim,
+)
 from evolver.contracts.model_events import (
     AnswerLost,
     CallFailed,
@@ -65,6 +72,7 @@ __all__ = [
     "CampaignCreated",
     "CampaignEnded",
     "CampaignFailed",
+    "CampaignReviewed",
     "ChampionCrowned",
     "ChampionDethroned",
     "ChangeMeasured",

@@ -37,6 +37,7 @@ class EventKind(StrEnum):
     LESSON = "lesson"
     OBSERVED = "observed"
     FOUND = "found"
+    REVIEWED = "reviewed"
     DIRECTIVE = "directive"
     DIRECTIVE_CLOSED = "directive_closed"
     APPROVAL_WANTED = "approval_wanted"

@@ -72,3 +72,49 @@ class FactFound(EventData):
     text: str
     command: str = ""
     """What it ran when it found that; empty where it ran nothing."""
+
+
+class CampaignReviewed(EventData):
+    """A page about where the campaign stands: a model's, or as a person has changed it. The newest one counts."""
+
+    KIND = EventKind.REVIEWED
+    number: int
+    """The experiment after which it was written."""
+    state: str = ""
+    """What is known and what the best program does."""
+    open_questions: tuple[str, ...] = ()
+    dead_ends: tuple[str, ...] = ()
+    next_experiments: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    """What people have added; later pages keep it."""
+    whole_program: bool = False
+    """Whether the next experiment is to be a whole program with several parts changed at once."""
+    by: str = ""
+    """The model that wrote it, or the person who changed it last."""
+
+    def sections(self) -> dict[str, tuple[str, ...]]:
+        """The lines under their headings, without empty headings."""
+        said = {
+            "State": (self.state,) if self.state else (),
+            "Open questions": self.open_questions,
+            "Dead ends": self.dead_ends,
+            "Next experiments": self.next_experiments,
+            "What people say": self.remarks,
+        }
+        return {heading: lines for heading, lines in said.items() if lines}
+
+    def lines(self) -> list[str]:
+        """All lines below the headings, in order; a person names one by its place, from 1 on."""
+        return [line for lines in self.sections().values() for line in lines]
+
+    def with_line(self, place: int, text: str, who: str) -> CampaignReviewed:
+        """The same with another line at a place, or without it where the text is empty."""
+        left, changed = place, dict[str, object]()
+        for name in ("state", "open_questions", "dead_ends", "next_experiments", "remarks"):
+            value = getattr(self, name)
+            lines = [value] if isinstance(value, str) and value else list(value)
+            if 1 <= left <= len(lines):
+                lines[left - 1 : left] = [text] if text else []
+                changed[name] = "".join(lines) if name == "state" else tuple(lines)
+            left -= len(lines)
+        return self.model_copy(update={**changed, "by": who})
