@@ -6,7 +6,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from evolver.contracts import Program, Record, Trial
+from evolver.contracts import ConstantRange, Program, Record, Trial
 from evolver.errors import CannotApply
 from evolver.registry import OPERATORS
 from evolver.search.evolve_blocks import EvolveBlocks
@@ -104,12 +104,14 @@ class Operators:
         failure: Trial | None = None,
         parent_recipe: Recipe | None = None,
         history: Sequence[ScoredProgram] = (),
+        ranges: Sequence[ConstantRange] = (),
     ) -> Recipe | None:
         """A random recipe, or None when the operator has nothing to offer here. Raises UnknownName.
 
         `others` are the partners of a crossover; `sigma` is the step size that the parent arrived at (by default its
         recipe's); a repair needs the `failure` and wants the failed program's own recipe as `parent_recipe`.
-        `history` holds programs with their scores, for a tuner that samples.
+        `history` holds programs with their scores, for a tuner that samples; `ranges` are the only constants that it
+        may choose, if any are named.
         """
         blocks, drawing = self._blocks, operator_named(operator)
         program, others = _with_plain_lines(program), [_with_plain_lines(other) for other in others]
@@ -124,6 +126,7 @@ class Operators:
             parent_recipe=parent_recipe,
             sigma=sigma if sigma is not None else _sigma(parent_recipe),
             history=history,
+            ranges=ranges,
         )
         partners = {other.id: other for other in others}
         try:

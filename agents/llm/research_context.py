@@ -142,6 +142,7 @@ class ResearchContext:
             cycling=[inline(line, 200) for line in self._brought_back(campaign.champion)],
             components=sorted({lesson.component for lesson in lessons}),
             cuts=[f"[... {left_lessons} lessons cut ...]"] if left_lessons else [],
+            tunes=campaign.team == "hybrid",
             mode=self._mode(experiment, champion),
             number=experiment.number,
             left=max(0, campaign.budget.experiments - experiment.number),

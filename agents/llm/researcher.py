@@ -16,7 +16,7 @@ from evolver.agents.llm.research_context import ResearchContext
 from evolver.agents.llm.schemas import Idea
 from evolver.agents.llm.token_budget import TokenBudget
 from evolver.agents.llm.tool_use import PROPOSE, ToolUse
-from evolver.contracts import LONGEST_TITLE, Experiment, Message, Operator, Program, Proposal, Standing
+from evolver.contracts import LONGEST_TITLE, ConstantRange, Experiment, Message, Operator, Program, Proposal, Standing
 from evolver.contracts.experiment_events import GaveUp, IdeaRepeated, Shown
 from evolver.contracts.lesson_events import Observed
 from evolver.evaluation.campaign_resources import CampaignResources
@@ -28,6 +28,8 @@ from evolver.search.novelty import Ideas, NearestIdea
 ROLE: Final = "researcher"
 COPY = 0.9
 """Similarity from which an idea is a copy, whatever is said of it."""
+MOST_TUNED = 6
+"""Constants of an idea that are handed to the tuner."""
 ASKED_AGAIN = 2
 """Most times that a researcher is asked for something that differs more from what was tried."""
 
@@ -250,6 +252,7 @@ def _proposal(plan: Plan, shown: Shown) -> Proposal:
         component=idea.component,
         author=plan.author,
         title=" ".join(idea.title.split()[:LONGEST_TITLE]),
+        also_tune=tuple(ConstantRange.model_validate(one.model_dump()) for one in idea.also_tune[:MOST_TUNED]),
     )
 
 

@@ -63,6 +63,8 @@ class ReviewingCritic:
         self._table = ExperimentTable(resources, self._prompter.numbers)
         self._every, self._plateau = every, plateau
         self._reviewing = asyncio.Lock()
+        self._asked_after = 0
+        """The newest experiment after which a page was asked for, whether one came of it or not."""
 
     async def conclude(self, experiment_id: str) -> Verdict:
         """The verdict; a page is written after it where one is due. Raises as the critic."""
@@ -96,10 +98,12 @@ class ReviewingCritic:
         on_plateau = experiment.number - champion >= self._plateau
         step = max(1, self._every // 2) if on_plateau else self._every
         page = newest_review(archive, self._resources.name)
-        return experiment.number // step > (page.number if page is not None else 0) // step
+        last = max(self._asked_after, page.number if page is not None else 0)
+        return experiment.number // step > last // step
 
     async def _review(self, experiment_id: str) -> None:
         experiment = await self._resources.archive.run(self._resources.archive.experiments.get, experiment_id)
+        self._asked_after = experiment.number
         asked = await self._prompter.ask(
             ROLE,
             "review",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import math
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 LONGEST = 4000
 """Characters of a plan; other texts may have a quarter."""
@@ -32,6 +33,22 @@ Component = Annotated[
 """The same words for the same part, since lessons are kept by it."""
 
 
+class TunedConstant(BaseModel):
+    """A constant of the program that is worth searching."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str = Field(description="as the program calls it")
+    low: float
+    high: float
+
+    @model_validator(mode="after")
+    def _in_order(self) -> TunedConstant:
+        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
+            raise ValueError(f"the range of {self.name} must go from a lower to a higher value")
+        return self
+
+
 class Idea(BaseModel):
     """What the researcher wants tried."""
 
@@ -43,9 +60,19 @@ class Idea(BaseModel):
     parent: int = Field(description="number of the experiment whose program is changed")
     others: list[int] = Field([], description="numbers of further experiments that code is taken from")
     component: Component = Field(description="the part or technique that the change is about, in a few words")
+    also_tune: list[TunedConstant] = Field([], description="constants that the tuner should vary, with their ranges")
     notes: list[str] = Field([], description="ids of the notes used")
     lessons: list[str] = Field([], description="ids of the lessons used")
     novelty: str = Field("", description="how this differs from what was tried")
+
+    @field_validator("also_tune", mode="before")
+    @classmethod
+    def _from_names(cls, said: Any) -> Any:
+        """Ranges by name, as in `{"RATE": [0.1, 0.5]}`, are taken too."""
+        if not isinstance(said, dict):
+            return said
+        pairs = [(name, ends) for name, ends in said.items() if isinstance(ends, list | tuple) and len(ends) == 2]
+        return [{"name": name, "low": ends[0], "high": ends[1]} for name, ends in pairs]
 
     @property
     def text(self) -> str:

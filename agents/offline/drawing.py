@@ -102,6 +102,7 @@ class Drawer:
             sigma=_sigma(parent),
             parent_recipe=parent.proposal.recipe if parent.proposal else None,
             history=self._history() if operator == Operator.TUNE else (),
+            ranges=parent.proposal.also_tune if parent.proposal else (),
         )
         if recipe is None:
             return None

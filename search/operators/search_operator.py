@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
-from evolver.contracts import Program, Record, Trial
+from evolver.contracts import ConstantRange, Program, Record, Trial
 from evolver.errors import CannotApply
 from evolver.registry import OPERATORS
 from evolver.search.program_slice import EVERYTHING, ProgramSlice
@@ -57,6 +57,8 @@ class DrawInputs:
     outside: Sequence[tuple[str, int]] = ()
     """Numbers that a tuner leaves alone, by file and place among the file's numbers: outside of marked blocks, or
     without a part in what the program gives."""
+    ranges: Sequence[ConstantRange] = ()
+    """The only constants to tune, and between which values; none: any."""
     live: ProgramSlice = EVERYTHING
     """The statements that can have a part in what the program gives."""
 

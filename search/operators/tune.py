@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from evolver.search.constant_ranges import others_than, within
 from evolver.search.operators.search_operator import ApplyInputs, Description, DrawInputs, SearchOperator
 from evolver.search.recipes import changes_in_words
 from evolver.search.tuners.tuner import TuneRecipe
@@ -16,9 +17,12 @@ class Tune(SearchOperator[TuneRecipe]):
 
     def draw(self, inputs: DrawInputs) -> TuneRecipe | None:
         """What the tuner chooses; None if the program has no constants."""
-        return inputs.tuner.draw(
-            inputs.program, inputs.rng, sigma=inputs.sigma, history=inputs.history, outside=inputs.outside
+        outside = [*inputs.outside, *others_than(inputs.program, inputs.ranges)]
+        drawn = inputs.tuner.draw(
+            inputs.program, inputs.rng, sigma=inputs.sigma, history=inputs.history, outside=outside
         )
+        changes = () if drawn is None else within(drawn.changes, inputs.ranges)
+        return drawn.model_copy(update={"changes": changes}) if drawn is not None and changes else None
 
     def apply(self, recipe: TuneRecipe, inputs: ApplyInputs) -> dict[str, str]:
         """The changed files. Raises CannotApply where a literal is not what the recipe says."""

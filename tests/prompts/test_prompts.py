@@ -133,6 +133,7 @@ VALUES: dict[str, dict[str, Any]] = {
         "cycling": ["radii = shrink(radii)"],
         "components": ["start layout"],
         "cuts": ["[... 2 lessons cut ...]"],
+        "tunes": True,
         "mode": "Change what belongs together.",
         "number": 17,
         "left": 1,

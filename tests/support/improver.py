@@ -16,6 +16,9 @@ OBSERVATION = {
 }
 
 
+PAGE = {"state": "The point moves towards the target.", "next_experiments": ["Go on."]}
+
+
 def answer(seen: Seen) -> Step:
     """What the model says: a point for the researcher, a program for the coder, words for the critic."""
     role = role_of(seen)
@@ -24,7 +27,7 @@ def answer(seen: Seen) -> Step:
     if role == "coder":
         x, y = re.findall(r"Set X to (-?[\d.]+\d) and Y to (-?[\d.]+\d)", seen.prompt)[-1]
         return good(f"program.py\n```python\nX = {x}\nY = {y}\n\n\ndef point():\n    return [X, Y]\n```\n")
-    return good(OBSERVATION)
+    return good(PAGE if "review the whole campaign" in seen.prompt else OBSERVATION)
 
 
 def role_of(seen: Seen) -> str:

@@ -14,7 +14,7 @@ from evolver.contracts.lesson import Lesson, LessonStatus, Note
 from evolver.contracts.metric import Direction, Metric, Objective, objective_from
 from evolver.contracts.names import ParentsKind, SandboxKind, TunerKind
 from evolver.contracts.program import Program
-from evolver.contracts.proposal import LONGEST_TITLE, Operator, OperatorName, Proposal
+from evolver.contracts.proposal import LONGEST_TITLE, ConstantRange, Operator, OperatorName, Proposal
 from evolver.contracts.record import Interval, Record, now
 from evolver.contracts.run_config import CAMPAIGN_NAME, CampaignConfig, RunConfig, TeamKind
 from evolver.contracts.trial_record import CONTENDED, SHORTEST_WAIT, Trial, TrialEstimate, TrialStatus
@@ -35,6 +35,7 @@ __all__ = [
     "CampaignConfig",
     "CampaignStatus",
     "Claim",
+    "ConstantRange",
     "Direction",
     "Directive",
     "DirectiveKind",

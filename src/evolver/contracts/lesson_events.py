@@ -113,8 +113,8 @@ class CampaignReviewed(EventData):
         for name in ("state", "open_questions", "dead_ends", "next_experiments", "remarks"):
             value = getattr(self, name)
             lines = [value] if isinstance(value, str) and value else list(value)
-            if 1 <= left <= len(lines):
-                lines[left - 1 : left] = [text] if text else []
+            here, left = left, left - len(lines)
+            if 1 <= here <= len(lines):
+                lines[here - 1 : here] = [text] if text else []
                 changed[name] = "".join(lines) if name == "state" else tuple(lines)
-            left -= len(lines)
         return self.model_copy(update={**changed, "by": who})

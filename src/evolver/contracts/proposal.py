@@ -45,6 +45,15 @@ LONGEST_TITLE = 12
 """Words of a title."""
 
 
+class ConstantRange(Record):
+    """A constant of a program, and between which values it is worth searching."""
+
+    name: str
+    """As the program calls it."""
+    low: float
+    high: float
+
+
 class Proposal(Record):
     """What the researcher wants tried, and what it was told when it decided.
 
@@ -76,6 +85,8 @@ class Proposal(Record):
     """How what was learnt had a part in the draw."""
     author: str = ""
     """The model whose idea it is; empty for the offline team's."""
+    also_tune: tuple[ConstantRange, ...] = Field(default=(), exclude_if=lambda said: not said)
+    """Constants that its author hands to the tuner, which chooses among them alone."""
     title: str = Field(default="", exclude_if=lambda said: not said)
     """The change in at most twelve words; empty where its author gave none."""
 

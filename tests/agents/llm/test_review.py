@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -38,8 +39,9 @@ def script(seen: Seen) -> Step:
     number = sum("You are the coder" in str(s.body["messages"][0]["content"]) for s in requests)
     if "You are the researcher" in system:
         plan = f"Set X to {1.5 + number}."
-        return good(idea(plan, hypothesis=f"Attempt {number} tries the value {number * 7919 + 13}."))
-    return good(edit("X = 1.0", f"X = {0.5 + number}"))
+        champion = int(re.findall(r"The champion is experiment (\d+)", seen.prompt)[-1])
+        return good(idea(plan, champion, hypothesis=f"Attempt {number} tries the value {number * 7919 + 13}."))
+    return good(edit(re.findall(r"^X = .*$", seen.prompt, re.MULTILINE)[0], f"X = {0.5 + number}"))
 
 
 requests: list[Seen] = []
