@@ -1,9 +1,13 @@
 """What the prompts of a campaign hold: tokens by part for one experiment, and how much of each was in the one before.
 
-    python benchmarks/prompt_parts.py [--experiment 8] [--task data-curation] [--stage smoke]
+    python benchmarks/prompt_parts.py [--experiment 8] [--task data-curation] [--stage smoke] [--tools on]
+    python benchmarks/prompt_parts.py --costs --experiment 100 [--tools on]
 
 A scripted model writes programs of data-curation that keep documents by their length. Tokens are a quarter of the
 bytes. The shared beginning of a prompt is what a provider need not read again; it is told against the role's last one.
+With `--costs`, calls, tokens and dollars of the whole campaign by role, an answer counted as 600 tokens, at the prices
+below. With `--tools on`, researcher and coder run something once before they answer; else no option about tools is
+given, so that the file measures checkouts that know none.
 """
 
 from __future__ import annotations
@@ -27,11 +31,25 @@ PROGRAM = '''"""Keeps documents of some length."""
 def clean(docs):
     return [doc for doc in docs if len(doc) > {least}]
 '''
+PRICES = {"new": 1.25, "cached": 0.125, "answer": 10.0}
+"""US dollars for a million tokens."""
+ANSWER = 600
+"""Tokens of an answer."""
 HEADING = re.compile(r"^# .*$", re.MULTILINE)
+
+
+def step(endpoint: Any, seen: Any) -> Any:
+    """What the model says, or does first where it has tools."""
+    is_new = not any(message["role"] == "tool" for message in seen.body["messages"])
+    if seen.body.get("tools") and is_new:
+        return endpoint.uses(("run", {"code": "print(6 * 7)"}))
+    return endpoint.good(answer(seen))
 
 
 def answer(seen: Any) -> str:
     role = role_of(seen.prompt)
+    if "review the whole campaign" in seen.prompt:
+        return json.dumps({"state": "Length alone tells little.", "next_experiments": ["Look at the lines."]})
     number = re.findall(r"(?:propose experiment|Proposal|# Experiment) (\d+)", seen.prompt)
     least = 100 * int(number[-1]) if number else 0
     if role == "researcher":
@@ -47,12 +65,13 @@ def answer(seen: Any) -> str:
     return json.dumps(said)
 
 
-def prompts(task: str, stage: str, experiments: int) -> list[str]:
+def prompts(task: str, stage: str, experiments: int, tools: str) -> list[str]:
     """All prompts of a campaign."""
     endpoint = load_endpoint()
-    with tempfile.TemporaryDirectory() as home, endpoint.Endpoint(lambda seen: endpoint.good(answer(seen))) as server:
+    with tempfile.TemporaryDirectory() as home, endpoint.Endpoint(lambda seen: step(endpoint, seen)) as server:
         words = ["run", task, "--stage", stage, "-n", str(experiments), "-w", "1", "--team", "llm", "--json"]
         words += ["--model", "openai:scripted", "--base-url", server.url, "--sandbox", "bubblewrap"]
+        words += ["--tools", tools] if tools else []
         env = {name: value for name, value in os.environ.items() if "EVOLVER" not in name} | {"EVOLVER_HOME": home}
         command = [sys.executable, "-m", "evolver.cli", *words]
         done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
@@ -91,13 +110,31 @@ def show(said: Sequence[str]) -> None:
             print(f"  {size:6d}  {name}")
 
 
+def costs(said: Sequence[str]) -> None:
+    """Calls, tokens and dollars by role."""
+    print(f"{'role':12s} {'calls':>6s} {'tokens in':>11s} {'cached':>7s} {'tokens out':>11s} {'USD':>8s}")
+    total = 0.0
+    for role in ("researcher", "coder", "critic"):
+        own = [prompt for prompt in said if role_of(prompt) == role]
+        read = sum(map(tokens, own))
+        cached = sum(tokens(now[: alike(before, now)]) for before, now in pairwise(own))
+        out = ANSWER * len(own)
+        usd = ((read - cached) * PRICES["new"] + cached * PRICES["cached"] + out * PRICES["answer"]) / 1e6
+        total += usd
+        print(f"{role:12s} {len(own):6d} {read:11,d} {cached / max(1, read):7.0%} {out:11,d} {usd:8.2f}")
+    print(f"{'all':12s} {len(said):6d} {sum(map(tokens, said)):11,d} {'':7s} {ANSWER * len(said):11,d} {total:8.2f}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--experiment", type=int, default=8)
     parser.add_argument("--task", default="data-curation")
     parser.add_argument("--stage", default="smoke")
+    parser.add_argument("--tools", choices=("on", "off"), default="")
+    parser.add_argument("--costs", action="store_true")
     arguments = parser.parse_args()
-    show(prompts(arguments.task, arguments.stage, arguments.experiment))
+    said = prompts(arguments.task, arguments.stage, arguments.experiment, arguments.tools)
+    (costs if arguments.costs else show)(said)
 
 
 if __name__ == "__main__":
