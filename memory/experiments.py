@@ -155,6 +155,20 @@ class ExperimentRepository(Repository):
             add_event(connection, campaign, proposed, experiment_id)
             return recorded.model_copy(update={"proposal": proposal})
 
+    def replace_proposal(self, experiment_id: str, proposal: Proposal) -> Experiment:
+        """Give an experiment that has no program yet another proposal than the one that led to a known program."""
+        with self._database.write() as connection:
+            recorded = experiment_record(experiment_row(connection, experiment_id))
+            if recorded.program is not None or recorded.proposal == proposal:
+                return recorded
+            change_experiment(connection, experiment_id, proposal=proposal.model_dump(mode="json"))
+            before = recorded.proposal.parents[:1] if recorded.proposal is not None else ()
+            if proposal.parents and proposal.parents[:1] != before:
+                connection.execute(_VISIT, {"key": proposal.parents[0]})
+            proposed = Proposed(operator=str(proposal.operator), plan=proposal.plan)
+            add_event(connection, recorded.campaign, proposed, experiment_id)
+            return recorded.model_copy(update={"proposal": proposal})
+
     def add_program(self, experiment_id: str, program: Program, skeleton: str) -> Experiment:
         """Keep an experiment's program, once."""
         with self._database.write() as connection:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,6 +29,8 @@ from evolver.search.novelty import Programs
 from evolver.tasks import Task
 
 ROLE: Final = "coder"
+PlanAgain = Callable[[Experiment, Experiment], Awaitable[Proposal | None]]
+"""Another plan for an experiment, where its program turned out to be that of an earlier one; None: there is none."""
 REPAIR_TURNS = 3
 """Answers beyond the first that an experiment's program may take, whatever was wrong."""
 OWN, NOTES, OTHERS, LOG, FEEDBACK = 0.45, 0.3, 0.2, 0.1, 0.06
@@ -84,12 +86,14 @@ class LlmCoder:
         *,
         repair_turns: int = REPAIR_TURNS,
         tools: ToolUse | None = None,
+        plan_again: PlanAgain | None = None,
     ) -> None:
         """`repair_turns`: answers beyond the first that an experiment's program may take, whatever was wrong.
 
-        `tools`: with which it may look before it answers; None: it answers at once.
+        `tools`: with which it may look before it answers; None: it answers at once. `plan_again`: the researcher, for a
+        plan whose program another experiment has; None: the coder is asked for another program.
         """
-        self._tools = tools
+        self._tools, self._plan_again = tools, plan_again
         self._resources = resources
         self._repair_turns = repair_turns
         self._prompter = Prompter(resources, conversation)
@@ -125,6 +129,16 @@ class LlmCoder:
             finding = await self._examine(work, program)
             if finding.passed:
                 return await self._keep(work, program, finding)
+            if not was_known and self._repeats(work, finding):
+                was_known = True
+                try:
+                    other = await self._planned_again(work, finding)
+                except NoUsableAnswer as error:
+                    return await self._end(work, program, finding, f"; no other program: {error.reason}")
+                if other is None:
+                    return await self._end(work, program, finding)
+                work, program = other
+                continue
             if turns <= 0 or (finding.owner is not None and was_known):
                 return await self._end(work, program, finding)
             was_known = was_known or finding.owner is not None
@@ -138,25 +152,39 @@ class LlmCoder:
                 return await self._end(work, program, finding, f"; and the repair could not be used: {error.reason}")
             turns -= used
 
-    async def _ask(self, work: Work, base: Program) -> Prompted[Program]:
-        """The first program. Raises as `Conversation.ask_text`."""
+    def _repeats(self, work: Work, finding: RejectedProgram) -> bool:
+        """Whether the plan led to what another experiment did: its parent's program would be the coder's omission."""
+        owner = finding.owner
+        return self._plan_again is not None and owner is not None and owner.id not in work.proposal.parents
+
+    async def _planned_again(self, work: Work, finding: RejectedProgram) -> tuple[Work, Program] | None:
+        """Another plan of the researcher's with its program; None where there is none. Raises as `_ask`."""
+        assert self._plan_again is not None and finding.owner is not None
+        archive = self._resources.archive
+        proposal = await self._plan_again(work.experiment, finding.owner)
+        if proposal is None:
+            return None
+        parents = tuple([await archive.run(archive.experiments.get, key) for key in proposal.parents])
+        again = Work(work.experiment.model_copy(update={"proposal": proposal}), proposal, parents, work.packages)
+        base = await archive.run(self._resources.program, parents[0])
+        return again, (await self._ask(again, base, f"{CODE} again")).answer.value
+
+    async def _ask(self, work: Work, base: Program, purpose: str = CODE) -> Prompted[Program]:
+        """The first program of a plan. Raises as `Conversation.ask_text`."""
 
         def prompt(token_budget: TokenBudget) -> tuple[Message, ...]:
             return self._prompt(work, base, token_budget)
 
+        def reader(text: str, messages: Sequence[Message]) -> Program:
+            return _read(text, base, messages, self._resources.task)
+
         if self._tools is not None:
-            found = await self._tools.code(
-                work.experiment, prompt, base, lambda text, messages: _read(text, base, messages, self._resources.task)
-            )
+            found = await self._tools.code(work.experiment, purpose, prompt, base, reader)
             if found is not None:
                 return found
+            purpose = f"{purpose} at once"
         return await self._prompter.ask_text(
-            ROLE,
-            CODE if self._tools is None else f"{CODE} at once",
-            work.experiment.id,
-            prompt,
-            lambda text, messages: _read(text, base, messages, self._resources.task),
-            repairs=min(REPAIRS, self._repair_turns),
+            ROLE, purpose, work.experiment.id, prompt, reader, repairs=min(REPAIRS, self._repair_turns)
         )
 
     async def _repair(

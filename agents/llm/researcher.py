@@ -100,6 +100,55 @@ class LlmResearcher:
         assert proposal is not None
         return proposal
 
+    async def plan_again(self, experiment: Experiment, earlier: Experiment) -> Proposal | None:
+        """Another plan for an experiment whose program turned out to be an earlier one's; None where there is none.
+
+        Raises BudgetSpent, ProviderDown, and UsageError where a key or a model's name is wrong.
+        """
+
+        def prompt(token_budget: TokenBudget) -> tuple[Message, ...]:
+            result = result_words(self._prompter.numbers, earlier, self._resources.task.metric)
+            return (
+                *self._research.prompt(experiment, token_budget),
+                Message(role="assistant", text=idea_words(experiment.proposal)),
+                *render("researcher_same_program", number=earlier.number, result=result),
+            )
+
+        try:
+            asked = await self._prompter.ask(
+                ROLE,
+                "propose another",
+                experiment.id,
+                prompt,
+                Idea,
+                check=lambda idea, _: self._objection(experiment, idea),
+                repairs=1,
+            )
+        except NoUsableAnswer:
+            return None
+        async with self._recording:
+            return await asyncio.to_thread(self._replace, experiment, asked)
+
+    def _replace(self, experiment: Experiment, asked: Prompted[Idea]) -> Proposal | None:
+        """The other plan, recorded; None where it repeats an experiment too."""
+        idea = asked.answer.value
+        near = self._ideas.nearest(idea.text, experiment)
+        if near is not None and not self._says_what_differs(idea, near):
+            return None
+        recorded = self._resources.archive.experiments.replace_proposal(
+            experiment.id, self._proposal(experiment, idea, asked.answer.model)
+        )
+        self._ideas.add(experiment, idea.text)
+        self._research.forget(experiment.id)
+        return recorded.proposal
+
+    def _proposal(self, experiment: Experiment, idea: Idea, author: str) -> Proposal:
+        """An idea as the archive keeps it."""
+        experiments = self._resources.archive.experiments
+        numbers = dict.fromkeys((idea.parent, *idea.others))
+        parents = tuple(experiments.by_number(self._resources.name, number) for number in numbers)
+        return _proposal(Plan(idea, parents, author), self._research.shown(experiment.id))
+
     async def _ask(self, experiment: Experiment) -> Prompted[Idea]:
         """The first idea. Raises as `Conversation.ask`."""
 
@@ -200,12 +249,7 @@ class LlmResearcher:
             archive.events.add(resources.name, repeated, experiment.id)
             if not insist:
                 return None, near
-        shown = self._research.shown(experiment.id)
-        parents = [
-            archive.experiments.by_number(resources.name, number)
-            for number in dict.fromkeys((idea.parent, *idea.others))
-        ]
-        proposal = _proposal(Plan(idea, tuple(parents), asked.answer.model), shown)
+        proposal = self._proposal(experiment, idea, asked.answer.model)
         recorded = archive.experiments.add_proposal(experiment.id, proposal)
         archive.directives.mark_used(proposal.directives, experiment.id)
         self._ideas.add(experiment, idea.text)

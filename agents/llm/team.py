@@ -18,9 +18,11 @@ from evolver.llm import Conversation
 def llm_team(resources: CampaignResources, conversation: Conversation) -> Team:
     """Researcher, coder and critic that ask models, with the common runner. Nothing is asked yet."""
     tools = tools_of(resources, conversation)
+    researcher = LlmResearcher(resources, conversation, tools=tools)
+    checks = SandboxChecks(resources)
     return Team(
-        researcher=LlmResearcher(resources, conversation, tools=tools),
-        coder=LlmCoder(resources, conversation, SandboxChecks(resources), tools=tools),
+        researcher=researcher,
+        coder=LlmCoder(resources, conversation, checks, tools=tools, plan_again=researcher.plan_again),
         runner=Runner(resources),
         critic=ReviewingCritic(LlmCritic(resources, conversation, MeasuringCritic(resources)), resources, conversation),
     )

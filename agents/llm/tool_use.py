@@ -81,7 +81,12 @@ class ToolUse:
         )
 
     async def code(
-        self, experiment: Experiment, prompt: Prompt, base: Program, reader: Callable[[str, Sequence[Message]], Program]
+        self,
+        experiment: Experiment,
+        purpose: str,
+        prompt: Prompt,
+        base: Program,
+        reader: Callable[[str, Sequence[Message]], Program],
     ) -> Prompted[Program] | None:
         """A program; None where the model gave none that can be used. Raises as `Conversation.ask_text`."""
         taken: list[Program] = []
@@ -98,7 +103,7 @@ class ToolUse:
             except (AnswerError, EditError):
                 return None
 
-        return await self._ask("coder", CODE, experiment, prompt, base, hand_in, taken, from_text, SubmittedDraft)
+        return await self._ask("coder", purpose, experiment, prompt, base, hand_in, taken, from_text, SubmittedDraft)
 
     async def _ask(
         self,

@@ -147,18 +147,31 @@ async def test_what_cannot_be_repaired_ends_unusable_with_its_reason(lab: Open) 
 
 
 @pytest.mark.parametrize("disguise", ["", "# the same, really\n", "\n\n"])
-async def test_an_identical_program_goes_back_once_and_ends_unusable(lab: Open, disguise: str) -> None:
+async def test_a_plan_that_leads_to_a_known_program_goes_back_to_the_researcher(lab: Open, disguise: str) -> None:
     first = whole(point(3.0, 2.0, before='"""A point."""'))
     again = whole(disguise + point(3.0, 2.0, before='"""The same point."""'))
-    script = Script([idea(), idea("Use a polar form.", hypothesis="Angles are easier.")], [first, again])
+    other = idea("Set Y to 2.2 and X to 3.5.", hypothesis="North counts most.", component="north")
+    ideas = [idea(), idea("Use a polar form.", hypothesis="Angles are easier.", component="angles"), other]
+    script = Script(ideas, [first, again, whole(point(3.5, 2.2))])
     with Endpoint(script) as endpoint:
         token_budget: Lab = await lab(endpoint)
         await token_budget.run()
-        second, verdict = await token_budget.run()
-        coder = token_budget.asked("coder")
-    assert (verdict.kind, verdict.reason) == (VerdictKind.UNUSABLE, "identical to experiment 1")
-    assert second.program is None and token_budget.archive.trials.list(second.id) == []
-    assert "does exactly what that of experiment 1 does already (squared_distance 0.53" in coder[2].last
+        second, _ = await token_budget.run()
+        told, coder = token_budget.asked("researcher"), token_budget.asked("coder")
+    assert "is that of experiment 1 already" in told[2].last and "squared_distance 0.53" in told[2].last
+    assert second.proposal is not None and second.proposal.plan == other["plan"] and second.score is not None
+    assert len(coder) == 3 and f"Plan: {other['plan']}" in coder[2].last
+
+
+async def test_a_program_that_stays_its_parents_goes_back_to_the_coder_once(lab: Open) -> None:
+    same = whole("# nothing new\n" + point(1.0, 1.0))
+    with Endpoint(Script([idea()], [same])) as endpoint:
+        here: Lab = await lab(endpoint)
+        first, verdict = await here.run()
+        coder = here.asked("coder")
+    assert (verdict.kind, verdict.reason) == (VerdictKind.NO_EFFECT, "identical to experiment 0")
+    assert first.program is None and here.archive.trials.list(first.id) == []
+    assert len(coder) == 2 and "does exactly what that of experiment 0 does already" in coder[1].last
 
 
 async def test_a_near_identical_idea_is_told_the_result_and_asked_again(lab: Open) -> None:
