@@ -151,8 +151,8 @@ async def test_a_plan_that_leads_to_a_known_program_goes_back_to_the_researcher(
     first = whole(point(3.0, 2.0, before='"""A point."""'))
     again = whole(disguise + point(3.0, 2.0, before='"""The same point."""'))
     other = idea("Set Y to 2.2 and X to 3.5.", hypothesis="North counts most.", component="north")
-    ideas = [idea(), idea("Use a polar form.", hypothesis="Angles are easier.", component="angles"), other]
-    script = Script(ideas, [first, again, whole(point(3.5, 2.2))])
+    polar = idea("Use a polar form.", hypothesis="Angles are easier.", component="angles")
+    script = Script([idea(), polar, other], [first, again, whole(point(3.5, 2.2))])
     with Endpoint(script) as endpoint:
         token_budget: Lab = await lab(endpoint)
         await token_budget.run()
@@ -164,14 +164,15 @@ async def test_a_plan_that_leads_to_a_known_program_goes_back_to_the_researcher(
 
 
 async def test_a_program_that_stays_its_parents_goes_back_to_the_coder_once(lab: Open) -> None:
-    same = whole("# nothing new\n" + point(1.0, 1.0))
+    same = edit("X = 1.0", "X = 1.0  # as before")
     with Endpoint(Script([idea()], [same])) as endpoint:
         here: Lab = await lab(endpoint)
         first, verdict = await here.run()
-        coder = here.asked("coder")
-    assert (verdict.kind, verdict.reason) == (VerdictKind.NO_EFFECT, "identical to experiment 0")
+        asked, coder = here.asked("researcher"), here.asked("coder")
+    assert (verdict.kind, verdict.reason) == (VerdictKind.UNUSABLE, "identical to experiment 0")
     assert first.program is None and here.archive.trials.list(first.id) == []
-    assert len(coder) == 2 and "does exactly what that of experiment 0 does already" in coder[1].last
+    assert "does exactly what that of experiment 0 does already" in coder[1].last
+    assert len(asked) == 1, "its plan is no repetition"
 
 
 async def test_a_near_identical_idea_is_told_the_result_and_asked_again(lab: Open) -> None:
