@@ -1,6 +1,6 @@
 """What hostile commands of models get in a session of the sandbox, what sessions leave behind, and what one costs.
 
-    python benchmarks/session_attacks.py [--sandbox bubblewrap] [--sessions 500]
+    python benchmarks/session_attacks.py [--sandbox bubblewrap] [--sessions 500] [--json]
 
 Runs 40 programs that try to read the judge, hidden inputs, other sessions and keys, to reach the network, to outlive
 their limits, to fill the machine, and to plant files for later trials. Anything that they get is printed, and the exit
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import shutil
 import statistics
@@ -137,6 +138,7 @@ async def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--sandbox", default="bubblewrap")
     parser.add_argument("--sessions", type=int, default=500)
+    parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     os.environ.update(EVOLVER_CANARY=CANARY, OPENAI_API_KEY=CANARY)
     home = Path(tempfile.mkdtemp(prefix="evolver-attacks-"))
@@ -149,13 +151,16 @@ async def main() -> int:
     resources = Resources(home, task, sandbox, task.deciding_stage.name, {"home": str(home)})
     try:
         got = await attack(resources, task.root, home)
-        print(f"{len(programs(task.root, home, 22))} hostile programs in {arguments.sandbox}: {len(got)} got anything")
-        print(*got, sep="\n")
         times = await many(resources, arguments.sessions)
         left = leftovers(home)
-        p50 = statistics.median(times) if times else 0.0
-        print(f"{arguments.sessions} sessions left {len(left)} things behind; a call takes {p50:.3f} s (p50)")
-        print(*left, sep="\n")
+        p50, tried = statistics.median(times) if times else 0.0, len(programs(task.root, home, 22))
+        if arguments.json:
+            print(json.dumps({"programs": tried, "got": got, "sessions": len(times), "left": left, "p50": p50}))
+        else:
+            print(f"{tried} hostile programs in {arguments.sandbox}: {len(got)} got anything", *got, sep="\n")
+            print(
+                f"{len(times)} sessions left {len(left)} things behind; a call takes {p50:.3f} s (p50)", *left, sep="\n"
+            )
     finally:
         await sandbox.close()
         shutil.rmtree(home, ignore_errors=True)

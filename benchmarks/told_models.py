@@ -1,6 +1,7 @@
 """Experiments to the target for a scripted model that uses only what its prompts say: told scores, evidence, or tools.
 
-    python benchmarks/told_models.py [--arm tools] [--task three-parts] [--seeds 10] [--first 0] [--experiments 30]
+    python benchmarks/told_models.py [--arm tools] [--task three-parts] [--seeds 10] [--first 0]
+                                     [--experiments 30] [--json]
 
 A real HTTP server answers in place of a model. If the sub-metrics of the champion stand in the prompt, it changes the
 setting that is weakest, by the distance that its metric names; if a damaged line was shown, it puts in the repair
@@ -145,12 +146,17 @@ def main() -> None:
     parser.add_argument("--task", default="three-parts")
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--arm", choices=("scores", "evidence", "tools"), default="tools")
+    parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     seeds = range(arguments.first, arguments.first + arguments.seeds)
     found = [to_target(arguments.task, seed, arguments.experiments, arguments.arm) for seed in seeds]
     error = statistics.stdev(found) / len(found) ** 0.5 if len(found) > 1 else 0.0
     half = STUDENT.get(len(found), 1.9) * error
     mean = statistics.mean(found)
+    if arguments.json:
+        said = {"task": arguments.task, "arm": arguments.arm, "mean": mean, "interval": [mean - half, mean + half]}
+        print(json.dumps({**said, "experiments": found}))
+        return
     interval = f"[{mean - half:.1f}, {mean + half:.1f}]"
     print(f"{arguments.task}, {arguments.arm}: {mean:.1f} experiments {interval}, {len(found)} seeds: {found}")
 

@@ -19,6 +19,7 @@ from evolver.graph.summary import summarise
 from evolver.memory import Archive
 from evolver.steering.approval import waiting
 from evolver.steering.directives import measured_effect
+from evolver.steering.questions.dossier import dossier_lines
 from evolver.steering.review_page import newest_review
 from evolver.web.charts import training_plot
 from evolver.web.diff_view import FileDiff, diff_between
@@ -140,6 +141,7 @@ class CampaignViews:
             ),
             trouble=self._log_tail(name) if state in (PageState.INTERRUPTED, PageState.FAILED) else "",
             review=newest_review(archive, name),
+            dossier=tuple(dossier_lines(archive, name)),
         )
 
     def _said(self, directive: Directive, experiments: Sequence[Experiment], numbers: dict[str, int]) -> SaidLine:

@@ -132,6 +132,8 @@ class CampaignView(Record):
     """The end of the process's log where it ended unasked."""
     review: CampaignReviewed | None = None
     """The page that was written about it last."""
+    dossier: tuple[str, ...] = ()
+    """What models found out about the data and the limits."""
 
 
 class ExperimentView(Record):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from evolver.contracts.lesson_events import FactFound
 from evolver.formatting import numbered
+from evolver.memory import Archive
 from evolver.steering.intents import Inquiry
 from evolver.steering.question_type import CampaignFacts, QuestionType
 
@@ -21,9 +22,15 @@ class DossierQuestion(QuestionType):
 
     def answer(self, facts: CampaignFacts, inquiry: Inquiry) -> list[str]:
         """Each with the experiment and the command that showed it."""
-        archive, lines = facts.archive, list[str]()
-        for event in archive.events.list(facts.campaign, kind=FactFound, newest=FACTS):
-            numbers = [archive.experiments.get(event.experiment).number] if event.experiment else []
-            by = f", {event.data.command}" if event.data.command else ""
-            lines.append(f"  {event.data.text} ({numbered('experiment', numbers)}{by})")
+        lines = [f"  {line}" for line in dossier_lines(facts.archive, facts.campaign)]
         return lines or ["The dossier is empty: models write it that run something before they answer."]
+
+
+def dossier_lines(archive: Archive, campaign: str) -> list[str]:
+    """The newest facts, the oldest of them first, each once, with the experiment and the command that showed it."""
+    lines = []
+    for event in archive.events.list(campaign, kind=FactFound, newest=FACTS):
+        numbers = [archive.experiments.get(event.experiment).number] if event.experiment else []
+        by = f", {event.data.command}" if event.data.command else ""
+        lines.append(f"{event.data.text} ({numbered('experiment', numbers)}{by})")
+    return list(dict.fromkeys(lines))

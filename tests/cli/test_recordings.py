@@ -31,7 +31,7 @@ def recording(cli: Cli, quadratic: Path, home: Path, tmp_path: Path, monkeypatch
         "# Far\n\nThe point lies far out.\n\n```python\ndef far(x, step=2.0):\n    x = x + step\n    return x\n```\n"
     )
     cli("run", quadratic, "-n", "3", "--seed", "5", "-c", "earlier")
-    with Endpoint(improver.wordy) as endpoint:
+    with Endpoint(improver.looking) as endpoint:
         words = ("--model", "openai:m", "--base-url", endpoint.url, "--team", "hybrid", "--notes", notes)
         cli("run", quadratic, "-n", "8", "-w", "1", "-c", "first", *words)
     cli("export", "first", "-o", tmp_path / "out")
@@ -48,6 +48,7 @@ def test_a_recording_is_replayed_elsewhere(cli: Cli, recording: Path, home: Path
     assert f"EVOLVER_HOME={folder} evolver show first" in said.stderr
     with open_archive(folder) as archive:
         calls = archive.calls.list("first"), archive.calls.list("first-replay-1")
+        assert any(call.tool_calls for call in calls[1]), "tools were used"
         assert calls[0] and [c.reply for c in calls[0]] == [c.reply for c in calls[1]]
         assert {lesson.campaign for lesson in archive.lessons.list()} == {"earlier", "first", "first-replay-1"}
     again = json.loads(cli("replay", recording, "--json").stdout)

@@ -6,7 +6,7 @@ import json
 import random
 import re
 
-from tests.support.endpoint import Seen, Step, good
+from tests.support.endpoint import Seen, Step, good, uses
 
 OBSERVATION = {
     "claim": "Moving the point towards the target brings the distance down.",
@@ -57,6 +57,13 @@ def wordy(seen: Seen) -> Step:
     """The same answers, told in a way that needs tolerant reading."""
     step = answer(seen)
     return Step(f"Of course!\n```json\n{step.text}\n```\n") if role_of(seen) == "researcher" else step
+
+
+def looking(seen: Seen) -> Step:
+    """The same, after a researcher that has tools has run something."""
+    if seen.body.get("tools") and role_of(seen) == "researcher" and seen.body["messages"][-1]["role"] != "tool":
+        return uses(("run", {"code": "print(6 * 7)"}))
+    return wordy(seen)
 
 
 def useless(seen: Seen) -> Step:

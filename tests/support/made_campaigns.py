@@ -27,6 +27,7 @@ from evolver.contracts import (
     VerdictKind,
 )
 from evolver.contracts.champion_events import Retested
+from evolver.contracts.lesson_events import CampaignReviewed, FactFound
 from evolver.graph.resolved_run import open_archive
 from evolver.memory import Archive, Conclusion
 from evolver.steering.approval import ask
@@ -71,6 +72,17 @@ def make_campaign(home: Path, name: str = "long", experiments: int = 2000, *, ho
                     Directive(id=directive, campaign=name, kind="focus", text="focus on the initial layout", who="Ada")
                 )
             champion, best = _experiment(archive, name, number, champion, best, pool, rng, hostile)
+        words = HOSTILE if hostile else ""
+        archive.events.add(name, FactFound(text=f"Half of the lines are short. {words}", command="print(lines[:5])"))
+        archive.events.add(
+            name,
+            CampaignReviewed(
+                number=10,
+                state=f"Rates matter most. {words}",
+                next_experiments=("Halve the rate.",),
+                by="openai:gpt-5-mini",
+            ),
+        )
         archive.events.add(
             name,
             Retested(

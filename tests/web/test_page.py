@@ -97,6 +97,7 @@ def test_a_campaign_shows_all_that_is_known(served: Server) -> None:
         lessons = archive.lessons.list(campaign="long")
         evidence = archive.experiments.get(lessons[0].evidence[0]).number
     assert f"Changed {directive.uses} experiments" in page and "too few to tell" in page
+    assert "<strong>Next experiments.</strong> Halve the rate." in page and "Half of the lines are short." in page
     assert lessons[0].claim in page and f'from <a class="num" href="/evolver/long/{evidence}">' in page
 
 
