@@ -16,7 +16,9 @@ from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.evaluation.sandbox_session import SandboxSession
 from evolver.llm import Answer, Conversation, EditError, Role
 from evolver.llm.output_parser import AnswerError, read
+from evolver.logging import get_logger
 
+_log = get_logger(__name__)
 PROPOSE, CODE = "propose", "code"
 """Purposes of the first questions to researcher and coder."""
 T = TypeVar("T")
@@ -37,8 +39,13 @@ class SubmittedDraft(_SubmittedFacts):
 
 
 def tools_of(resources: CampaignResources, conversation: Conversation) -> ToolUse | None:
-    """What researcher and coder look with; None in a campaign without tools."""
-    return ToolUse(resources, conversation) if resources.campaign.tools == "on" else None
+    """What researcher and coder look with; None in a campaign without tools, and where nothing confines commands."""
+    if resources.campaign.tools != "on":
+        return None
+    if not resources.sandbox.protects:
+        _log.warning("sandbox %s confines nothing: researcher and coder answer at once", resources.sandbox.name)
+        return None
+    return ToolUse(resources, conversation)
 
 
 class ToolUse:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from evolver.contracts import CallStatus, Message, VerdictKind
 from evolver.contracts.lesson_events import FactFound
 from evolver.contracts.model_events import ParameterDropped
 from evolver.llm import ReplayClient
+from evolver.sandbox.subprocess_backend import SubprocessSandbox
 from tests.agents.llm.conftest import NAME, OBSERVATION, Lab, edit, idea
 from tests.support.endpoint import Endpoint, Seen, Step, good, uses
 
@@ -97,3 +99,12 @@ async def test_a_model_without_tools_answers_at_once_and_that_is_said(tooled: Op
     assert verdict.kind is VerdictKind.IMPROVED and len(endpoint.requests) == 3
     (dropped,) = here.events(ParameterDropped)
     assert "takes no tools" in dropped.data.difference
+
+
+async def test_nothing_is_run_where_nothing_confines_it(tooled: Open, caplog: pytest.LogCaptureFixture) -> None:
+    with Endpoint(script) as endpoint:
+        here: Lab = await tooled(endpoint)
+        bare = SubprocessSandbox(1)
+        assert tools_of(replace(here.resources, sandbox=bare), here.conversation) is None
+        await bare.close()
+    assert "sandbox none confines nothing: researcher and coder answer at once" in caplog.text
