@@ -61,7 +61,7 @@ class Model:
             edit = f"program.py\n<<<<<<< SEARCH\n{line}\n=======\n{plan[0]} = {plan[1]}\n>>>>>>> REPLACE\n"
             return self._endpoint.good(edit)
         if "run" in tools and "damaged" in prompt and not results:
-            show = edit_of("def repair(lines):", "def repair(lines):\n    print(lines[:8])")
+            show = edit_of("def repair(lines):", "def repair(lines):\n    print(lines)")
             return self._endpoint.uses(("edit", {"change": show}), ("run", {"program": True}))
         return self._endpoint.good(self._idea(prompt, "\n".join(results)))
 
@@ -110,7 +110,8 @@ class Model:
         seen = [kind for mark, kind in MARKS.items() if mark in known and kind not in kinds]
         if seen:
             return str([*kinds, *dict.fromkeys(seen)]), "what the lines show"
-        left = [kind for kind in KINDS if kind not in kinds]
+        untried = [kind for kind in KINDS if kind not in kinds and str([*kinds, kind]) not in prompt]
+        left = untried or [kind for kind in KINDS if kind not in kinds]
         return str([*kinds, self._rng.choice(left)]), "a guess"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from evolver.contracts.lesson_events import FactFound
-from evolver.formatting import numbered
 from evolver.memory import Archive
 from evolver.steering.intents import Inquiry
 from evolver.steering.question_type import CampaignFacts, QuestionType
@@ -30,7 +29,7 @@ def dossier_lines(archive: Archive, campaign: str) -> list[str]:
     """The newest facts, the oldest of them first, each once, with the experiment and the command that showed it."""
     lines = []
     for event in archive.events.list(campaign, kind=FactFound, newest=FACTS):
-        numbers = [archive.experiments.get(event.experiment).number] if event.experiment else []
-        by = f", {event.data.command}" if event.data.command else ""
-        lines.append(f"{event.data.text} ({numbered('experiment', numbers)}{by})")
+        found_by = [f"experiment {archive.experiments.get(event.experiment).number}"] if event.experiment else []
+        found_by += [event.data.command] if event.data.command else []
+        lines.append(f"{event.data.text} ({', '.join(found_by)})" if found_by else event.data.text)
     return list(dict.fromkeys(lines))
