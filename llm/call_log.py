@@ -27,6 +27,11 @@ class RecordedCalls:
         self._left = sorted(calls, key=lambda call: call.ordinal)
         self._next = max((call.ordinal for call in calls), default=-1) + 1
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether all of them were handed out."""
+        return not self._left
+
     def take(self, prompt: str) -> Call | None:
         """The first answer to this very prompt that was not handed out yet."""
         return self._take(lambda call: call.prompt == prompt and call.status is not CallStatus.ERROR)

@@ -91,6 +91,10 @@ class Conversation(ABC):
         """Whether a model cannot be reached at the moment."""
         return False
 
+    async def can_answer(self, role: Role, purpose: str, experiment: str) -> bool:
+        """Whether a question may be asked at all: a recording has only those that were asked then."""
+        return True
+
     async def ask(
         self,
         role: Role,

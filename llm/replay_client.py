@@ -8,6 +8,7 @@ from evolver.contracts import Call, CallStatus
 from evolver.errors import ContextTooLong, ModelError, NoUsableAnswer
 from evolver.llm.call_log import CallLog, call_id
 from evolver.llm.conversation import Conversation, Exchange
+from evolver.llm.model_spec import Role
 from evolver.redaction import Redactor
 from evolver.settings import Settings
 
@@ -31,6 +32,10 @@ class ReplayClient(Conversation):
         self._recordings = CallLog(source, recorded)
         self.differing = 0
         """How many questions were not word for word the recorded ones."""
+
+    async def can_answer(self, role: Role, purpose: str, experiment: str) -> bool:
+        """Whether the recording has an answer left."""
+        return not (await self._recordings.of(self._as_recorded(experiment), role, purpose)).is_empty
 
     async def _call(self, asking: Exchange) -> Call:
         """Raises ModelError where the recording has no such call, or ended with it; else what was raised then."""

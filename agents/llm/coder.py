@@ -16,7 +16,7 @@ from evolver.agents.llm.prompting import Prompted, Prompter
 from evolver.agents.llm.rendering import dossier, feedback_words, is_whole, result_words, task_view
 from evolver.agents.llm.sandbox_checks import Checked, Checks
 from evolver.agents.llm.token_budget import TokenBudget
-from evolver.agents.llm.tool_use import CODE, ToolUse
+from evolver.agents.llm.tool_use import ANOTHER, CODE, ToolUse
 from evolver.contracts import Experiment, Message, Program, Proposal, Standing
 from evolver.contracts.experiment_events import GaveUp
 from evolver.evaluation.campaign_resources import CampaignResources
@@ -94,7 +94,7 @@ class LlmCoder:
         plan whose program another experiment has; None: the coder is asked for another program.
         """
         self._tools, self._plan_again = tools, plan_again
-        self._resources = resources
+        self._resources, self._conversation = resources, conversation
         self._repair_turns = repair_turns
         self._prompter = Prompter(resources, conversation)
         self._checks = checks
@@ -129,7 +129,7 @@ class LlmCoder:
             finding = await self._examine(work, program)
             if finding.passed:
                 return await self._keep(work, program, finding)
-            if not was_known and self._repeats(work, finding):
+            if not was_known and await self._repeats(work, finding):
                 was_known = True
                 try:
                     other = await self._planned_again(work, finding)
@@ -152,10 +152,12 @@ class LlmCoder:
                 return await self._end(work, program, finding, f"; and the repair could not be used: {error.reason}")
             turns -= used
 
-    def _repeats(self, work: Work, finding: RejectedProgram) -> bool:
+    async def _repeats(self, work: Work, finding: RejectedProgram) -> bool:
         """Whether the plan led to what another experiment did: its parent's program would be the coder's omission."""
         owner = finding.owner
-        return self._plan_again is not None and owner is not None and owner.id not in work.proposal.parents
+        if self._plan_again is None or owner is None or owner.id in work.proposal.parents:
+            return False
+        return await self._conversation.can_answer("researcher", ANOTHER, work.experiment.id)
 
     async def _planned_again(self, work: Work, finding: RejectedProgram) -> tuple[Work, Program] | None:
         """Another plan of the researcher's with its program; None where there is none. Raises as `_ask`."""

@@ -15,7 +15,7 @@ from evolver.agents.llm.rendering import idea_words, result_words
 from evolver.agents.llm.research_context import ResearchContext
 from evolver.agents.llm.schemas import Idea
 from evolver.agents.llm.token_budget import TokenBudget
-from evolver.agents.llm.tool_use import PROPOSE, ToolUse
+from evolver.agents.llm.tool_use import ANOTHER, PROPOSE, ToolUse
 from evolver.contracts import LONGEST_TITLE, ConstantRange, Experiment, Message, Operator, Program, Proposal, Standing
 from evolver.contracts.experiment_events import GaveUp, IdeaRepeated, Shown
 from evolver.contracts.lesson_events import Observed
@@ -117,7 +117,7 @@ class LlmResearcher:
         try:
             asked = await self._prompter.ask(
                 ROLE,
-                "propose another",
+                ANOTHER,
                 experiment.id,
                 prompt,
                 Idea,

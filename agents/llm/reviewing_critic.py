@@ -17,7 +17,6 @@ from evolver.agents.roles import Critic
 from evolver.contracts import Experiment, LessonStatus, Message, Verdict
 from evolver.contracts.lesson import told_order
 from evolver.contracts.lesson_events import CampaignReviewed, Observed
-from evolver.errors import ModelError, ProviderDown
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.llm import BudgetSpent, Conversation, NoUsableAnswer
 from evolver.prompts import conversation as render
@@ -26,6 +25,7 @@ from evolver.steering.directives import told_to_models
 from evolver.steering.review_page import newest_review
 
 ROLE: Final = "critic"
+PURPOSE = "review"
 EVERY = 10
 """Experiments from one review to the next; half as many on a plateau."""
 PLATEAU = 10
@@ -58,7 +58,7 @@ class ReviewingCritic:
         every: int = EVERY,
         plateau: int = PLATEAU,
     ) -> None:
-        self._critic, self._resources = critic, resources
+        self._critic, self._resources, self._conversation = critic, resources, conversation
         self._prompter = Prompter(resources, conversation)
         self._table = ExperimentTable(resources, self._prompter.numbers)
         self._every, self._plateau = every, plateau
@@ -70,21 +70,12 @@ class ReviewingCritic:
         """The verdict; a page is written after it where one is due. Raises as the critic."""
         verdict = await self._critic.conclude(experiment_id)
         async with self._reviewing:
-            if await self._resources.archive.run(self._is_due, experiment_id):
+            is_due = await self._resources.archive.run(self._is_due, experiment_id)
+            if is_due and await self._conversation.can_answer(ROLE, PURPOSE, experiment_id):
                 # The archive has an event about either, and the campaign goes on without a page.
                 with suppress(NoUsableAnswer, BudgetSpent):
-                    await self._review_unless_replayed(experiment_id)
+                    await self._review(experiment_id)
         return verdict
-
-    async def _review_unless_replayed(self, experiment_id: str) -> None:
-        try:
-            await self._review(experiment_id)
-        except ProviderDown:
-            raise
-        except ModelError:
-            # A recording has only the questions that were asked then.
-            if not (await self._resources.read_campaign()).replays:
-                raise
 
     def _is_due(self, experiment_id: str) -> bool:
         """Whether a page is due after a model's experiment: those of offline operators go on when models are down."""
@@ -106,7 +97,7 @@ class ReviewingCritic:
         self._asked_after = experiment.number
         asked = await self._prompter.ask(
             ROLE,
-            "review",
+            PURPOSE,
             experiment_id,
             lambda token_budget: self._prompt(experiment, token_budget),
             Review,

@@ -19,8 +19,8 @@ from evolver.llm.output_parser import AnswerError, read
 from evolver.logging import get_logger
 
 _log = get_logger(__name__)
-PROPOSE, CODE = "propose", "code"
-"""Purposes of the first questions to researcher and coder."""
+PROPOSE, CODE, ANOTHER = "propose", "code", "propose another"
+"""Purposes of the first questions to researcher and coder, and of one for a plan that does not repeat an experiment."""
 T = TypeVar("T")
 
 
