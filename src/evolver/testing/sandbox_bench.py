@@ -69,9 +69,17 @@ def started_from_now() -> Callable[[], list[psutil.Process]]:
 
     def running() -> list[psutil.Process]:
         now = psutil.Process().children(recursive=True)
-        return [process for process in now if process not in before and process.status() != psutil.STATUS_ZOMBIE]
+        return [process for process in now if process not in before and _runs(process)]
 
     return running
+
+
+def _runs(process: psutil.Process) -> bool:
+    """Whether a process that was seen a moment ago is still there, and not only waited for."""
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 async def first_words(handle: Handle) -> str:
