@@ -28,7 +28,8 @@ CREATE TABLE IF NOT EXISTS documents (
     wants_vector INTEGER NOT NULL, has_vector INTEGER NOT NULL, UNIQUE (kind, id));
 CREATE INDEX IF NOT EXISTS by_scope ON documents (kind, scope, campaign);
 CREATE INDEX IF NOT EXISTS by_owner ON documents (kind, owner);
-CREATE INDEX IF NOT EXISTS waiting ON documents (number) WHERE wants_vector > has_vector;
+DROP INDEX IF EXISTS waiting;
+CREATE INDEX IF NOT EXISTS without_vector ON documents (kind, number) WHERE wants_vector > has_vector;
 CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5 (stems, tokenize = 'ascii', detail = 'full');
 """
 _INSERT = """
@@ -164,9 +165,13 @@ class DocumentStore:
         with self._writing() as connection:
             connection.executemany("UPDATE documents SET wants_vector = 1 WHERE number = ?", [(n,) for n in numbers])
 
-    def without_vector(self, limit: int) -> list[sqlite3.Row]:
-        """Documents whose vectors are still to be made, the first first."""
-        return self._rows("SELECT * FROM documents WHERE wants_vector > has_vector ORDER BY number LIMIT ?", limit)
+    def without_vector(self, kind: str, scope: str | None, limit: int) -> list[sqlite3.Row]:
+        """Documents of a kind, and of one scope if named, whose vectors are still to be made, the first first."""
+        query = (
+            "SELECT * FROM documents WHERE wants_vector > has_vector AND kind = ? AND (? IS NULL OR scope = ?)"
+            " ORDER BY number LIMIT ?"
+        )
+        return self._rows(query, kind, scope, scope, limit)
 
     def in_scope(self, kind: str, scope: str, campaign: str) -> list[str]:
         """Ids of the documents of a campaign in a scope."""

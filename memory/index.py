@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _log = get_logger(__name__)
 KINDS = ("notes", "lessons", "ideas")
+EAGER = ("notes", "lessons")
+"""Kinds that get their vectors at once. Ideas wait until a team searches them, which not every team does."""
 BATCH = 32
 GATHER = 1.0
 """Seconds that the writer lets documents gather: a write costs the same disk flushes for one as for many."""
@@ -184,7 +186,6 @@ class Memory:
         self._documents.put(
             [Document(kind="ideas", id=experiment_id, scope=campaign, campaign=campaign, text=text, has_words=False)]
         )
-        self._work.set()
 
     def add_ideas(self, experiments: Sequence[Experiment]) -> None:
         """Index or replace what experiments proposed; a proposal that builds on nothing had no idea."""
@@ -215,7 +216,7 @@ class Memory:
         self._check()
         vector = self._embed([query])[0]
         self._vectors.open("ideas", campaign)
-        self._embed_waiting()
+        self._embed_waiting("ideas", campaign)
         ids = self._vectors.nearest("ideas", campaign, vector, k)
         vectors = self._vectors.of("ideas", campaign, ids)
         return [Hit(id=key, score=min(1.0, max(0.0, round(float(vectors[key] @ vector), 4)))) for key in ids]
@@ -237,7 +238,7 @@ class Memory:
             elif campaign is not None:
                 among = self._documents.in_scope(kind, scope, campaign)
             self._vectors.open(kind, scope)
-            self._embed_waiting()
+            self._embed_waiting(kind)
             near = self._vectors.nearest(kind, scope, vector, FOUND, among)
             known = self._documents.by_ids(kind, scope, [*near, *(row["id"] for row in found.values())])
             rows.update(known)
@@ -287,9 +288,9 @@ class Memory:
         return {kind: len(self._documents.owners(kind)) for kind in KINDS}
 
     def flush(self) -> None:
-        """Wait until everything given so far is in the index."""
+        """Wait until everything given so far can be found; ideas get their vectors when they are searched."""
         self._hurry.set()
-        self._embed_waiting()
+        self._embed_eager()
         self._hurry.clear()
         self._check()
 
@@ -317,21 +318,25 @@ class Memory:
             self._work.clear()
             self._hurry.wait(GATHER)
             try:
-                self._embed_waiting()
+                self._embed_eager()
             except Exception as error:  # kept, and raised to whoever uses the index next
                 self._failure = error
 
-    def _embed_waiting(self) -> None:
+    def _embed_eager(self) -> None:
+        for kind in EAGER:
+            self._embed_waiting(kind)
+
+    def _embed_waiting(self, kind: str, scope: str | None = None) -> None:
         """Make and keep the vectors of documents that have none yet; those that are asked for are never missing."""
+        expand: Callable[[str], str] = str if kind == "ideas" else research_terms().expanded
         with self._embedding:
-            while rows := self._documents.without_vector(BATCH):
-                rows_of: dict[tuple[str, str], list[sqlite3.Row]] = {}
+            while rows := self._documents.without_vector(kind, scope, BATCH):
+                rows_of: dict[str, list[sqlite3.Row]] = {}
                 for row in rows:
-                    rows_of.setdefault((row["kind"], row["scope"]), []).append(row)
-                for (kind, scope), ours in rows_of.items():
-                    expand: Callable[[str], str] = str if kind == "ideas" else research_terms().expanded
+                    rows_of.setdefault(row["scope"], []).append(row)
+                for where, ours in rows_of.items():
                     vectors = self._embed([expand(row["text"]) for row in ours])
-                    self._vectors.put(kind, scope, [row["id"] for row in ours], vectors)
+                    self._vectors.put(kind, where, [row["id"] for row in ours], vectors)
                     self._documents.mark_embedded((row["number"], row["text"]) for row in ours)
 
     def _embed(self, texts: Sequence[str]) -> Matrix:

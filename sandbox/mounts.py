@@ -106,13 +106,17 @@ def _shown(binds: Sequence[Bind], hidden: Sequence[Path]) -> list[str]:
     words = []
     for bind in binds:
         words += [*_opened(bind.target), "--ro-bind", str(bind.source), str(bind.target)]
-        below = sorted(path for path in hidden if path != bind.source and path.is_relative_to(bind.source))
-        for number, path in enumerate(below):
-            if any(path.is_relative_to(other) for other in below[:number]):
-                continue
+        for path in _outermost(bind.source, tuple(hidden)):
             target = str(bind.target / path.relative_to(bind.source))
             if path.is_dir():
                 words += ["--perms", "0755", "--size", "4096", "--tmpfs", target, "--remount-ro", target]
             elif path.exists():
                 words += ["--ro-bind", "/dev/null", target]
     return words
+
+
+@cache
+def _outermost(source: Path, hidden: tuple[Path, ...]) -> tuple[Path, ...]:
+    """The hidden places below a folder, without those that lie in another of them."""
+    below = sorted(path for path in hidden if path != source and path.is_relative_to(source))
+    return tuple(path for number, path in enumerate(below) if not any(map(path.is_relative_to, below[:number])))

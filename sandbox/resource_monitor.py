@@ -157,8 +157,12 @@ def _mappings(pid: int) -> int:
 def _sockets(pid: int) -> int:
     """Bytes that the sockets of a process's network may hold, those on their way in other sockets included."""
     folder = Path(f"/proc/{pid}/net")
-    waiting = [_waiting(line) for name in ("tcp", "tcp6", "udp", "udp6") for line in _lines(folder / name)[1:]]
-    count = len(waiting) + max(0, len(_lines(folder / "unix")) - 1)
+    used = next((int(line.split()[2]) for line in _lines(folder / "sockstat") if line.startswith("sockets:")), 0)
+    local = len(_lines(folder / "unix")[1:]) if used else 0
+    # The tables of TCP are of the whole machine, and looking through them takes milliseconds.
+    names = ("tcp", "tcp6", "udp", "udp6") if used > local else ()
+    waiting = [_waiting(line) for name in names for line in _lines(folder / name)[1:]]
+    count = len(waiting) + local
     # What waits beyond a buffer's default size, in the large windows of TCP, comes twice: as it is sent and received.
     return SOCKET * max(0, count - FEW_SOCKETS) + sum(2 * size for size in waiting if 2 * size > SOCKET)
 
