@@ -7,9 +7,10 @@ where `select(ExperimentRow)` gives rows with the table's columns, at a third of
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
-from functools import cache
-from typing import Any
+import json
+from collections.abc import Callable, Mapping
+from functools import cache, lru_cache
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -18,8 +19,9 @@ from evolver.contracts import Campaign, EventData, Experiment, Lesson, Proposal,
 from evolver.contracts.event_data import UnknownData
 from evolver.errors import UnknownName
 from evolver.memory.event_log import log_event
-from evolver.memory.schema import Base, CampaignRow, EventRow, ExperimentRow, LessonRow, TallyRow
+from evolver.memory.schema import Base, CampaignRow, EventRow, ExperimentRow, JsonObject, LessonRow, TallyRow
 
+T = TypeVar("T", Proposal, Verdict)
 _CAMPAIGN = select(CampaignRow).where(CampaignRow.name == bindparam("name"))
 _EXPERIMENT = select(ExperimentRow).where(ExperimentRow.id == bindparam("id"))
 _CHANGE_CAMPAIGN = update(CampaignRow).where(CampaignRow.name == bindparam("key"))
@@ -76,8 +78,8 @@ def experiment_record(row: Row[Any]) -> Experiment:
         seq=row.seq,
         program=row.program,
         skeleton=row.skeleton,
-        proposal=None if row.proposal is None else Proposal.model_validate(row.proposal),
-        verdict=None if row.verdict is None else Verdict.model_validate(row.verdict),
+        proposal=_part(Proposal, row.proposal),
+        verdict=_part(Verdict, row.verdict),
         standing=row.standing,
         score=row.score,
         interval=None if row.low is None or row.high is None else (row.low, row.high),
@@ -88,6 +90,18 @@ def experiment_record(row: Row[Any]) -> Experiment:
         created=row.created,
         finished=row.finished,
     )
+
+
+def _part(kind: type[T], kept: str | JsonObject | None) -> T | None:
+    if kept is None:
+        return None
+    return _parser(kind)(kept) if isinstance(kept, str) else kind.model_validate(kept)
+
+
+@cache
+def _parser(kind: type[T]) -> Callable[[str], T]:
+    """Parses each text once while it is remembered: records are frozen, and campaigns read the same ones again."""
+    return lru_cache(2048)(lambda text: kind.model_validate(json.loads(text)))
 
 
 def change_experiment(connection: Connection, experiment_id: str, **columns: Any) -> None:
