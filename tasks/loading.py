@@ -18,7 +18,8 @@ from evolver.tasks.program_tree import fixed_files, program_texts
 from evolver.tasks.shown_files import links_out
 from evolver.tasks.source_files import tree_of
 from evolver.tasks.source_folder import IMPORTED, folder_with_source
-from evolver.tasks.spec import TaskSpec, read_spec
+from evolver.tasks.spec import TaskSpec
+from evolver.tasks.spec_reader import read_spec
 from evolver.tasks.task import INPUTS, Task
 from evolver.tasks.task_places import HERE, family_place, installed_place, installed_places
 from evolver.tasks.top_level_names import may_define

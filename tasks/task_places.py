@@ -10,7 +10,7 @@ from typing import NamedTuple
 from evolver.errors import UnknownName
 from evolver.registry import task_folders
 from evolver.settings import expanded
-from evolver.tasks.spec import read_variants
+from evolver.tasks.spec_reader import read_variants
 
 HERE = Path(__file__).resolve().parent
 SUITES = ("records",)
