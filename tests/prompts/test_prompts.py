@@ -27,6 +27,7 @@ TASK = {
     "better": "higher",
     "range": "0 to 26",
     "resolution": "1e-06",
+    "objectives": ("sum_of_radii: maximize", "seconds: at most 60"),
     "files": ("program.py", "parts.py"),
     "interface": "solve(seed) -> 26 triples x, y, r",
     "scoring": "Overlaps of more than 1e-9 are refused.",
