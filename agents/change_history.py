@@ -184,6 +184,10 @@ class ChangeHistory:
         """All that were tried, in the order in which they were first."""
         return [change for change, seen in self._by_change.items() if seen]
 
+    def operators(self) -> list[str]:
+        """All that experiments were made by, in the order in which they first were."""
+        return [operator for operator, seen in self._by_operator.items() if seen]
+
     def effect(self, seen: ObservedChange) -> EstimatedEffect | None:
         """What an experiment says of having its change, less what its parent owed to luck."""
         if seen.effect is None or seen.effect.error == 0.0:

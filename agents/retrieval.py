@@ -53,7 +53,7 @@ class Retriever:
         resources = self._resources
         campaign, task, scope = resources.campaign, resources.task.name, resources.lesson_scope
         notes = tuple(hit.id for hit in resources.memory.search_notes(query, task, self._notes))
-        within = None if campaign.recall and campaign.memory != "campaign" else campaign.name
+        within = None if campaign.recall and campaign.memory not in ("campaign", "shuffled") else campaign.name
         most = 0 if campaign.memory == "off" else self._lessons
         hits = resources.memory.search_lessons(query, scope, most, within) if most else []
         if campaign.memory == "shared":  # of other versions, and of before lessons had a scope

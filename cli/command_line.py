@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from evolver.cli.commands_bench import bench
 from evolver.cli.commands_data import memory_app, notes_app, sandbox_app
 from evolver.cli.commands_steering import register
 from evolver.cli.commands_task import task_app
@@ -184,6 +185,7 @@ def doctor(json: Json = False) -> None:
 
 
 register(app)
+app.command()(bench)
 
 
 def entry() -> int:

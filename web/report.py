@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -54,10 +55,10 @@ def report(home: Path, name: str) -> str:
             left_out=len(crowned) - len(shown),
             written=now(),
             style=Markup(static_file("evolver.css").read_text(encoding="utf-8")),  # noqa: S704 - ours, as the scripts are
-            loader=Markup(_inline(loader)),  # noqa: S704
-            packed="\n".join(_packed(name) for name in SCRIPTS),
+            loader=Markup(inline_script(loader)),  # noqa: S704
+            packed="\n".join(packed_script(name) for name in SCRIPTS),
             data=Markup(data.replace("<", "\\u003c")),  # noqa: S704
-            policy=_policy([_inline(loader), *(_script(name) for name in SCRIPTS)]),
+            policy=script_policy(loader, SCRIPTS),
         )
 
 
@@ -96,7 +97,8 @@ def _script(name: str) -> str:
 
 
 @cache
-def _packed(name: str) -> str:
+def packed_script(name: str) -> str:
+    """A static script compressed, in letters, for the file's loader."""
     return _compressed(_script(name))
 
 
@@ -105,13 +107,14 @@ def _compressed(text: str) -> str:
     return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
 
 
-def _inline(script: str) -> str:
+def inline_script(script: str) -> str:
     """A script that cannot end the element that it stands in."""
     return re.sub(r"<(/script|!--)", r"<\\\1", script, flags=re.IGNORECASE)
 
 
-def _policy(scripts: list[str]) -> str:
-    """These scripts and no other; nothing is fetched from anywhere."""
+def script_policy(loader: str, names: Sequence[str]) -> str:
+    """The loader and these static scripts and no other; nothing is fetched from anywhere."""
+    scripts = [inline_script(loader), *map(_script, names)]
     digests = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
     allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
     return f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; base-uri 'none'"

@@ -29,14 +29,24 @@ class DrawValues:
         history: What was tried, with what came of it.
         key: Of the proposal; the same key and history give the same values.
         informed: Whether what was learnt counts.
+        shuffled: Whether what was learnt of one change or operator counts for another one, as a control.
         candidates: Recipes of an operator that stand against each untried technique: an operator can be tried again.
     """
 
-    def __init__(self, history: ChangeHistory, key: str, *, informed: bool = True, candidates: int = 3) -> None:
+    def __init__(
+        self,
+        history: ChangeHistory,
+        key: str,
+        *,
+        informed: bool = True,
+        shuffled: bool = False,
+        candidates: int = 3,
+    ) -> None:
         self._history = history
         self.key = key
         self._candidates = candidates
         self.informed = informed
+        self._shuffled = shuffled
         self._operators: dict[str, float] = {}
 
     def technique(self, name: str) -> float:
@@ -65,9 +75,13 @@ class DrawValues:
         return known.draw(rng) + TIE * self._history.model.limit * rng.random()
 
     def _known(self, change: str) -> Posterior:
+        if self._shuffled and (tried := self._history.changes()):
+            change = self._rng(f"exchanged {change}").choice(tried)
         return self._history.posterior(change) if self.informed else self._history.model.uninformed()
 
     def _kind(self, operator: str, rng: random.Random) -> Posterior:
+        if self._shuffled and (tried := self._history.operators()):
+            operator = self._rng(f"exchanged operator {operator}").choice(tried)
         return self._history.operator_effects(operator if self.informed else "", rng)
 
     def _rng(self, option: str) -> random.Random:

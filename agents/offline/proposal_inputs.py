@@ -101,7 +101,12 @@ class InputReader:
         return ProposalInputs(
             number=experiment.number,
             rng=rng,
-            values=DrawValues(self._history, f"{campaign.seed}/{turn}", informed=campaign.memory != "off"),
+            values=DrawValues(
+                self._history,
+                f"{campaign.seed}/{turn}",
+                informed=campaign.memory != "off",
+                shuffled=campaign.memory == "shuffled",
+            ),
             pool=pool,
             parents=resources.parents,
             known=known,

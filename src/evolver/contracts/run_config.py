@@ -20,7 +20,7 @@ from evolver.errors import WrongValue
 
 TeamKind = Literal["offline", "llm", "hybrid"]
 """Who proposes and writes programs: search operators, language models, or both."""
-MemoryKind = Literal["off", "campaign", "scope", "shared"]
+MemoryKind = Literal["off", "campaign", "scope", "shared", "shuffled"]
 """Whose lessons a campaign goes by."""
 ToolsKind = Literal["on", "off"]
 """Whether researcher and coder have tools."""
@@ -126,7 +126,8 @@ class CampaignConfig(Record):
         "scope",
         title="Memory",
         description="Whose lessons count: none, the campaign's own, those of earlier campaigns with the same judge, "
-        "harness and metric, or those of other versions and tasks too, once they have proved themselves here",
+        "harness and metric, or those of other versions and tasks too, once they have proved themselves here; or, as a "
+        "control, the campaign's own, shuffled among changes and operators",
     )
     from_campaign: Annotated[
         str,

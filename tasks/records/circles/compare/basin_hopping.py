@@ -10,7 +10,7 @@ LAST = 1.0
 
 def construct(n, container):
     """Iterated local search, begun again from a random layout after 60 disturbances without a gain."""
-    generator = np.random.default_rng(0)
+    generator = np.random.default_rng(np.random.randint(1 << 30))
     best = current = local_optimum(generator.random((n, 2)), container)
     failures = 0
     while time_left() > LAST:

@@ -10,7 +10,7 @@ LAST = 1.0
 
 def construct(n, container):
     """The best of as many polished random layouts as the time allows."""
-    generator = np.random.default_rng(0)
+    generator = np.random.default_rng(np.random.randint(1 << 30))
     best = local_optimum(generator.random((n, 2)), container)
     while time_left() > LAST:
         found = local_optimum(generator.random((n, 2)), container)

@@ -11,7 +11,7 @@ LAST = 2.0
 
 def construct(n):
     """The smallest packing that was found, from cells of a honeycomb."""
-    generator = np.random.default_rng(0)
+    generator = np.random.default_rng(np.random.randint(1 << 30))
     step = 2.0 * APOTHEM * (1.0 + 1e-9)
     cells = [(step * (a + b / 2.0), step * b * APOTHEM) for a in range(-4, 5) for b in range(-4, 5)]
     centers, angles = np.array(sorted(cells, key=lambda cell: np.hypot(*cell))[:n]), np.full(n, np.pi / 6.0)

@@ -8,7 +8,7 @@ LAST = 1.0
 
 def construct():
     """The best set that the time allows."""
-    generator, best = np.random.default_rng(0), [0, 1, 3]
+    generator, best = np.random.default_rng(np.random.randint(1 << 30)), [0, 1, 3]
     for dimension in range(2, 8):
         for total in range(1, 4):
             for base in range(total + 1, 2 * total + 2):
