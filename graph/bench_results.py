@@ -122,7 +122,7 @@ class BenchResults(Record):
     frontier: tuple[FrontierRow, ...]
 
 
-class _Step(NamedTuple):
+class _RunStep(NamedTuple):
     """One experiment of a run, in order."""
 
     score: float | None
@@ -155,7 +155,9 @@ def results_of(plan: BenchPlan, archive: Archive, home: Path) -> BenchResults:
     )
 
 
-def _run(plan: BenchPlan, archive: Archive, task: Task, ref: str, arm: str, seed: int) -> tuple[BenchRun, list[_Step]]:
+def _run(
+    plan: BenchPlan, archive: Archive, task: Task, ref: str, arm: str, seed: int
+) -> tuple[BenchRun, list[_RunStep]]:
     run = BenchRun(task=task.name, arm=arm, seed=seed, score=None)
     if arm == "baselines":
         found = [one for one in compared_in(archive, plan.reference(ref, seed)) if one.score is not None]
@@ -166,7 +168,7 @@ def _run(plan: BenchPlan, archive: Archive, task: Task, ref: str, arm: str, seed
         )
         used = sum(one.cpu_seconds for one in found)
         return run.model_copy(update={"score": best, "cpu_seconds": used, "done": True}), []
-    steps, scores, done = list[_Step](), list[float](), True
+    steps, scores, done = list[_RunStep](), list[float](), True
     names = plan.campaigns(ref, arm, seed)  # type: ignore[arg-type]
     for name in names:
         try:
@@ -192,7 +194,7 @@ def _run(plan: BenchPlan, archive: Archive, task: Task, ref: str, arm: str, seed
     ), steps
 
 
-def _steps(archive: Archive, name: str) -> Iterator[_Step]:
+def _steps(archive: Archive, name: str) -> Iterator[_RunStep]:
     paid = defaultdict[str, list[float | None]](list)
     for call in archive.calls.list(name):
         paid[call.experiment].append(call.usd)
@@ -201,7 +203,7 @@ def _steps(archive: Archive, name: str) -> Iterator[_Step]:
         trials[trial.experiment] += trial.cpu_seconds
     for experiment in archive.experiments.list(name):
         prices = paid[experiment.id]
-        yield _Step(
+        yield _RunStep(
             score=experiment.score,
             cpu_seconds=trials[experiment.id],
             usd=None if None in prices else sum(price or 0.0 for price in prices),
@@ -215,7 +217,7 @@ def _is_without_effect(experiment: Experiment) -> bool:
     return experiment.verdict is not None and str(experiment.verdict.kind) == "no_effect"
 
 
-def _best_so_far(steps: Sequence[_Step], metric: Metric) -> Iterator[float | None]:
+def _best_so_far(steps: Sequence[_RunStep], metric: Metric) -> Iterator[float | None]:
     best: float | None = None
     for step in steps:
         if step.score is not None and (best is None or metric.gain(step.score, best) > 0.0):
@@ -223,7 +225,7 @@ def _best_so_far(steps: Sequence[_Step], metric: Metric) -> Iterator[float | Non
         yield best
 
 
-def _about(task: Task, raw: Sequence[tuple[BenchRun, list[_Step]]]) -> BenchTask:
+def _about(task: Task, raw: Sequence[tuple[BenchRun, list[_RunStep]]]) -> BenchTask:
     published = published_on(task)
     scores = [run.score for run, _ in raw if run.task == task.name and run.score is not None]
     best = max(scores, key=lambda score: task.metric.gain(score, 0.0), default=None)
@@ -237,7 +239,7 @@ def _about(task: Task, raw: Sequence[tuple[BenchRun, list[_Step]]]) -> BenchTask
     )
 
 
-def _held_against(run: BenchRun, steps: Sequence[_Step], task: BenchTask) -> BenchRun:
+def _held_against(run: BenchRun, steps: Sequence[_RunStep], task: BenchTask) -> BenchRun:
     """The run with its share of the reference, and the effort to each level of it."""
     reached: dict[str, Effort | None] = {f"{level:g}": None for level in LEVELS}
     experiments, cpu_seconds, usd = 0, 0.0, 0.0 if run.usd is not None else None
