@@ -24,6 +24,7 @@ IN_THE_SANDBOX = {
     "EVOLVER_CPUS": "CPUs that the phase may use.",
     "EVOLVER_IMPORTS": "Folders below `public/` from which programs import, joined by colons.",
     "EVOLVER_METRIC": "Name of the metric that decides; in the judge alone.",
+    "EVOLVER_PARAMETERS": "What `task.yaml` says under `parameters`, as JSON, for harness and judge, if it does.",
     "EVOLVER_PROCESSES": "Processes that `accelerate` starts, where the stage uses it.",
     "EVOLVER_ROOT": "Where the sandbox `none` puts what other sandboxes show below `/`.",
 }
