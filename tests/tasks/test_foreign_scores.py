@@ -78,6 +78,60 @@ def test_a_score_is_what_the_evaluator_returns(kind: str, tmp_path: Path, monkey
     assert trial.metrics["combined_score"] == pytest.approx(float(direct.get("combined_score", 0.4)), rel=1e-12)
 
 
+SPAWNS = """import multiprocessing
+
+
+def one(path):
+    return load(path).GAIN
+
+
+def evaluate(program_path):
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        return {"combined_score": sum(pool.map(one, [program_path] * 2)) / 2}
+"""
+WORDS = """import argparse
+from .scoring import score
+
+words = argparse.ArgumentParser()
+words.add_argument("--factor", type=float, default=1.0)
+factor = words.parse_args().factor
+"""
+RESULT = """from dataclasses import dataclass
+
+
+@dataclass
+class Result:
+    combined_score: float
+    calls: int
+
+
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "score"),
+    [
+        (evaluator("return {'combined_score': gain * 2e305}"), 1e305),
+        (evaluator("return Result(gain, 3)", RESULT), 0.5),
+        (evaluator("return MappingProxyType({'combined_score': gain})", "from types import MappingProxyType\n"), 0.5),
+        (evaluator("return {'combined_score': gain, 'x': np.arange(3)}", "import numpy as np\n"), 0.5),
+        (evaluator("found = {'combined_score': gain}\n    found['me'] = found\n    return found"), 0.5),
+        (
+            evaluator("return {'combined_score': score(gain)}", WORDS).replace(
+                "(program_path)", "(*, program_path)", 1
+            ),
+            0.5,
+        ),
+        (LOAD + SPAWNS, 0.5),
+    ],
+    ids=["huge", "dataclass", "mapping", "array", "in-itself", "words-and-names", "spawns"],
+)
+async def test_evaluators_as_people_write_them(tmp_path: Path, text: str, score: float) -> None:
+    files = {"initial_program.py": PROGRAM, "evaluator.py": text, "scoring.py": "def score(gain):\n    return gain\n"}
+    trial = await one_trial(load_task(write_folder(tmp_path / "f", files)), tmp_path)
+    assert trial.metrics.get("combined_score") == score, f"{trial.reason}\n{trial.log_tail}"
+
+
 @pytest.mark.parametrize(
     ("layout", "metric", "score", "said"),
     [

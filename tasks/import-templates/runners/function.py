@@ -27,7 +27,8 @@ def evaluate(example: Path, program: str, options: dict, seed: str, reading) -> 
     if isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], dict):
         result, about = result
         reading.add(about)
-    reading.add(result if isinstance(result, dict) else {options["metric"]: result})
+    found = values.by_name(result)
+    reading.add({options["metric"]: result} if found is None else found)
     return {"metrics": reading.metrics(options["metric"], mean=False)}
 
 

@@ -31,7 +31,8 @@ def evaluate(evaluator: Path, program: str, options: dict, reading) -> dict:
     scores = about.pop("scores", None) if isinstance(about, dict) else None
     reading.add(about if isinstance(about, dict) else {"about": about})
     reading.add(scores if isinstance(scores, dict) else {})
-    reading.add(result if isinstance(result, dict) else {"score": result})
+    found = values.by_name(result)
+    reading.add({"score": result} if found is None else found)
     return {"metrics": reading.metrics(options["metric"], mean=False)}
 
 

@@ -6,7 +6,9 @@ Started by harness.py: `python runner.py EXAMPLE PROGRAM ANSWER STAGE SEED`.
 import asyncio
 import importlib.util
 import inspect
+import re
 import sys
+import types
 from pathlib import Path
 
 OWN = Path(__file__).resolve().parent
@@ -25,14 +27,31 @@ def evaluate(example: Path, program: str, stage: str, options: dict, reading) ->
     if options["cascade"]:
         gate = climb(evaluator, program, options, stage, reading)
     else:
-        take(evaluator.evaluate(program, **options["arguments"]), reading)
+        take(called(evaluator.evaluate, program, options["arguments"]), reading)
     return {"metrics": reading.metrics(options["metric"], options["features"]), "gate": gate}
 
 
+def called(function, program: str, more: dict):
+    """What an evaluator returns, that may take the program's path by name alone."""
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        parameters = []
+    if parameters and all(one.kind is one.KEYWORD_ONLY for one in parameters):
+        return function(**{parameters[0].name: program, **more})
+    return function(program, **more)
+
+
 def load(path: Path):
-    spec = importlib.util.spec_from_file_location("evaluation_module", path)
+    """The evaluator, by the name under which processes that it spawns can import it too."""
+    name = path.stem if path.stem not in sys.modules else "evaluation_module"
+    if re.search(r"^\s*from\s+\.", path.read_text(encoding="utf-8", errors="replace"), re.MULTILINE):
+        package = types.ModuleType("evaluation_package")
+        package.__path__ = [str(path.parent)]
+        sys.modules[package.__name__], name = package, f"{package.__name__}.{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
-    sys.modules["evaluation_module"] = module
+    sys.modules["evaluation_module"] = sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
 
@@ -61,7 +80,8 @@ def take(result, reading) -> None:
         result, artifacts = result
     for name, value in (artifacts.items() if isinstance(artifacts, dict) else ()):
         reading.say(name, value)
-    metrics = result if isinstance(result, dict) else getattr(result, "metrics", None)
+    metrics = None if isinstance(result, dict) else values.by_name(getattr(result, "metrics", None))
+    metrics = values.by_name(result) if metrics is None else metrics
     if values.number(result) is not None:
         metrics = {values.COMBINED: result}
     if not isinstance(metrics, dict):

@@ -18,6 +18,7 @@ def prepare(own, seed, *folders):
     rest = [path for path in sys.path if path not in left_out]
     sys.path[:] = [*dict.fromkeys(map(str, folders)), *rest, str(own / "stand-ins")]
     seed_random(int(seed))
+    del sys.argv[1:]  # an evaluator that reads its own words at import finds none
 
 
 def options_of(own):

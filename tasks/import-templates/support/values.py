@@ -1,12 +1,16 @@
 """What an evaluator returned: numbers and everything else told apart, and the score among the numbers."""
 
+import dataclasses
 import math
 import numbers
+from collections.abc import Mapping
 from decimal import Decimal
 
 COMBINED = "combined_score"
 MOST = 60
 """Metrics that are kept."""
+DEEPEST = 8
+"""Levels of a nested value that are kept."""
 NO_NUMBERS = ("bool", "bool_", "MaskedConstant")
 """Types whose values would convert to numbers."""
 
@@ -35,7 +39,7 @@ class Reading:
 
     def say(self, name, value):
         """Keep a text or a table."""
-        if value is not None and value != "":
+        if value is not None and not (isinstance(value, str) and value == ""):
             self.said[str(name)] = shown(value)
 
     def score(self, metric=COMBINED, features=(), *, mean=True):
@@ -110,6 +114,18 @@ def number(value):
         return None
 
 
+def by_name(value):
+    """A dict of a mapping, a dataclass, a named tuple or a pydantic model; None for anything else."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    for method in ("_asdict", "model_dump"):
+        if not isinstance(value, type) and callable(getattr(value, method, None)):
+            return dict(getattr(value, method)())
+    return None
+
+
 def count(value):
     """How many elements an array or tensor has."""
     total = 1
@@ -118,14 +134,16 @@ def count(value):
     return total
 
 
-def shown(value):
-    """A value as JSON can hold it."""
+def shown(value, depth=DEEPEST):
+    """A value as JSON can hold it; of what is nested deeper, or in itself, the name of its type."""
+    if depth == 0:
+        return type(value).__name__
     found = value if value is None or isinstance(value, str | bool | int) else number(value)
     match value:
         case dict():
-            found = {str(name): shown(part) for name, part in value.items()}
+            found = {str(name): shown(part, depth - 1) for name, part in value.items()}
         case list() | tuple() | set():
-            found = [shown(part) for part in value]
+            found = [shown(part, depth - 1) for part in value]
         case bytes():
             found = value.decode("utf-8", "replace")
         case _ if isinstance(found, float) and not math.isfinite(found):
