@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import ParamSpec, Self, TypeVar
 
+from evolver.logging import get_logger
 from evolver.memory.backup import Backup
 from evolver.memory.calls import CallRepository
 from evolver.memory.campaigns import CampaignRepository
@@ -26,6 +27,7 @@ from evolver.memory.programs import ProgramRepository
 from evolver.memory.search_history import SearchHistoryRepository
 from evolver.memory.trials import TrialRepository
 
+_log = get_logger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -118,6 +120,8 @@ class Archive:
             return await asyncio.shield(called)
         except asyncio.CancelledError:
             await asyncio.wait([called])
+            if error := called.exception():  # whoever cancels, as after another lane's failure, asks no more
+                _log.info("what was cancelled failed as well: %s", error)
             raise
 
     def follow(self, campaign: str, after: int | None = None, *, every: float = EVERY) -> EventFeed:

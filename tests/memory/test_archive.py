@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -376,3 +378,24 @@ def test_events_of_another_version_are_read_and_never_written(
     with pytest.raises(TypeError, match="never written"):
         archive.events.add("c", unknown.data)
     assert len(archive.events.list("c")) == 4
+
+
+async def test_what_fails_while_it_is_cancelled_is_not_asked_for_again(archive: Archive) -> None:
+    begun, may_fail, said = threading.Event(), threading.Event(), list[dict[str, object]]()
+
+    def work() -> None:
+        begun.set()
+        may_fail.wait()
+        raise OSError("the disk is full")
+
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: said.append(context))
+    task = asyncio.ensure_future(archive.run(work))
+    await asyncio.to_thread(begun.wait)
+    task.cancel()
+    await asyncio.sleep(0)
+    may_fail.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    del task
+    gc.collect()
+    assert not said
