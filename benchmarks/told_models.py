@@ -150,7 +150,10 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     seeds = range(arguments.first, arguments.first + arguments.seeds)
-    found = [to_target(arguments.task, seed, arguments.experiments, arguments.arm) for seed in seeds]
+    found = []
+    for seed in seeds:
+        found.append(to_target(arguments.task, seed, arguments.experiments, arguments.arm))
+        print(f"seed {seed}: {found[-1]}", file=sys.stderr, flush=True)
     error = statistics.stdev(found) / len(found) ** 0.5 if len(found) > 1 else 0.0
     half = STUDENT.get(len(found), 1.9) * error
     mean = statistics.mean(found)
