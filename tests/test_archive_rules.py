@@ -22,6 +22,7 @@ OTHER_LOOPS = {
     "evaluation/turns.py:_quiet": "for other work on the machine to end",
     "graph/detached.py:launch": "for a child to take the campaign's lock, or to end",
     "graph/runner.py:_listen": "for LangGraph's handle, which nobody else can wait for",
+    "graph/bench.py:_watch": "for the bench to be stopped, and for the CPU seconds of a campaign that is not there yet",
     "graph/server_graphs.py:_take": "for a run that was interrupted to release the campaign's lock",
     "web/server.py:_announce": "for the port to answer",
 }
