@@ -73,6 +73,8 @@ class Job(Record):
     requires: tuple[str, ...] = ()
     """Packages, by the names they are imported under, and `deb:NAME` for Debian's; a backend that runs images takes one
     that has them, elsewhere Debian's are taken to be on the machine."""
+    preload: tuple[str, ...] = ()
+    """Packages that a backend may have imported before it starts the job; none is a candidate's."""
     environment: dict[str, str] = {}
     """All that the program sees beside a fixed few (PATH, HOME, LANG, thread counts), which it may replace; never
     inherited."""

@@ -14,7 +14,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import cache, partial
 from pathlib import Path
@@ -30,6 +30,7 @@ from evolver.sandbox.process_handle import ProcessLaunch
 from evolver.sandbox.resource_monitor import ProcessTree, ResourceMonitor, children
 from evolver.sandbox.seccomp import filter_program
 from evolver.sandbox.toolchains import search_path, toolchains
+from evolver.sandbox.warm_python import ForkServer, WarmPython, kind_of
 
 _FIRST_USER = 1 << 30
 """Above every range that distributions hand out."""
@@ -43,9 +44,19 @@ class BubblewrapSandbox(ProcessSandbox):
     protects = True
 
     def __init__(
-        self, slots: int, hidden: Sequence[Path] = (), *, privileged: bool | None = None, use_cgroups: bool = True
+        self,
+        slots: int,
+        hidden: Sequence[Path] = (),
+        *,
+        privileged: bool | None = None,
+        use_cgroups: bool = True,
+        forks: bool = True,
     ) -> None:
-        """`privileged` and `use_cgroups` are what this process can do, unless said otherwise. Raises SandboxError."""
+        """`privileged` and `use_cgroups` are what this process can do, unless said otherwise.
+
+        With `forks` jobs are forked from a warm Python where this machine allows it, and confined by the system calls
+        that bwrap makes. Raises SandboxError.
+        """
         super().__init__(slots)
         self._privileged = probe.is_privileged() if privileged is None else privileged
         self._binary = probe.find_binary(privileged=self._privileged)
@@ -53,6 +64,7 @@ class BubblewrapSandbox(ProcessSandbox):
         self._cgroups: Cgroups | None = find_cgroups() if use_cgroups else None
         if self._cgroups is not None:
             self._cgroups.reap()
+        self._warm = WarmPython(privileged=self._privileged) if forks else None
         self._filter(ranks=1)  # to learn now if there is none
 
     @classmethod
@@ -107,6 +119,9 @@ class BubblewrapSandbox(ProcessSandbox):
     async def _prepare(self, job: Job, stream: int, gpus: tuple[str, ...]) -> ProcessLaunch:
         for target in mounts.reserved(job.inputs):
             raise SandboxError(f"an input cannot be mounted at {target}: the sandbox needs that place itself")
+        environment = _environment(job)
+        kind = kind_of(job, environment) if self._warm is not None else None
+        server = await self._warm.server(kind) if self._warm is not None and kind is not None else None
         user = _FIRST_USER + (os.getpid() << 8) + next(_NUMBERS) % 256 if self._privileged else probe.USER
         staging = job.output.with_name(f".{job.output.name}.inputs")
         group, joined = None, None
@@ -127,31 +142,52 @@ class BubblewrapSandbox(ProcessSandbox):
             filter_ = _in_memory(self._filter(job.ranks))
             undo.pop_all()
         unaccounted = self._cgroups is not None
-        argv = [
-            str(self._binary),
-            *probe.isolation(privileged=self._privileged),
-            "--seccomp",
-            str(filter_),
-            *mounts.arguments(
-                job.limits, inputs, self._hidden, files, devices.files(gpus), unaccounted_memory=unaccounted
-            ),
-            *_environment(job),
-            sys.executable,
-            "-I",
-            "-S",
-            mounts.LAUNCHER,
-            *self._options(job, stream, user, joined),
-            "--",
-            *command_words(job.command),
-        ]
-        return ProcessLaunch(
-            argv=argv,
-            environment={},
-            descriptors=[*([] if joined is None else [joined]), *files.values(), filter_, *inputs.descriptors],
-            kill=_kill,
-            clean=partial(_cleared, group, staging),
-            monitor=partial(_monitor, group, job.limits),
+        layout = mounts.arguments(
+            job.limits, inputs, self._hidden, files, devices.files(gpus), unaccounted_memory=unaccounted
         )
+        options = self._options(job, stream, user, joined)
+        made = [*([] if joined is None else [joined]), *files.values(), filter_, *inputs.descriptors]
+        launch = ProcessLaunch(
+            argv=[
+                str(self._binary),
+                *probe.isolation(privileged=self._privileged),
+                "--seccomp",
+                str(filter_),
+                *layout,
+                "--clearenv",
+                *(word for pair in environment.items() for word in ("--setenv", *pair)),
+                sys.executable,
+                "-I",
+                "-S",
+                mounts.LAUNCHER,
+                *options,
+                "--",
+                *command_words(job.command),
+            ],
+            environment={},
+            descriptors=made,
+            kill=_kill if server is None else _kill_one,
+            clean=partial(_cleared, group, staging),
+            # What is left out is the launcher, whose own memory is not the program's; it is bwrap's one child.
+            monitor=partial(_monitor, group, job.limits, 1 if server is None else 0),
+        )
+        if server is not None:
+            request = {
+                "words": layout,
+                "options": options,
+                "command": command_words(job.command),
+                "environment": environment,
+                "filter": filter_,
+                "user": None if self._privileged else probe.USER,
+            }
+            launch.fork = partial(_forked, server, request, (stream, *made))
+        return launch
+
+    async def close(self) -> None:
+        """End everything that still runs, the warm interpreters as well."""
+        await super().close()
+        if self._warm is not None:
+            self._warm.close()
 
     def _files(self, user: int) -> dict[str, bytes]:
         """The small files that are made for each job."""
@@ -184,12 +220,13 @@ class BubblewrapSandbox(ProcessSandbox):
         return launcher_options(job, stream, out=mounts.OUT, folder=mounts.HOME, contained=True, **more)
 
 
-def _environment(job: Job) -> list[str]:
+def _environment(job: Job) -> dict[str, str]:
     path = search_path(toolchains(mounts.SYSTEM), Path(sys.executable))
-    words = ["--clearenv"]
-    for name, value in {**fixed_environment(job.limits, path, mounts.HOME), **job.environment}.items():
-        words += ["--setenv", name, value]
-    return words
+    return {**fixed_environment(job.limits, path, mounts.HOME), **job.environment}
+
+
+def _forked(server: ForkServer, request: Mapping[str, object], descriptors: Sequence[int], log: int) -> int:
+    return server.fork(request, log, descriptors)
 
 
 @cache
@@ -214,9 +251,8 @@ def _in_memory(data: bytes) -> int:
     return descriptor
 
 
-def _monitor(group: Group | None, limits: Limits, pid: int) -> ResourceMonitor:
-    # The one child of bwrap is the launcher, whose own memory is not the program's.
-    return group or ProcessTree(pid, limits, skip=1, count=False)
+def _monitor(group: Group | None, limits: Limits, skip: int, pid: int) -> ResourceMonitor:
+    return group or ProcessTree(pid, limits, skip=skip, count=False)
 
 
 def _kill(bwrap: int) -> None:
@@ -224,6 +260,12 @@ def _kill(bwrap: int) -> None:
     for pid in children(bwrap) or [bwrap]:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+
+
+def _kill_one(pid: int) -> None:
+    """Kill process 1 of the sandbox, which ends when all others have."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
 
 
 def _cleared(group: Group | None, staging: Path) -> bool:

@@ -60,6 +60,10 @@ class Options:
     def last_step(self) -> None:
         """Called in the child once it is confined; a resident of a container puts its own here."""
 
+    def execute(self, command: list[str]) -> None:
+        """Become the command; a warm interpreter puts its own here. Raises OSError."""
+        os.execvp(command[0], command)  # noqa: S606
+
 
 def text_frame(kind: bytes, text: str) -> bytes:
     """A frame that holds words."""
@@ -115,7 +119,7 @@ def start(options: Options, command: list[str]) -> int:
             os.write(writer, repr(error).encode())
             os._exit(126)
         try:
-            os.execvp(command[0], command)  # noqa: S606
+            options.execute(command)
         except OSError as error:
             os.write(2, f"{command[0]}: {error.strerror}\n".encode())
         os._exit(127)
@@ -252,9 +256,13 @@ def deliver(options: Options) -> None:
 
 
 def main(words: list[str]) -> None:
-    """Run one program from start to delivery."""
+    """Run the program that the words name."""
     at = words.index("--")
-    options, command = Options(words[:at]), words[at + 1 :]
+    run(Options(words[:at]), words[at + 1 :])
+
+
+def run(options: Options, command: list[str]) -> None:
+    """Run one program from start to delivery."""
     _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
     _signal.pthread_sigmask(_signal.SIG_BLOCK, (_signal.SIGCHLD,))
     os.set_inheritable(options.stream, False)

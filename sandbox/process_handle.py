@@ -52,6 +52,10 @@ class ProcessLaunch:
     """Ends the process and everything below it; is called again and again until the process has ended."""
     clean: Callable[[], bool]
     """Clears away what was made for the job; False asks for another attempt soon."""
+    fork: Callable[[int], int] | None = None
+    """Starts a child of this process in place of `argv`, given a descriptor for its output; the process id. Raises
+    OSError.
+    """
 
 
 class ProcessHandle(SupervisedHandle):
@@ -64,18 +68,9 @@ class ProcessHandle(SupervisedHandle):
         self._seconds = 0.0
         self._log_reader, log_writer = os.pipe2(os.O_CLOEXEC)
         self._stream = stream[0]
+        self._process: subprocess.Popen[bytes] | None = None
         try:
-            # The kernel ties a sandbox to the thread that starts it, so this is not given to a worker thread.
-            self._process = subprocess.Popen(
-                launch.argv,
-                env=launch.environment,
-                cwd="/",
-                stdin=subprocess.DEVNULL,
-                stdout=log_writer,
-                stderr=log_writer,
-                pass_fds=(stream[1], *launch.descriptors),
-                start_new_session=True,
-            )
+            self._pid = self._started(log_writer, stream[1])
         except OSError as error:
             os.close(self._log_reader)
             os.close(stream[0])
@@ -86,11 +81,28 @@ class ProcessHandle(SupervisedHandle):
                 os.close(descriptor)
         with suppress(OSError):
             fcntl.fcntl(self._stream, fcntl.F_SETPIPE_SZ, _PIPE_SIZE)
-        self._pidfd: int | None = os.pidfd_open(self._process.pid)
-        self._monitor = launch.monitor(self._process.pid)
+        self._pidfd: int | None = os.pidfd_open(self._pid)
+        self._monitor = launch.monitor(self._pid)
         self._waiting = CpuContention()
         self._log_ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._begin()
+
+    def _started(self, log: int, stream: int) -> int:
+        """Start the process; its id. Raises OSError."""
+        if self._launch.fork is not None:
+            return self._launch.fork(log)
+        # The kernel ties a sandbox to the thread that starts it, so this is not given to a worker thread.
+        self._process = subprocess.Popen(
+            self._launch.argv,
+            env=self._launch.environment,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            pass_fds=(stream, *self._launch.descriptors),
+            start_new_session=True,
+        )
+        return self._process.pid
 
     async def _supervise(self) -> Outcome:
         loop = asyncio.get_running_loop()
@@ -135,7 +147,7 @@ class ProcessHandle(SupervisedHandle):
         """End the job when its own time is up, or it has waited for CPUs beyond all measure; look again until then."""
         limits, wall = self._job.limits, asyncio.get_running_loop().time() - began
         if wall >= limits.wall_seconds:
-            self._waiting.look(below(self._process.pid))
+            self._waiting.look(below(self._pid))
         cpu, waited = self._monitor.cpu_seconds(0.0), self._waiting.seconds
         left = seconds_left(limits.wall_seconds, wall, cpu, waited, limits.cpus)
         if left <= 0.0:
@@ -191,8 +203,9 @@ class ProcessHandle(SupervisedHandle):
 
     def _reap(self) -> float:
         """Collect the process, which has ended; the processor time of it and of all that was collected below it."""
-        _, status, usage = os.wait4(self._process.pid, 0)
-        self._process.returncode = os.waitstatus_to_exitcode(status)
+        _, status, usage = os.wait4(self._pid, 0)
+        if self._process is not None:
+            self._process.returncode = os.waitstatus_to_exitcode(status)
         assert self._pidfd is not None
         os.close(self._pidfd)
         self._pidfd = None
@@ -204,7 +217,7 @@ class ProcessHandle(SupervisedHandle):
             self._timer.cancel()
         while self._pidfd is not None:
             self._kill()
-            if os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            if os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
                 time.sleep(0.005)
             else:
                 self._reap()
@@ -216,14 +229,14 @@ class ProcessHandle(SupervisedHandle):
 
     def _kill(self) -> None:
         if self._pidfd is not None:
-            self._launch.kill(self._process.pid)
+            self._launch.kill(self._pid)
 
     async def _watch(self) -> None:
         """Look at the job's use of memory and CPUs, and repeat a kill that came too early to reach everything."""
         for look in itertools.count():
             await asyncio.sleep(INTERVAL)
             if look % LOOK_EVERY == 0:
-                self._waiting.look(below(self._process.pid))
+                self._waiting.look(below(self._pid))
             if self._cause is not None:
                 self._kill()
             elif (overrun := self._monitor.overrun()) is not None:

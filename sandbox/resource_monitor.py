@@ -53,7 +53,7 @@ def out_of_time(limits: Limits, seconds: float) -> tuple[Ending, str]:
 class ProcessTree:
     """Adds up the memory of everything below one process of the host, less the first `skip` of them.
 
-    Where the first `skip` of them have a network of their own, its sockets count as well. With `count` it also counts
+    Where the last that is left out has a network of its own, its sockets count as well. With `count` it also counts
     processes and threads.
     """
 
@@ -66,7 +66,7 @@ class ProcessTree:
         """Too much resident memory, or too many processes and threads if they are counted."""
         pids = list(descendants(self._root))
         self._cpu = max(self._cpu, sum(map(_cpu_seconds, pids)))
-        outside, pids = pids[: self._skip], pids[self._skip :]
+        outside, pids = [self._root, *pids[: self._skip]], pids[self._skip :]
         if self._looks % MAPS_EVERY == 0:
             self._mappings = MAPPING * sum(map(_mappings, pids))
         self._looks += 1

@@ -1,0 +1,182 @@
+"""Fork servers of this process: each keeps a Python warm, from which jobs of one kind are forked.
+
+A server belongs to jobs that run the same script with the same packages, so that a judge and the programs that it
+judges never share one. The modules `fork_server.py` and `cage.py` say what happens on the other side.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import struct
+import subprocess
+import sys
+import weakref
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from evolver.logging import get_logger
+from evolver.sandbox.base import PYTHON, THREADS, Job
+
+_log = get_logger(__name__)
+
+SERVER = Path(__file__).with_name("fork_server.py")
+START_SECONDS, FORK_SECONDS = 60.0, 30.0
+MOST_SERVERS = 8
+_UNSAFE = frozenset({"accelerate", "cupy", "jax", "tensorflow", "torch", "transformers"})
+"""Packages that start threads or talk to a device when they are imported: a fork would inherit halves of them."""
+_OF_INTERPRETER = ("PYTHON", "LANG", "LC_")
+"""Variables that an interpreter reads when it starts."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Jobs that one server serves."""
+
+    threads: str
+    folder: str = ""
+    """Of Python files that the jobs see in `target`; none is a candidate's."""
+    target: str = ""
+    packages: tuple[str, ...] = ()
+    script: str = ""
+
+
+def kind_of(job: Job, environment: Mapping[str, str]) -> Kind | None:
+    """The server that a job is forked from; None where it needs an interpreter of its own."""
+    if any(name.startswith(_OF_INTERPRETER) for name in job.environment) or job.ranks > 1 or job.gpus:
+        return None
+    counts = {environment.get(name, "1") for name in THREADS}
+    threads = counts.pop()
+    if counts:
+        return None
+    script = job.command[1] if job.command[0] == PYTHON and len(job.command) > 1 else ""
+    if not script.startswith("/"):
+        return Kind(threads)
+    # Only what all jobs of a kind are shown is known before there is one.
+    shown = {str(mount.target): mount.source for mount in job.inputs if not mount.own and mount.source.is_dir()}
+    target = str(Path(script).parent)
+    packages = tuple(sorted(set(job.preload) - _UNSAFE)) if threads == "1" else ()
+    return Kind(threads, str(shown.get(target, "")), target, packages, script)
+
+
+class WarmPython:
+    """The fork servers of one sandbox."""
+
+    def __init__(self, *, privileged: bool) -> None:
+        """With privileges jobs need no namespace of users."""
+        self._users = "root" if privileged else "user"
+        self._servers: dict[Kind, ForkServer] = {}
+        self._refused = False
+        """Whether processes cannot confine themselves on this machine."""
+
+    async def server(self, kind: Kind) -> ForkServer | None:
+        """The server of a kind, started if there is none; None where there can be none."""
+        if self._refused:
+            return None
+        server = self._servers.get(kind)
+        if server is None or not server.is_alive():
+            while len(self._servers) >= MOST_SERVERS:
+                self._servers.pop(next(iter(self._servers))).close()
+            server = self._servers[kind] = ForkServer(kind, self._users)
+        trouble = await server.trouble()
+        if not trouble:
+            return server
+        self._servers.pop(kind).close()
+        if kind.packages:
+            _log.info("packages are not imported ahead of trials: %s", trouble)
+            return await self.server(Kind(kind.threads, kind.folder, kind.target, (), kind.script))
+        _log.info("every trial starts an interpreter: %s", trouble)
+        self._refused = True
+        return None
+
+    def close(self) -> None:
+        """End all servers; jobs that were forked from them go on."""
+        while self._servers:
+            self._servers.popitem()[1].close()
+
+
+class ForkServer:
+    """One server, a child of this process."""
+
+    def __init__(self, kind: Kind, users: str) -> None:
+        self._socket, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with other:
+            words = [sys.executable, "-s", "-P", str(SERVER), str(other.fileno())]
+            # Of the thread that starts it, as the jobs are; see ProcessHandle.
+            self._process = subprocess.Popen(
+                [*words, users, kind.folder, kind.target, *kind.packages],
+                env={
+                    "LANG": "C.UTF-8",
+                    "PYTHONHASHSEED": "0",
+                    "PYTHONDONTWRITEBYTECODE": "1",
+                    "PYTHONUNBUFFERED": "1",
+                    **dict.fromkeys(THREADS, kind.threads),
+                },
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=(other.fileno(),),
+                start_new_session=True,
+            )
+        self._opening: asyncio.Task[str] | None = None
+        self._end = weakref.finalize(self, _ended, self._process, self._socket)
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    def is_alive(self) -> bool:
+        """Whether it still runs."""
+        return self._end.alive and self._process.poll() is None
+
+    async def trouble(self) -> str:
+        """Wait until it is ready; why it never will be, empty if it is."""
+        if self._opening is None:
+            self._opening = asyncio.get_running_loop().create_task(self._opened())
+        return await asyncio.shield(self._opening)
+
+    async def _opened(self) -> str:
+        self._socket.setblocking(False)
+        try:
+            said = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(self._socket, 2000), START_SECONDS)
+        except (OSError, TimeoutError) as error:
+            return str(error) or "it did not start in time"
+        self._socket.settimeout(FORK_SECONDS)
+        return "" if said == b"R" else said[1:].decode("utf-8", "replace") or "it ended at once"
+
+    def fork(self, request: Mapping[str, object], output: int, descriptors: Sequence[int]) -> int:
+        """Start a job; the process id of its monitor, a child of this process. Raises OSError.
+
+        The `descriptors` are what the request names by their numbers here.
+        """
+        said = os.memfd_create("evolver-job", os.MFD_CLOEXEC)
+        try:
+            os.write(said, json.dumps({**request, "descriptors": list(descriptors)}).encode())
+            os.lseek(said, 0, os.SEEK_SET)
+            socket.send_fds(self._socket, [b"J"], [said, output, *descriptors])
+            answer = self._socket.recv(100)
+        finally:
+            os.close(said)
+        if answer[:1] != b"P":
+            raise OSError(0, "the fork server has ended")
+        (pid,) = struct.unpack(">i", answer[1:])
+        if pid < 0:
+            raise OSError(-pid, os.strerror(-pid))
+        return int(pid)
+
+    def close(self) -> None:
+        """End it."""
+        self._end()
+
+
+def _ended(process: subprocess.Popen[bytes], connection: socket.socket) -> None:
+    connection.close()
+    process.kill()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(timeout=START_SECONDS)
