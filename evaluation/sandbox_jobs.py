@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from evolver.evaluation.accelerate_launcher import AccelerateLaunch, launch_of
+from evolver.evaluation.preloads import preloads_of_harness, preloads_of_judge
 from evolver.sandbox import PYTHON, Job, Limits, Mount
 from evolver.tasks import INPUTS, RUNTIME, Task
 from evolver.tasks.shown_files import shown
@@ -86,6 +87,7 @@ class TrialJobs:
             gpus=launch.gpus,
             ranks=launch.ranks,
             requires=_packages(self.task, launch.requires),
+            preload=preloads_of_harness(self.task),
             environment={**_environment(self.task, self.spec, self.seed, phase, self.seconds), **launch.environment},
         )
 
@@ -99,6 +101,7 @@ class TrialJobs:
             limits=_limits(allowed, allowed.seconds, output=JUDGE_OUTPUT, output_files=JUDGE_FILES),
             gpus=allowed.gpus,
             requires=self.task.spec.requires,
+            preload=preloads_of_judge(self.task),
             labels=self.labels,
             inputs=_mounts(
                 shared={
@@ -147,6 +150,7 @@ def check_job(
         inputs=() if program is None else _mounts(shared=shared, own={"/program": program}),
         limits=_limits(task.resources(stages[0]), seconds),
         requires=_packages(task, [name for launch in launches for name in launch.requires]),
+        preload=preloads_of_harness(task),
         environment={} if program is None else _environment(task, stages[0], 0, phase, seconds),
         labels=labels,
     )

@@ -177,11 +177,17 @@ class BubblewrapSandbox(ProcessSandbox):
                 "options": options,
                 "command": command_words(job.command),
                 "environment": environment,
+                "folders": [str(mount.target) for mount in job.inputs],
                 "filter": filter_,
                 "user": None if self._privileged else probe.USER,
             }
             launch.fork = partial(_forked, server, request, (stream, *made))
         return launch
+
+    @property
+    def warm_processes(self) -> frozenset[int]:
+        """Process ids of what is kept ready for jobs to come."""
+        return frozenset() if self._warm is None else self._warm.processes
 
     async def close(self) -> None:
         """End everything that still runs, the warm interpreters as well."""
@@ -252,7 +258,7 @@ def _in_memory(data: bytes) -> int:
 
 
 def _monitor(group: Group | None, limits: Limits, skip: int, pid: int) -> ResourceMonitor:
-    return group or ProcessTree(pid, limits, skip=skip, count=False)
+    return group or ProcessTree(pid, limits, skip=skip, count=False, network=True)
 
 
 def _kill(bwrap: int) -> None:

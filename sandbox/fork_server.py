@@ -28,6 +28,7 @@ import struct
 import sys
 import types
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ def main(words: Sequence[str]) -> None:
     try:
         code = prepared(folder, target)
         for package in packages:
-            importlib.import_module(package)
+            with suppress(ImportError):  # a job that needs it says so itself
+                importlib.import_module(package)
         check_alone()
         check_powers(own_users=own_users)
     except Exception as error:
@@ -173,6 +175,7 @@ def process_one(
         os.environ.clear()
         os.environ.update(request["environment"])
         command = request["command"]
+        forked_program.forget_shadowed(request["folders"])
         request.clear()
         cage.give_up_privileges(0 if options.user is None else cage.LAUNCHER_CAPABILITIES)
         # Taking privileges away can let the kernel forget what it was told of the parent's death.

@@ -3,7 +3,7 @@
 Standard library only; whatever is not `python SCRIPT` or `python -c CODE` is executed as any other command.
 """
 
-# ruff: noqa: PTH110, PTH119, PTH120, PTH123
+# ruff: noqa: PTH110, PTH112, PTH119, PTH120, PTH122, PTH123, PTH208
 
 import atexit
 import builtins
@@ -21,6 +21,11 @@ from collections.abc import Mapping, Sequence
 _LIBRARY = ctypes.PyDLL(None)
 _SET_DUMPABLE = 4
 _PRIVATE_MODULES = ("fork_server", "forked_program", "cage", "launcher")
+
+_AT_START = frozenset(
+    {*sys.builtin_module_names, "site", "os", "stat", "io", "abc", "codecs", "posixpath", "encodings"}
+)
+"""What every interpreter has imported before it runs anything."""
 
 Code = Mapping[str, types.CodeType]
 """Compiled scripts and modules, by the path at which they lie inside."""
@@ -48,6 +53,17 @@ class _CompiledLoader(importlib.machinery.SourceFileLoader):
 
     def get_code(self, fullname: str) -> types.CodeType:
         return self._code
+
+
+def forget_shadowed(folders: Sequence[str]) -> None:
+    """Forget modules that were imported ahead where one of the folders has something of the same name.
+
+    The program may mean its own; `import` decides, as it would have done.
+    """
+    names = {os.path.splitext(entry)[0] for folder in folders if os.path.isdir(folder) for entry in os.listdir(folder)}
+    for name in list(sys.modules):
+        if name.partition(".")[0] in names and name not in _AT_START:
+            del sys.modules[name]
 
 
 def run(command: Sequence[str], code: Code) -> None:

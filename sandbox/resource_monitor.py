@@ -53,12 +53,12 @@ def out_of_time(limits: Limits, seconds: float) -> tuple[Ending, str]:
 class ProcessTree:
     """Adds up the memory of everything below one process of the host, less the first `skip` of them.
 
-    Where the last that is left out has a network of its own, its sockets count as well. With `count` it also counts
+    With `network` the last that is left out, `root` if none is, has a network of its own, whose sockets count. With `count` it also counts
     processes and threads.
     """
 
-    def __init__(self, root: int, limits: Limits, *, skip: int, count: bool) -> None:
-        self._root, self._limits, self._skip, self._count = root, limits, skip, count
+    def __init__(self, root: int, limits: Limits, *, skip: int, count: bool, network: bool) -> None:
+        self._root, self._limits, self._skip, self._count, self._network = root, limits, skip, count, network
         self._peak, self._cpu = 0, 0.0
         self._looks, self._mappings = 0, 0
 
@@ -70,7 +70,7 @@ class ProcessTree:
         if self._looks % MAPS_EVERY == 0:
             self._mappings = MAPPING * sum(map(_mappings, pids))
         self._looks += 1
-        kernel = self._mappings + sum(map(_sockets, outside[-1:]))
+        kernel = self._mappings + (_sockets(outside[-1]) if self._network else 0)
         total = kernel + sum(map(_resident, pids))
         if total > self._limits.memory:
             # Pages that processes share count in each of them: only the exact and slower sum may condemn.

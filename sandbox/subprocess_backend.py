@@ -137,7 +137,7 @@ def _lay_out(root: Path, inputs: Sequence[Mount]) -> None:
 
 
 def _monitor(limits: Limits, pid: int) -> ResourceMonitor:
-    return ProcessTree(pid, limits, skip=0, count=True)
+    return ProcessTree(pid, limits, skip=0, count=True, network=False)
 
 
 def _kill(launcher: int) -> None:

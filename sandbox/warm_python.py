@@ -93,6 +93,11 @@ class WarmPython:
         self._refused = True
         return None
 
+    @property
+    def processes(self) -> frozenset[int]:
+        """The process ids of the servers."""
+        return frozenset(server.pid for server in self._servers.values())
+
     def close(self) -> None:
         """End all servers; jobs that were forked from them go on."""
         while self._servers:

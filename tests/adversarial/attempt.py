@@ -30,13 +30,14 @@ def become(user: int) -> None:
     os.execv(sys.executable, [sys.executable, *sys.argv[:3]])
 
 
-def leftovers(folder: Path) -> list[str]:
-    """Whatever a job that has ended should not have left on the host."""
+def leftovers(folder: Path, kept: frozenset[int] = frozenset()) -> list[str]:
+    """Whatever a job that has ended should not have left on the host; `kept` are the sandbox's own processes."""
     import psutil
 
     from evolver.sandbox.orphans import mark
 
-    found = [f"process {process.pid}" for process in psutil.Process().children(recursive=True)]
+    below = psutil.Process().children(recursive=True)
+    found = [f"process {process.pid}" for process in below if process.pid not in kept]
     found += [f"file {path}" for path in folder.iterdir() if path.name not in ("secret", "out")]
     found += [f"file {path}" for place in ("/tmp", "/dev/shm", "/var/tmp") for path in Path(place).glob("evil*")]
     for top, names, _ in os.walk("/sys/fs/cgroup"):
@@ -86,7 +87,7 @@ async def attempt(sandbox: Any, folder: Path, request: dict[str, Any], port: int
         path.rmdir() if path.is_dir() else path.unlink()
     if output.exists():
         output.rmdir()
-    left += leftovers(folder)
+    left += leftovers(folder, getattr(sandbox, "warm_processes", frozenset()))
     if mounts() != before:
         left.append("a mount")
     if (folder / "secret").read_text() != SECRET:
@@ -121,6 +122,7 @@ async def main(folder: Path, backend: str) -> None:
     for line in sys.stdin:
         print(json.dumps(await attempt(sandbox, folder, json.loads(line), tcp.getsockname()[1])), flush=True)
     await sandbox.close()
+    assert leftovers(folder) == []
 
 
 if __name__ == "__main__":

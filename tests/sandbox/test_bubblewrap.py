@@ -163,15 +163,19 @@ async def test_inputs_nest_and_follow_links(confined: Bench) -> None:
 
 
 async def test_a_lost_sandbox_binary_is_an_error(confined: Bench, tmp_path: Path) -> None:
-    confined.sandbox._binary = tmp_path / "gone"
+    confined.sandbox._warm, confined.sandbox._binary = None, tmp_path / "gone"
     with pytest.raises(SandboxError, match="gone"):
         await confined.run("pass")
 
 
 async def test_what_bubblewrap_refuses_is_told(confined: Bench, tmp_path: Path) -> None:
     (tmp_path / "large").write_bytes(bytes(MOST_BYTES + 1))
+    inputs = {"/tmp/x": tmp_path, "/tmp/x/new": confined.folder}
+    with pytest.raises(SandboxError, match=r"could not be confined: OSError.* Read-only file system"):
+        await confined.run("", inputs=inputs)
+    confined.sandbox._warm = None
     with pytest.raises(SandboxError, match="did not start: bwrap: "):
-        await confined.run("", inputs={"/tmp/x": tmp_path, "/tmp/x/new": confined.folder})
+        await confined.run("", inputs=inputs)
     assert (await confined.run("pass"))[0].succeeded
 
 
