@@ -53,8 +53,8 @@ def out_of_time(limits: Limits, seconds: float) -> tuple[Ending, str]:
 class ProcessTree:
     """Adds up the memory of everything below one process of the host, less the first `skip` of them.
 
-    With `network` the last that is left out, `root` if none is, has a network of its own, whose sockets count. With `count` it also counts
-    processes and threads.
+    With `network` the last that is left out, `root` if none is, has a network of its own, whose sockets count. With
+    `count` it also counts processes and threads.
     """
 
     def __init__(self, root: int, limits: Limits, *, skip: int, count: bool, network: bool) -> None:
