@@ -176,7 +176,7 @@ class BubblewrapSandbox(ProcessSandbox):
                 "words": layout,
                 "options": options,
                 "command": command_words(job.command),
-                "environment": environment,
+                "environment": {"PWD": mounts.HOME, **environment},  # as bwrap sets it
                 "folders": [str(mount.target) for mount in job.inputs],
                 "filter": filter_,
                 "user": None if self._privileged else probe.USER,

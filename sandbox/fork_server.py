@@ -1,11 +1,12 @@
 """A warm Python from which jobs are forked, so that none of them starts an interpreter and imports again.
 
-Run as `python -s -P fork_server.py SOCKET {root,user} FOLDER TARGET PACKAGE...`; as `user` each job gets a
-namespace of users. It imports the packages, and what the Python files
-in FOLDER import of the standard library, and compiles these files, which jobs see in TARGET. Nothing of a job is ever
-read in it: a request is one byte with descriptors, which a fork reads. That fork, for one job, is a child of whoever
-started the server and process 1 of namespaces of its own: it confines itself, and goes on as launcher.py.
+Run as `python -s -P fork_server.py SOCKET` in its own folder, so that programs find no path of the host in it. It
+imports packages, and what the Python files of a folder import of the standard library, and compiles these files, which
+jobs see in a place of their own. Nothing of a job is ever read in it: a request is one byte with descriptors, which a
+fork reads. That fork, for one job, is a child of whoever started the server and process 1 of namespaces of its own: it
+confines itself, and goes on as launcher.py.
 
+    client      <json>              own_users: whether jobs get a namespace of users; folder, target, packages
     server      R                   ready
                 T <text>            it cannot work here; nothing follows
     client      J + descriptors     a job: the request as JSON, its standard output, then what the request names
@@ -14,7 +15,7 @@ started the server and process 1 of namespaces of its own: it confines itself, a
 Standard library only; single-threaded, because a fork takes one thread along.
 """
 
-# ruff: noqa: PTH100, PTH118, PTH120, PTH123, PTH208
+# ruff: noqa: PTH118, PTH123, PTH208
 
 import ast
 import gc
@@ -34,12 +35,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from evolver.sandbox import cage, forked_program, launcher
 else:
-    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    for name in ("cage", "launcher", "forked_program"):
+        sys.modules[name] = module = types.ModuleType(name)
+        with open(f"{name}.py", "rb") as source:
+            exec(compile(source.read(), f"{name}.py", "exec", dont_inherit=True), module.__dict__)  # noqa: S102
     import cage
     import forked_program
     import launcher
-
-    del sys.path[0]
 
 MOST_DESCRIPTORS = 253
 """The kernel takes no more in one message."""
@@ -58,14 +60,16 @@ class ForkedOptions(launcher.Options):
 
 def main(words: Sequence[str]) -> None:
     """Serve until the client is gone."""
-    control, own_users = socket.socket(fileno=int(words[0])), words[1] == "user"
-    folder, target, packages = words[2], words[3], words[4:]
+    control = socket.socket(fileno=int(words[0]))
     parent = os.getppid()
     cage.die_with_parent()
     os.set_inheritable(control.fileno(), False)
+    os.chdir("/")
+    asked = json.loads(control.recv(1 << 16))
+    own_users = bool(asked["own_users"])
     try:
-        code = prepared(folder, target)
-        for package in packages:
+        code = prepared(asked["folder"], asked["target"])
+        for package in asked["packages"]:
             with suppress(ImportError):  # a job that needs it says so itself
                 importlib.import_module(package)
         check_alone()

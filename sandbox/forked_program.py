@@ -105,8 +105,9 @@ def _status(command: Sequence[str], code: Code) -> int:
     except SystemExit as error:
         return _exit_status(error.code)
     except BaseException as error:
-        trace = error.__traceback__
-        sys.excepthook(type(error), error, trace.tb_next if trace is not None else None)
+        own = error.__traceback__  # this function's frame, of which a program knows nothing
+        error.__traceback__ = None if own is None else own.tb_next
+        sys.excepthook(type(error), error, error.__traceback__)
         return 1
     return 0
 

@@ -68,7 +68,7 @@ class WarmPython:
 
     def __init__(self, *, privileged: bool) -> None:
         """With privileges jobs need no namespace of users."""
-        self._users = "root" if privileged else "user"
+        self._own_users = not privileged
         self._servers: dict[Kind, ForkServer] = {}
         self._refused = False
         """Whether processes cannot confine themselves on this machine."""
@@ -81,7 +81,7 @@ class WarmPython:
         if server is None or not server.is_alive():
             while len(self._servers) >= MOST_SERVERS:
                 self._servers.pop(next(iter(self._servers))).close()
-            server = self._servers[kind] = ForkServer(kind, self._users)
+            server = self._servers[kind] = ForkServer(kind, own_users=self._own_users)
         trouble = await server.trouble()
         if not trouble:
             return server
@@ -107,13 +107,12 @@ class WarmPython:
 class ForkServer:
     """One server, a child of this process."""
 
-    def __init__(self, kind: Kind, users: str) -> None:
+    def __init__(self, kind: Kind, *, own_users: bool) -> None:
         self._socket, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with other:
-            words = [sys.executable, "-s", "-P", str(SERVER), str(other.fileno())]
             # Of the thread that starts it, as the jobs are; see ProcessHandle.
             self._process = subprocess.Popen(
-                [*words, users, kind.folder, kind.target, *kind.packages],
+                [sys.executable, "-s", "-P", SERVER.name, str(other.fileno())],
                 env={
                     "LANG": "C.UTF-8",
                     "PYTHONHASHSEED": "0",
@@ -121,15 +120,17 @@ class ForkServer:
                     "PYTHONUNBUFFERED": "1",
                     **dict.fromkeys(THREADS, kind.threads),
                 },
-                cwd="/",
+                cwd=SERVER.parent,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 pass_fds=(other.fileno(),),
                 start_new_session=True,
             )
+        asked = {"own_users": own_users, "folder": kind.folder, "target": kind.target, "packages": kind.packages}
+        self._socket.send(json.dumps(asked).encode())
         self._opening: asyncio.Task[str] | None = None
-        self._end = weakref.finalize(self, _ended, self._process, self._socket)
+        self._end = weakref.finalize(self, _ended, self._process, self._socket, os.getpid())
 
     @property
     def pid(self) -> int:
@@ -180,7 +181,9 @@ class ForkServer:
         self._end()
 
 
-def _ended(process: subprocess.Popen[bytes], connection: socket.socket) -> None:
+def _ended(process: subprocess.Popen[bytes], connection: socket.socket, owner: int) -> None:
+    if os.getpid() != owner:  # a fork of the owner, as multiprocessing makes them
+        return
     connection.close()
     process.kill()
     with suppress(subprocess.TimeoutExpired):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -281,3 +282,51 @@ async def test_processes_share_memory_by_the_libraries_own_means(confined: Bench
         "block.close(); block.unlink()"
     )
     assert outcome.log == "1 2.0 3 10 b'\\x00\\x00'\n", outcome
+
+
+ENDINGS = (
+    "print(sys.argv, __name__, sys.path[0] == '', sys.flags.hash_randomization); raise ValueError('no')",
+    "sys.exit('in words')",
+    "sys.exit(3)",
+    "open('/out/left', 'w').write('x' * 10); left = open('/out/open', 'w'); left.write('y')",
+    "import atexit, threading; atexit.register(print, 'at exit')\n"
+    "threading.Thread(target=lambda: (time.sleep(0.05), print('thread'))).start(); print('main')",
+    "import signal; os.kill(os.getpid(), signal.SIGTERM)",
+    "import signal; print(signal.getsignal(signal.SIGPIPE), signal.getsignal(signal.SIGINT).__name__)\n"
+    "print(sorted(os.environ), os.getcwd(), os.listdir('/proc/self/fd'), os.umask(0), sys.stdout.line_buffering)",
+    "import multiprocessing as mp\nif __name__ == '__main__': print(mp.get_context('fork').Pool(1).map(abs, [-1]))",
+    "sys.path.insert(0, '/program')\nimport socket, json, fork_server\nprint(socket.OWN, json.OWN, fork_server.OWN)",
+)
+
+
+async def test_a_forked_program_runs_and_ends_as_one_of_its_own_interpreter(confined: Bench) -> None:
+    shadows = confined.folder / "program"
+    shadows.mkdir()
+    for name in ("socket", "json", "fork_server"):
+        (shadows / f"{name}.py").write_text(f"OWN = {name!r}\n")
+    warm, inputs = confined.sandbox._warm, {"/program": shadows}
+    for code in ENDINGS:
+        confined.sandbox._warm = warm
+        forked, left = await confined.run(code, inputs=inputs)
+        confined.sandbox._warm = None
+        started, left_too = await confined.run(code, inputs=inputs)
+        assert (forked.exit_code, forked.log) == (started.exit_code, started.log)
+        files = [{path.name: path.read_text() for path in out.iterdir()} for out in (left, left_too) if out.exists()]
+        assert files[:1] == files[1:]
+    confined.sandbox._warm = warm
+
+
+async def test_a_fork_server_that_was_killed_is_started_again(confined: Bench) -> None:
+    assert (await confined.run("pass"))[0].succeeded
+    (pid,) = confined.sandbox.warm_processes
+    os.kill(pid, signal.SIGKILL)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    assert (await confined.run("pass"))[0].succeeded and confined.sandbox.warm_processes != {pid}
+
+
+async def test_packages_that_start_threads_are_not_imported_ahead(confined: Bench, tmp_path: Path) -> None:
+    (tmp_path / "run.py").write_text("import sys; print('numpy' in sys.modules, 'antigravity' in sys.modules)")
+    job = confined.job("", command=("python", "/code/run.py"), inputs={"/code": tmp_path})
+    for preload, said in ((("numpy", "no_such_package"), "True False\n"), (("torch",), "False False\n")):
+        asked = job.model_copy(update={"preload": preload, "output": tmp_path / preload[0]})
+        assert (await confined.sandbox.wait(await confined.sandbox.start(asked))).log == said
