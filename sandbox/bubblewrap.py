@@ -64,7 +64,8 @@ class BubblewrapSandbox(ProcessSandbox):
         self._cgroups: Cgroups | None = find_cgroups() if use_cgroups else None
         if self._cgroups is not None:
             self._cgroups.reap()
-        self._warm = WarmPython(privileged=self._privileged) if forks else None
+        # With control groups every job starts under bwrap: forks that join one have not been attacked yet.
+        self._warm = WarmPython(privileged=self._privileged) if forks and self._cgroups is None else None
         self._filter(ranks=1)  # to learn now if there is none
 
     @classmethod

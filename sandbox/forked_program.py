@@ -66,6 +66,17 @@ def forget_shadowed(folders: Sequence[str]) -> None:
             del sys.modules[name]
 
 
+def fresh_state() -> None:
+    """Draw anew what modules drew when they were imported, which all forks of one server would share.
+
+    `random` does it by itself at every fork.
+    """
+    if "numpy.random" in sys.modules:
+        sys.modules["numpy.random"].seed()
+    if "multiprocessing.process" in sys.modules:
+        sys.modules["multiprocessing.process"].current_process().authkey = os.urandom(32)
+
+
 def run(command: Sequence[str], code: Code) -> None:
     """Become the command; never returns."""
     is_python = command[0] == sys.executable and len(command) > 1
@@ -84,6 +95,7 @@ def run(command: Sequence[str], code: Code) -> None:
     for name in _PRIVATE_MODULES:
         sys.modules.pop(name, None)
     before = set(sys.modules) - {"__main__"}
+    fresh_state()
     _finish(_status(command, code), before)
 
 

@@ -27,8 +27,9 @@ _log = get_logger(__name__)
 SERVER = Path(__file__).with_name("fork_server.py")
 START_SECONDS, FORK_SECONDS = 60.0, 30.0
 MOST_SERVERS = 8
-_UNSAFE = frozenset({"accelerate", "cupy", "jax", "tensorflow", "torch", "transformers"})
-"""Packages that start threads or talk to a device when they are imported: a fork would inherit halves of them."""
+_IMPORTED_AHEAD = frozenset({"numpy", "scipy"})
+"""Packages whose import leaves nothing behind that a fork must not share, but for what `fresh_state` renews. Others may
+start threads, talk to a device, or keep a generator or a name that they drew."""
 _OF_INTERPRETER = ("PYTHON", "LANG", "LC_")
 """Variables that an interpreter reads when it starts."""
 
@@ -59,8 +60,12 @@ def kind_of(job: Job, environment: Mapping[str, str]) -> Kind | None:
     # Only what all jobs of a kind are shown is known before there is one.
     shown = {str(mount.target): mount.source for mount in job.inputs if not mount.own and mount.source.is_dir()}
     target = str(Path(script).parent)
-    packages = tuple(sorted(set(job.preload) - _UNSAFE)) if threads == "1" else ()
+    packages = _imported_ahead(job.preload) if threads == "1" else ()
     return Kind(threads, str(shown.get(target, "")), target, packages, script)
+
+
+def _imported_ahead(modules: Sequence[str]) -> tuple[str, ...]:
+    return tuple(sorted(name for name in set(modules) if name.partition(".")[0] in _IMPORTED_AHEAD))
 
 
 class WarmPython:

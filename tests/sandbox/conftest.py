@@ -71,6 +71,15 @@ async def confined(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
 
 
 @pytest.fixture(params=CONFINED)
+async def forking(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
+    """Each way in which bubblewrap forks its jobs, which it does where there are no control groups."""
+    privileged = request.param == "root"
+    made = Bench(BubblewrapSandbox(SLOTS, privileged=privileged, use_cgroups=False), tmp_path, kind=request.param)
+    yield made
+    await made.sandbox.close()
+
+
+@pytest.fixture(params=CONFINED)
 async def hiding(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Callable[..., Bench]]:
     """Makes a bench that hides the given paths."""
     made: list[Sandbox] = []

@@ -169,15 +169,15 @@ async def test_a_lost_sandbox_binary_is_an_error(confined: Bench, tmp_path: Path
         await confined.run("pass")
 
 
-async def test_what_bubblewrap_refuses_is_told(confined: Bench, tmp_path: Path) -> None:
+async def test_what_bubblewrap_refuses_is_told(forking: Bench, tmp_path: Path) -> None:
     (tmp_path / "large").write_bytes(bytes(MOST_BYTES + 1))
-    inputs = {"/tmp/x": tmp_path, "/tmp/x/new": confined.folder}
-    with pytest.raises(SandboxError, match=r"could not be confined: OSError.* Read-only file system"):
-        await confined.run("", inputs=inputs)
-    confined.sandbox._warm = None
+    inputs = {"/tmp/x": tmp_path, "/tmp/x/new": forking.folder}
+    with pytest.raises(SandboxError, match=r"could not be forking: OSError.* Read-only file system"):
+        await forking.run("", inputs=inputs)
+    forking.sandbox._warm = None
     with pytest.raises(SandboxError, match="did not start: bwrap: "):
-        await confined.run("", inputs=inputs)
-    assert (await confined.run("pass"))[0].succeeded
+        await forking.run("", inputs=inputs)
+    assert (await forking.run("pass"))[0].succeeded
 
 
 async def test_jobs_at_the_same_time_are_strangers(confined: Bench, tmp_path: Path) -> None:
@@ -299,34 +299,55 @@ ENDINGS = (
 )
 
 
-async def test_a_forked_program_runs_and_ends_as_one_of_its_own_interpreter(confined: Bench) -> None:
-    shadows = confined.folder / "program"
+async def test_a_forked_program_runs_and_ends_as_one_of_its_own_interpreter(forking: Bench) -> None:
+    shadows = forking.folder / "program"
     shadows.mkdir()
     for name in ("socket", "json", "fork_server"):
         (shadows / f"{name}.py").write_text(f"OWN = {name!r}\n")
-    warm, inputs = confined.sandbox._warm, {"/program": shadows}
+    warm, inputs = forking.sandbox._warm, {"/program": shadows}
     for code in ENDINGS:
-        confined.sandbox._warm = warm
-        forked, left = await confined.run(code, inputs=inputs)
-        confined.sandbox._warm = None
-        started, left_too = await confined.run(code, inputs=inputs)
+        forking.sandbox._warm = warm
+        forked, left = await forking.run(code, inputs=inputs)
+        forking.sandbox._warm = None
+        started, left_too = await forking.run(code, inputs=inputs)
         assert (forked.exit_code, forked.log) == (started.exit_code, started.log)
         files = [{path.name: path.read_text() for path in out.iterdir()} for out in (left, left_too) if out.exists()]
         assert files[:1] == files[1:]
-    confined.sandbox._warm = warm
+    forking.sandbox._warm = warm
 
 
-async def test_a_fork_server_that_was_killed_is_started_again(confined: Bench) -> None:
-    assert (await confined.run("pass"))[0].succeeded
-    (pid,) = confined.sandbox.warm_processes
+async def test_a_fork_server_that_was_killed_is_started_again(forking: Bench) -> None:
+    assert (await forking.run("pass"))[0].succeeded
+    (pid,) = forking.sandbox.warm_processes
     os.kill(pid, signal.SIGKILL)
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-    assert (await confined.run("pass"))[0].succeeded and confined.sandbox.warm_processes != {pid}
+    assert (await forking.run("pass"))[0].succeeded and forking.sandbox.warm_processes != {pid}
 
 
-async def test_packages_that_start_threads_are_not_imported_ahead(confined: Bench, tmp_path: Path) -> None:
+DRAWS = """import random, sys, numpy as np, multiprocessing as mp, uuid, tempfile
+print(random.random(), random.getrandbits(64), np.random.rand(), np.random.get_state()[1][:4], np.random.default_rng().random())
+print(np.random.mtrand._rand.randint(1 << 30), uuid.uuid4(), mp.current_process().authkey.hex(), tempfile.mktemp())
+"""
+
+
+async def test_programs_without_a_seed_draw_other_numbers(forking: Bench, tmp_path: Path) -> None:
+    (tmp_path / "run.py").write_text(DRAWS.replace("import", "ahead = 'numpy' in __import__('sys').modules\nimport", 1))
+    (tmp_path / "run.py").write_text((tmp_path / "run.py").read_text() + "assert ahead\n")
+    job = forking.job("", command=("python", "/code/run.py"), inputs={"/code": tmp_path})
+    modules, logs = ("multiprocessing", "numpy", "numpy.random"), []
+    for number in range(2):
+        asked = job.model_copy(update={"preload": modules, "output": tmp_path / f"out{number}"})
+        outcome = await forking.sandbox.wait(await forking.sandbox.start(asked))
+        assert outcome.succeeded, outcome
+        logs.append(outcome.log.replace("[", " ").replace("]", " ").split())
+    assert len(logs[0]) == len(logs[1]) >= 12
+
+    assert [a for a, b in zip(*logs, strict=True) if a == b] == []
+
+
+async def test_packages_that_may_keep_state_are_not_imported_ahead(forking: Bench, tmp_path: Path) -> None:
     (tmp_path / "run.py").write_text("import sys; print('numpy' in sys.modules, 'antigravity' in sys.modules)")
-    job = confined.job("", command=("python", "/code/run.py"), inputs={"/code": tmp_path})
+    job = forking.job("", command=("python", "/code/run.py"), inputs={"/code": tmp_path})
     for preload, said in ((("numpy", "no_such_package"), "True False\n"), (("torch",), "False False\n")):
         asked = job.model_copy(update={"preload": preload, "output": tmp_path / preload[0]})
-        assert (await confined.sandbox.wait(await confined.sandbox.start(asked))).log == said
+        assert (await forking.sandbox.wait(await forking.sandbox.start(asked))).log == said
