@@ -172,7 +172,7 @@ async def test_a_lost_sandbox_binary_is_an_error(confined: Bench, tmp_path: Path
 async def test_what_bubblewrap_refuses_is_told(forking: Bench, tmp_path: Path) -> None:
     (tmp_path / "large").write_bytes(bytes(MOST_BYTES + 1))
     inputs = {"/tmp/x": tmp_path, "/tmp/x/new": forking.folder}
-    with pytest.raises(SandboxError, match=r"could not be forking: OSError.* Read-only file system"):
+    with pytest.raises(SandboxError, match=r"could not be confined: OSError.* Read-only file system"):
         await forking.run("", inputs=inputs)
     forking.sandbox._warm = None
     with pytest.raises(SandboxError, match="did not start: bwrap: "):
