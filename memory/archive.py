@@ -117,12 +117,13 @@ class Archive:
         call = partial(contextvars.copy_context().run, work, *args, **kwargs)
         called = asyncio.get_running_loop().run_in_executor(self._thread, call)
         try:
-            return await asyncio.shield(called)
+            await asyncio.wait([called])
         except asyncio.CancelledError:
             await asyncio.wait([called])
             if error := called.exception():  # whoever cancels, as after another lane's failure, asks no more
                 _log.info("what was cancelled failed as well: %s", error)
             raise
+        return called.result()
 
     def follow(self, campaign: str, after: int | None = None, *, every: float = EVERY) -> EventFeed:
         """Follow a campaign, whichever process runs it.

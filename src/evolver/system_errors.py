@@ -65,7 +65,7 @@ def _of_database(error: BaseException) -> str | None:
         link = error.orig
     elif alchemy is not None and isinstance(error, alchemy.TimeoutError):
         return f"the database: {error}"
-    elif type(error).__module__.startswith("chromadb") and any(part in str(error).lower() for part, _ in _OF_DATABASE):
+    elif _of_index(error):
         return f"the search index: {error}; once that is seen to, `evolver memory rebuild` makes it anew"
     elif not isinstance(error, sqlite3.Error):
         return None
@@ -74,3 +74,10 @@ def _of_database(error: BaseException) -> str | None:
     words = str(link)
     advice = next((advice for part, advice in _OF_DATABASE if part in words.lower()), "")
     return f"the database: {words}" + (f"; {advice}" if advice else "")
+
+
+def _of_index(error: BaseException) -> bool:
+    """Whether Chroma cannot read or write its files, which it says in many words, not all of which name the cause."""
+    if not type(error).__module__.startswith("chromadb"):
+        return False
+    return type(error).__name__ == "InternalError" or any(part in str(error).lower() for part, _ in _OF_DATABASE)

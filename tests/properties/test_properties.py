@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from chromadb.errors import InternalError
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -189,3 +190,5 @@ def test_errors_of_values_are_none_of_the_system() -> None:
     for error in (ValueError("x"), KeyError("x"), OverflowError("x"), UsageError("x"), OSError("no number")):
         assert of_system(error) is None
     assert of_system(FileNotFoundError(2, "No such file", "/x")) == "/x: No such file"
+    compaction = InternalError("Error in compaction: Failed to apply logs to the metadata segment")  # on a full disk
+    assert (of_system(compaction) or "").startswith("the search index: Error in compaction")
