@@ -16,7 +16,7 @@ import sys
 import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evolver.logging import get_logger
@@ -77,11 +77,14 @@ class WarmPython:
         self._servers: dict[Kind, ForkServer] = {}
         self._refused = False
         """Whether processes cannot confine themselves on this machine."""
+        self._bare = set[Kind]()
+        """Kinds whose packages cannot be imported ahead."""
 
     async def server(self, kind: Kind) -> ForkServer | None:
-        """The server of a kind, started if there is none; None where there can be none."""
+        """The server of a kind, started if there is none; None where the job is to start an interpreter of its own."""
         if self._refused:
             return None
+        kind = replace(kind, packages=()) if kind in self._bare else kind
         server = self._servers.get(kind)
         if server is None or not server.is_alive():
             while len(self._servers) >= MOST_SERVERS:
@@ -90,10 +93,13 @@ class WarmPython:
         trouble = await server.trouble()
         if not trouble:
             return server
+        if self._servers.get(kind) is not server:  # it was ended meanwhile, or another job has seen to it
+            return None
         self._servers.pop(kind).close()
         if kind.packages:
             _log.info("packages are not imported ahead of trials: %s", trouble)
-            return await self.server(Kind(kind.threads, kind.folder, kind.target, (), kind.script))
+            self._bare.add(kind)
+            return await self.server(kind)
         _log.info("every trial starts an interpreter: %s", trouble)
         self._refused = True
         return None
@@ -183,13 +189,22 @@ class ForkServer:
 
     def close(self) -> None:
         """End it."""
-        self._end()
+        if self._opening is None or self._opening.done():
+            self._end()
+        else:
+            # The event loop waits for what it says, and has to see its end before the connection may go.
+            _end_process(self._process)
+            self._opening.add_done_callback(lambda _: self._end())
 
 
 def _ended(process: subprocess.Popen[bytes], connection: socket.socket, owner: int) -> None:
     if os.getpid() != owner:  # a fork of the owner, as multiprocessing makes them
         return
     connection.close()
+    _end_process(process)
+
+
+def _end_process(process: subprocess.Popen[bytes]) -> None:
     process.kill()
     with suppress(subprocess.TimeoutExpired):
         process.wait(timeout=START_SECONDS)
