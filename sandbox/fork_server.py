@@ -15,7 +15,7 @@ confines itself, and goes on as launcher.py.
 Standard library only; single-threaded, because a fork takes one thread along.
 """
 
-# ruff: noqa: PTH118, PTH123, PTH208
+# ruff: noqa: PTH118, PTH120, PTH123, PTH208
 
 import ast
 import gc
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 else:
     for name in ("cage", "launcher", "forked_program"):
         sys.modules[name] = module = types.ModuleType(name)
-        with open(f"{name}.py", "rb") as source:
+        with open(os.path.join(os.path.dirname(__file__), f"{name}.py"), "rb") as source:
             exec(compile(source.read(), f"{name}.py", "exec", dont_inherit=True), module.__dict__)  # noqa: S102
     import cage
     import forked_program
