@@ -152,11 +152,11 @@ def give_up_privileges(kept: int) -> None:
 def install_filter(program: bytes) -> None:
     """Install a system call filter for good."""
 
-    class Program(ctypes.Structure):
+    class FilterProgram(ctypes.Structure):
         _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_void_p))
 
     buffer = ctypes.create_string_buffer(program, len(program))
-    call("prctl", _SECCOMP, _FILTER, ctypes.byref(Program(len(program) // 8, ctypes.addressof(buffer))), 0, 0)
+    call("prctl", _SECCOMP, _FILTER, ctypes.byref(FilterProgram(len(program) // 8, ctypes.addressof(buffer))), 0, 0)
 
 
 def check_confinement(outside: Mapping[str, str]) -> None:

@@ -58,10 +58,6 @@ class SandboxBench:
         job = self.job(code, limits=limits, inputs=inputs, environment=environment, command=command, output=output)
         return await self.sandbox.wait(await self.sandbox.start(job)), job.output
 
-    def kept_ready(self) -> frozenset[int]:
-        """Process ids of what the sandbox keeps for jobs to come, where it says so as `warm_processes`."""
-        return getattr(self.sandbox, "warm_processes", frozenset[int]())
-
     def claims(self, what: str) -> bool:
         """Whether the backend says that it enforces this line of its protections."""
         return any(line.what == what and line.enforced for line in self.sandbox.protections())
