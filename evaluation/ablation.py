@@ -127,6 +127,8 @@ class _Bench:
         self._resources, self._runner, self._experiment = resources, runner, experiment
         self._mine, self._theirs = mine, theirs
         self._metric, self._noise = resources.task.metric, resources.noise
+        self._measured = dict[str, asyncio.Task[dict[int, float] | _NoScore]]()
+        """By program: of two changes, one taken back is the other alone."""
 
     async def part(self, change: ProgramChange, reverted: Program | None, alone: Program | None) -> Part:
         """The trials of the program without one change, and of the reference with it alone."""
@@ -187,6 +189,11 @@ class _Bench:
         """Scores of a program on all replicates, or why it has none on some."""
         if program is None:
             return _NoScore("the program is no Python")
+        if program.id not in self._measured:
+            self._measured[program.id] = asyncio.ensure_future(self._measure(program))
+        return await self._measured[program.id]
+
+    async def _measure(self, program: Program) -> dict[int, float] | _NoScore:
         seeds = sorted(self._mine)
         one = partial(_trial, self._resources, self._runner, self._experiment, program)
         trials = await asyncio.gather(*map(one, seeds))
