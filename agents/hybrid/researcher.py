@@ -19,7 +19,6 @@ from evolver.agents.offline.proposal_inputs import ProposalInputs
 from evolver.agents.offline.researcher import OfflineResearcher
 from evolver.contracts import Experiment, Operator, Proposal, Standing
 from evolver.evaluation.campaign_resources import CampaignResources
-from evolver.evaluation.conclusions import Conclusions
 from evolver.llm import Conversation, ModelSpec, NoUsableAnswer
 
 
@@ -73,9 +72,6 @@ class TuningResearcher(OfflineResearcher):
         self._tuning = TuningDrawer(resources)
         super().__init__(resources, coder, history, drawer=self._tuning)
         self._stale = stale
-        self._conclusions = Conclusions(resources)
-        self._failed_visits = Counter[str]()
-        """Programs of models that failed, by the experiment that they were made of."""
         self._turns: int | None = None
         """Proposals made; None until the archive was asked for those of earlier processes."""
 
@@ -108,10 +104,14 @@ class TuningResearcher(OfflineResearcher):
 
     def _without_failed_visits(self, pool: Sequence[Experiment]) -> list[Experiment]:
         """The pool as if models' programs that failed had not been made of it."""
-        for e in self._conclusions.new():
-            if e.proposal is not None and not _made_offline(e) and e.standing is Standing.UNUSABLE:
-                self._failed_visits.update(e.proposal.parents[:1])
-        return [e.model_copy(update={"visits": e.visits - self._failed_visits[e.id]}) for e in pool]
+        archive = self._resources.archive
+        failed = Counter(
+            parent
+            for e in archive.experiments.list(self._resources.name)
+            if e.proposal is not None and not _made_offline(e) and e.standing is Standing.UNUSABLE
+            for parent in e.proposal.parents[:1]
+        )
+        return [e.model_copy(update={"visits": e.visits - failed[e.id]}) for e in pool]
 
 
 def _made_offline(experiment: Experiment) -> bool:
