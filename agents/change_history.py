@@ -50,16 +50,13 @@ class ObservedChange:
     reference: str = ""
     """The experiment that it was measured from; empty where no other observation shares its noise."""
     level_error: float = 0.0
-    """The reference's part of the error, where it was measured from a level."""
-    searched_level: bool = False
-    """Whether that level is of the search's replicates."""
+    """The reference's part of the error, where it was measured from a champion's level."""
 
     @property
     def step(self) -> Step:
-        """The experiment beside what it was measured from: a level of fresh replicates has noise of its own."""
+        """The experiment beside what it was measured from: a champion's level has noise of its own."""
         assert self.effect is not None
-        is_fresh = self.level_error and not self.searched_level
-        reference = f"level of {self.reference}" if is_fresh else self.reference
+        reference = f"level of {self.reference}" if self.level_error else self.reference
         gain = -self.effect.gain if self.removed else self.effect.gain
         return Step(reference, gain, self.effect.error, self.level_error)
 
@@ -148,7 +145,6 @@ class ChangeHistory:
             removed=measured.removed,
             reference=measured.reference,
             level_error=measured.level_error,
-            searched_level=measured.searched_level,
         )
         self._observations[experiment] = seen
         self._by_change[seen.change].append(seen)

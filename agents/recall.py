@@ -17,12 +17,11 @@ CAMPAIGNS = 10
 UNLIKELY = 0.05
 """Probability to help up to which a retired lesson was retired for its harm, not merged into another."""
 ELSEWHERE = 2.0
-"""By how much the error of what was measured on another task is taken to be larger. On the same scope the model's own
-spread of a change over programs stands for that."""
+"""By how much the error of what another campaign measured is taken to be larger: it had other programs."""
 
 
 class Recalled(NamedTuple):
-    """Measured effects of earlier campaigns by change; errors on other tasks are enlarged."""
+    """Measured effects of earlier campaigns by change, their errors enlarged."""
 
     trusted: dict[str, list[EstimatedEffect]]
     """Of campaigns on the same scope, or that the person named: they count from the beginning."""
@@ -51,12 +50,10 @@ def recalled_effects(resources: CampaignResources) -> Recalled:
             trusted.append(campaign)
         elif own.memory == "shared":
             foreign.append(campaign)
-    return Recalled(_effects(resources, trusted, 1.0), _effects(resources, foreign, ELSEWHERE))
+    return Recalled(_effects(resources, trusted), _effects(resources, foreign))
 
 
-def _effects(
-    resources: CampaignResources, campaigns: list[Campaign], enlarged: float
-) -> dict[str, list[EstimatedEffect]]:
+def _effects(resources: CampaignResources, campaigns: list[Campaign]) -> dict[str, list[EstimatedEffect]]:
     effects = defaultdict[str, list[EstimatedEffect]](list)
     for campaign in sorted(campaigns, key=lambda campaign: campaign.created)[-CAMPAIGNS:]:
         for lesson in resources.archive.lessons.list(campaign=campaign.name):
@@ -66,7 +63,7 @@ def _effects(
             # Another task counts in other units: what helps there is told by its size beside its own noise.
             gain = _comparable(lesson.measured, campaign, resources.campaign)
             error = _comparable(lesson.error, campaign, resources.campaign)
-            effects[lesson.change].append(EstimatedEffect(gain, enlarged * error))
+            effects[lesson.change].append(EstimatedEffect(gain, ELSEWHERE * error))
     return dict(effects)
 
 

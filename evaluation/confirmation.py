@@ -100,10 +100,8 @@ def _is_worth(resources: CampaignResources, experiment: Experiment, champion: st
         return False
     if not evidence.varies:
         return True
-    first, last = evidence.looks[0], evidence.looks[-1]
-    # What its first look is likely to decide is always worth it: until it is champion, all that is made from it passes
-    # the screen as well, replicate after replicate.
-    allowed = max(evidence.allowance() + (RESERVE * last if is_last else 0), 2 * first)
+    last = evidence.looks[-1]
+    allowed = evidence.allowance() + (RESERVE * last if is_last else 0)
     return _price(resources, experiment, champion, aim) <= min(allowed, PRICIEST * last)
 
 

@@ -6,15 +6,9 @@ Experiment j with change i shows the difference y_ij from its parent, with a sta
 
 Some changes are worth exactly nothing (the spike at 0, for which h = 0); the others help or harm by amounts whose
 distribution is learnt, each side on a grid of scales t_k. The weights w are found by expectation maximisation over all
-changes, with a few pseudo-observations; h, the spread of one change over its contexts, is the likeliest of a small
-grid. The pseudo-observations are nearly as many for each side as for the spike: with few on the sides, intervals miss
-effects because the share of nulls is taken to be larger than it is; with few on the spike, no null is known as one.
-What is told at a probability of 0.95 of its sign is wrong once in twenty, as the local false sign rates of what is told
-add up to (Stephens 2017, section 2). Scales below half the usual error are left out, since the spike stands for them:
-they would draw every change that was measured once towards 0.
-
-A change that was tried once is thereby shrunk by what changes of this campaign are usually worth: the largest of a
-hundred noisy differences is not what it seems.
+changes, with a few pseudo-observations that favour the spike; h, the spread of one change over its contexts, is the
+likeliest of a small grid. A change that was tried once is thereby shrunk by what changes of this campaign are usually
+worth: the largest of a hundred noisy differences is not what it seems.
 
 Sources: adaptive shrinkage, M. Stephens, "False discovery rates: a new deal", Biostatistics 18 (2017) 275-294, which
 has the spike, the grid of half-normal components and the penalty; random effects within a change, R. DerSimonian and
@@ -38,8 +32,6 @@ Floats = npt.NDArray[np.float64]
 
 NORMAL_90 = 1.6448536269514722
 """Half the width of a 90 % interval of the normal distribution, in standard deviations."""
-LARGEST_ERROR = 1e150
-"""What a standard error counts as where programs diverge, so that its square is a number."""
 SECTIONS, SECTIONINGS = 32, 7
 """Parts into which the range of a quantile is divided, and how often: to 3e-11 of its range."""
 
@@ -63,7 +55,7 @@ class EstimatedEffect(NamedTuple):
         Returns:
             The effect; few replicates make its error larger than their standard error.
         """
-        return cls(gain, min((interval[1] / 2 - interval[0] / 2) / NORMAL_90, LARGEST_ERROR))
+        return cls(gain, (interval[1] - interval[0]) / 2 / NORMAL_90)
 
 
 @dataclass(frozen=True)
@@ -253,7 +245,7 @@ def fit_effects(
     resolution: float = 0.0,
     spreads: Sequence[float] = (0.0, 0.3, 1.0),
     null_weight: float = 5.0,
-    side_weight: float = 4.0,
+    side_weight: float = 0.5,
     rounds: int = 30,
 ) -> EffectModel:
     """Learn what changes are usually worth.
@@ -278,8 +270,7 @@ def fit_effects(
     floor = max(resolution / 2, 1e-5 * typical, 1e-3 * float(np.median(errors)) if errors else 0.0)
     largest = min(float(sizes.max()), limit) if len(sizes) else typical
     steps = max(4, math.ceil(math.log2(max(largest / typical, 1.0))) + 4)
-    smallest = max(typical / 4, min(float(np.median(errors)) / 2, typical) if errors else 0.0)
-    scales: Floats = np.array([smallest * 2.0**step for step in range(steps)] * 2)
+    scales: Floats = np.array([typical / 4 * 2.0**step for step in range(steps)] * 2)
     prior: Floats = np.concatenate(([null_weight], np.full(len(scales), side_weight / (len(scales) / 2))))
     best: tuple[float, float, Floats] | None = None
     repeated = any(len(group) > 1 for group in groups)
@@ -301,7 +292,7 @@ def _summaries(groups: Sequence[Sequence[EstimatedEffect]], spread: float, floor
     rows = np.zeros((len(groups), 4))
     for row, group in zip(rows, groups, strict=True):
         gains = np.clip([effect.gain for effect in group], -limit, limit)
-        own = np.clip([effect.error for effect in group], floor, max(floor, limit)) ** 2
+        own = np.maximum([effect.error for effect in group], floor) ** 2
         variances = own + spread**2
         variance = 1.0 / float((1.0 / variances).sum())
         mean = variance * float((gains / variances).sum())

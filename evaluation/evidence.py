@@ -23,7 +23,7 @@ from evolver.evaluation.campaign_resources import on_seeds
 from evolver.evaluation.screen import MOST_REPLICATES, Level, estimate
 from evolver.evaluation.sequential_test import level_of_next, looks_for, price_of
 from evolver.evaluation.spread import NEWEST, UNKNOWN, Spread, learn_prior, moderated
-from evolver.evaluation.statistics import Comparison, around, bounded, comparison, deviation_of, mean_of
+from evolver.evaluation.statistics import Comparison, Noise, around, bounded, compare, comparison, deviation_of, mean_of
 
 if TYPE_CHECKING:
     from evolver.evaluation.campaign_resources import CampaignResources
@@ -147,13 +147,9 @@ class CampaignEvidence:
 
     def own_prior(self) -> Spread:
         """What races say about the spread of a single program's scores."""
-        return self._of_all(0.0)
-
-    def _of_all(self, slope: float) -> Spread:
-        """What races against any champion say about the spread of residuals."""
-        key = ("", slope, len(self._sets))
+        key = ("", 0.0, len(self._sets))
         if key not in self._priors:
-            self._priors[key] = learn_prior([one.residual(slope) for one in self._sets])
+            self._priors[key] = learn_prior([one.residual(0.0) for one in self._sets])
         return self._priors[key]
 
     def fallback(self, slope: float, level: Sequence[float]) -> float:
@@ -161,59 +157,48 @@ class CampaignEvidence:
         own = max(self._resources.noise.deviation, deviation_of(level))
         return bounded(own * math.sqrt(1.0 + slope * slope))
 
-    def level(self, program: str) -> Level:
-        """A program's scores that had no part in crowning it; all of its fresh ones where there are none yet.
-
-        A program that was never tested on fresh replicates has the level of the search's.
-        """
+    def level(self, champion: str) -> Level:
+        """The champion's scores that had no part in crowning it; all of its fresh ones where there are none yet."""
         resources = self._resources
-        scores = resources.scores(program)
-        if resources.archive.experiments.get(program).number == 0:
+        scores = resources.scores(champion)
+        if resources.archive.experiments.get(champion).number == 0:
             return Level(tuple(scores.values()))
-        fresh = {seed: score for seed, score in scores.items() if seed >= FIRST_FRESH_SEED}
-        if not fresh:
-            return Level(tuple(scores.values()), searched=True)
         tests = resources.archive.fresh_tests.list(resources.name, FreshTestKind.CONFIRMATION)
-        crowning = {seed for test in tests if test.experiment == program for seed in test.seeds}
+        crowning = {seed for test in tests if test.experiment == champion for seed in test.seeds}
+        fresh = {seed: score for seed, score in scores.items() if seed >= FIRST_FRESH_SEED}
         clean = tuple(score for seed, score in fresh.items() if seed not in crowning)
-        return Level(clean or tuple(fresh.values()))
+        return Level(clean or tuple(fresh.values()) or tuple(scores.values()))
 
-    def known_level(self, program: str) -> Level:
-        """The same with what the campaign says about the spread of its scores, which may be very few."""
-        level = self.level(program)
-        if not self.varies:
-            return level
-        return level._replace(prior=self._of_all(0.0), fallback=self._resources.noise.deviation)
-
-    def level_error(self, level: Level) -> float:
-        """Standard error that a level brings into every comparison with it, in the metric's unit."""
-        return bounded((1.0 - self.slope) * level.spread.deviation) / math.sqrt(len(level.scores))
+    def level_error(self, champion: str) -> float:
+        """Standard error that the champion's level brings into every comparison with it, in the metric's unit."""
+        scores = self.level(champion).scores
+        return bounded((1.0 - self.slope) * deviation_of(scores)) / math.sqrt(len(scores))
 
     def compare(self, experiment: Experiment | str, champion: str) -> Comparison | None:
         """A candidate's difference to the champion on the search's replicates; None where they share none."""
-        return self._beside(experiment, champion, self.level(champion), self.prior(champion, self.slope))
-
-    def effect(self, experiment: Experiment | str, reference: str) -> Comparison | None:
-        """A program's difference to the one that it was made from, for what is learnt of changes.
-
-        The spread is learnt from all races of the campaign: what decides on champions is more careful with a new one.
-        Pairs alone would make a parent's luck on the first replicates that of all that were dropped after these.
-        """
-        return self._beside(experiment, reference, self.known_level(reference), self._of_all(self.slope))
-
-    def _beside(self, experiment: Experiment | str, reference: str, level: Level, prior: Spread) -> Comparison | None:
-        ours, theirs = self._searched(experiment), self._searched(reference)
+        ours, theirs = self._searched(experiment), self._searched(champion)
         if not ours.keys() & theirs.keys():
             return None
+        level, slope = self.level(champion), self.slope
         return estimate(
             ours,
             theirs,
             level,
-            slope=self.slope,
-            prior=prior if self.varies else UNKNOWN,
-            fallback=self.fallback(self.slope, level.scores) if self.varies else 0.0,
+            slope=slope,
+            prior=self.prior(champion, slope) if self.varies else UNKNOWN,
+            fallback=self.fallback(slope, level.scores) if self.varies else 0.0,
             metric=self._resources.task.metric,
         )
+
+    def pair(self, experiment: Experiment | str, reference: str) -> Comparison | None:
+        """The paired difference of two programs, its spread learnt over the campaign; None without a shared score."""
+        resources, ours, theirs = self._resources, self._searched(experiment), self._searched(reference)
+        if not ours.keys() & theirs.keys():
+            return None
+        noise, pairs = resources.noise, self.prior(str(resources.campaign.champion), 1.0)
+        if self.varies and pairs.freedom > noise.replicates:
+            noise = Noise(deviation=pairs.deviation / math.sqrt(2.0), replicates=min(int(pairs.freedom), 1000) + 1)
+        return compare(ours, theirs, resources.task.metric, noise)
 
     def paired(self, experiment: Experiment | str, reference: str) -> Comparison | None:
         """The paired difference as it is told to those who read it; None without a shared replicate.

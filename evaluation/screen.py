@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from evolver.contracts import Metric
-from evolver.evaluation.spread import UNKNOWN, Spread, moderated
+from evolver.evaluation.spread import Spread, moderated
 from evolver.evaluation.statistics import Comparison, bounded, comparison, deviation_of, mean_of
 
 MOST_REPLICATES = 8
@@ -36,26 +36,14 @@ ScreenDecision = Literal["drop", "continue", "pass"]
 
 
 class Level(NamedTuple):
-    """A reference's scores that count for its level: those of a champion that had no part in crowning it."""
+    """The champion's scores that had no part in crowning it."""
 
     scores: Sequence[float]
-    prior: Spread = UNKNOWN
-    """What the campaign says about the spread of one program's scores, where these alone are too few to say it."""
-    fallback: float = 0.0
-    """The spread that is taken where nothing else is known."""
-    searched: bool = False
-    """Whether these are the search's replicates, by which the reference was chosen."""
 
     @property
     def mean(self) -> float:
-        """The reference's level."""
+        """The champion's level."""
         return mean_of(self.scores)
-
-    @property
-    def spread(self) -> Spread:
-        """Of one of its scores."""
-        own = Spread(deviation_of(self.scores), len(self.scores) - 1)
-        return moderated(own, self.prior, self.fallback)
 
 
 def estimate(
@@ -73,7 +61,7 @@ def estimate(
     Args:
         candidate: Its scores by seed, in the metric's unit.
         champion: The champion's.
-        level: The champion's scores that count for its level. So for any other program that is compared with.
+        level: The champion's scores that count for its level.
         slope: Of candidates' scores on the champion's, from 0 to 1.
         prior: What the campaign says about the spread of such residuals.
         fallback: The spread that is taken where nothing else is known.
@@ -90,10 +78,9 @@ def estimate(
     own = Spread(bounded(scale * deviation_of(rests)), len(rests) - 1)
     spread = moderated(own, prior, fallback)
     error = spread.deviation / math.sqrt(len(rests))
-    theirs = level.spread
-    beside = (1.0 - slope) * bounded(theirs.deviation) / math.sqrt(len(levels))
+    beside = (1.0 - slope) * bounded(scale * deviation_of(levels)) / math.sqrt(len(levels))
     both = bounded(math.hypot(error, beside))
-    return comparison(seeds, delta, both, _satterthwaite(error, spread.freedom, beside, theirs.freedom, both), metric)
+    return comparison(seeds, delta, both, _satterthwaite(error, spread.freedom, beside, len(levels) - 1, both), metric)
 
 
 def decide(found: Comparison, metric: Metric, *, is_last: bool) -> ScreenDecision:

@@ -6,14 +6,13 @@ import re
 from collections.abc import Sequence
 
 from evolver.agents.change_history import ChangeHistory
-from evolver.agents.change_names import exact_key, key_of
+from evolver.agents.change_names import key_of
 from evolver.agents.lesson_writer import LessonWriter
 from evolver.agents.rewards import gain_over_parent, reward
 from evolver.contracts import (
     Claim,
     Experiment,
     Lesson,
-    Operator,
     Proposal,
     Standing,
     Trial,
@@ -27,7 +26,6 @@ from evolver.evaluation.effect_model import EstimatedEffect
 from evolver.evaluation.judgement import FAILURES, Judgement, judge
 from evolver.evaluation.statistics import Comparison
 from evolver.memory import Conclusion
-from evolver.search.live_functions import live_functions
 from evolver.search.parent_selection import PARENTS
 
 _ERROR = re.compile(r"\b([A-Z]\w*(?:Error|Exception|Warning|Interrupt|Exit))\b")
@@ -171,10 +169,11 @@ class OfflineCritic:
         starved = failed is not None and failed.status is TrialStatus.TIMEOUT and failed.is_contended
         if gain is None and (failed is None or starved):
             return None
-        against_level = reference is not None and not (champion and reference == verdict.reference)
-        level = self._resources.evidence.known_level(reference) if reference is not None and against_level else None
+        is_level, level_error = reference == verdict.reference, 0.0
+        if is_level and reference is not None and not champion:
+            level_error = self._resources.evidence.level_error(reference)
         repaired = proposal.parents[0] if reference != proposal.parents[0] else ""
-        change = self._history.change_in(repaired) or self._change(experiment, reference or "")
+        change = self._history.change_in(repaired) or key_of(proposal, experiment.number)
         return ChangeMeasured(
             change=change,
             removed=self._resources.operators.removes(proposal.operator),
@@ -184,34 +183,17 @@ class OfflineCritic:
             operator=proposal.operator,
             gain=None if gain is None else gain.gain,
             error=0.0 if gain is None else gain.error,
-            reference=reference or "" if level is not None else "",
-            level_error=0.0 if level is None else self._resources.evidence.level_error(level),
-            searched_level=level is not None and level.searched,
+            reference=reference or "" if level_error or not is_level else "",
+            level_error=level_error,
             cause="" if failed is None or gain is not None else _cause(failed),
             champion=champion,
         )
 
-    def _change(self, experiment: Experiment, parent: str) -> str:
-        """What an experiment changed in its parent, with the functions that came or went with it."""
-        resources, proposal = self._resources, experiment.proposal
-        assert proposal is not None
-        key = key_of(proposal, experiment.number)
-        if not parent or proposal.author or experiment.program is None:
-            return key
-        before, after = (
-            live_functions(resources.program(one), resources.task.spec.program.entry)
-            for one in (resources.archive.experiments.get(parent), experiment)
-        )
-        replaced = str(proposal.recipe.get("function", "")) if proposal.operator == Operator.REWRITE else ""
-        removes = resources.operators.removes(proposal.operator)
-        return exact_key(key, before, after, removes=removes, replaced=replaced)
-
     def _effect(self, experiment: Experiment, verdict: Verdict, reference: str) -> EstimatedEffect | None:
-        """The difference from what was changed: that which crowned it, if it is to the same program."""
-        crowned = verdict.kind is VerdictKind.IMPROVED and reference == verdict.reference
-        if crowned and verdict.delta is not None and verdict.interval is not None:
+        """The difference from what was changed: that of the verdict, if it is against the same program."""
+        if reference == verdict.reference and verdict.delta is not None and verdict.interval is not None:
             return EstimatedEffect.from_interval(verdict.delta, verdict.interval)
-        found = self._resources.evidence.effect(experiment, reference)
+        found = self._resources.evidence.pair(experiment, reference)
         return None if found is None else EstimatedEffect.from_interval(found.delta, found.interval)
 
     def _nothing_measured(self, experiment: Experiment) -> ChangeMeasured | None:

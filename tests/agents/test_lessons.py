@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from evolver.agents.change_history import ChangeHistory
-from evolver.agents.change_names import change_key, exact_key
+from evolver.agents.change_names import change_key
 from evolver.agents.lesson_writer import LessonWriter
 from evolver.agents.offline.draw_values import DrawValues
 from evolver.contracts import LessonStatus, Operator
@@ -47,17 +47,6 @@ class Log:
 
 def test_one_change_has_one_name_whoever_made_it() -> None:
     assert change_key("anneal") == change_key("anneal()") == change_key("Anneal ")
-
-
-def test_a_change_that_does_more_than_to_bring_in_a_function_is_another_one() -> None:
-    plain, full = {"solve"}, {"solve", "anneal", "restart"}
-    assert exact_key("anneal", plain, {"solve", "anneal"}, removes=False) == "anneal"
-    assert exact_key("anneal", {"solve", "restart"}, {"solve", "anneal"}, removes=False) == "anneal for restart"
-    assert exact_key("anneal", full, full, removes=False) == "another anneal"
-    assert exact_key("anneal", plain, plain, removes=False, replaced="solve") == "anneal for solve"
-    assert exact_key("anneal", full, plain, removes=True) == "anneal with restart"
-    assert exact_key("anneal", full, full, removes=True) == "another anneal"
-    assert exact_key("constant in solve", full, plain, removes=False) == "constant in solve"
 
 
 async def test_the_same_change_by_three_operators_is_one_lesson(session: CampaignSession) -> None:

@@ -26,9 +26,7 @@ class ChangeMeasured(EventData):
     reference: str = ""
     """Id of the experiment that it is measured from; empty where no other measurement has that one's noise in it."""
     level_error: float = 0.0
-    """Part of `error` that is of the reference's level, and which all that is measured from it share; 0: none."""
-    searched_level: bool = Field(default=False, exclude_if=lambda searched: not searched)
-    """Whether that level is of the search's replicates, whose noise is in what the reference itself is known by."""
+    """Part of `error` that is of a champion's level, and which all that is measured from it share; 0: there is none."""
     cause: str = ""
     """Why there is no score, in a few words that are the same for the same cause."""
     champion: bool = False
