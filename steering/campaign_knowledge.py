@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from evolver.contracts import Experiment, LessonStatus
-from evolver.contracts.lesson_events import FactFound, Observed
+from evolver.contracts.lesson_events import Observed
 from evolver.memory import Archive
 from evolver.prompts import inline
+from evolver.steering.dossier_facts import dossier_facts
 from evolver.steering.review_page import newest_review, review_lines
 
 LONGEST = 40_000
 """Characters of it all; the oldest experiments are left out first."""
-MESSAGES, OBSERVATIONS, FACTS, LESSONS = 8, 2000, 60, 30
-"""Newest messages of people, words of the analyst, lines of the dossier, and lessons."""
+MESSAGES, OBSERVATIONS, LESSONS = 8, 2000, 30
+"""Newest messages of people, words of the analyst, and lessons."""
 
 
 def campaign_knowledge(archive: Archive, campaign: str) -> list[str]:
@@ -30,8 +31,7 @@ def campaign_knowledge(archive: Archive, campaign: str) -> list[str]:
     numbers = {e.id: e.number for e in archive.experiments.list(campaign)}
     task = record.task.rstrip("/").rsplit("/", 1)[-1]
     notes = [f"note: {inline(f'{note.source}: {note.title}', 160)}" for note in archive.notes.list(task)]
-    found = archive.events.list(campaign, kind=FactFound, newest=FACTS)
-    dossier = [f"known: {inline(event.data.text, 400)}" for event in found]
+    dossier = [f"known: {inline(fact.text, 400)}" for fact in dossier_facts(archive, campaign)]
     lessons = [
         f"lesson: {inline(lesson.claim, 400)} ({lesson.status})"
         for lesson in archive.lessons.list(campaign=campaign)

@@ -11,6 +11,7 @@ from pydantic import JsonValue, ValidationError
 
 from evolver.contracts import Directive, Experiment, Record
 from evolver.errors import UsageError
+from evolver.formatting import mistakes
 from evolver.steering.commands import Command, CommandResult
 from evolver.steering.directive_effect import Effect, effect_of
 from evolver.steering.intents import Instruction, Reading, Understood
@@ -127,8 +128,7 @@ class DirectiveType(CommandPhrase, Generic[A]):
         try:
             arguments = self.arguments.model_validate(command.instruction.arguments)
         except ValidationError as error:
-            wrong = error.errors()[0]
-            raise UsageError(f"{self.kind}: {'.'.join(map(str, wrong['loc']))}: {wrong['msg']}") from None
+            raise UsageError(f"{self.kind}: {mistakes(error)[0]}") from None
         return self.do(command, arguments)
 
     @abstractmethod

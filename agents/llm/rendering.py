@@ -7,19 +7,17 @@ from dataclasses import dataclass
 
 from evolver.agents.llm.program_view import FileView
 from evolver.contracts import Experiment, Interval, Lesson, Metric, Program, Proposal, Trial, Verdict, VerdictKind
-from evolver.contracts.lesson_events import FactFound
 from evolver.diffs import unified
 from evolver.formatting import counted, interval_text
 from evolver.memory import Archive
 from evolver.prompts import inline, neutral
+from evolver.steering.dossier_facts import dossier_facts
 from evolver.steering.review_page import newest_review
 from evolver.tasks import Task
 from evolver.tasks.block_markers import RULE
 
 LONGEST_CLAIM, LONGEST_IDEA, LONGEST_RESULT = 4000, 5000, 300
 """A lesson's claim holds its caution at its end, so that it is not cut."""
-MOST_FACTS = 60
-"""Newest lines of the dossier that are told."""
 SHOWN_EVIDENCE = 4
 """Experiments behind a lesson that are named."""
 _VERDICTS = {
@@ -268,10 +266,9 @@ def review_view(archive: Archive, campaign: str) -> ReviewView | None:
 def dossier(archive: Archive, campaign: str) -> list[str]:
     """What models found out about data and limits, oldest first, each with the experiment and the command."""
     lines = []
-    for event in archive.events.list(campaign, kind=FactFound, newest=MOST_FACTS):
-        number = archive.experiments.get(event.experiment).number if event.experiment else 0
-        by = f", {inline(event.data.command, 120)}" if event.data.command else ""
-        lines.append(f"{inline(event.data.text, 400)} (experiment {number}{by})")
+    for fact in dossier_facts(archive, campaign):
+        by = f", {inline(fact.command, 120)}" if fact.command else ""
+        lines.append(f"{inline(fact.text, 400)} (experiment {fact.experiment or 0}{by})")
     return list(dict.fromkeys(lines))
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from evolver.contracts.lesson_events import FactFound
 from evolver.memory import Archive
+from evolver.steering.dossier_facts import dossier_facts
 from evolver.steering.intents import Inquiry
 from evolver.steering.question_type import CampaignFacts, QuestionType
-
-FACTS = 60
-"""Newest facts that are told."""
 
 
 class DossierQuestion(QuestionType):
@@ -28,8 +25,8 @@ class DossierQuestion(QuestionType):
 def dossier_lines(archive: Archive, campaign: str) -> list[str]:
     """The newest facts, the oldest of them first, each once, with the experiment and the command that showed it."""
     lines = []
-    for event in archive.events.list(campaign, kind=FactFound, newest=FACTS):
-        found_by = [f"experiment {archive.experiments.get(event.experiment).number}"] if event.experiment else []
-        found_by += [event.data.command] if event.data.command else []
-        lines.append(f"{event.data.text} ({', '.join(found_by)})" if found_by else event.data.text)
-    return list(dict.fromkeys(lines))
+    for fact in dossier_facts(archive, campaign):
+        found_by = [f"experiment {fact.experiment}"] if fact.experiment is not None else []
+        found_by += [fact.command] if fact.command else []
+        lines.append(f"{fact.text} ({', '.join(found_by)})" if found_by else fact.text)
+    return lines
