@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError
 
 from evolver.contracts import Record
 from evolver.errors import UsageError
+from evolver.formatting import mistakes
 from evolver.llm.model_spec import ModelSpec
 from evolver.settings import Settings
 from evolver.text_files import read_text
@@ -70,11 +71,7 @@ def load_prices(file: Path | None) -> Prices:
     except OSError as error:
         raise UsageError(f"EVOLVER_PRICES: {file} cannot be read: {error.strerror}") from None
     except (ValidationError, ValueError) as error:
-        detail = (
-            "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-            if isinstance(error, ValidationError)
-            else str(error)
-        )
+        detail = "; ".join(mistakes(error)) if isinstance(error, ValidationError) else str(error)
         raise UsageError(
             f'{file} is no table of prices: {detail}; write {{"models": {{"openai:NAME": {{"input": 0.25, '
             '"output": 2.0}}}, in dollars for a million tokens'

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from evolver.agents.llm.agent_tools import Workbench
 from evolver.contracts import Message
+from evolver.formatting import mistakes
 from evolver.llm import Conversation, Role
 
 if TYPE_CHECKING:
@@ -95,8 +96,7 @@ async def look_and_answer(
 
 def wrong_arguments(error: Any) -> str:
     """What a model is told whose arguments a tool does not take."""
-    problems = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
-    return f"It cannot be used: {'; '.join(problems)}"
+    return f"It cannot be used: {'; '.join(mistakes(error))}"
 
 
 def _said(messages: Sequence[Message]) -> list[dict[str, str]]:

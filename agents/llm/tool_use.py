@@ -14,6 +14,7 @@ from evolver.agents.llm.schemas import Idea
 from evolver.contracts import CallStatus, Experiment, Message, Program
 from evolver.evaluation.campaign_resources import CampaignResources
 from evolver.evaluation.sandbox_session import SandboxSession
+from evolver.formatting import mistakes
 from evolver.llm import Answer, Conversation, EditError, Role
 from evolver.llm.output_parser import AnswerError, read
 from evolver.logging import get_logger
@@ -70,7 +71,7 @@ class ToolUse:
             try:
                 idea = Idea.model_validate({k: v for k, v in answer.items() if k != "found"})
             except ValidationError as error:
-                return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+                return "; ".join(mistakes(error))
             wrong = objection(idea)
             if not wrong:
                 taken.append(idea)

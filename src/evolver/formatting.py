@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pydantic import ValidationError
+
     from evolver.contracts import Interval
 
 EXACT = 1e-12
@@ -124,3 +126,8 @@ def sparkline(values: Sequence[float], width: int = 30) -> str:
     low, high = min(shown, default=0.0), max(shown, default=0.0)
     room = (high / 2 - low / 2) or 1.0
     return "".join(blocks[round((value / 2 - low / 2) / room * (len(blocks) - 1))] for value in shown)
+
+
+def mistakes(error: ValidationError) -> list[str]:
+    """What was wrong with each field, as `field.part: what is wrong`."""
+    return [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]

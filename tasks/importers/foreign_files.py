@@ -14,6 +14,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from evolver.errors import TaskError
+from evolver.formatting import mistakes
 from evolver.tasks.block_markers import START
 from evolver.tasks.source_files import text_of, tree_of
 from evolver.tasks.spec import KEBAB, LONGEST_NAME
@@ -93,11 +94,11 @@ def _fitted(form: type[T], config: Config) -> tuple[T, list[str]]:
         try:
             return form.model_validate(content), wrong
         except ValidationError as error:
-            first = error.errors()[0]
-            if "timeout" in str(first["loc"][-1]).lower():
-                raise TaskError(f"{config.path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-            wrong.append(f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
-            _drop(content, first["loc"])
+            place, said = error.errors()[0]["loc"], mistakes(error)[0]
+            if "timeout" in str(place[-1]).lower():
+                raise TaskError(f"{config.path}: {said}") from None
+            wrong.append(said)
+            _drop(content, place)
 
 
 def _said(content: dict[str, Any]) -> dict[str, Any]:
