@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from evolver.evaluation.accelerate_launcher import AccelerateLaunch, launch_of
+from evolver.evaluation.environment import required_by
 from evolver.evaluation.preloads import preloads_of_harness, preloads_of_judge
 from evolver.sandbox import PYTHON, Job, Limits, Mount
 from evolver.tasks import INPUTS, RUNTIME, Task
@@ -86,7 +87,7 @@ class TrialJobs:
             labels=self.labels,
             gpus=launch.gpus,
             ranks=launch.ranks,
-            requires=_packages(self.task, launch.requires),
+            requires=tuple(dict.fromkeys((*self.task.spec.requires, *launch.requires))),
             preload=preloads_of_harness(self.task),
             environment={**_environment(self.task, self.spec, self.seed, phase, self.seconds), **launch.environment},
         )
@@ -141,7 +142,6 @@ def check_job(
     With the packages that the stages up to `stage` (empty: the deciding one) need.
     """
     stages, phase = task.stages_to(stage), task.spec.phases[0]
-    launches = [launch_of(spec.accelerate, task.resources(spec).cpus) for spec in stages]
     shared = {"/evolver": RUNTIME, "/public": task.root / "public"}
     return Job(
         id=key,
@@ -149,7 +149,7 @@ def check_job(
         output=output,
         inputs=() if program is None else _mounts(shared=shared, own={"/program": program}),
         limits=_limits(task.resources(stages[0]), seconds),
-        requires=_packages(task, [name for launch in launches for name in launch.requires]),
+        requires=tuple(required_by(task, stage)),
         preload=preloads_of_harness(task),
         environment={} if program is None else _environment(task, stages[0], 0, phase, seconds),
         labels=labels,
@@ -214,10 +214,6 @@ def _limits(allowed: ResourcesSpec | JudgeSpec, seconds: float, extra_processes:
         scratch=int(allowed.scratch),
         **output,
     )
-
-
-def _packages(task: Task, more: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((*task.spec.requires, *more)))
 
 
 def _environment(task: Task, spec: StageSpec, seed: int, phase: str, seconds: float) -> dict[str, str]:
