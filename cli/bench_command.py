@@ -106,13 +106,14 @@ def chosen_arms(said: str) -> tuple[Arm, ...]:
 
 def write_results(plan: BenchPlan, home: Path, output: Path | None, as_json: bool) -> None:
     """The files of a bench, and its table on the screen."""
+    from evolver.graph.bench import plan_file
     from evolver.graph.bench_results import results_of
     from evolver.graph.resolved_run import open_archive
     from evolver.web.bench_report import arm_table, bench_html, markdown_table, runs_csv
 
     with open_archive(home) as archive:
         results = results_of(plan, archive, home)
-    folder = expanded(output) if output else home / "benches" / plan.name
+    folder = expanded(output) if output else plan_file(home, plan.name).with_suffix("")
     files = {"bench.json": results.model_dump_json(indent=1) + "\n", "runs.csv": runs_csv(results)}
     files["table.md"] = markdown_table(results)
     if find_spec("plotly") is not None:

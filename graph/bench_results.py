@@ -163,9 +163,7 @@ def _run(
         found = [one for one in compared_in(archive, plan.reference(ref, seed)) if one.score is not None]
         if not found:
             return run, []
-        best = max(
-            (one.score for one in found if one.score is not None), key=lambda score: task.metric.gain(score, 0.0)
-        )
+        best = _best([one.score for one in found if one.score is not None], task.metric)
         used = sum(one.cpu_seconds for one in found)
         return run.model_copy(update={"score": best, "cpu_seconds": used, "done": True}), []
     steps, scores, done = list[_RunStep](), list[float](), True
@@ -174,7 +172,7 @@ def _run(
         try:
             champion = archive.experiments.champion(name)
         except UnknownName:
-            champion, done = None, False
+            done = False
             continue
         steps += _steps(archive, name)
         done = done and is_done(plan, archive, name, plan.experiments if len(names) == 1 else 1)
@@ -183,7 +181,7 @@ def _run(
     prices = [step.usd for step in steps]
     return run.model_copy(
         update={
-            "score": max(scores, key=lambda score: task.metric.gain(score, 0.0)) if scores else None,
+            "score": _best(scores, task.metric),
             "experiments": sum(step.concluded for step in steps),
             "without_effect": sum(step.without_effect for step in steps),
             "cpu_seconds": sum(step.cpu_seconds for step in steps),
@@ -192,6 +190,10 @@ def _run(
             "curve": tuple(_best_so_far(steps, task.metric)),
         }
     ), steps
+
+
+def _best(scores: Sequence[float], metric: Metric) -> float | None:
+    return max(scores, key=lambda score: metric.gain(score, 0.0), default=None)
 
 
 def _steps(archive: Archive, name: str) -> Iterator[_RunStep]:
@@ -228,7 +230,7 @@ def _best_so_far(steps: Sequence[_RunStep], metric: Metric) -> Iterator[float | 
 def _about(task: Task, raw: Sequence[tuple[BenchRun, list[_RunStep]]]) -> BenchTask:
     published = published_on(task)
     scores = [run.score for run, _ in raw if run.task == task.name and run.score is not None]
-    best = max(scores, key=lambda score: task.metric.gain(score, 0.0), default=None)
+    best = _best(scores, task.metric)
     return BenchTask(
         name=task.name,
         metric=task.metric.name,
