@@ -7,10 +7,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from evolver.tasks.loading import runtime_modules
+from evolver.tasks.source_files import imported_in
+
 if TYPE_CHECKING:
     from evolver.tasks import Task
-
-RUNTIME_MODULES = frozenset({"evolver_readers", "evolver_trial"})
 
 
 def preloads_of_harness(task: Task) -> tuple[str, ...]:
@@ -33,9 +34,5 @@ def _modules(files: tuple[Path, ...], version: str) -> tuple[str, ...]:
             tree = ast.parse(path.read_bytes())
         except (OSError, SyntaxError, ValueError):
             continue
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Import):
-                found |= {alias.name for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                found.add(node.module)
-    return tuple(sorted(name for name in found if name.partition(".")[0] not in RUNTIME_MODULES))
+        found |= imported_in(tree)
+    return tuple(sorted(name for name in found if name.partition(".")[0] not in runtime_modules()))

@@ -10,7 +10,6 @@ import shutil
 import statistics
 import sys
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,11 +23,11 @@ from evolver.graph.resolved_run import ResolvedRun
 from evolver.graph.standalone_rerun import refuse_changed_task, rerun_session
 from evolver.memory import Archive
 from evolver.tasks import INPUTS, RUNTIME, Task
-from evolver.tasks.source_files import tree_of
+from evolver.tasks.loading import runtime_modules
+from evolver.tasks.source_files import imported_in, tree_of
 
 FILES = Path(__file__).resolve().parents[1] / "tasks" / "certificate-files"
 CHECKER = "verify.py"
-_OURS = frozenset({"evolver_trial", "evolver_readers", "evolver_exact"})
 _NEED_NUMPY = frozenset({"safe_npy", "safe_npz", "safe_safetensors"})
 README = """# Certificate: {task}, experiment {number} of {campaign}
 
@@ -67,18 +66,10 @@ def is_exact(task: Task) -> bool:
     """Whether the judge says the same of the same outputs anywhere: no hidden data, no seed, no packages."""
     tree = tree_of(task.root / "judge.py")
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    imported = {name.partition(".")[0] for name in _imported(tree)}
+    imported = {name.partition(".")[0] for name in imported_in(tree)}
     apart = any((task.root / name).exists() for name in ("private", INPUTS, "public"))
-    known = imported <= (_OURS | sys.stdlib_module_names)
+    known = imported <= (runtime_modules() | sys.stdlib_module_names)
     return not (apart or task.data_by_seed or names & _NEED_NUMPY) and known
-
-
-def _imported(tree: ast.AST) -> Iterable[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (name.name for name in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            yield node.module or ""
 
 
 async def certify(resolved: ResolvedRun, number: int | None, folder: Path) -> Certificate:

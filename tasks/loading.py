@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from functools import cache
 from pathlib import Path
 
 from evolver.errors import TaskError, UsageError
@@ -31,6 +32,12 @@ OPEN = ("public", INPUTS)
 """Folders of a task that programs see."""
 BUILDS = "builds"
 """Folder below the data folder for built programs."""
+
+
+@cache
+def runtime_modules() -> frozenset[str]:
+    """What harnesses and judges may import from that folder."""
+    return frozenset(path.stem for path in RUNTIME.glob("*.py"))
 
 
 def load_task(ref: str | Path, home: Path | None = None) -> Task:

@@ -25,3 +25,14 @@ def tree_of(path: Path) -> ast.Module:
         raise TaskError(f"{path} does not parse as Python: {error}") from None
     except (RecursionError, MemoryError):
         raise TaskError(f"{path} does not parse as Python: it is nested too deep") from None
+
+
+def imported_in(tree: ast.AST) -> set[str]:
+    """Modules that a file imports, whichever part of it does; its neighbours in a package are left out."""
+    found = set[str]()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module)
+    return found
