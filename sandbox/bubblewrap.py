@@ -149,22 +149,7 @@ class BubblewrapSandbox(ProcessSandbox):
         options = self._options(job, stream, user, joined)
         made = [*([] if joined is None else [joined]), *files.values(), filter_, *inputs.descriptors]
         launch = ProcessLaunch(
-            argv=[
-                str(self._binary),
-                *probe.isolation(privileged=self._privileged),
-                "--seccomp",
-                str(filter_),
-                *layout,
-                "--clearenv",
-                *(word for pair in environment.items() for word in ("--setenv", *pair)),
-                sys.executable,
-                "-I",
-                "-S",
-                mounts.LAUNCHER,
-                *options,
-                "--",
-                *command_words(job.command),
-            ],
+            argv=self._words(layout, filter_, environment, [*options, "--", *command_words(job.command)]),
             environment={},
             descriptors=made,
             kill=_kill if server is None else _kill_one,
@@ -184,6 +169,16 @@ class BubblewrapSandbox(ProcessSandbox):
             }
             launch.fork = partial(_forked, server, request, (stream, *made))
         return launch
+
+    def _words(
+        self, layout: Sequence[str], filter_: int, environment: Mapping[str, str], launched: Sequence[str]
+    ) -> list[str]:
+        """bwrap's whole command line."""
+        return [
+            *(str(self._binary), *probe.isolation(privileged=self._privileged), "--seccomp", str(filter_), *layout),
+            *("--clearenv", *(word for pair in environment.items() for word in ("--setenv", *pair))),
+            *(sys.executable, "-I", "-S", mounts.LAUNCHER, *launched),
+        ]
 
     @property
     def warm_processes(self) -> frozenset[int]:
