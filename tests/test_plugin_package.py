@@ -62,11 +62,11 @@ def test_it_passes_the_contract_tests(environment: dict[str, str], tmp_path: Pat
 def test_a_campaign_uses_all_that_it_brings(environment: dict[str, str], home: Path, tmp_path: Path) -> None:
     counted = tmp_path / "jobs.txt"
     environment = {**environment, "SAMPLE_PLUGIN_COUNT": str(counted)}
-    options = ["--sandbox", "counting", "--parents", "newest", "-n", "20", "-w", "1", "-c", "c", "--json"]
+    options = ["--sandbox", "counting", "--parents", "newest", "-n", "12", "-w", "1", "-c", "c", "--json"]
     ran = evolver(environment, "run", "stairs", *options)
     assert ran.returncode == 0, ran.stderr
     summary: dict[str, Any] = json.loads(ran.stdout)
-    assert summary["experiments"] == 20
+    assert summary["experiments"] == 12
     with open_archive(home) as archive:
         campaign, experiments = archive.campaigns.get("c"), archive.experiments.list("c")
         assert (campaign.task, campaign.sandbox, campaign.parents) == ("stairs", "counting", "newest")
