@@ -24,7 +24,7 @@ from evolver.settings import Settings
 
 if TYPE_CHECKING:
     from evolver.cli.progress import Progress
-    from evolver.graph.summary import Summary
+    from evolver.graph.summary_record import Summary
 
 Compare = Annotated[bool, typer.Option("--compare", help="Afterwards run the task's plain methods at equal CPU time.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Run the baseline once, estimate, and stop.")]

@@ -20,7 +20,7 @@ from evolver.formatting import (
     score_with_interval,
     status_words,
 )
-from evolver.graph.summary import Cost, ModelCost, Summary
+from evolver.graph.summary_record import Cost, ModelCost, Summary
 
 
 def print_outcome(summary: Summary, home: Path, console: Console | None = None) -> None:

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from evolver.graph.message_handler import send
     from evolver.graph.runner import arun, run
     from evolver.graph.streaming import astream, stream
-    from evolver.graph.summary import Summary, summarise
+    from evolver.graph.summary import summarise
+    from evolver.graph.summary_record import Summary
 
 __all__ = ["Context", "Summary", "arun", "astream", "build_chat", "build_graph", "run", "send", "stream", "summarise"]
 
@@ -24,7 +25,8 @@ _HOMES = {
     "evolver.graph.message_handler": ("send",),
     "evolver.graph.runner": ("arun", "run"),
     "evolver.graph.streaming": ("astream", "stream"),
-    "evolver.graph.summary": ("Summary", "summarise"),
+    "evolver.graph.summary": ("summarise",),
+    "evolver.graph.summary_record": ("Summary",),
 }
 
 if not TYPE_CHECKING:

@@ -9,7 +9,8 @@ from evolver.contracts import Campaign, Program
 from evolver.contracts.champion_events import Compared
 from evolver.evaluation.trial import run_trial
 from evolver.graph.resolved_run import ResolvedRun
-from evolver.graph.summary import ComparedMethod, Summary, summarise
+from evolver.graph.summary import summarise
+from evolver.graph.summary_record import ComparedMethod, Summary
 from evolver.sandbox import Sandbox
 
 SHORTEST = 1.0

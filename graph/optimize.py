@@ -18,7 +18,7 @@ from evolver.errors import TaskError, UsageError
 from evolver.graph.context import Context
 from evolver.graph.existing_archive import open_archive
 from evolver.graph.streaming import stream
-from evolver.graph.summary import ScoredExperiment, Summary
+from evolver.graph.summary_record import ScoredExperiment, Summary
 from evolver.settings import Settings
 from evolver.tasks.importers import ForeignTask
 from evolver.tasks.importers.foreign_files import task_name

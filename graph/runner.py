@@ -26,7 +26,8 @@ from evolver.graph.context import Context
 from evolver.graph.resolved_run import ResolvedRun
 from evolver.graph.sessions import Sessions
 from evolver.graph.state import CampaignInput
-from evolver.graph.summary import Summary, summarise
+from evolver.graph.summary import summarise
+from evolver.graph.summary_record import Summary
 from evolver.logging import get_logger
 from evolver.system_errors import of_system
 

@@ -13,7 +13,7 @@ from evolver.contracts import Event
 from evolver.graph.context import Context
 from evolver.graph.resolved_run import ResolvedRun
 from evolver.graph.runner import drive
-from evolver.graph.summary import Summary
+from evolver.graph.summary_record import Summary
 from evolver.memory.event_feed import EventFeed
 
 

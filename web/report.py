@@ -16,7 +16,7 @@ from markupsafe import Markup
 from evolver.contracts import now
 from evolver.formatting import difference_with_interval
 from evolver.graph.resolved_run import open_archive
-from evolver.graph.summary import LessonWorth
+from evolver.graph.summary_record import LessonWorth
 from evolver.web.campaign_views import CampaignViews, experiment_line
 from evolver.web.charts import curve, lineage
 from evolver.web.report_facts import report_facts

@@ -12,7 +12,7 @@ from evolver.contracts.campaign_events import RunsIn
 from evolver.contracts.review_events import Ablated
 from evolver.errors import EvolverError
 from evolver.evaluation.ablation import Ablation
-from evolver.graph.summary import Summary
+from evolver.graph.summary_record import Summary
 from evolver.memory import Archive
 from evolver.tasks import load_task
 from evolver.text_files import lines_of

@@ -21,7 +21,7 @@ from evolver.contracts.lesson_events import CampaignReviewed
 from evolver.evaluation.ablation import Ablation
 from evolver.evaluation.reliability import Reliability
 from evolver.evaluation.verification import Verification
-from evolver.graph.summary import Summary
+from evolver.graph.summary_record import Summary
 from evolver.web.charts import TrainingPlot
 from evolver.web.diff_view import FileDiff
 

@@ -72,7 +72,8 @@ if TYPE_CHECKING:
     from evolver.graph.optimize import Optimized, optimize, task
     from evolver.graph.runner import arun, run
     from evolver.graph.streaming import astream, stream
-    from evolver.graph.summary import (
+    from evolver.graph.summary import summarise
+    from evolver.graph.summary_record import (
         ComparedMethod,
         Cost,
         FreshResult,
@@ -80,7 +81,6 @@ if TYPE_CHECKING:
         ModelCost,
         ScoredExperiment,
         Summary,
-        summarise,
     )
     from evolver.logging import set_verbosity
     from evolver.memory.archive import Archive
@@ -228,7 +228,8 @@ _HOMES = {
     "evolver.graph.optimize": ("Optimized", "optimize", "task"),
     "evolver.graph.runner": ("arun", "run"),
     "evolver.graph.streaming": ("astream", "stream"),
-    "evolver.graph.summary": (
+    "evolver.graph.summary": ("summarise",),
+    "evolver.graph.summary_record": (
         "ComparedMethod",
         "Cost",
         "FreshResult",
@@ -236,7 +237,6 @@ _HOMES = {
         "ModelCost",
         "ScoredExperiment",
         "Summary",
-        "summarise",
     ),
     "evolver.memory.archive": ("Archive",),
     "evolver.memory.campaigns": ("Counts",),

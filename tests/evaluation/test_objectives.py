@@ -15,7 +15,8 @@ from evolver.contracts import Experiment, Operator, Program, Proposal, VerdictKi
 from evolver.errors import TaskError
 from evolver.evaluation.final_test import retest_champion
 from evolver.graph.sessions import CampaignSession, Sessions
-from evolver.graph.summary import Summary, summarise
+from evolver.graph.summary import summarise
+from evolver.graph.summary_record import Summary
 from evolver.web.report import report, report_markdown
 from tests.evaluation.conftest import open_session
 from tests.support.level_task import SPEC, level_task
