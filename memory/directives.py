@@ -40,8 +40,7 @@ _NEWEST = (
     .limit(NEWEST)
 )
 _UNDER = (
-    select(ExperimentRow)
-    .join(DirectiveUseRow, ExperimentRow.id == DirectiveUseRow.experiment)
+    mappers.EXPERIMENTS.join(DirectiveUseRow, ExperimentRow.id == DirectiveUseRow.experiment)
     .where(DirectiveUseRow.directive == bindparam("directive"))
     .order_by(ExperimentRow.number)
 )

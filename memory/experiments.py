@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pydantic import FiniteFloat
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, update
 
 from evolver.contracts import Claim, Experiment, Interval, Lesson, Program, Proposal, Record, Standing, Verdict, now
 from evolver.contracts.champion_events import ChampionCrowned
@@ -16,6 +16,7 @@ from evolver.memory.database import Repository
 from evolver.memory.elite_pool import pool_rows, trim_pool
 from evolver.memory.leases import BASELINE_LANE
 from evolver.memory.mappers import (
+    EXPERIMENTS,
     add_event,
     add_to_tallies,
     campaign_record,
@@ -30,12 +31,11 @@ from evolver.memory.mappers import (
 from evolver.memory.schema import CoverageRow, CreditRow, ExperimentRow, ProgramRow
 
 _VISIT = update(ExperimentRow).where(ExperimentRow.id == bindparam("key")).values(visits=ExperimentRow.visits + 1)
-_WITH_PROGRAM = select(ExperimentRow).where(
+_WITH_PROGRAM = EXPERIMENTS.where(
     ExperimentRow.program == bindparam("program"), ExperimentRow.campaign == bindparam("campaign")
 )
 _FAILURES = (
-    select(ExperimentRow)
-    .where(
+    EXPERIMENTS.where(
         ExperimentRow.campaign == bindparam("campaign"),
         ExperimentRow.standing == Standing.UNUSABLE,
         ExperimentRow.visits == 0,
@@ -111,7 +111,7 @@ class ExperimentRepository(Repository):
             raise UnknownName(f"campaign {campaign} has no experiment of that number; they begin at 0, the baseline")
         with self._database.read() as connection:
             row = connection.execute(
-                select(ExperimentRow).where(ExperimentRow.campaign == campaign, ExperimentRow.number == number)
+                EXPERIMENTS.where(ExperimentRow.campaign == campaign, ExperimentRow.number == number)
             ).one_or_none()
             if row is None:
                 raise UnknownName(f"campaign {campaign} has no experiment {number}; see `evolver show {campaign}`")
@@ -130,8 +130,7 @@ class ExperimentRepository(Repository):
         """
         with self._database.read() as connection:
             rows = connection.execute(
-                select(ExperimentRow)
-                .where(ExperimentRow.campaign == campaign, ExperimentRow.number > after)
+                EXPERIMENTS.where(ExperimentRow.campaign == campaign, ExperimentRow.number > after)
                 .order_by(ExperimentRow.number)
                 .limit(limit)
             )

@@ -10,6 +10,7 @@ from evolver.contracts import CampaignStatus, Experiment, Standing, now
 from evolver.contracts.experiment_events import Leased
 from evolver.memory.database import Repository
 from evolver.memory.mappers import (
+    EXPERIMENTS,
     add_event,
     campaign_record,
     campaign_row,
@@ -23,7 +24,7 @@ BASELINE_LANE = -1
 _EMPTY = {"standing": Standing.OPEN, "visits": 0, "pooled": 0, "claim": "", "replicates": 0}
 
 _ADD_EXPERIMENT = insert(ExperimentRow)
-_OPEN = select(ExperimentRow).where(
+_OPEN = EXPERIMENTS.where(
     ExperimentRow.campaign == bindparam("campaign"), ExperimentRow.standing == Standing.OPEN, ExperimentRow.lane >= 0
 )
 

@@ -34,17 +34,6 @@ class Moment(TypeDecorator[datetime]):
         return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
 
 
-class JsonText(TypeDecorator[str | JsonObject]):
-    """A JSON object that is read as its text where the database gives that, so that equal ones are parsed once."""
-
-    impl = JSON(none_as_null=True)
-    cache_ok = True
-
-    def result_processor(self, dialect: Any, coltype: object) -> Any:
-        """Nothing for SQLite."""
-        return None if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
-
-
 class Base(DeclarativeBase):
     """Base of the tables."""
 
@@ -79,14 +68,14 @@ class ExperimentRow(Base):
     number: Mapped[int]
     lane: Mapped[int]
     seq: Mapped[int]
-    proposal: Mapped[str | JsonObject | None] = mapped_column(JsonText)
+    proposal: Mapped[JsonObject | None] = mapped_column(JSON(none_as_null=True))
     program: Mapped[str | None] = mapped_column(ForeignKey("programs.id"))
     skeleton: Mapped[str | None] = mapped_column(String(64))
     standing: Mapped[str] = mapped_column(String(20))
     score: Mapped[float | None] = mapped_column(Float)
     low: Mapped[float | None] = mapped_column(Float)
     high: Mapped[float | None] = mapped_column(Float)
-    verdict: Mapped[str | JsonObject | None] = mapped_column(JsonText)
+    verdict: Mapped[JsonObject | None] = mapped_column(JSON(none_as_null=True))
     visits: Mapped[int] = mapped_column(Integer, default=0)
     pooled: Mapped[int] = mapped_column(Integer, default=0)
     """1 while it is among the elites that parents are chosen from."""
