@@ -199,6 +199,9 @@ class _Driver:
             await self._invoke(None)
         except UnknownName as error:
             await self._forget(str(error))
+            # A lane that failed has paused the campaign, which nobody asked for.
+            archive = self.resolved.archive
+            await archive.run(archive.campaigns.update, self.resolved.name, status=CampaignStatus.RUNNING)
             return False
         return True
 
